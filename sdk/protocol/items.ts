@@ -1,0 +1,27 @@
+/** Answers of the item routes. */
+
+/** A primary key value: UUID, SUID or text, or a number. */
+export type ItemId = string | number;
+
+/** `POST /items/:collection` without `?fields=`. */
+export type CreatedItem = { readonly data: { readonly id: ItemId } };
+
+/** One entry of `PATCH /items/:collection/bulk`. */
+export type BulkUpdateEntry = { readonly id: ItemId; readonly data: { readonly [field: string]: unknown } };
+
+/** What a permission may allow on a collection. */
+export type Action = "create" | "read" | "update" | "delete";
+
+/** A row of `baasix_Permission`. `fields`: column names, `*`, `relation.*`, `relation.column`. Null conditions: none. */
+export type Permission = {
+  readonly id: string;
+  readonly role_Id: string;
+  readonly collection: string;
+  readonly action: Action;
+  readonly fields: readonly string[] | null;
+  readonly conditions: { readonly [key: string]: unknown } | null;
+  readonly defaultValues: { readonly [key: string]: unknown } | null;
+};
+
+/** A row of `baasix_Role`. */
+export type Role = { readonly id: string; readonly name: string; readonly description: string | null };

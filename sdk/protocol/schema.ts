@@ -1,0 +1,119 @@
+/** Schema definitions as they are written, stored and answered by `/schemas`. */
+import type { Json } from "./query";
+
+/** Field types. Letter case is ignored on input (`ENUM` = `Enum`). */
+export type FieldType =
+  | "UUID"
+  | "SUID"
+  | "String"
+  | "Text"
+  | "Integer"
+  | "BigInt"
+  | "Boolean"
+  | "DateTime"
+  | "Date"
+  | "Time"
+  | "Decimal"
+  | "Double"
+  | "Float"
+  | "Real"
+  | "JSON"
+  | "JSONB"
+  | "Enum"
+  | "Array";
+
+/** A generated default, or `SQL` with one expression that administrators alone may write. */
+export type GeneratedDefault =
+  | { readonly type: "UUIDV4" | "SUID" | "NOW" | "AUTOINCREMENT" }
+  | { readonly type: "SQL"; readonly value: string };
+
+/** A default: generated, or any static value (bare, or as `{value}`). */
+export type DefaultValue = GeneratedDefault | { readonly value: Json } | Json;
+
+/** Rules that every written value of the field must meet. */
+export type ValidationRules = {
+  readonly min?: number;
+  readonly max?: number;
+  readonly isInt?: boolean;
+  readonly notEmpty?: boolean;
+  readonly isEmail?: boolean;
+  readonly isUrl?: boolean;
+  readonly len?: readonly [number, number];
+  /** A regular expression, without delimiters. */
+  readonly is?: string;
+  readonly matches?: string;
+};
+
+/** What happens to the holder of a key when its target goes. */
+export type ReferentialAction = "CASCADE" | "SET NULL" | "RESTRICT" | "NO ACTION";
+
+/** A field, or (with `relType`) a relation. */
+export type FieldDefinition = {
+  readonly type?: FieldType | (string & {});
+  readonly primaryKey?: boolean;
+  /** Default true; a primary key is never null. */
+  readonly allowNull?: boolean;
+  readonly unique?: boolean;
+  readonly defaultValue?: DefaultValue;
+  /** Same as `defaultValue`. */
+  readonly default?: DefaultValue;
+  /** `{length}` of String, `{precision, scale}` of Decimal, `{type}` of Array, the list (or `{values}`) of Enum. */
+  readonly values?: Json;
+  readonly validate?: ValidationRules;
+  readonly description?: string;
+  readonly comment?: string;
+  /** Never readable by anyone over the API. System collections only. */
+  readonly hidden?: boolean;
+  readonly SystemGenerated?: boolean | "true";
+  readonly relType?: "BelongsTo" | "HasMany" | "HasOne" | "BelongsToMany";
+  readonly target?: string;
+  readonly foreignKey?: string;
+  readonly targetKey?: string;
+  readonly as?: string;
+  readonly onDelete?: ReferentialAction;
+  readonly onUpdate?: ReferentialAction;
+};
+
+/** One collection's definition. */
+export type SchemaDefinition = {
+  readonly name: string;
+  readonly fields: { readonly [field: string]: FieldDefinition };
+  /** `createdAt` and `updatedAt`; default true. */
+  readonly timestamps?: boolean;
+  /** Soft delete by `deletedAt`; default false. */
+  readonly paranoid?: boolean;
+  /** `userCreated_Id`, `userUpdated_Id` and their relations; default false. */
+  readonly usertrack?: boolean;
+  /** `false` keeps the collection out of the change feed; default true. */
+  readonly realtime?: boolean;
+  readonly description?: string;
+};
+
+/** A collection with its definition, as `/schemas` answers it. */
+export type SchemaRecord = { readonly collectionName: string; readonly schema: SchemaDefinition };
+
+/** Body of `POST /schemas/:collection/relationships`. */
+export type RelationshipDefinition = {
+  readonly type: "M2O";
+  readonly name: string;
+  readonly target: string;
+  /** Name of the reverse list on the target. */
+  readonly alias?: string;
+  /** Column of the key; default `<name>_Id`. */
+  readonly foreignKey?: string;
+  readonly allowNull?: boolean;
+  readonly unique?: boolean;
+  readonly description?: string;
+  readonly onDelete?: ReferentialAction;
+  readonly onUpdate?: ReferentialAction;
+};
+
+/** One step of a schema change. `loses` tells what data would be gone. */
+export type SchemaChange = {
+  readonly kind: string;
+  readonly collection: string;
+  readonly field?: string;
+  readonly from?: Json;
+  readonly to?: Json;
+  readonly loses?: string;
+};

@@ -1,0 +1,80 @@
+/**
+ * The model of what collections exist: plain, readonly values made from stored definitions.
+ * One `Schema` is never edited; a change makes a new one.
+ */
+import type { FieldType, ReferentialAction, SchemaDefinition, ValidationRules } from "@baasix/types";
+
+/** How a column gets its value when the writer gives none. `sql` is an expression that an administrator wrote. */
+export type FieldDefault =
+  | { readonly kind: "uuid" }
+  | { readonly kind: "suid" }
+  | { readonly kind: "now" }
+  | { readonly kind: "autoincrement" }
+  | { readonly kind: "sql"; readonly expression: string }
+  | { readonly kind: "static"; readonly value: unknown };
+
+/** A column. `type` is canonical; `length`, `precision`, `scale`, `values`, `items` as the type uses them. */
+export type Field = {
+  readonly name: string;
+  readonly type: FieldType;
+  readonly primaryKey: boolean;
+  readonly allowNull: boolean;
+  readonly unique: boolean;
+  readonly default: FieldDefault | null;
+  readonly validate: ValidationRules;
+  /** String. */
+  readonly length: number | null;
+  /** Decimal. */
+  readonly precision: number | null;
+  readonly scale: number | null;
+  /** Enum: the allowed values in order. */
+  readonly values: readonly string[];
+  /** Array: the type of its items. */
+  readonly items: FieldType | null;
+  /** Never readable, filterable or sortable by anyone but the system. */
+  readonly hidden: boolean;
+  /** Filled by the server (timestamps, usertrack, soft delete): a client may not write it. */
+  readonly managed: "createdAt" | "updatedAt" | "deletedAt" | "userCreated" | "userUpdated" | null;
+  readonly description: string | null;
+};
+
+/**
+ * A way from one collection to another. `one`: the key is a column of `source` that names a row of `target`
+ * (BelongsTo). `many`: rows of `target` whose `targetColumn` names a row of `source` (HasMany).
+ * In both, rows match where source.sourceColumn = target.targetColumn.
+ */
+export type Relation = {
+  readonly name: string;
+  readonly kind: "one" | "many";
+  readonly source: string;
+  readonly sourceColumn: string;
+  readonly target: string;
+  readonly targetColumn: string;
+  readonly onDelete: ReferentialAction;
+  readonly onUpdate: ReferentialAction;
+};
+
+/** A collection = one table of the schema `public`, named as the collection. */
+export type Collection = {
+  readonly name: string;
+  readonly fields: ReadonlyMap<string, Field>;
+  readonly relations: ReadonlyMap<string, Relation>;
+  /** The primary key's field. Every collection has exactly one. */
+  readonly primaryKey: Field;
+  readonly timestamps: boolean;
+  readonly paranoid: boolean;
+  readonly usertrack: boolean;
+  readonly realtime: boolean;
+  /** Built in (`baasix_…`): its definition is code. */
+  readonly system: boolean;
+  /** Written by the server alone, whatever the role (definitions, sessions, credentials). */
+  readonly guarded: boolean;
+  /** The definition as given, for `/schemas`. */
+  readonly definition: SchemaDefinition;
+};
+
+/** All collections. `version` grows with every change and is part of each statement's text. */
+export type Schema = {
+  readonly version: number;
+  readonly collections: ReadonlyMap<string, Collection>;
+};

@@ -1,0 +1,51 @@
+/** THE DOOR TO ROWS, as features see it. `data.ts` implements it; there is no other way to a row. */
+import type { Action, ItemId, Query } from "@baasix/types";
+import type { Actor } from "../core/access/actor";
+
+/** A list read: `json` is the text of a JSON array, built by PostgreSQL and passed through untouched. */
+export type ReadAnswer = { readonly json: string; readonly totalCount: number };
+
+/** A field → value object to write. Values as they came over the wire. */
+export type WriteBody = { readonly [field: string]: unknown };
+
+/** Reads and writes rows for an actor, through parse → plan → authorize → compile → run. All throw AppError. */
+export type Rows = {
+  /** Lists items. `query` is checked: unknown names and operators are refused. */
+  readonly read: (actor: Actor, collection: string, query: RawQuery) => Promise<ReadAnswer>;
+  /** One item as JSON text. A row that is missing or not visible is NOT_FOUND. */
+  readonly readOne: (actor: Actor, collection: string, id: ItemId, query?: RawQuery) => Promise<string>;
+  /** Creates items, all or none; gives their primary keys in order. */
+  readonly create: (
+    actor: Actor,
+    collection: string,
+    bodies: readonly WriteBody[],
+  ) => Promise<readonly ItemId[]>;
+  /** Changes items, all or none; NOT_FOUND when any is missing or not visible. */
+  readonly update: (
+    actor: Actor,
+    collection: string,
+    entries: readonly { readonly id: ItemId; readonly data: WriteBody }[],
+  ) => Promise<readonly ItemId[]>;
+  /** Deletes items (softly, where the collection is paranoid), all or none. */
+  readonly remove: (actor: Actor, collection: string, ids: readonly ItemId[]) => Promise<readonly ItemId[]>;
+};
+
+/** Rows as parsed values, for the server's own features. Same door, `JSON.parse` at the end. */
+export type Data = Rows & {
+  /** First match or null. Typed by the caller, who names the fields. */
+  readonly find: <T>(actor: Actor, collection: string, query: RawQuery) => Promise<readonly T[]>;
+  /** Several writes and reads in one transaction. Listeners run after the commit. */
+  readonly transaction: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;
+  /** Calls back after each commit with the collections that were written, before the writer is answered. */
+  readonly onWrite: (listener: (write: CommittedWrite) => Promise<void> | void) => void;
+};
+
+/** What a commit wrote. */
+export type CommittedWrite = {
+  readonly collection: string;
+  readonly action: Exclude<Action, "read">;
+  readonly ids: readonly ItemId[];
+};
+
+/** A query as it came: query-string values (text, or text that holds JSON) or plain values. `parse` judges it. */
+export type RawQuery = { readonly [Key in keyof Query]?: unknown };

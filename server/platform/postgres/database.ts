@@ -1,0 +1,61 @@
+/** The database as the rest of the server sees it. `pool.ts` implements it over `bun:sql`. */
+import type { Statement } from "../../core/query/statement";
+
+/** A row as an array of driver values, in the order of the select list. */
+export type Row = readonly unknown[];
+
+/** Runs statements, each alone or inside one transaction. */
+export type Runner = {
+  /**
+   * Runs one statement and gives its rows.
+   * @throws AppError mapped from SQLSTATE (see `sqlstate.ts`).
+   */
+  readonly run: (statement: Statement, options?: RunOptions) => Promise<readonly Row[]>;
+};
+
+/** `pool: "slow"` is for anything that may take long (reports, exports, schema changes). Default `"short"`. */
+export type RunOptions = { readonly pool?: "short" | "slow"; readonly signal?: AbortSignal };
+
+export type Database = Runner & {
+  /**
+   * Runs `work` in one transaction: committed when it resolves, rolled back when it throws.
+   * Never take a second connection inside. Waits at most 10 s for a connection (UNAVAILABLE), lasts at most 60 s.
+   */
+  readonly transaction: <T>(work: (runner: Runner) => Promise<T>, options?: RunOptions) => Promise<T>;
+  /** True while the last contact succeeded; costs no query. */
+  readonly healthy: () => boolean;
+  /** Server version as PostgreSQL reports it, e.g. `18.4`. */
+  readonly version: string;
+  readonly close: () => Promise<void>;
+};
+
+/** How to reach a server: a URL, or the socket directory of the embedded one. */
+export type DatabaseAddress =
+  | { readonly kind: "url"; readonly url: string }
+  | { readonly kind: "socket"; readonly directory: string; readonly user: string; readonly database: string };
+
+/** A committed change of one row. `before` is whole with REPLICA IDENTITY FULL, else the key or null. Values are PostgreSQL text. */
+export type RowChange = {
+  readonly table: string;
+  readonly action: "create" | "update" | "delete";
+  readonly before: { readonly [column: string]: string | null } | null;
+  readonly after: { readonly [column: string]: string | null } | null;
+};
+
+/** One transaction, whole and in commit order. `committedAt` in milliseconds since 1970. */
+export type ChangeSet = { readonly changes: readonly RowChange[]; readonly committedAt: number };
+
+/** The feed of committed changes, taken from the PostgreSQL log. */
+export type ChangeFeed = {
+  /** `log`: logical decoding. `off`: the server does not allow it; `reason` says why. */
+  readonly status: () => {
+    readonly source: "log" | "off";
+    readonly connected: boolean;
+    readonly reason: string | null;
+  };
+  /** Calls back per committed transaction. Returns the function that stops. */
+  readonly onChanges: (listener: (set: ChangeSet) => void) => () => void;
+  /** Calls back when changes may have been missed (the stream was reconnected). */
+  readonly onGap: (listener: (reason: string) => void) => () => void;
+  readonly close: () => Promise<void>;
+};

@@ -1,0 +1,1 @@
+export { type Authenticate, type Identity, identity } from "./identity";

@@ -1,0 +1,2 @@
+export { openLocalStorage } from "./local";
+export type { ByteSource, Storage, StoredEntry, StoredFile } from "./storage";

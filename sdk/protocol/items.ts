@@ -1,4 +1,5 @@
 /** Answers of the item routes. */
+import type { GenericItem, NumberText, RelatedItem } from "./query";
 
 /** A primary key value: UUID, SUID or text, or a number. */
 export type ItemId = string | number;
@@ -25,3 +26,18 @@ export type Permission = {
 
 /** A row of `baasix_Role`. */
 export type Role = { readonly id: string; readonly name: string; readonly description: string | null };
+
+type WrittenValue<Value> = [RelatedItem<Value>] extends [never]
+  ? NumberText extends Value
+    ? Value | string | number
+    : Value
+  : Value extends null | undefined
+    ? Value
+    : Value extends readonly unknown[]
+      ? readonly (ItemId | ItemInput<RelatedItem<Value>>)[]
+      : Value | ItemId | ItemInput<RelatedItem<Value>>;
+
+/** The fields of a new or changed item. A relation takes the id of its target, or the related item's fields. */
+export type ItemInput<Item = GenericItem> = {
+  readonly [Key in keyof Item]?: unknown extends Item[Key] ? unknown : WrittenValue<Item[Key]>;
+};

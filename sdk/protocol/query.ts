@@ -4,8 +4,73 @@
 export type Json =
   null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
-/** Filter operators that are understood, without their aliases (`neq` = `ne`, `iLike` = `ilike`, `nin` = `notIn`). */
-export type FilterOperators<Value> = {
+/** An item of which nothing is known at compile time. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the one place where an untyped item may be anything
+export type GenericItem = Record<string, any>;
+
+/** A BigInt or Decimal as it is answered: text, so that no digit is lost. Accepted as text or number. */
+export type NumberText = `${number}`;
+
+/** A value that the server works out: `$CURRENT_USER`, `$NOW-DAYS_30`, `$COL(other)`. */
+export type Variable = `$${string}`;
+
+type Present<Value> = Exclude<Value, null | undefined>;
+
+/** The item type behind a relation field; `never` for a plain column. */
+export type RelatedItem<Value> =
+  Present<Value> extends readonly (infer Member)[]
+    ? Member extends object
+      ? Member
+      : never
+    : Present<Value> extends Date
+      ? never
+      : Present<Value> extends object
+        ? Present<Value>
+        : never;
+
+type FieldName<Item> = keyof Item & string;
+
+/** Names of the relations of an item (JSON columns typed as objects count as such). */
+export type RelationName<Item> = {
+  [Key in FieldName<Item>]-?: [RelatedItem<Item[Key]>] extends [never] ? never : Key;
+}[FieldName<Item>];
+
+/** Dotted paths through relations: checked for the first two names, open beyond. */
+export type RelationPath<Item> = {
+  [Key in RelationName<Item>]:
+    | `${Key}.${FieldName<RelatedItem<Item[Key]>>}`
+    | `${Key}.${RelationName<RelatedItem<Item[Key]>>}.${string}`;
+}[RelationName<Item>];
+
+/** What `fields` may name: a column, `*`, `relation.column`, `relation.*`, and so on to any depth. */
+export type FieldPath<Item = GenericItem> =
+  "*" | FieldName<Item> | `${RelationName<Item>}.*${string}` | RelationPath<Item>;
+
+/** What a value of the field may be compared with. */
+type Operand<Value> =
+  | Variable
+  | (NumberText extends Value
+      ? string extends Value
+        ? Value
+        : Value | number
+      : Value extends Date
+        ? Value | string
+        : Value);
+
+type TextOperators = {
+  readonly like?: string;
+  readonly notLike?: string;
+  readonly ilike?: string;
+  readonly iLike?: string;
+  readonly notILike?: string;
+  readonly startsWith?: string;
+  readonly endsWith?: string;
+  readonly contains?: string;
+};
+
+type NullOperators = { readonly isNull?: boolean; readonly isNotNull?: boolean };
+
+type ComparisonOperators<Value> = {
   readonly eq?: Value | null;
   readonly ne?: Value | null;
   readonly neq?: Value | null;
@@ -16,32 +81,35 @@ export type FilterOperators<Value> = {
   readonly in?: readonly Value[];
   readonly notIn?: readonly Value[];
   readonly nin?: readonly Value[];
-  readonly like?: string;
-  readonly notLike?: string;
-  readonly ilike?: string;
-  readonly iLike?: string;
-  readonly notILike?: string;
-  readonly startsWith?: string;
-  readonly endsWith?: string;
-  readonly contains?: string;
   readonly between?: readonly [Value, Value];
   readonly notBetween?: readonly [Value, Value];
-  readonly isNull?: boolean;
-  readonly isNotNull?: boolean;
 };
 
-type Present<T> = Exclude<T, null | undefined>;
+/**
+ * Filter operators on a value: `neq` is `ne`, `iLike` is `ilike`, `nin` is `notIn`. Those of text
+ * are there for text alone.
+ */
+export type FilterOperators<Value> = ComparisonOperators<Operand<Value>> &
+  NullOperators &
+  (Value extends string ? TextOperators : unknown extends Value ? TextOperators : unknown);
 
 /** The condition on one field: a bare value means `eq`. A related item takes a nested filter. */
-export type FieldFilter<Value> = [Present<Value>] extends [readonly (infer Item)[]]
-  ? Item extends object
-    ? Filter<Item>
-    : FilterOperators<Value> | Value
-  : Present<Value> extends Date
-    ? FilterOperators<Value | string> | Value | string
-    : Present<Value> extends object
-      ? Filter<Present<Value>> | FilterOperators<unknown>
-      : FilterOperators<Present<Value>> | Value | `$${string}`;
+export type FieldFilter<Value> = unknown extends Value
+  ? unknown
+  : [RelatedItem<Value>] extends [never]
+    ? FilterOperators<Present<Value>> | Operand<Present<Value>> | Extract<Value, null>
+    : Filter<RelatedItem<Value>> | NullOperators;
+
+/** Conditions on dotted paths (`"author.name"`) through relations. */
+type PathFilters<Item> = {
+  readonly [Path in RelationPath<Item>]?: Path extends `${infer Relation}.${infer Rest}`
+    ? Relation extends keyof Item
+      ? Rest extends keyof RelatedItem<Item[Relation]>
+        ? FieldFilter<RelatedItem<Item[Relation]>[Rest]>
+        : unknown
+      : unknown
+    : unknown;
+};
 
 /**
  * A filter: several keys are AND-ed, also beside `AND`, `OR` and `NOT`.
@@ -53,27 +121,27 @@ export type Filter<Item = GenericItem> = {
   readonly AND?: readonly Filter<Item>[];
   readonly OR?: readonly Filter<Item>[];
   readonly NOT?: Filter<Item>;
-} & { readonly [path: `${string}.${string}`]: unknown };
-
-/** An item of which nothing is known at compile time. */
-// oxlint-disable-next-line typescript/no-explicit-any -- the one place where an untyped item may be anything
-export type GenericItem = Record<string, any>;
+} & PathFilters<Item>;
 
 /** `asc` or `desc`, in any letter case. */
 export type SortDirection = "asc" | "desc" | "ASC" | "DESC";
+
+type SortPath<Item> = FieldName<Item> | RelationPath<Item>;
+
+/** One term of a sort list: `name`, `-name`, `name:desc`. */
+export type SortTerm<Item = GenericItem> =
+  SortPath<Item> | `-${SortPath<Item>}` | `${SortPath<Item>}:${SortDirection}`;
 
 /**
  * Sort order. Documented spellings: `{createdAt: "desc"}`, `["-createdAt", "name"]`, `"-createdAt,name"`,
  * `"createdAt:desc"`. Null sorts as PostgreSQL does: last ascending, first descending.
  */
 export type Sort<Item = GenericItem> =
-  | { readonly [Key in (keyof Item & string) | `${string}.${string}`]?: SortDirection }
-  | readonly string[]
-  | string;
+  { readonly [Path in SortPath<Item>]?: SortDirection } | readonly SortTerm<Item>[] | string;
 
 /** Parameters of a list read. `limit` defaults to 100, at most 1,000; `-1` is the maximum. `page` starts at 1. */
 export type Query<Item = GenericItem> = {
-  readonly fields?: readonly string[] | string;
+  readonly fields?: readonly FieldPath<Item>[] | string;
   readonly filter?: Filter<Item>;
   readonly sort?: Sort<Item>;
   readonly limit?: number;

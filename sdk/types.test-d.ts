@@ -1,0 +1,108 @@
+/** Type tests of queries: read by `bun check`, never run. */
+import type { FieldPath, Filter, ItemInput, Query, Sort } from "@baasix/types";
+
+interface User {
+  id: string;
+  email: string;
+  team: Team | null;
+}
+interface Team {
+  id: number;
+  name: string;
+  members: User[] | null;
+}
+interface Post {
+  id: string;
+  title: string;
+  status: "draft" | "published";
+  views: number;
+  price: `${number}`;
+  featured: boolean;
+  tags: string[];
+  meta: unknown;
+  deletedAt: string | null;
+  author: User | null;
+  comments?: { id: string; text: string; author: User | null }[] | null;
+}
+
+export const filters: Filter<Post>[] = [
+  { title: "x", views: { gt: 3, lte: 9 }, deletedAt: { isNull: true } },
+  { status: { in: ["draft"] }, featured: true, price: { gte: 10 } },
+  { price: { gte: "10.50" } },
+  { views: { gt: "$COL(price)" }, author: { email: { endsWith: "@x.org" } } },
+  { OR: [{ status: "draft" }, { NOT: { title: { contains: "x" } } }], AND: [{ views: 1 }] },
+  { "author.email": { eq: "$CURRENT_USER.email" }, "author.team.name": "core" },
+  { author: { team: { members: { email: "a@b.c" } } } },
+  { author: { isNull: true }, comments: { text: { ilike: "%x%" } }, meta: { anything: 1 } },
+  { deletedAt: null, title: { like: "%x%" } },
+  // @ts-expect-error -- an unknown field
+  { titel: "x" },
+  // @ts-expect-error -- an unknown operator
+  { views: { above: 3 } },
+  // @ts-expect-error -- a value outside the enumeration
+  { status: { eq: "gone" } },
+  // @ts-expect-error -- text for a number
+  { views: { gt: "3" } },
+  // @ts-expect-error -- text operators are not for numbers
+  { views: { like: "3" } },
+  // @ts-expect-error -- between takes two values
+  { views: { between: [1] } },
+  // @ts-expect-error -- an unknown field of a related item
+  { author: { mail: "x" } },
+  // @ts-expect-error -- an unknown field of a related item, dotted
+  { "author.mail": "x" },
+  // @ts-expect-error -- a wrong value behind a dotted path
+  { "author.email": { eq: 3 } },
+  // @ts-expect-error -- nested: a list of filters, not one
+  { OR: { status: "draft" } },
+];
+
+export const sorts: Sort<Post>[] = [
+  { views: "desc", title: "asc" },
+  ["-views", "title", "title:desc", "author.email", "-author.team.name"],
+  "anything goes in text",
+  { "author.email": "asc" },
+  // @ts-expect-error -- an unknown field
+  { viewz: "desc" },
+  // @ts-expect-error -- an unknown direction
+  { views: "down" },
+  // @ts-expect-error -- an unknown field in a list
+  ["-viewz"],
+];
+
+export const fields: FieldPath<Post>[] = [
+  "*",
+  "title",
+  "author.*",
+  "author.*.*",
+  "author.email",
+  "author.team.name",
+  "comments.author.email",
+  // @ts-expect-error -- an unknown field
+  "titel",
+  // @ts-expect-error -- an unknown field of a related item
+  "author.mail",
+  // @ts-expect-error -- a column is no relation
+  "title.x",
+];
+
+const anyPaths: string[] = ["x.y"];
+/** Where nothing is known, everything may be said. */
+export const untyped: Query = {
+  fields: anyPaths,
+  filter: { whatever: { gt: 1 }, "a.b": 2, AND: [{ c: "d" }] },
+  sort: { "a.b": "desc", c: "asc" },
+};
+
+export const inputs: ItemInput<Post>[] = [
+  { title: "x", views: 1, price: 12.5, tags: ["a"], meta: { any: [1] }, deletedAt: null },
+  { price: "12.50", author: "3f1c", comments: [{ text: "first" }, "8b2a"] },
+  { author: { email: "a@b.c", team: 3 } },
+  { author: null },
+  // @ts-expect-error -- a wrong type
+  { views: "1" },
+  // @ts-expect-error -- an unknown field
+  { titel: "x" },
+  // @ts-expect-error -- a wrong type in a related item
+  { author: { email: 3 } },
+];

@@ -101,6 +101,8 @@ export const inputs: ItemInput<Post>[] = [
   { author: null },
   // @ts-expect-error -- a wrong type
   { views: "1" },
+  // @ts-expect-error -- a number for text
+  { title: 1 },
   // @ts-expect-error -- an unknown field
   { titel: "x" },
   // @ts-expect-error -- a wrong type in a related item

@@ -29,7 +29,9 @@ export type Role = { readonly id: string; readonly name: string; readonly descri
 
 type WrittenValue<Value> = [RelatedItem<Value>] extends [never]
   ? NumberText extends Value
-    ? Value | string | number
+    ? string extends Value
+      ? Value
+      : Value | string | number
     : Value
   : Value extends null | undefined
     ? Value

@@ -1,0 +1,9 @@
+/** The command table. Each command loads what it needs when it runs. */
+import type { Command } from "../command";
+import { admin } from "./admin";
+import { generate } from "./generate";
+import { health } from "./health";
+import { serve } from "./serve";
+import { version } from "./version";
+
+export const commands: readonly Command[] = [serve, admin, generate, health, version];

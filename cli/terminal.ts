@@ -1,0 +1,57 @@
+/** Where a command speaks: results to stdout, talk to stderr. Commands never touch `process` streams themselves. */
+import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
+
+/** The two streams and what the user asked of them. */
+export type Terminal = {
+  /** A line of result (stdout). */
+  readonly result: (line: string) => void;
+  /** Text of result as it is (stdout), for files and documents. */
+  readonly document: (text: string) => void;
+  /** A line of talk (stderr). */
+  readonly talk: (line: string) => void;
+  /** True where stdin and stderr are a person's terminal. */
+  readonly interactive: boolean;
+  /** Asks for a secret without showing it. */
+  readonly askSecret: (question: string) => Promise<string>;
+  /** The first line of stdin, for secrets that are piped in. */
+  readonly readLine: () => Promise<string>;
+  readonly strong: (text: string) => string;
+};
+
+/**
+ * Whether to colour a stream: `FORCE_COLOR` (not `0`) wins, then `NO_COLOR` (not empty), then whether it is a terminal.
+ * See no-color.org and force-color.org.
+ */
+export function wantsColour(env: Readonly<Record<string, string | undefined>>, isTerminal: boolean): boolean {
+  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== "") return env.FORCE_COLOR !== "0";
+  if (env.NO_COLOR !== undefined && env.NO_COLOR !== "") return false;
+  return isTerminal;
+}
+
+/** The terminal of this process. */
+export function processTerminal(env: Readonly<Record<string, string | undefined>>): Terminal {
+  const colour = wantsColour(env, process.stdout.isTTY);
+  return {
+    result: (line) => void process.stdout.write(`${line}\n`),
+    document: (text) => void process.stdout.write(text),
+    talk: (line) => void process.stderr.write(`${line}\n`),
+    interactive: process.stdin.isTTY && process.stderr.isTTY,
+    askSecret,
+    readLine: async () => (await Bun.stdin.text()).split(/\r?\n/, 1)[0] ?? "",
+    strong: (text) => (colour ? `\u001B[1m${text}\u001B[22m` : text),
+  };
+}
+
+async function askSecret(question: string): Promise<string> {
+  process.stderr.write(question);
+  // readline edits the line as usual; what it would show goes nowhere.
+  const hidden = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: hidden, terminal: true });
+  try {
+    return await lines.question("");
+  } finally {
+    lines.close();
+    process.stderr.write("\n");
+  }
+}

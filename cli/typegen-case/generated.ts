@@ -1,0 +1,111 @@
+// Written by "baasix generate". Do not edit: run it again after a schema change.
+// Values have the types of the wire: BigInt and Decimal are strings (every digit is kept), dates are ISO 8601 strings.
+
+export interface _2024Sales {
+  id: string;
+  unknown: unknown;
+}
+
+export interface PLACES {
+  id: string;
+}
+
+export interface BaasixUser {
+  id: string;
+  email: string;
+  roles?: BaasixUserRole[];
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface BaasixUserRole {
+  id: string;
+  user_Id: string | null;
+  user?: BaasixUser | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface Categories {
+  id: string;
+  name: string;
+  posts?: Posts[];
+  parent_Id: string | null;
+  parent?: Categories | null;
+}
+
+export interface Comments {
+  id: number;
+  text: string;
+  post_Id: string;
+  post?: Posts | null;
+}
+
+export interface Places {
+  code: string;
+  name: string | null;
+}
+
+/** What people wrote. */
+export interface Posts {
+  id: string;
+  /**
+   * @minLength 3
+   * @maxLength 200
+   */
+  title: string;
+  slug: string;
+  /**
+   * Markdown. It may hold *\/ and
+   * more lines.
+   */
+  body: string | null;
+  views: string;
+  /** @minimum 0 */
+  price: string | null;
+  rank: number;
+  score: number | null;
+  weight: number | null;
+  share: number | null;
+  live: boolean;
+  startsAt: string;
+  day: string | null;
+  hour: string | null;
+  meta: unknown;
+  raw: unknown;
+  status: "draft" | "published" | "it's late";
+  mood: "calm" | "cross" | null;
+  tags: string[];
+  /** @format email */
+  contact: string | null;
+  "odd name": string | null;
+  category_Id: string | null;
+  author_Id: string;
+  category?: Categories | null;
+  author?: BaasixUser | null;
+  place_Id: string | null;
+  place?: Places | null;
+  comments?: Comments[];
+  userCreated_Id: string | null;
+  userCreated?: BaasixUser | null;
+  userUpdated_Id: string | null;
+  userUpdated?: BaasixUser | null;
+  createdAt: string;
+  updatedAt: string;
+  deletedAt: string | null;
+}
+
+/** Every collection by its name, for createBaasix<BaasixCollections>({ url }). */
+export interface BaasixCollections {
+  "2024 sales": _2024Sales;
+  PLACES: PLACES;
+  baasix_User: BaasixUser;
+  baasix_UserRole: BaasixUserRole;
+  categories: Categories;
+  comments: Comments;
+  places: Places;
+  posts: Posts;
+}
+
+/** The name of a collection. */
+export type CollectionName = keyof BaasixCollections;

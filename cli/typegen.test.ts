@@ -1,0 +1,63 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import type { SchemaRecord } from "@baasix/types";
+import { schemas } from "./typegen-case/schemas";
+import { generateTypes, pascalCase } from "./typegen";
+
+const expected = join(import.meta.dir, "typegen-case/generated.ts");
+
+describe("generateTypes", () => {
+  test("writes what typegen-case/generated.ts holds, which the type check compiles with typegen-case/use.ts", async () => {
+    expect(generateTypes(schemas)).toBe(await Bun.file(expected).text());
+  });
+
+  test("gives the same text whatever the order of the collections", () => {
+    expect(generateTypes(schemas.toReversed())).toBe(generateTypes(schemas));
+  });
+
+  test("writes an empty map for no collections", () => {
+    expect(generateTypes([])).toContain("export interface BaasixCollections {\n");
+  });
+
+  test("leaves out system collections that nothing leads to, and hidden fields", () => {
+    const text = generateTypes(schemas);
+    expect(text).not.toContain("BaasixFile");
+    expect(text).toContain("BaasixUserRole");
+    expect(text).not.toMatch(/password|secret/);
+  });
+
+  test.each([
+    ["blog_posts", "BlogPosts"],
+    ["baasix_User", "BaasixUser"],
+    ["2024 sales", "_2024Sales"],
+    ["__x", "X"],
+    ["übung", "Übung"],
+    ["posts", "Posts"],
+  ])("names the interface of %p %p", (name, wanted) => {
+    expect(pascalCase(name)).toBe(wanted);
+  });
+
+  test("an enum value keeps its quotes and backslashes", () => {
+    const values = ['a "b"', "c\\d", "`${e}`"];
+    const fields = {
+      id: { type: "UUID", primaryKey: true },
+      kind: { type: "Enum", values, allowNull: false },
+    };
+    const text = generateTypes([{ collectionName: "x", schema: { name: "x", timestamps: false, fields } }]);
+    expect(text).toContain(`kind: ${values.map((value) => JSON.stringify(value)).join(" | ")};`);
+  });
+
+  test("a description cannot leave its comment", () => {
+    const record: SchemaRecord = {
+      collectionName: "x",
+      schema: {
+        name: "x",
+        description: "*/ export const evil = 1; /*",
+        timestamps: false,
+        fields: { id: { type: "UUID", primaryKey: true, description: "*/ y: 1; /*" } },
+      },
+    };
+    const code = new Bun.Transpiler({ loader: "ts" }).transformSync(generateTypes([record]));
+    expect(code.trim()).toBe("");
+  });
+});

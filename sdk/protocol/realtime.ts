@@ -34,8 +34,13 @@ export type ServerFrame =
       readonly userId: string | null;
       readonly version: number;
     }
-  /** Answer to `subscribe`; `subscription` names the changes that follow. */
-  | { readonly type: "subscribed"; readonly id: string; readonly subscription: string }
+  /** Answer to `subscribe`; `subscription` names the changes that follow, `primaryKey` the field that tells items apart. */
+  | {
+      readonly type: "subscribed";
+      readonly id: string;
+      readonly subscription: string;
+      readonly primaryKey: string;
+    }
   | { readonly type: "unsubscribed"; readonly id: string }
   | { readonly type: "pong"; readonly id: string }
   | ChangeFrame

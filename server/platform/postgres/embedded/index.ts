@@ -1,0 +1,2 @@
+export { launchIfAsked } from "./launcher";
+export { startEmbedded, type Embedded, type EmbeddedOptions } from "./start";

@@ -1,0 +1,49 @@
+/** What the tasks share: running our own Bun on something. Imports nothing that must be installed first. */
+
+export const root = `${import.meta.dir}/..`;
+
+/** Runs a program from the root of the tree, its output going where ours goes. Gives the exit code. */
+export async function run(
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  console.log(`\n$ ${command.join(" ")}`);
+  const child = Bun.spawn([...command], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["inherit", "inherit", "inherit"],
+  });
+  return await child.exited;
+}
+
+/** As `run`, and gives the end of what went to stderr (at least the last 2,000 characters of it). */
+export async function runAndKeepTail(
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly code: number; readonly tail: string }> {
+  console.log(`\n$ ${command.join(" ")}`);
+  const child = Bun.spawn([...command], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["inherit", "inherit", "pipe"],
+  });
+  let tail = "";
+  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+    process.stderr.write(text);
+    tail = `${tail}${text}`.slice(-Math.max(2000, text.length));
+  }
+  return { code: await child.exited, tail };
+}
+
+/** Runs this very Bun, so that none needs to be on the PATH. */
+export function bun(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<number> {
+  return run([process.execPath, ...args], env);
+}
+
+/** What must be there before anything of ours can run: the packages of the lock file, and the archives of PostgreSQL. */
+export async function prepare(): Promise<boolean> {
+  return (
+    (await bun(["install", "--frozen-lockfile"])) === 0 &&
+    (await bun(["server/platform/postgres/embedded/bundle.ts"])) === 0
+  );
+}

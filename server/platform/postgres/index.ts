@@ -1,0 +1,11 @@
+export { StartError } from "./start-error";
+export type {
+  ChangeFeed,
+  ChangeSet,
+  Database,
+  DatabaseAddress,
+  Row,
+  RowChange,
+  RunOptions,
+  Runner,
+} from "./database";

@@ -40,9 +40,16 @@ async function send(url: string, path: string, init: RequestInit = {}): Promise<
     const text = await response.text();
     return { status: response.status, body: parseJson(text) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandError(`no answer from ${url} (${reason}); is the server running there?`);
+    throw new CommandError(`no answer from ${url} (${reasonOf(error)}); is the server running there?`);
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === "TimeoutError") return `none within ${timeout / 1000} s`;
+  const code = "code" in error && typeof error.code === "string" ? error.code : null;
+  if (code === "ECONNREFUSED" || code === "ConnectionRefused") return "connection refused";
+  return code ?? error.message;
 }
 
 function parseJson(text: string): unknown {

@@ -2,7 +2,7 @@
 import { launchIfAsked } from "../server/platform/postgres/embedded/launcher";
 
 // Before anything else is loaded: as the launcher of PostgreSQL this process becomes PostgreSQL, and nothing of ours may stay in it.
-await launchIfAsked(process.argv);
+launchIfAsked(process.argv);
 
 const [{ runProgram }, { processTerminal }] = await Promise.all([import("./program"), import("./terminal")]);
 process.exitCode = await runProgram(process.argv.slice(2), {

@@ -1,6 +1,6 @@
 /** argv → command: builds the parser from the command table, and turns every end into an exit code. */
 import { Command as Parser, CommanderError } from "commander";
-import { type Command, CommandError, type Environment, type Invocation, UsageError } from "./command";
+import { type Command, type Environment, type Invocation, UsageError } from "./command";
 import { commands } from "./commands";
 import { readEnvironment } from "./environment";
 import { type Terminal, wantsColour } from "./terminal";
@@ -19,7 +19,11 @@ export type World = {
  * Runs the command that `args` (without the program's own name) asks for.
  * @returns the exit code: 0 done, 1 failed, 2 wrong usage.
  */
-export async function runProgram(args: readonly string[], world: World): Promise<number> {
+export async function runProgram(
+  args: readonly string[],
+  world: World,
+  table: readonly Command[] = commands,
+): Promise<number> {
   let code = 0;
   const root = new Parser("baasix")
     .description(
@@ -34,7 +38,7 @@ export async function runProgram(args: readonly string[], world: World): Promise
   ]);
   root.addHelpText("after", `\n${exitCodes}`);
   const finish = (value: number) => void (code = value);
-  for (const command of commands) add(root, command, world, finish);
+  for (const command of table) add(root, command, world, finish);
   if (args.length === 0) args = ["--help"];
   try {
     await root.parseAsync([...args], { from: "user" });
@@ -51,14 +55,7 @@ function configure(parser: Parser, terminal: Terminal, env: Environment): void {
     .configureOutput({
       writeOut: (text) => terminal.document(text),
       writeErr: (text) => terminal.talk(text.trimEnd()),
-      // One line, named like every other message of ours.
-      outputError: (text, write) =>
-        write(
-          `baasix: ${text
-            .trim()
-            .replace(/^error: /, "")
-            .replace(/\n\(Did you mean (.*)\?\)$/s, "; did you mean '$1'?")}`,
-        ),
+      outputError: (text, write) => write(`baasix: ${oneLine(new Error(text))}`),
       getOutHasColors: () => wantsColour(env, process.stdout.isTTY),
       getErrHasColors: () => wantsColour(env, process.stderr.isTTY),
     });
@@ -94,16 +91,26 @@ function add(parent: Parser, command: Command, world: World, finish: (code: numb
 
 /** Says what went wrong in one line on stderr (and as a document on stdout with `--json`), and gives the exit code. */
 function report(error: unknown, json: boolean, { terminal, env }: World): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  const ended = error instanceof CommanderError ? error.exitCode : null;
+  if (ended === 0) return 0;
+  const message = oneLine(error);
+  // The parser has said its own errors already.
+  if (ended === null) terminal.talk(`baasix: ${message}`);
+  if (env.LOG_LEVEL === "debug" && error instanceof Error && ended === null) terminal.talk(error.stack ?? "");
+  if (json) terminal.document(`${JSON.stringify({ error: { message, code: codeOf(error) } })}\n`);
+  return ended !== null || error instanceof UsageError ? 2 : 1;
+}
+
+function oneLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  terminal.talk(`baasix: ${message.replaceAll(/\s*\n\s*/g, " ")}`);
-  if (!(error instanceof CommandError) && env.LOG_LEVEL === "debug" && error instanceof Error) {
-    terminal.talk(error.stack ?? "");
-  }
-  if (json) {
-    const code =
-      error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
-    terminal.document(`${JSON.stringify({ error: { message, code } })}\n`);
-  }
-  return error instanceof UsageError ? 2 : 1;
+  return message
+    .trim()
+    .replace(/^error: /, "")
+    .replace(/\n\(Did you mean (.*)\?\)$/s, "; did you mean '$1'?")
+    .replaceAll(/\s*\n\s*/g, " ");
+}
+
+function codeOf(error: unknown): string | null {
+  if (error instanceof CommanderError || error instanceof UsageError) return "USAGE";
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
 }

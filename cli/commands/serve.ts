@@ -29,9 +29,10 @@ export const serve: Command = {
     "DATABASE_URL=postgres://… baasix serve",
   ],
   run: async (invocation) => {
+    const env = withFlags(invocation.env, addressFlags(invocation));
     const stop = stopSignal();
     const { readConfig, startServer } = await import("@baasix/server");
-    const server = await startServer(readConfig(withFlags(invocation.env, addressFlags(invocation))));
+    const server = await startServer(readConfig(env));
     const docs = `${server.url}/swagger`;
     printResult(
       invocation,

@@ -14,17 +14,28 @@ export type Rows = {
   readonly read: (actor: Actor, collection: string, query: RawQuery) => Promise<ReadAnswer>;
   /** One item as JSON text. A row that is missing or not visible is NOT_FOUND. */
   readonly readOne: (actor: Actor, collection: string, id: ItemId, query?: RawQuery) => Promise<string>;
-  /** Creates items, all or none; gives their primary keys in order. */
+  /**
+   * Creates items, all or none; gives their primary keys in order. `stamp`: columns that the server itself knows (a
+   * file's type and size); the actor needs no right to write them, its conditions are checked on the row with them.
+   */
   readonly create: (
     actor: Actor,
     collection: string,
     bodies: readonly WriteBody[],
+    stamp?: WriteBody,
   ) => Promise<readonly ItemId[]>;
   /** Changes items, all or none; NOT_FOUND when any is missing or not visible. */
   readonly update: (
     actor: Actor,
     collection: string,
     entries: readonly { readonly id: ItemId; readonly data: WriteBody }[],
+  ) => Promise<readonly ItemId[]>;
+  /** Changes every item that matches the filter, in one statement; gives their keys, none when none matched. */
+  readonly updateWhere: (
+    actor: Actor,
+    collection: string,
+    filter: unknown,
+    data: WriteBody,
   ) => Promise<readonly ItemId[]>;
   /** Deletes items (softly, where the collection is paranoid), all or none. */
   readonly remove: (actor: Actor, collection: string, ids: readonly ItemId[]) => Promise<readonly ItemId[]>;
@@ -34,6 +45,11 @@ export type Rows = {
 export type Data = Rows & {
   /** First match or null. Typed by the caller, who names the fields. */
   readonly find: <T>(actor: Actor, collection: string, query: RawQuery) => Promise<readonly T[]>;
+  /**
+   * Refuses an actor without any right for the action, before there is a row to judge (an upload is not read then).
+   * @throws AppError FORBIDDEN or UNKNOWN_COLLECTION. Passing promises nothing about a certain row.
+   */
+  readonly requireRight: (actor: Actor, collection: string, action: Action) => void;
   /** Several writes and reads in one transaction. Listeners run after the commit. */
   readonly transaction: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;
   /** Calls back after each commit with the collections that were written, before the writer is answered. */

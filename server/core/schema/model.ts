@@ -4,7 +4,10 @@
  */
 import type { FieldType, ReferentialAction, SchemaDefinition, ValidationRules } from "@baasix/types";
 
-/** How a column gets its value when the writer gives none. `sql` is an expression that an administrator wrote. */
+/**
+ * How a column gets its value when the writer gives none. `sql` is an expression that an administrator wrote, checked
+ * and with its names quoted; with a sub-select it is evaluated by the INSERT, as PostgreSQL allows none on a column.
+ */
 export type FieldDefault =
   | { readonly kind: "uuid" }
   | { readonly kind: "suid" }
@@ -33,8 +36,8 @@ export type Field = {
   readonly items: FieldType | null;
   /** Never readable, filterable or sortable by anyone but the system. */
   readonly hidden: boolean;
-  /** Filled by the server (timestamps, usertrack, soft delete): a client may not write it. */
-  readonly managed: "createdAt" | "updatedAt" | "deletedAt" | "userCreated" | "userUpdated" | null;
+  /** Filled by the server: timestamps, usertrack, soft delete; `server`: by a feature (a file's size). No client may write it. */
+  readonly managed: "createdAt" | "updatedAt" | "deletedAt" | "userCreated" | "userUpdated" | "server" | null;
   readonly description: string | null;
 };
 
@@ -54,11 +57,15 @@ export type Relation = {
   readonly onUpdate: ReferentialAction;
 };
 
+/** An index over columns of one collection; `name` is unique in the database. */
+export type Index = { readonly name: string; readonly fields: readonly string[]; readonly unique: boolean };
+
 /** A collection = one table of the schema `public`, named as the collection. */
 export type Collection = {
   readonly name: string;
   readonly fields: ReadonlyMap<string, Field>;
   readonly relations: ReadonlyMap<string, Relation>;
+  readonly indexes: readonly Index[];
   /** The primary key's field. Every collection has exactly one. */
   readonly primaryKey: Field;
   readonly timestamps: boolean;
@@ -69,7 +76,7 @@ export type Collection = {
   readonly system: boolean;
   /** Written by the server alone, whatever the role (definitions, sessions, credentials). */
   readonly guarded: boolean;
-  /** The definition as given, for `/schemas`. */
+  /** The definition as it is stored; `describe.ts` makes from it what `/schemas` answers. */
   readonly definition: SchemaDefinition;
 };
 

@@ -1,0 +1,90 @@
+/** Rules + actor + collection + action → Policy: the one place where permissions merge. */
+import type { Action } from "@baasix/types";
+import { AppError } from "../errors";
+import { parseFilter } from "../query/filter";
+import { type Planned, planCondition } from "../query/plan";
+import type { Collection, Schema } from "../schema/model";
+import type { Actor } from "./actor";
+import { parseFieldGrant } from "./grants";
+import type { Grant, Rules } from "./rules";
+
+/**
+ * What an actor may do with a collection. A row is open when the condition of any grant holds for it, and a field
+ * of it when the condition of any grant that names the field does. `unlimited`: every row and field that is not hidden;
+ * `secrets`: hidden ones too.
+ */
+export type Policy = {
+  readonly unlimited: boolean;
+  readonly secrets: boolean;
+  readonly grants: readonly Grant[];
+};
+
+/** What `authorize` asks: the policy of a collection, or null when the actor has none. */
+export type Access = (collection: Collection, action: Action) => Policy | null;
+
+const system: Policy = { unlimited: true, secrets: true, grants: [] };
+const administrator: Policy = { unlimited: true, secrets: false, grants: [] };
+
+/** The access of one actor under one set of rules. */
+export function accessOf(rules: Rules, schema: Schema, actor: Actor): Access {
+  return (collection, action) => policy(rules, schema, actor, collection, action);
+}
+
+/** Merges everything that gives the actor a right on the collection; null means none: deny by default. */
+export function policy(
+  rules: Rules,
+  schema: Schema,
+  actor: Actor,
+  collection: Collection,
+  action: Action,
+): Policy | null {
+  if (actor.kind === "system") return system;
+  if (collection.guarded && action !== "read") return null;
+  const role = actor.kind === "user" ? rules.roles.get(actor.role) : rules.public;
+  if (role?.admin && actor.kind === "user") return administrator;
+  const grants: Grant[] = [];
+  const own = role?.grants.get(collection.name)?.get(action);
+  if (own) grants.push(own);
+  const builtIn = builtInGrant(schema, collection, action);
+  if (builtIn) grants.push(builtIn);
+  return grants.length > 0 ? { unlimited: false, secrets: false, grants } : null;
+}
+
+/** Public files are readable by everyone: their description and bytes, nothing more. */
+const publicFileFields = [
+  "id",
+  "title",
+  "filename",
+  "originalFilename",
+  "type",
+  "size",
+  "width",
+  "height",
+  "storage",
+  "description",
+  "isPublic",
+  "createdAt",
+  "updatedAt",
+];
+
+// Made once per schema, by identity: schemas are replaced whole.
+const builtInGrants = new WeakMap<Schema, Grant>();
+
+function builtInGrant(schema: Schema, collection: Collection, action: Action): Grant | null {
+  if (action !== "read" || collection.name !== "baasix_File") return null;
+  const known = builtInGrants.get(schema);
+  if (known) return known;
+  const condition: Planned = planCondition(schema, collection, parseFilter({ isPublic: { eq: true } }));
+  const grant: Grant = { fields: parseFieldGrant(publicFileFields), condition, defaults: [] };
+  builtInGrants.set(schema, grant);
+  return grant;
+}
+
+/** The refusal for an actor without any right for the action. */
+export function refusal(collection: Collection, action: Action): AppError {
+  const message =
+    action === "delete"
+      ? "You don't have permission to delete this item"
+      : `You don't have permission to ${action} items in '${collection.name}'`;
+  return new AppError("FORBIDDEN", message);
+}

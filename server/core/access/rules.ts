@@ -1,0 +1,132 @@
+/** Permission rows → Rules: read once per change, so that a request only looks things up. */
+import type { Action } from "@baasix/types";
+import { AppError } from "../errors";
+import { parseFilter, isObject } from "../query/filter";
+import { type Planned, planCondition } from "../query/plan";
+import { type Param, readVariable } from "../query/variables";
+import { toWire, type WireValue } from "../schema/fields";
+import type { Collection, Field, Schema } from "../schema/model";
+import { type FieldGrant, parseFieldGrant } from "./grants";
+
+/** A row of `baasix_Role` as it is loaded. */
+export type RoleRow = { readonly id: string; readonly name: string; readonly description?: string | null };
+
+/** A row of `baasix_Permission` as it is loaded: JSON columns parsed. */
+export type PermissionRow = {
+  readonly id: string;
+  readonly role_Id: string;
+  readonly collection: string;
+  readonly action: string;
+  readonly fields: unknown;
+  readonly conditions: unknown;
+  readonly relConditions: unknown;
+  readonly defaultValues: unknown;
+};
+
+/** A default of a permission: a wire value, or a variable that is bound when the row is written. */
+export type GrantDefault = {
+  readonly field: Field;
+  readonly value: { readonly wire: WireValue } | { readonly variable: Param };
+};
+
+/** What one permission allows. `condition` null: every row. */
+export type Grant = {
+  readonly fields: FieldGrant;
+  readonly condition: Planned | null;
+  readonly defaults: readonly GrantDefault[];
+};
+
+export type RoleRules = {
+  readonly role: RoleRow;
+  readonly admin: boolean;
+  /** By collection, then action. */
+  readonly grants: ReadonlyMap<string, ReadonlyMap<Action, Grant>>;
+  /** The rows, as sign-in answers them. */
+  readonly permissions: readonly PermissionRow[];
+};
+
+/** All roles. `problems` tells of permission rows that could not be understood: they allow nothing. */
+export type Rules = {
+  readonly roles: ReadonlyMap<string, RoleRules>;
+  readonly public: RoleRules | null;
+  readonly problems: readonly string[];
+};
+
+const actions: ReadonlySet<string> = new Set<Action>(["create", "read", "update", "delete"]);
+
+/** The role that bypasses rules, and the role of callers without an account. */
+export const administratorRole = "administrator";
+export const publicRole = "public";
+
+/** Builds the rules. A row that names what does not exist, or that cannot be read, allows nothing (fail closed). */
+export function parseRules(
+  roles: readonly RoleRow[],
+  permissions: readonly PermissionRow[],
+  schema: Schema,
+): Rules {
+  const problems: string[] = [];
+  const byRole = new Map<string, RoleRules>();
+  for (const role of roles) {
+    const own = permissions.filter((row) => row.role_Id === role.id);
+    const grants = new Map<string, Map<Action, Grant>>();
+    for (const row of own) {
+      try {
+        const grant = parseGrant(row, schema);
+        const collection = grants.get(row.collection) ?? new Map<Action, Grant>();
+        collection.set(row.action as Action, grant);
+        grants.set(row.collection, collection);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        problems.push(
+          `permission ${row.id} (${role.name}, ${row.action} ${row.collection}): ${error.message}`,
+        );
+      }
+    }
+    byRole.set(role.id, { role, admin: role.name === administratorRole, grants, permissions: own });
+  }
+  const everyone = [...byRole.values()].find(({ role }) => role.name === publicRole) ?? null;
+  return { roles: byRole, public: everyone, problems };
+}
+
+/**
+ * Reads one permission against the schema; used to check a row before it is stored, too.
+ * @throws AppError naming what is wrong.
+ */
+export function parseGrant(row: Omit<PermissionRow, "id">, schema: Schema): Grant {
+  const collection = schema.collections.get(row.collection);
+  if (!collection) throw new AppError("UNKNOWN_COLLECTION", `collection: '${row.collection}' does not exist`);
+  if (!actions.has(row.action)) {
+    throw new AppError("INVALID_VALUE", "action: expected create, read, update or delete");
+  }
+  if (!isAbsent(row.relConditions)) {
+    throw new AppError(
+      "INVALID_VALUE",
+      "relConditions: not understood by this version; give the related collection a permission of its own",
+    );
+  }
+  return {
+    fields: parseFieldGrant(row.fields),
+    condition: isAbsent(row.conditions)
+      ? null
+      : planCondition(schema, collection, parseFilter(row.conditions, "conditions")),
+    defaults: isAbsent(row.defaultValues) ? [] : parseDefaults(collection, row.defaultValues),
+  };
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === null || value === undefined || (isObject(value) && Object.keys(value).length === 0);
+}
+
+function parseDefaults(collection: Collection, defaults: unknown): readonly GrantDefault[] {
+  if (!isObject(defaults))
+    throw new AppError("INVALID_VALUE", "defaultValues: expected an object of field and value");
+  return Object.keys(defaults).map((name) => {
+    const at = `defaultValues.${name}`;
+    const field = collection.fields.get(name);
+    if (!field || field.hidden)
+      throw new AppError("UNKNOWN_FIELD", `${at}: '${collection.name}' has no field '${name}'`);
+    const variable = readVariable(defaults[name], at);
+    if (variable) return { field, value: { variable } };
+    return { field, value: { wire: toWire(defaults[name], field, at) } };
+  });
+}

@@ -1,0 +1,37 @@
+/** What a request says, once its spelling is gone: tagged values that name things without knowing the schema. */
+
+/** A path of names: relations, then a column, a relation or `*`. */
+export type Path = readonly string[];
+
+/**
+ * A condition. `all` of nothing is true, `any` of nothing is false. `within` opens a relation: some related
+ * row meets the whole inner condition. `at` is the place in the request, for messages.
+ */
+export type Condition =
+  | { readonly kind: "all"; readonly items: readonly Condition[] }
+  | { readonly kind: "any"; readonly items: readonly Condition[] }
+  | { readonly kind: "not"; readonly item: Condition }
+  | { readonly kind: "within"; readonly relation: string; readonly item: Condition; readonly at: string }
+  | {
+      readonly kind: "compare";
+      readonly column: string;
+      readonly operator: string;
+      readonly operand: unknown;
+      readonly at: string;
+    };
+
+/** One wish of `fields`. `exclude` takes the named column out of what a wildcard gave. */
+export type FieldWish = { readonly path: Path; readonly exclude: boolean; readonly at: string };
+
+export type SortTerm = { readonly path: Path; readonly descending: boolean; readonly at: string };
+
+/** A list read. `limit` and `offset` are checked whole numbers. */
+export type Read = {
+  readonly collection: string;
+  readonly fields: readonly FieldWish[];
+  readonly filter: Condition | null;
+  readonly sort: readonly SortTerm[];
+  readonly limit: number;
+  readonly offset: number;
+  readonly withDeleted: boolean;
+};

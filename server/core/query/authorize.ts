@@ -1,0 +1,212 @@
+/**
+ * Plan + policies → authorized plan. The one place that says what an actor may read or write: every field that the
+ * plan mentions, on every collection that it reaches, is judged here. `compile` accepts nothing that was not here.
+ */
+import type { Action } from "@baasix/types";
+import { type FieldGrant, grantsColumn, throughRelation } from "../access/grants";
+import { type Access, type Policy, refusal } from "../access/policy";
+import type { Grant } from "../access/rules";
+import { AppError } from "../errors";
+import type { Collection, Field, Relation } from "../schema/model";
+import type { Planned, PlannedSort, ReadPlan, SelectedColumn, SelectedRelation, SelectNode } from "./plan";
+
+declare const authorized: unique symbol;
+
+/** A read that may run. Made by `authorizeRead` alone. */
+export type AuthorizedRead = ReadPlan & {
+  /** Rows of the collection that the actor may read. */
+  readonly rows: Planned | null;
+  readonly [authorized]: true;
+};
+
+/** What a write may touch. Made by `authorizeWrite` alone. */
+export type AuthorizedTarget = {
+  readonly collection: Collection;
+  readonly action: Exclude<Action, "read">;
+  /** Rows that may be changed, as they are. */
+  readonly rows: Planned | null;
+  /** What the row must meet as it becomes. */
+  readonly check: Planned | null;
+  readonly filter: Planned | null;
+  readonly grants: readonly Grant[];
+  readonly [authorized]: true;
+};
+
+/**
+ * Where the plan stands: a collection, the actor's own policy on it (null: none), and what grants of the
+ * collections before it open here.
+ */
+type Scope = {
+  readonly collection: Collection;
+  readonly own: Policy | null;
+  readonly inherited: readonly FieldGrant[];
+};
+
+/** Checks a read. @throws AppError FORBIDDEN naming the field, when the plan names what the actor may not read. */
+export function authorizeRead(plan: ReadPlan, access: Access): AuthorizedRead {
+  const own = access(plan.collection, "read");
+  if (!own) throw refusal(plan.collection, "read");
+  const scope: Scope = { collection: plan.collection, own, inherited: [] };
+  return {
+    ...plan,
+    select: selectNode(plan.select, scope, access),
+    where: plan.where && condition(plan.where, scope, access),
+    sort: plan.sort.map((term) => sortTerm(term, scope, access)),
+    rows: rowCondition(own),
+  } as unknown as AuthorizedRead;
+}
+
+/**
+ * Checks a write of the given columns. `filter` is the client's own condition on the target (null: rows are named by key).
+ * @throws AppError FORBIDDEN naming the first column that no grant opens.
+ */
+export function authorizeWrite(
+  collection: Collection,
+  action: Exclude<Action, "read">,
+  columns: readonly Field[],
+  filter: Planned | null,
+  access: Access,
+): AuthorizedTarget {
+  const policy = access(collection, action);
+  if (!policy) throw refusal(collection, action);
+  const grants =
+    action === "delete"
+      ? policy.grants
+      : policy.grants.filter((grant) => columns.every((field) => grantsColumn(grant.fields, field.name)));
+  if (!policy.unlimited && grants.length === 0) {
+    const refused = columns.find(
+      (field) => !policy.grants.some((grant) => grantsColumn(grant.fields, field.name)),
+    );
+    throw new AppError(
+      "FORBIDDEN",
+      `You don't have permission to ${action} field: ${refused?.name ?? columns[0]?.name ?? "*"}`,
+    );
+  }
+  for (const field of columns) {
+    if (field.hidden && !policy.secrets)
+      throw new AppError("FORBIDDEN", `You don't have permission to ${action} field: ${field.name}`);
+  }
+  const rows = policy.unlimited ? null : anyOf(grants);
+  const reading: Scope = { collection, own: access(collection, "read"), inherited: [] };
+  return {
+    collection,
+    action,
+    rows: action === "create" ? null : rows,
+    check: action === "delete" ? null : rows,
+    filter: filter && condition(filter, reading, access),
+    grants,
+  } as unknown as AuthorizedTarget;
+}
+
+function selectNode(node: SelectNode, scope: Scope, access: Access): SelectNode {
+  const columns: SelectedColumn[] = [];
+  for (const column of node.columns) {
+    const guard = columnGuard(scope, column.field);
+    if (guard !== "refused") columns.push({ ...column, guard });
+    else if (column.at !== null) throw unreadable(scope, column.field.name, column.at);
+  }
+  const relations: SelectedRelation[] = [];
+  for (const { relation, node: child, at } of node.relations) {
+    const opened = openRelation(scope, relation, child.collection, access);
+    if (opened)
+      relations.push({
+        relation,
+        node: selectNode(child, opened, access),
+        at,
+        rows: rowCondition(opened.own),
+      });
+    else if (at !== null) throw unreadable(scope, relation.name, at);
+  }
+  return { collection: node.collection, columns, relations };
+}
+
+function condition(planned: Planned, scope: Scope, access: Access): Planned {
+  switch (planned.kind) {
+    case "all":
+    case "any":
+      return { kind: planned.kind, items: planned.items.map((item) => condition(item, scope, access)) };
+    case "not":
+      return { kind: "not", item: condition(planned.item, scope, access) };
+    case "compare": {
+      const guard = columnGuard(scope, planned.field);
+      if (guard === "refused") throw unreadable(scope, planned.field.name, planned.at);
+      return { ...planned, guard };
+    }
+    case "related": {
+      const opened = openRelation(scope, planned.relation, planned.target, access);
+      if (!opened) throw unreadable(scope, planned.relation.name, planned.at);
+      return { ...planned, item: condition(planned.item, opened, access), rows: rowCondition(opened.own) };
+    }
+  }
+}
+
+function sortTerm(term: PlannedSort, scope: Scope, access: Access): PlannedSort {
+  let current = scope;
+  const hops = term.hops.map((hop) => {
+    const opened = openRelation(current, hop.relation, hop.target, access);
+    if (!opened) throw unreadable(current, hop.relation.name, term.at);
+    current = opened;
+    return { ...hop, rows: rowCondition(opened.own) };
+  });
+  // The primary key that the planner adds for a stable order shows nothing that the page does not.
+  const guard = term.at === "" ? null : columnGuard(current, term.field);
+  if (guard === "refused") throw unreadable(current, term.field.name, term.at);
+  return { ...term, hops, guard };
+}
+
+/** Null: readable on every row. A condition: readable where it holds. */
+function columnGuard(scope: Scope, field: Field): Planned | null | "refused" {
+  if (field.hidden) return scope.own?.secrets ? null : "refused";
+  if (scope.inherited.some((grant) => grantsColumn(grant, field.name))) return null;
+  if (!scope.own) return "refused";
+  if (scope.own.unlimited) return null;
+  const naming = scope.own.grants.filter((grant) => grantsColumn(grant.fields, field.name));
+  if (naming.length === 0) return "refused";
+  return naming.length === scope.own.grants.length ? null : anyOf(naming);
+}
+
+/**
+ * A relation is open when a grant names a path through it, or when the actor may read the related collection and
+ * the key that joins the two. What grants name here counts only if all of them name it: rows may come from any.
+ */
+function openRelation(scope: Scope, relation: Relation, target: Collection, access: Access): Scope | null {
+  const own = access(target, "read");
+  const inherited = [
+    ...(throughRelation(scope.inherited, relation.name) ?? []),
+    ...(scope.own && scope.own.grants.length > 0 ? throughEveryGrant(scope.own.grants, relation.name) : []),
+  ];
+  const opened: Scope = { collection: target, own, inherited };
+  if (inherited.length > 0) return opened;
+  if (!own) return null;
+  const holder = relation.kind === "one" ? scope : opened;
+  const key = holder.collection.fields.get(
+    relation.kind === "one" ? relation.sourceColumn : relation.targetColumn,
+  );
+  return key && columnGuard(holder, key) === null ? opened : null;
+}
+
+function throughEveryGrant(grants: readonly Grant[], relation: string): readonly FieldGrant[] {
+  const opened = grants.map((grant) => throughRelation([grant.fields], relation));
+  return opened.length === 1 ? (opened[0] ?? []) : [];
+}
+
+function rowCondition(policy: Policy | null): Planned | null {
+  return policy === null || policy.unlimited ? null : anyOf(policy.grants);
+}
+
+/** The rows that some grant opens; null when one of them opens all. */
+function anyOf(grants: readonly Grant[]): Planned | null {
+  const items: Planned[] = [];
+  for (const grant of grants) {
+    if (grant.condition === null) return null;
+    items.push(grant.condition);
+  }
+  return items.length === 1 && items[0] ? items[0] : { kind: "any", items };
+}
+
+function unreadable(scope: Scope, name: string, at: string): AppError {
+  return new AppError(
+    "FORBIDDEN",
+    `${at}: You don't have permission to read field '${name}' of '${scope.collection.name}'`,
+  );
+}

@@ -1,0 +1,152 @@
+/** Wire → Read. Knows every documented spelling; knows nothing of collections. */
+import { AppError, suggestion } from "../errors";
+import type { FieldWish, Read, SortTerm } from "./ast";
+import { isObject, parseFilter, splitPath } from "./filter";
+
+/** Paging and size limits of a read. */
+export const readLimits = { page: 100, maximum: 1000, sort: 8, fields: 200 } as const;
+
+const known = new Set(["fields", "filter", "sort", "limit", "page", "offset", "paranoid"]);
+/** Read elsewhere: the credential by `http/`. */
+const ignored = new Set(["access_token"]);
+
+/**
+ * Parses a list query. Each value may be what it means or its text: `filter` and `sort` as JSON text,
+ * `fields` as a comma list or JSON text, numbers as digits.
+ * @throws AppError INVALID_QUERY, QUERY_TOO_COMPLEX.
+ */
+export function parseRead(collection: string, query: Readonly<Record<string, unknown>>): Read {
+  for (const name of Object.keys(query)) {
+    if (known.has(name) || ignored.has(name) || query[name] === undefined) continue;
+    throw new AppError("INVALID_QUERY", `unknown parameter '${name}'${suggestion(name, known)}`);
+  }
+  const limit = parseLimit(query.limit);
+  return {
+    collection,
+    fields: parseFields(query.fields),
+    filter: isAbsent(query.filter) ? null : parseFilter(fromJson(query.filter, "filter")),
+    sort: parseSort(query.sort),
+    limit,
+    offset: parseOffset(query, limit),
+    withDeleted: parseFlag(query.paranoid, "paranoid", true) === false,
+  };
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null || value === "";
+}
+
+function fromJson(value: unknown, at: string): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    throw new AppError("INVALID_QUERY", `${at}: not valid JSON`);
+  }
+}
+
+function parseLimit(value: unknown): number {
+  if (isAbsent(value)) return readLimits.page;
+  const limit = wholeNumber(value, "limit", -1);
+  if (limit === -1) return readLimits.maximum;
+  if (limit > readLimits.maximum) {
+    throw new AppError(
+      "INVALID_QUERY",
+      `limit: at most ${readLimits.maximum} (-1 means the maximum); got ${limit}`,
+    );
+  }
+  return limit;
+}
+
+function parseOffset(query: Readonly<Record<string, unknown>>, limit: number): number {
+  if (isAbsent(query.page)) return isAbsent(query.offset) ? 0 : wholeNumber(query.offset, "offset", 0);
+  if (!isAbsent(query.offset))
+    throw new AppError("INVALID_QUERY", "offset: give either page or offset, not both");
+  return (wholeNumber(query.page, "page", 1) - 1) * limit;
+}
+
+function wholeNumber(value: unknown, at: string, min: number): number {
+  const number = typeof value === "string" && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
+  if (typeof number === "number" && Number.isSafeInteger(number) && number >= min) return number;
+  throw new AppError("INVALID_QUERY", `${at}: expected a whole number of at least ${min}`);
+}
+
+function parseFlag(value: unknown, at: string, fallback: boolean): boolean {
+  if (isAbsent(value)) return fallback;
+  if (value === true || value === "true") return true;
+  if (value === false || value === "false") return false;
+  throw new AppError("INVALID_QUERY", `${at}: expected true or false`);
+}
+
+/** `a,b`, `["a","b"]` (list or JSON text) or a repeated parameter. Nothing given: `*`. */
+function parseFields(value: unknown): readonly FieldWish[] {
+  const names = isAbsent(value) ? ["*"] : textList(value, "fields");
+  if (names.length > readLimits.fields) {
+    throw new AppError("QUERY_TOO_COMPLEX", `fields: at most ${readLimits.fields} entries`);
+  }
+  return names.map((name, i) => {
+    const exclude = name.startsWith("-");
+    const at = `fields[${i}]`;
+    return { path: splitPath(exclude ? name.slice(1) : name, at), exclude, at };
+  });
+}
+
+function textList(value: unknown, at: string): readonly string[] {
+  if (typeof value === "string") {
+    if (value.trimStart().startsWith("[")) return textList(fromJson(value, at), at);
+    return value
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "");
+  }
+  if (Array.isArray(value) && value.every((name) => typeof name === "string")) {
+    return value
+      .flatMap((name) => name.split(","))
+      .map((name) => name.trim())
+      .filter((name) => name !== "");
+  }
+  throw new AppError("INVALID_QUERY", `${at}: expected a list of names`);
+}
+
+/** `{"a":"desc"}`, `["-a","b"]`, `[{"a":"desc"}]`, `[{"field":"a","direction":"desc"}]`, `-a,b`, `a:desc`. */
+function parseSort(value: unknown): readonly SortTerm[] {
+  if (isAbsent(value)) return [];
+  const given = typeof value === "string" && /^\s*[[{]/.test(value) ? fromJson(value, "sort") : value;
+  const terms = sortTerms(given, "sort");
+  if (terms.length > readLimits.sort)
+    throw new AppError("QUERY_TOO_COMPLEX", `sort: at most ${readLimits.sort} terms`);
+  return terms;
+}
+
+function sortTerms(value: unknown, at: string): readonly SortTerm[] {
+  if (typeof value === "string") {
+    return value
+      .split(",")
+      .map((term) => term.trim())
+      .filter((term) => term !== "")
+      .map((term) => sortText(term, at));
+  }
+  if (Array.isArray(value)) return value.flatMap((item, i) => sortTerms(item, `${at}[${i}]`));
+  if (!isObject(value))
+    throw new AppError("INVALID_QUERY", `${at}: expected {"name": "asc"}, ["-name"] or "name:desc"`);
+  if (typeof value.field === "string" && !/^(asc|desc)$/i.test(value.field)) {
+    return [sortTerm(value.field, value.direction ?? value.order ?? "asc", at)];
+  }
+  return Object.keys(value).map((name) => sortTerm(name, value[name], `${at}.${name}`));
+}
+
+function sortText(term: string, at: string): SortTerm {
+  const colon = term.lastIndexOf(":");
+  if (colon > 0) return sortTerm(term.slice(0, colon), term.slice(colon + 1), at);
+  const descending = term.startsWith("-");
+  return sortTerm(descending || term.startsWith("+") ? term.slice(1) : term, descending ? "desc" : "asc", at);
+}
+
+function sortTerm(name: string, direction: unknown, at: string): SortTerm {
+  const text = typeof direction === "string" ? direction.toLowerCase() : direction;
+  if (text === "asc" || text === 1 || text === "1")
+    return { path: splitPath(name, at), descending: false, at };
+  if (text === "desc" || text === -1 || text === "-1")
+    return { path: splitPath(name, at), descending: true, at };
+  throw new AppError("INVALID_QUERY", `${at}: the direction must be asc or desc`);
+}

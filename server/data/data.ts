@@ -1,0 +1,272 @@
+/** THE DOOR: the one pipeline from an actor and a request to rows, top to bottom. */
+import type { ItemId } from "@baasix/types";
+import { accessOf, refusal } from "../core/access/policy";
+import type { Actor } from "../core/access/actor";
+import { AppError } from "../core/errors";
+import { authorizeRead, authorizeWrite } from "../core/query/authorize";
+import { compileRead, type ReadShape } from "../core/query/compile";
+import {
+  compileCreate,
+  compileRemove,
+  compileUpdate,
+  encodeKeys,
+  encodeRows,
+} from "../core/query/compileWrite";
+import { parseFilter } from "../core/query/filter";
+import { parseRead } from "../core/query/parse";
+import { findCollection, planCondition, planRead } from "../core/query/plan";
+import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
+import {
+  completeWrite,
+  parseKey,
+  parseKeys,
+  planWrite,
+  type WriteEntry,
+  type WritePlan,
+} from "../core/query/write";
+import type { Database, Row, Runner } from "../platform/postgres/database";
+import type { CommittedWrite, Data, RawQuery, ReadAnswer, WriteBody } from "./door";
+import type { Snapshot } from "./snapshot";
+
+/** What the door needs: the database, the current snapshot, and the time in milliseconds since 1970. */
+export type DataParts = {
+  readonly database: Database;
+  readonly snapshot: () => Snapshot;
+  readonly now: () => number;
+};
+
+type Listener = (write: CommittedWrite) => Promise<void> | void;
+
+/** Opens the door. */
+export function createData(parts: DataParts): Data {
+  const listeners: Listener[] = [];
+  const announce = async (writes: readonly CommittedWrite[]): Promise<void> => {
+    for (const write of writes) for (const listener of listeners) await listener(write);
+  };
+  return doorOn(parts, {
+    runner: parts.database,
+    listeners,
+    committed: (write) => announce([write]),
+    transaction: async (work) => {
+      const writes: CommittedWrite[] = [];
+      const result = await parts.database.transaction((runner) => {
+        writes.length = 0;
+        return work(runner, (write) => void writes.push(write));
+      });
+      await announce(writes);
+      return result;
+    },
+  });
+}
+
+/** How statements run: each alone, or all in one transaction whose writes are told after the commit. */
+type Mode = {
+  readonly runner: Runner;
+  readonly listeners: Listener[];
+  readonly committed: (write: CommittedWrite) => Promise<void> | void;
+  readonly transaction: <T>(
+    work: (runner: Runner, committed: (write: CommittedWrite) => void) => Promise<T>,
+  ) => Promise<T>;
+};
+
+function doorOn(parts: DataParts, mode: Mode): Data {
+  const { runner } = mode;
+  const bindingOf = (actor: Actor, inputs?: readonly (string | null)[]): Binding => ({
+    actor,
+    now: parts.now(),
+    ...(inputs && { inputs }),
+  });
+
+  const readRows = (actor: Actor, collection: string, query: RawQuery, shape: ReadShape, key?: string) =>
+    runner.run(
+      bind(
+        readStatement(parts.snapshot(), actor, collection, query, shape),
+        bindingOf(actor, key === undefined ? [] : [key]),
+      ),
+    );
+
+  const read = async (actor: Actor, collection: string, query: RawQuery): Promise<ReadAnswer> => {
+    const rows = await readRows(actor, collection, query, "list");
+    const first = rows[0];
+    if (first) return { json: joinRows(rows), totalCount: Number(first[1]) };
+    // The page is empty, and with it the column that carries the total.
+    const counted = await readRows(actor, collection, query, "count");
+    return { json: "[]", totalCount: Number(counted[0]?.[0] ?? 0) };
+  };
+
+  const readOne = async (
+    actor: Actor,
+    collection: string,
+    id: ItemId,
+    query: RawQuery = {},
+  ): Promise<string> => {
+    const key = parseKey(findCollection(parts.snapshot().schema, collection), id);
+    const rows = await readRows(actor, collection, query, "one", key);
+    const json = rows[0]?.[0];
+    if (typeof json !== "string") throw notFound();
+    return json;
+  };
+
+  const write = async (
+    actor: Actor,
+    plan: WritePlan,
+    filter: unknown,
+    compile: typeof compileCreate,
+    stamp?: WriteBody,
+  ): Promise<readonly ItemId[]> => {
+    const { schema, rules } = parts.snapshot();
+    const condition =
+      filter === undefined ? null : planCondition(schema, plan.collection, parseFilter(filter));
+    const target = authorizeWrite(
+      plan.collection,
+      plan.action,
+      plan.columns,
+      condition,
+      accessOf(rules, schema, actor),
+    );
+    const complete = completeWrite(plan, target, bindingOf(actor), stamp);
+    const statement = compile(target, complete, schema.version);
+    return keysOf(await runner.run(bind(statement, bindingOf(actor, [encodeRows(complete)]))));
+  };
+
+  const create: Data["create"] = async (actor, name, bodies, stamp) => {
+    if (bodies.length === 0) return [];
+    const collection = writable(parts, actor, name, "create");
+    const plan = planWrite(
+      collection,
+      "create",
+      bodies.map((data) => ({ data })),
+    );
+    const ids = await write(actor, plan, undefined, compileCreate, stamp);
+    await mode.committed({ collection: name, action: "create", ids });
+    return ids;
+  };
+
+  const update: Data["update"] = async (actor, name, entries) => {
+    if (entries.length === 0) return [];
+    if (entries.length > 1 && runner === parts.database)
+      return transaction((rows) => rows.update(actor, name, entries));
+    const collection = writable(parts, actor, name, "update");
+    const plan = planWrite(
+      collection,
+      "update",
+      entries.map(({ id, data }): WriteEntry => ({ key: id, data })),
+    );
+    const ids = await write(actor, plan, undefined, compileUpdate);
+    if (ids.length < plan.rows.length) throw notFound();
+    await mode.committed({ collection: name, action: "update", ids });
+    return ids;
+  };
+
+  const updateWhere: Data["updateWhere"] = async (actor, name, filter, data) => {
+    const plan = planWrite(writable(parts, actor, name, "update"), "update", [{ data }]);
+    const ids = await write(actor, plan, filter, compileUpdate);
+    if (ids.length > 0) await mode.committed({ collection: name, action: "update", ids });
+    return ids;
+  };
+
+  const remove: Data["remove"] = async (actor, name, ids) => {
+    if (ids.length === 0) return [];
+    if (ids.length > 1 && runner === parts.database)
+      return transaction((rows) => rows.remove(actor, name, ids));
+    const { schema, rules } = parts.snapshot();
+    const collection = findCollection(schema, name);
+    const target = authorizeWrite(collection, "delete", [], null, accessOf(rules, schema, actor));
+    const keys = parseKeys(collection, ids);
+    const removed = keysOf(
+      await runner.run(bind(compileRemove(target, schema.version), bindingOf(actor, [encodeKeys(keys)]))),
+    );
+    if (removed.length < keys.length) throw notFound();
+    await mode.committed({ collection: name, action: "delete", ids: removed });
+    return removed;
+  };
+
+  const transaction: Data["transaction"] = (work) =>
+    mode.transaction((inner, committed) =>
+      work(
+        doorOn(parts, {
+          runner: inner,
+          listeners: mode.listeners,
+          committed,
+          transaction: (nested) => nested(inner, committed),
+        }),
+      ),
+    );
+
+  return {
+    read,
+    readOne,
+    find: async <T>(actor: Actor, collection: string, query: RawQuery) =>
+      JSON.parse((await read(actor, collection, query)).json) as readonly T[],
+    requireRight: (actor, name, action) => {
+      const { schema, rules } = parts.snapshot();
+      const collection = findCollection(schema, name);
+      if (accessOf(rules, schema, actor)(collection, action) === null) throw refusal(collection, action);
+    },
+    create,
+    update,
+    updateWhere,
+    remove,
+    transaction,
+    onWrite: (listener) => void mode.listeners.push(listener),
+  };
+}
+
+/** parse → plan → authorize → compile. Kept per snapshot and role, for as long as the snapshot lives. */
+function readStatement(
+  snapshot: Snapshot,
+  actor: Actor,
+  collection: string,
+  query: RawQuery,
+  shape: ReadShape,
+): CompiledStatement {
+  const kept = keptStatements(snapshot);
+  const key = `${roleKey(actor)} ${shape} ${collection} ${JSON.stringify(query)}`;
+  const known = kept.get(key);
+  if (known) return known;
+  const { schema, rules } = snapshot;
+  const plan = planRead(schema, parseRead(collection, query));
+  const statement = compileRead(authorizeRead(plan, accessOf(rules, schema, actor)), shape, schema.version);
+  if (key.length <= keptKeyLength) {
+    if (kept.size >= keptStatementCount) kept.clear();
+    kept.set(key, statement);
+  }
+  return statement;
+}
+
+const keptStatementCount = 2000;
+const keptKeyLength = 2000;
+const statements = new WeakMap<Snapshot, Map<string, CompiledStatement>>();
+
+function keptStatements(snapshot: Snapshot): Map<string, CompiledStatement> {
+  let kept = statements.get(snapshot);
+  if (!kept) statements.set(snapshot, (kept = new Map()));
+  return kept;
+}
+
+/** Actors with the same key have the same rules; what differs between them is bound at run time. */
+function roleKey(actor: Actor): string {
+  return actor.kind === "user" ? actor.role : actor.kind;
+}
+
+/** Denies before the body is looked at: who may not write learns nothing about fields and rules. */
+function writable(parts: DataParts, actor: Actor, name: string, action: "create" | "update") {
+  const { schema, rules } = parts.snapshot();
+  const collection = findCollection(schema, name);
+  authorizeWrite(collection, action, [], null, accessOf(rules, schema, actor));
+  return collection;
+}
+
+function joinRows(rows: readonly Row[]): string {
+  let json = "[";
+  for (let i = 0; i < rows.length; i++) json += i === 0 ? rows[i]?.[0] : `,${rows[i]?.[0]}`;
+  return `${json}]`;
+}
+
+function keysOf(rows: readonly Row[]): readonly ItemId[] {
+  return rows.map((row) => row[0] as ItemId);
+}
+
+function notFound(): AppError {
+  return new AppError("NOT_FOUND", "Item not found");
+}

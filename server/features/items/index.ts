@@ -1,0 +1,2 @@
+export { dataAnswer, listAnswer } from "./answer";
+export { itemsRoutes, type ItemsParts } from "./routes";

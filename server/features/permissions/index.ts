@@ -1,0 +1,1 @@
+export { permissionsRoutes, type PermissionsParts } from "./routes";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { SchemaRecord } from "@baasix/types";
 import { schemas } from "./typegen-case/schemas";
-import { generateTypes, pascalCase } from "./typegen";
+import { generateTypes, interfaceName } from "./typegen";
 
 const expected = join(import.meta.dir, "typegen-case/generated.ts");
 
@@ -27,14 +27,18 @@ describe("generateTypes", () => {
   });
 
   test.each([
-    ["blog_posts", "BlogPosts"],
+    ["blog_posts", "BlogPost"],
+    ["categories", "Category"],
+    ["address", "Address"],
+    ["news", "News"],
+    ["products", "Product"],
     ["baasix_User", "BaasixUser"],
-    ["2024 sales", "_2024Sales"],
+    ["2024 sales", "_2024Sale"],
     ["__x", "X"],
     ["übung", "Übung"],
-    ["posts", "Posts"],
+    ["posts", "Post"],
   ])("names the interface of %p %p", (name, wanted) => {
-    expect(pascalCase(name)).toBe(wanted);
+    expect(interfaceName(name)).toBe(wanted);
   });
 
   test("an enum value keeps its quotes and backslashes", () => {

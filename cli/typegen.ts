@@ -1,5 +1,6 @@
 /** Definitions → TypeScript, pure: the same schemas give the same text, in alphabetical order. */
 import type { FieldDefinition, SchemaDefinition, SchemaRecord, ValidationRules } from "@baasix/types";
+import { singular } from "pluralize";
 
 const head = [
   '// Written by "baasix generate". Do not edit: run it again after a schema change.',
@@ -67,12 +68,12 @@ function reachable(known: ReadonlyMap<string, SchemaDefinition>): Set<string> {
   return seen;
 }
 
-/** PascalCase names; a second collection that would get the same name gets a number. */
+/** Names in the singular and PascalCase; a second collection that would get the same name gets a number. */
 function interfaceNames(names: readonly string[]): ReadonlyMap<string, string> {
   const taken = new Set(["BaasixCollections", "CollectionName"]);
   const result = new Map<string, string>();
   for (const name of names) {
-    const base = pascalCase(name);
+    const base = interfaceName(name);
     let candidate = base;
     for (let n = 2; taken.has(candidate); n++) candidate = `${base}${n}`;
     taken.add(candidate);
@@ -81,9 +82,11 @@ function interfaceNames(names: readonly string[]): ReadonlyMap<string, string> {
   return result;
 }
 
-/** `blog_posts` → `BlogPosts`; what cannot begin an identifier gets an underscore. */
-export function pascalCase(name: string): string {
-  const words = name.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "");
+/** What one item is called: `blog_posts` → `BlogPost`; what cannot begin an identifier gets an underscore. */
+export function interfaceName(collection: string): string {
+  const words = singular(collection)
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== "");
   const joined = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
   return /^\p{L}/u.test(joined) ? joined : `_${joined}`;
 }

@@ -1,12 +1,12 @@
 // Written by "baasix generate". Do not edit: run it again after a schema change.
 // Values have the types of the wire: BigInt and Decimal are strings (every digit is kept), dates are ISO 8601 strings.
 
-export interface _2024Sales {
+export interface _2024Sale {
   id: string;
   unknown: unknown;
 }
 
-export interface PLACES {
+export interface PLACE {
   id: string;
 }
 
@@ -26,28 +26,28 @@ export interface BaasixUserRole {
   updatedAt: string;
 }
 
-export interface Categories {
+export interface Category {
   id: string;
   name: string;
-  posts?: Posts[];
+  posts?: Post[];
   parent_Id: string | null;
-  parent?: Categories | null;
+  parent?: Category | null;
 }
 
-export interface Comments {
+export interface Comment {
   id: number;
   text: string;
   post_Id: string;
-  post?: Posts | null;
+  post?: Post | null;
 }
 
-export interface Places {
+export interface Place {
   code: string;
   name: string | null;
 }
 
 /** What people wrote. */
-export interface Posts {
+export interface Post {
   id: string;
   /**
    * @minLength 3
@@ -81,11 +81,11 @@ export interface Posts {
   "odd name": string | null;
   category_Id: string | null;
   author_Id: string;
-  category?: Categories | null;
+  category?: Category | null;
   author?: BaasixUser | null;
   place_Id: string | null;
-  place?: Places | null;
-  comments?: Comments[];
+  place?: Place | null;
+  comments?: Comment[];
   userCreated_Id: string | null;
   userCreated?: BaasixUser | null;
   userUpdated_Id: string | null;
@@ -97,14 +97,14 @@ export interface Posts {
 
 /** Every collection by its name, for createBaasix<BaasixCollections>({ url }). */
 export interface BaasixCollections {
-  "2024 sales": _2024Sales;
-  PLACES: PLACES;
+  "2024 sales": _2024Sale;
+  PLACES: PLACE;
   baasix_User: BaasixUser;
   baasix_UserRole: BaasixUserRole;
-  categories: Categories;
-  comments: Comments;
-  places: Places;
-  posts: Posts;
+  categories: Category;
+  comments: Comment;
+  places: Place;
+  posts: Post;
 }
 
 /** The name of a collection. */

@@ -1,31 +1,31 @@
 /** What the generated types promise, held by the type check: this file compiles and the wrong uses in it do not. */
 import type { Filter, Query } from "@baasix/types";
-import type { BaasixCollections, CollectionName, Posts } from "./generated";
+import type { BaasixCollections, CollectionName, Post } from "./generated";
 
 type Item<Name extends CollectionName> = BaasixCollections[Name];
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 type Holds<T extends true> = T;
 
 export type FieldsHaveTheTypesOfTheWire = [
-  Holds<Same<Posts["views"], string>>,
-  Holds<Same<Posts["price"], string | null>>,
-  Holds<Same<Posts["rank"], number>>,
-  Holds<Same<Posts["status"], "draft" | "published" | "it's late">>,
-  Holds<Same<Posts["tags"], string[]>>,
-  Holds<Same<Posts["meta"], unknown>>,
-  Holds<Same<Posts["category_Id"], string | null>>,
+  Holds<Same<Post["views"], string>>,
+  Holds<Same<Post["price"], string | null>>,
+  Holds<Same<Post["rank"], number>>,
+  Holds<Same<Post["status"], "draft" | "published" | "it's late">>,
+  Holds<Same<Post["tags"], string[]>>,
+  Holds<Same<Post["meta"], unknown>>,
+  Holds<Same<Post["category_Id"], string | null>>,
   Holds<Same<Item<"comments">["id"], number>>,
   Holds<Same<Item<"2024 sales">["id"], string>>,
 ];
 
-export function relationsLeadToTheirCollections(post: Posts): string | null | undefined {
+export function relationsLeadToTheirCollections(post: Post): string | null | undefined {
   const commenter: string | undefined = post.comments?.[0]?.post?.author?.email;
   // @ts-expect-error -- a relation may be null
   const parent: string | undefined = post.category?.parent.name;
   return commenter ?? parent ?? post.category?.name;
 }
 
-export const query: Query<Posts> = {
+export const query: Query<Post> = {
   fields: ["*", "category.name"],
   filter: {
     status: { in: ["draft", "published"] },
@@ -37,7 +37,7 @@ export const query: Query<Posts> = {
   sort: { startsAt: "desc" },
 };
 
-export const wrong: readonly Filter<Posts>[] = [
+export const wrong: readonly Filter<Post>[] = [
   // @ts-expect-error -- no such value of the enum
   { status: "gone" },
   // @ts-expect-error -- a number, not text

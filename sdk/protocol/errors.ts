@@ -7,6 +7,7 @@ export const errorCodes = {
     "BAD_REQUEST",
     "INVALID_JSON",
     "PAYLOAD_TOO_LARGE",
+    "URL_TOO_LONG",
     "UNSUPPORTED_MEDIA_TYPE",
     "ROUTE_NOT_FOUND",
     "RATE_LIMITED",

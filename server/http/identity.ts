@@ -4,6 +4,7 @@ import type { Actor } from "../core/access/actor";
 
 /**
  * Finds who sends a request: bearer token, cookie or `access_token`; the auth feature supplies it.
+ * Answers at once when the session is known, so that such a request waits for nothing.
  * @throws AppError UNAUTHORIZED when a credential was sent and is not valid.
  */
 export type Authenticate = (request: Request) => Actor | Promise<Actor>;

@@ -1,1 +1,10 @@
+export { addressKey, type ClientAddress, createClientAddress, type PeerSource } from "./address";
+export { errorAnswer, statusOf, toAppError } from "./errors";
 export { type Authenticate, type Identity, identity } from "./identity";
+export { checkJson, readJson } from "./json";
+export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogLevel, mask } from "./logger";
+export { createOrigins, type OriginConfig, type Origins } from "./origins";
+export { nextRequestId, type RequestFacts, requestFacts } from "./request";
+export { shell, type ShellOptions } from "./shell";
+export { createWindowCounter, type WindowCount, type WindowCounter } from "./window";
+export { readQueryString } from "./queryString";

@@ -1,0 +1,67 @@
+import { expect, test } from "bun:test";
+import { AppError } from "../core/errors";
+import { checkJson, readJson } from "./json";
+
+const nested = (levels: number): unknown => JSON.parse('{"a":'.repeat(levels) + "1" + "}".repeat(levels));
+const wide = (keys: number) => Object.fromEntries(Array.from({ length: keys }, (_, i) => [`k${i}`, i]));
+
+const refused: readonly (readonly [string, unknown, string])[] = [
+  ["a prototype key", JSON.parse('{"__proto__":{"admin":true}}'), "__proto__"],
+  ["a prototype key inside a list", JSON.parse('[{"a":[{"constructor":1}]}]'), "constructor"],
+  ["a prototype key far down", JSON.parse('{"a":{"b":{"prototype":1}}}'), "prototype"],
+  ["65 levels of objects", nested(65), "64 levels"],
+  ["65 levels of lists", JSON.parse("[".repeat(65) + "{}" + "]".repeat(65)), "64 levels"],
+  ["10,001 keys", wide(10_001), "10000 keys"],
+  ["10,001 keys over several levels", { a: wide(5_000), b: [wide(5_000)] }, "10000 keys"],
+];
+
+test.each(refused)("refuses %s", (_, value, reason) => {
+  expect(() => checkJson(value)).toThrow(reason);
+});
+
+const accepted: readonly (readonly [string, unknown])[] = [
+  ["null", null],
+  ["text", "__proto__"],
+  ["64 levels", nested(64)],
+  ["10,000 keys", wide(10_000)],
+  ["a bulk of 1,000 items with 30 fields each", Array.from({ length: 1000 }, () => wide(30))],
+];
+
+test.each(accepted)("accepts %s", (_, value) => {
+  expect(() => checkJson(value)).not.toThrow();
+});
+
+const post = (body: BodyInit) => new Request("http://localhost/", { method: "POST", body });
+const chunked = (pieces: number, size: number) =>
+  new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (let i = 0; i < pieces; i++) controller.enqueue(new Uint8Array(size).fill(32));
+      controller.close();
+    },
+  });
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  return error instanceof AppError ? error.code : String(error);
+}
+
+test("reads a body, keeping every value", async () => {
+  expect(await readJson(post('{"a":"é","n":1.5}'), 100)).toEqual({ a: "é", n: 1.5 });
+  expect(await readJson(post(""), 100)).toBeNull();
+});
+
+test("refuses what is too long, not JSON or not UTF-8", async () => {
+  expect(await codeOf(readJson(post(" ".repeat(101)), 100))).toBe("PAYLOAD_TOO_LARGE");
+  expect(await codeOf(readJson(post(chunked(3, 50)), 100))).toBe("PAYLOAD_TOO_LARGE");
+  expect(await codeOf(readJson(post('{"a":'), 100))).toBe("INVALID_JSON");
+  expect(await codeOf(readJson(post(new Uint8Array([0x22, 0xe9, 0x22])), 100))).toBe("INVALID_JSON");
+});
+
+test("does not repeat the body in the message", async () => {
+  const error = await readJson(post('{"password": hunter2secret}'), 100).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(AppError);
+  expect(String(error)).not.toContain("hunter2");
+});

@@ -1,0 +1,102 @@
+/** JSON bodies: how large, how deep and with which keys they may be. */
+import { AppError } from "../core/errors";
+
+/** Bytes. Larger bodies are PAYLOAD_TOO_LARGE. */
+export const jsonLimit = 20 * 1024 * 1024;
+export const smallJsonLimit = 64 * 1024;
+
+const maxDepth = 64;
+const maxKeys = 10_000;
+
+/**
+ * Refuses values that are deeper than 64 levels, have more than 10,000 keys, or carry a key `__proto__`,
+ * `constructor` or `prototype` at any depth. The elements of a top-level array are documents of their own (a bulk of
+ * 1,000 items is bounded by their number and by the size of the body), so keys are counted per element.
+ * @throws AppError BAD_REQUEST that names the place.
+ */
+export function checkJson(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  if (!Array.isArray(value)) {
+    checkDocument(value, 1, 0);
+    return;
+  }
+  for (const element of value)
+    if (typeof element === "object" && element !== null) checkDocument(element, 2, 0);
+}
+
+/** Walks one document; gives the number of keys seen so far. */
+function checkDocument(value: object, depth: number, seen: number): number {
+  if (depth > maxDepth) throw new AppError("BAD_REQUEST", `body: nested deeper than ${maxDepth} levels`);
+  let keys = seen;
+  if (Array.isArray(value)) {
+    for (const element of value) {
+      if (typeof element === "object" && element !== null) keys = checkDocument(element, depth + 1, keys);
+    }
+    return keys;
+  }
+  for (const [key, member] of Object.entries(value)) {
+    if (key === "__proto__" || key === "constructor" || key === "prototype") {
+      throw new AppError("BAD_REQUEST", `body: the key '${key}' is not accepted, at any depth`);
+    }
+    if (++keys > maxKeys)
+      throw new AppError("BAD_REQUEST", `body: more than ${maxKeys} keys in one document`);
+    if (typeof member === "object" && member !== null) keys = checkDocument(member, depth + 1, keys);
+  }
+  return keys;
+}
+
+// Fatal: bytes that are not UTF-8 would otherwise be stored as U+FFFD. RFC 8259 section 8.1 wants UTF-8.
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Reads and checks a JSON body of at most `limit` bytes; an empty body is null. Never holds more than the limit,
+ * whatever the client announces.
+ * @throws AppError PAYLOAD_TOO_LARGE, INVALID_JSON, or what `checkJson` refuses.
+ */
+export async function readJson(request: Request, limit: number): Promise<unknown> {
+  const announced = request.headers.get("content-length");
+  if (announced !== null && Number(announced) > limit) throw tooLarge(limit);
+  const bytes =
+    announced === null ? await readBounded(request, limit) : new Uint8Array(await request.arrayBuffer());
+  if (bytes.byteLength > limit) throw tooLarge(limit);
+  if (bytes.byteLength === 0) return null;
+  const value = parse(bytes);
+  checkJson(value);
+  return value;
+}
+
+function parse(bytes: Uint8Array): unknown {
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    throw new AppError("INVALID_JSON", "body: not UTF-8");
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.replace(/^JSON Parse error: /, "") : "not readable";
+    // The parser's message may quote the input; a body may hold a password.
+    throw new AppError(
+      "INVALID_JSON",
+      `body: not valid JSON (${reason.replace(/["'`].*$/s, "").trim() || "syntax error"})`,
+    );
+  }
+}
+
+/** A body without Content-Length (chunked): read piece by piece, given up at the limit. */
+async function readBounded(request: Request, limit: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of request.body ?? []) {
+    size += piece.byteLength;
+    if (size > limit) throw tooLarge(limit);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}
+
+function tooLarge(limit: number): AppError {
+  const size = limit >= 1024 * 1024 ? `${limit / (1024 * 1024)} MiB` : `${limit / 1024} KiB`;
+  return new AppError("PAYLOAD_TOO_LARGE", `body: larger than ${size}, which is the limit here`);
+}

@@ -74,6 +74,13 @@ export type FieldDefinition = {
   readonly onUpdate?: ReferentialAction;
 };
 
+/** An index; `name` defaults to `<collection>_<fields joined by _>_idx`. */
+export type IndexDefinition = {
+  readonly name?: string;
+  readonly fields: readonly string[];
+  readonly unique?: boolean;
+};
+
 /** One collection's definition. */
 export type SchemaDefinition = {
   readonly name: string;
@@ -86,6 +93,7 @@ export type SchemaDefinition = {
   readonly usertrack?: boolean;
   /** `false` keeps the collection out of the change feed; default true. */
   readonly realtime?: boolean;
+  readonly indexes?: readonly IndexDefinition[];
   readonly description?: string;
 };
 

@@ -1,0 +1,312 @@
+/** Definitions → Schema: resolves what one definition says of others. Every mistake is INVALID_SCHEMA with its place. */
+import type { SchemaRecord } from "@baasix/types";
+import { suggestion } from "../errors";
+import { readField } from "./define-field";
+import type { RelationDraft } from "./define-relation";
+import { type Draft, readDraft } from "./draft";
+import { readExpression } from "./expression";
+import { castType } from "./fields";
+import type { Collection, Field, Relation, Schema } from "./model";
+import { invalid, nameOf } from "./names";
+import { systemCollections } from "./system";
+
+/** How `buildSchema` names the place of a definition in messages; by default the collection's name. */
+export type PlaceOf = (collection: string) => string;
+
+/**
+ * Reads one untrusted definition of a user's collection against the collections that exist.
+ * @throws AppError INVALID_SCHEMA `schema.fields.price.type: unknown type 'Decmal'; did you mean 'Decimal'?`
+ */
+export function readDefinition(name: string, input: unknown, others: Schema): Collection {
+  const records = recordsOf(others).filter((record) => record.collectionName !== name);
+  const drafts = readDrafts(records, (collection) => collection);
+  const draft = readDraft(name, input, { place: "schema", system: false, guarded: false });
+  const collection = assemble(others.version, [...drafts, draft]).collections.get(name);
+  if (!collection) throw invalid("collectionName", `'${name}' cannot be defined`);
+  return collection;
+}
+
+/** The definitions of a Schema as they are stored. */
+export function recordsOf(schema: Schema): readonly SchemaRecord[] {
+  return [...schema.collections.values()].map(({ name, definition }) => ({
+    collectionName: name,
+    schema: definition,
+  }));
+}
+
+/**
+ * Builds the whole: the built-in collections, with the reverse relations that were added to them, and the stored ones.
+ * @throws AppError INVALID_SCHEMA
+ */
+export function buildSchema(
+  version: number,
+  records: readonly SchemaRecord[],
+  placeOf: PlaceOf = (name) => name,
+): Schema {
+  return assemble(version, readDrafts(records, placeOf));
+}
+
+/** The Schema that stored rows describe, built-in collections as they were stored: the tables before an upgrade. */
+export function storedSchema(records: readonly SchemaRecord[]): Schema {
+  const drafts = records.map(({ collectionName: name, schema }) => {
+    const builtIn = systemCollections.get(name);
+    return readDraft(name, schema, {
+      place: name,
+      system: builtIn !== undefined,
+      guarded: builtIn?.guarded ?? false,
+    });
+  });
+  return assemble(0, drafts);
+}
+
+function readDrafts(records: readonly SchemaRecord[], placeOf: PlaceOf): readonly Draft[] {
+  const stored = new Map(records.map(({ collectionName, schema }) => [collectionName, schema] as const));
+  const builtIn = [...systemCollections].map(([name, { definition, guarded, serverOwned }]) => {
+    const added = Object.entries(stored.get(name)?.fields ?? {}).filter(
+      ([field, { relType }]) => relType === "HasMany" && !Object.hasOwn(definition.fields, field),
+    );
+    const input = { ...definition, fields: { ...definition.fields, ...Object.fromEntries(added) } };
+    return readDraft(name, input, { place: placeOf(name), system: true, guarded, serverOwned });
+  });
+  const own = [...stored]
+    .filter(([name]) => !systemCollections.has(name))
+    .map(([name, schema]) =>
+      readDraft(name, schema, { place: placeOf(name), system: false, guarded: false }),
+    );
+  return [...builtIn, ...own];
+}
+
+/** A draft whose columns are all known: the first of two steps, as relations need the columns of both ends. */
+type Known = {
+  readonly draft: Draft;
+  readonly name: string;
+  readonly guarded: boolean;
+  readonly fields: ReadonlyMap<string, Field>;
+  readonly primaryKey: Field;
+};
+type Find = (name: string) => Known | undefined;
+
+function assemble(version: number, drafts: readonly Draft[]): Schema {
+  const byName = new Map(drafts.map((draft) => [draft.name, draft] as const));
+  const columns = new Map(drafts.map((draft) => [draft.name, resolveColumns(draft, byName)] as const));
+  const find: Find = (name) => columns.get(name);
+  const collections = new Map<string, Collection>();
+  for (const [name, one] of columns) collections.set(name, resolveRelations(one, find));
+  checkDatabaseNames(collections);
+  return { version, collections };
+}
+
+function resolveColumns(draft: Draft, drafts: ReadonlyMap<string, Draft>): Known {
+  const keys = new Map<string, Field>();
+  for (const relation of draft.relations) {
+    const target = drafts.get(relation.target);
+    if (!target || (target.guarded && !draft.system)) throw unknownTarget(relation, drafts.values());
+    const targetKey = target.fields.get(target.primaryKey);
+    if (relation.kind === "one" && targetKey)
+      keys.set(relation.column, keyColumn(draft, relation, targetKey));
+  }
+  const declared = [...draft.fields.values()].map((field) => keys.get(field.name) ?? field);
+  const derived = [...keys.values()].filter(({ name }) => !draft.fields.has(name));
+  const ordered = [
+    ...declared.filter(({ managed }) => managed === null),
+    ...derived,
+    ...declared.filter(({ managed }) => managed !== null),
+  ];
+  const fields = new Map(ordered.map((field) => [field.name, field] as const));
+  const primaryKey = fields.get(draft.primaryKey);
+  if (!primaryKey) throw invalid(`${draft.place}.fields`, "no field is the primary key");
+  return { draft, name: draft.name, guarded: draft.guarded, fields, primaryKey };
+}
+
+function unknownTarget(relation: RelationDraft, drafts: Iterable<Draft>): Error {
+  const names = [...drafts].filter(({ guarded }) => !guarded).map(({ name }) => name);
+  return invalid(
+    `${relation.place}.target`,
+    `unknown collection '${relation.target}'${suggestion(relation.target, names)}`,
+  );
+}
+
+/** The key column of a to-one relation: as declared, or of the type of the target's primary key. */
+function keyColumn(draft: Draft, relation: RelationDraft, targetKey: Field): Field {
+  const declared = draft.fields.get(relation.column);
+  if (declared) {
+    if (castType(declared) === castType(targetKey)) return declared;
+    throw invalid(
+      `${draft.place}.fields.${relation.column}.type`,
+      `it holds the key of '${relation.target}', which is ${targetKey.type}; this field is ${declared.type}`,
+    );
+  }
+  const follower = draft.followers.get(relation.column);
+  const place = `${draft.place}.fields.${relation.column}`;
+  const { allowNull, unique, description } = relation;
+  const said =
+    follower ??
+    new Map<string, unknown>(
+      Object.entries({ allowNull, unique, ...(description !== null && { description }) }),
+    );
+  const { type, length } = targetKey;
+  const typed = new Map<string, unknown>([
+    ...said,
+    ["type", type],
+    ["values", length === null ? null : { length }],
+  ]);
+  return readField(relation.column, typed, place, draft.system);
+}
+
+function resolveRelations(one: Known, find: Find): Collection {
+  const { draft, name, fields, primaryKey, guarded } = one;
+  const relations = draft.relations.map((relation) =>
+    relation.kind === "one" ? toOne(one, relation, find) : toMany(one, relation, find),
+  );
+  const resolved = [...fields.values()].map((field) => resolveDefault(field, draft.place, find));
+  const { indexes, timestamps, paranoid, usertrack, realtime, system, definition } = draft;
+  return {
+    name,
+    fields: new Map(resolved.map((field) => [field.name, field] as const)),
+    relations: new Map(relations.map((relation) => [relation.name, relation] as const)),
+    indexes,
+    primaryKey: resolved.find((field) => field.name === primaryKey.name) ?? primaryKey,
+    timestamps,
+    paranoid,
+    usertrack,
+    realtime,
+    system,
+    guarded,
+    definition,
+  };
+}
+
+function targetOf(relation: RelationDraft, find: Find): Known {
+  const target = find(relation.target);
+  if (!target) throw invalid(`${relation.place}.target`, `unknown collection '${relation.target}'`);
+  return target;
+}
+
+function toOne(source: Known, relation: RelationDraft, find: Find): Relation {
+  const target = targetOf(relation, find);
+  checkTargetKey(relation, target);
+  const nullable = source.fields.get(relation.column)?.allowNull ?? false;
+  if (relation.onDelete === "SET NULL" && !nullable) {
+    throw invalid(
+      `${relation.place}.onDelete`,
+      `SET NULL needs a key that may be null; allow null on '${relation.column}', or use RESTRICT or CASCADE`,
+    );
+  }
+  return {
+    name: relation.name,
+    kind: "one",
+    source: source.name,
+    sourceColumn: relation.column,
+    target: target.name,
+    targetColumn: target.primaryKey.name,
+    onDelete: relation.onDelete ?? (nullable ? "SET NULL" : "RESTRICT"),
+    onUpdate: relation.onUpdate ?? "NO ACTION",
+  };
+}
+
+function checkTargetKey(relation: RelationDraft, { name, primaryKey }: Known): void {
+  if (relation.targetKey !== null && relation.targetKey !== primaryKey.name) {
+    throw invalid(
+      `${relation.place}.targetKey`,
+      `relations lead to primary keys; that of '${name}' is '${primaryKey.name}'`,
+    );
+  }
+}
+
+function toMany(source: Known, relation: RelationDraft, find: Find): Relation {
+  const target = targetOf(relation, find);
+  checkTargetKey(relation, source);
+  const column = target.fields.get(relation.column);
+  const place = `${relation.place}.foreignKey`;
+  if (!column || column.hidden) {
+    const near = suggestion(relation.column, target.fields.keys());
+    throw invalid(place, `'${target.name}' has no field '${relation.column}'${near}; add it there first`);
+  }
+  const forward = target.draft.relations.find((one) => one.kind === "one" && one.column === column.name);
+  if (forward && forward.target !== source.name) {
+    throw invalid(
+      place,
+      `'${target.name}.${column.name}' leads to '${forward.target}', not to '${source.name}'`,
+    );
+  }
+  if (castType(column) !== castType(source.primaryKey)) {
+    throw invalid(
+      place,
+      `'${target.name}.${column.name}' is ${column.type}; the primary key of '${source.name}' is ${source.primaryKey.type}`,
+    );
+  }
+  return {
+    name: relation.name,
+    kind: "many",
+    source: source.name,
+    sourceColumn: source.primaryKey.name,
+    target: target.name,
+    targetColumn: column.name,
+    onDelete: forward?.onDelete ?? "NO ACTION",
+    onUpdate: forward?.onUpdate ?? "NO ACTION",
+  };
+}
+
+function resolveDefault(field: Field, place: string, find: Find): Field {
+  if (field.default?.kind !== "sql") return field;
+  const at = `${place}.fields.${field.name}.defaultValue`;
+  return {
+    ...field,
+    default: { kind: "sql", expression: readExpression(field.default.expression, at, find).sql },
+  };
+}
+
+/** Tables, indexes and sequences share one space of names in PostgreSQL; a clash is told before it happens there. */
+function checkDatabaseNames(collections: ReadonlyMap<string, Collection>): void {
+  const owners = new Map<string, string>(
+    [...collections.keys()].map((name) => [name, `the collection '${name}'`]),
+  );
+  for (const collection of collections.values()) {
+    for (const [name, owner] of databaseNames(collection)) {
+      const other = owners.get(name);
+      if (other !== undefined) {
+        throw invalid(
+          collection.name,
+          `the name '${name}' of ${owner} is taken by ${other}; rename one of them`,
+        );
+      }
+      owners.set(name, owner);
+    }
+  }
+}
+
+function databaseNames(collection: Collection): readonly (readonly [name: string, owner: string])[] {
+  const fields = [...collection.fields.values()];
+  const of = (what: string): string => `the ${what} of '${collection.name}`;
+  return [
+    [nameOf.primaryKey(collection.name), `${of("primary key")}'`] as const,
+    ...fields
+      .filter(({ unique }) => unique)
+      .map(({ name }) => [nameOf.unique(collection.name, name), `${of("unique rule")}.${name}'`] as const),
+    ...fields
+      .filter((field) => field.default?.kind === "autoincrement")
+      .map(({ name }) => [nameOf.sequence(collection.name, name), `${of("sequence")}.${name}'`] as const),
+    ...indexesOf(collection).map(({ name }) => [name, `${of("index")}'`] as const),
+  ];
+}
+
+/** All indexes of a collection: the declared ones, and one per foreign key that no other index begins with. */
+export function indexesOf(collection: Collection): readonly Collection["indexes"][number][] {
+  const keys = [...collection.relations.values()]
+    .filter(({ kind }) => kind === "one")
+    .map(({ sourceColumn }) => sourceColumn)
+    .filter((column) => {
+      const field = collection.fields.get(column);
+      return (
+        !field?.unique && !field?.primaryKey && !collection.indexes.some(({ fields }) => fields[0] === column)
+      );
+    });
+  return [
+    ...collection.indexes,
+    ...keys.map((column) => ({
+      name: nameOf.index(collection.name, [column]),
+      fields: [column],
+      unique: false,
+    })),
+  ];
+}

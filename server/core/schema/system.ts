@@ -1,0 +1,200 @@
+/** The built-in collections, as data. Changing one here upgrades the tables at the next start. */
+import type { FieldDefinition, SchemaDefinition } from "@baasix/types";
+
+/**
+ * A built-in collection. `guarded`: written by the server alone, whatever the role. `serverOwned`: columns that no client
+ * may write.
+ */
+export type SystemCollection = {
+  readonly definition: SchemaDefinition;
+  readonly guarded: boolean;
+  readonly serverOwned?: readonly string[];
+};
+
+const key = {
+  type: "UUID",
+  primaryKey: true,
+  defaultValue: { type: "UUIDV4" },
+} as const satisfies FieldDefinition;
+const flag = { type: "Boolean", allowNull: false, defaultValue: false } as const satisfies FieldDefinition;
+const secret = { type: "Text", hidden: true } as const satisfies FieldDefinition;
+const text = { type: "Text" } as const satisfies FieldDefinition;
+
+const belongsTo = (
+  target: string,
+  foreignKey: string,
+  onDelete: "CASCADE" | "RESTRICT",
+): FieldDefinition => ({ relType: "BelongsTo", target, foreignKey, allowNull: false, onDelete });
+
+const hasMany = (target: string, foreignKey: string): FieldDefinition => ({
+  relType: "HasMany",
+  target,
+  foreignKey,
+});
+
+/** All of them, by name. */
+export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<string, SystemCollection>([
+  [
+    "baasix_SchemaDefinition",
+    {
+      guarded: true,
+      definition: {
+        name: "Schema definition",
+        fields: {
+          collectionName: { type: "String", values: { length: 63 }, primaryKey: true },
+          schema: { type: "JSONB", allowNull: false },
+        },
+      },
+    },
+  ],
+  [
+    "baasix_Role",
+    {
+      guarded: false,
+      definition: {
+        name: "Role",
+        fields: {
+          id: key,
+          name: {
+            type: "String",
+            values: { length: 128 },
+            allowNull: false,
+            unique: true,
+            validate: { notEmpty: true },
+          },
+          description: text,
+          isTenantSpecific: flag,
+          permissions: hasMany("baasix_Permission", "role_Id"),
+          userRoles: hasMany("baasix_UserRole", "role_Id"),
+        },
+      },
+    },
+  ],
+  [
+    "baasix_Permission",
+    {
+      guarded: false,
+      definition: {
+        name: "Permission",
+        fields: {
+          id: key,
+          role: belongsTo("baasix_Role", "role_Id", "CASCADE"),
+          collection: { type: "String", values: { length: 63 }, allowNull: false },
+          action: { type: "Enum", values: ["create", "read", "update", "delete"], allowNull: false },
+          fields: { type: "JSONB" },
+          conditions: { type: "JSONB" },
+          relConditions: { type: "JSONB" },
+          defaultValues: { type: "JSONB" },
+        },
+        indexes: [{ fields: ["role_Id", "collection", "action"], unique: true }],
+      },
+    },
+  ],
+  [
+    "baasix_User",
+    {
+      guarded: false,
+      definition: {
+        name: "User",
+        fields: {
+          id: key,
+          firstName: text,
+          lastName: text,
+          email: { type: "String", values: { length: 320 }, allowNull: false, unique: true },
+          emailVerified: flag,
+          phone: text,
+          avatar_Id: { type: "UUID" },
+          lastAccess: { type: "DateTime" },
+          status: {
+            type: "Enum",
+            values: ["active", "inactive", "suspended", "pending", "deleted"],
+            allowNull: false,
+            defaultValue: "active",
+          },
+          userRoles: hasMany("baasix_UserRole", "user_Id"),
+        },
+      },
+    },
+  ],
+  [
+    "baasix_UserRole",
+    {
+      guarded: false,
+      definition: {
+        name: "User role",
+        fields: {
+          id: key,
+          user: belongsTo("baasix_User", "user_Id", "CASCADE"),
+          role: belongsTo("baasix_Role", "role_Id", "RESTRICT"),
+        },
+        indexes: [{ fields: ["user_Id", "role_Id"], unique: true }],
+      },
+    },
+  ],
+  [
+    "baasix_Account",
+    {
+      guarded: true,
+      definition: {
+        name: "Account",
+        realtime: false,
+        fields: {
+          id: key,
+          user: belongsTo("baasix_User", "user_Id", "CASCADE"),
+          providerId: { type: "String", values: { length: 64 }, allowNull: false },
+          accountId: { type: "String", values: { length: 320 }, allowNull: false },
+          password: secret,
+        },
+        indexes: [{ fields: ["providerId", "accountId"], unique: true }],
+      },
+    },
+  ],
+  [
+    "baasix_Sessions",
+    {
+      guarded: true,
+      definition: {
+        name: "Session",
+        fields: {
+          id: key,
+          user: belongsTo("baasix_User", "user_Id", "CASCADE"),
+          token: { ...secret, allowNull: false, unique: true },
+          previousToken: secret,
+          rotatedAt: { type: "DateTime" },
+          type: { type: "String", values: { length: 64 }, allowNull: false, defaultValue: "default" },
+          ipAddress: text,
+          userAgent: text,
+          expiresAt: { type: "DateTime", allowNull: false },
+        },
+        indexes: [{ fields: ["expiresAt"] }],
+      },
+    },
+  ],
+  [
+    "baasix_File",
+    {
+      guarded: false,
+      serverOwned: ["filename", "originalFilename", "type", "size", "storage", "width", "height"],
+      definition: {
+        name: "File",
+        usertrack: true,
+        fields: {
+          id: key,
+          title: text,
+          filename: text,
+          originalFilename: text,
+          type: text,
+          folder: text,
+          // Double: a number on the wire, exact for any size that a file can have here.
+          size: { type: "Double" },
+          description: text,
+          storage: text,
+          width: { type: "Integer" },
+          height: { type: "Integer" },
+          metadata: { type: "JSONB" },
+          isPublic: flag,
+        },
+      },
+    },
+  ],
+]);

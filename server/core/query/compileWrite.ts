@@ -5,9 +5,9 @@
 import { castType, sqlType, type WireValue } from "../schema/fields";
 import { defaultSql } from "../schema/ddl";
 import type { Field } from "../schema/model";
+import { arrayText } from "../schema/values";
 import type { AuthorizedTarget } from "./authorize";
 import { collectParameters, compileCondition, type Parameters, visible } from "./compile";
-import { arrayLiteral } from "./plan";
 import { quoteLiteral, quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
 import type { WritePlan, WriteRow } from "./write";
@@ -81,7 +81,7 @@ export function encodeRows(plan: WritePlan): string {
 
 /** Input 0 of removes. */
 export function encodeKeys(keys: readonly string[]): string {
-  return arrayLiteral(keys);
+  return arrayText(keys);
 }
 
 function encodeRow(plan: WritePlan, row: WriteRow, mixed: readonly boolean[]): Record<string, WireValue> {

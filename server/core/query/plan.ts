@@ -2,6 +2,7 @@
 import { AppError, suggestion } from "../errors";
 import { operandShape, parseValue, supports } from "../schema/fields";
 import type { Collection, Field, Relation, Schema } from "../schema/model";
+import { arrayText } from "../schema/values";
 import type { Condition, FieldWish, Path, Read, SortTerm } from "./ast";
 import { type Operator, operators } from "./operators";
 import { type Param, readVariable } from "./variables";
@@ -193,7 +194,7 @@ function planCompare(collection: Collection, condition: Condition & { kind: "com
 function withoutNull(operator: Operator, operand: unknown): readonly [Operator, unknown] {
   if (operand !== null || operator.operand !== "value") return [operator, operand];
   const test = operator.name === "eq" ? "isNull" : operator.name === "ne" ? "isNotNull" : null;
-  return [test === null ? operator : (operators.get(test) ?? operator), true];
+  return test === null ? [operator, operand] : [operators.get(test) ?? operator, true];
 }
 
 function planList(item: Planned & { kind: "compare" }, values: readonly unknown[]): Planned {
@@ -205,12 +206,7 @@ function planList(item: Planned & { kind: "compare" }, values: readonly unknown[
     return { kind: item.operator.name === "in" ? "any" : "all", items };
   }
   const texts = params.map((param) => (param.kind === "value" ? param.text : null));
-  return { ...item, operands: [{ kind: "value", text: arrayLiteral(texts) }] };
-}
-
-/** PostgreSQL's text form of an array. */
-export function arrayLiteral(texts: readonly (string | null)[]): string {
-  return `{${texts.map((text) => (text === null ? "NULL" : `"${text.replace(/["\\]/g, "\\$&")}"`)).join(",")}}`;
+  return { ...item, operands: [{ kind: "value", text: arrayText(texts) }] };
 }
 
 function readOperand(field: Field, value: unknown, at: string): Param {

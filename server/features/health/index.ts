@@ -1,0 +1,1 @@
+export { healthRoutes, type HealthParts } from "./routes";

@@ -1,0 +1,1 @@
+export { openApiRoutes, type OpenApiParts } from "./routes";

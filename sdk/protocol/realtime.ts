@@ -6,6 +6,16 @@ import type { ErrorCode } from "./errors";
 
 export const realtimeVersion = 1;
 
+/** Close codes of our own, beside those of RFC 6455 (1001 the server stops, 1009 message too big). */
+export const closeCodes = {
+  /** Another protocol version, or a client that does not speak it. */
+  protocol: 4400,
+  /** Nobody proved who they are in time, or the proof has ended: renew the token and connect again. */
+  unauthorized: 4401,
+  /** Too many sockets or messages: wait before the next attempt. */
+  tooMany: 4429,
+} as const;
+
 /** Kinds of change, as in the payloads of collections. */
 export type ChangeAction = "create" | "update" | "delete";
 
@@ -28,9 +38,10 @@ export type ClientFrame =
   | { readonly type: "ping"; readonly id: string };
 
 export type ServerFrame =
+  /** `id` null: the upgrade request carried the credential, and nothing was asked. */
   | {
       readonly type: "connected";
-      readonly id: string;
+      readonly id: string | null;
       readonly userId: string | null;
       readonly version: number;
     }
@@ -44,11 +55,18 @@ export type ServerFrame =
   | { readonly type: "unsubscribed"; readonly id: string }
   | { readonly type: "pong"; readonly id: string }
   | ChangeFrame
+  /**
+   * Rights or the schema changed: what came under the name `subscription` comes under `to` from now on.
+   * A `resync` of `to` follows.
+   */
+  | { readonly type: "renamed"; readonly subscription: string; readonly to: string }
   /** Changes may have been missed: read again. `subscription: null` means all of them. */
   | { readonly type: "resync"; readonly subscription: string | null; readonly reason: string }
+  /** `subscription`: it has ended, because its right, its fields or its collection are gone. */
   | {
       readonly type: "error";
       readonly id: string | null;
+      readonly subscription?: string;
       readonly code: ErrorCode;
       readonly message: string;
     };

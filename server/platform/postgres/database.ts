@@ -13,13 +13,21 @@ export type Runner = {
   readonly run: (statement: Statement, options?: RunOptions) => Promise<readonly Row[]>;
 };
 
-/** `pool: "slow"` is for anything that may take long (reports, exports, schema changes). Default `"short"`. */
-export type RunOptions = { readonly pool?: "short" | "slow"; readonly signal?: AbortSignal };
+/**
+ * `pool: "slow"` is for anything that may take long (reports, exports, schema changes): 300 s a statement. Default
+ * `"short"`: 15 s. `timeout` (ms) makes it shorter, to about 100 ms. Both it and `signal` cancel the statement.
+ */
+export type RunOptions = {
+  readonly pool?: "short" | "slow";
+  readonly signal?: AbortSignal;
+  readonly timeout?: number;
+};
 
 export type Database = Runner & {
   /**
    * Runs `work` in one transaction: committed when it resolves, rolled back when it throws.
    * Never take a second connection inside. Waits at most 10 s for a connection (UNAVAILABLE), lasts at most 60 s.
+   * After a deadlock or serialization failure `work` is called again, at most 3 times: it must start from scratch.
    */
   readonly transaction: <T>(work: (runner: Runner) => Promise<T>, options?: RunOptions) => Promise<T>;
   /** True while the last contact succeeded; costs no query. */

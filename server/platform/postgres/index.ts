@@ -1,3 +1,5 @@
+export { openDatabase, type PoolOptions } from "./pool";
+export { sqlState } from "./sqlstate";
 export { StartError } from "./start-error";
 export type {
   ChangeFeed,

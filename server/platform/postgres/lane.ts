@@ -1,0 +1,131 @@
+/** One pool of connections: the gate before it, the statements in flight, and what happens when no answer comes. */
+import { SQL } from "bun";
+import type { Statement } from "../../core/query/statement";
+import { AppError } from "../../core/errors";
+import type { Row } from "./database";
+import { Gate, cancelled } from "./gate";
+
+/** How a lane is made. Times in ms. */
+export type LaneOptions = {
+  readonly connection: Bun.SQL.PostgresOrMySQLOptions;
+  readonly size: number;
+  readonly statementTimeout: number;
+  /** A connection broke, or a statement failed because of its connection. */
+  readonly onTrouble: (error: Error) => void;
+};
+
+/** What ends a statement early. `timeout` in ms. */
+export type Limits = { readonly signal?: AbortSignal; readonly timeout?: number };
+
+type Flight = { readonly query: Bun.SQL.Query<Row[]>; readonly due: number; isLate: boolean };
+
+/** How often late statements are looked for, ms. One timer for all is cheaper than one for each. */
+const SWEEP = 100;
+/** How long after its own timeout a statement may stay unanswered before the connections are taken for dead, ms. */
+const GRACE = 5_000;
+const CONNECT_TIMEOUT_SECONDS = 5;
+
+/** A pool whose users never wait behind each other's statements. */
+export class Lane {
+  readonly gate: Gate;
+  readonly #options: LaneOptions;
+  readonly #flights = new Set<Flight>();
+  readonly #sweeper: ReturnType<typeof setInterval>;
+  #sql: SQL;
+  #isClosed = false;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    this.gate = new Gate(options.size);
+    this.#sql = this.#connect();
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP);
+    this.#sweeper.unref();
+  }
+
+  /** Runs a statement on any connection. Its caller holds a place in the gate. */
+  send({ text, params }: Statement, limits?: Limits): Promise<Row[]> {
+    return this.fly(this.#sql.unsafe(text, params as (string | null)[]).values(), limits);
+  }
+
+  /** A connection for one user, who must release it. Its caller holds a place in the gate. */
+  reserve(signal: AbortSignal): Promise<Bun.ReservedSQL> {
+    return this.#sql.reserve({ signal });
+  }
+
+  /** Awaits a query of this lane and cancels it when it is late or its caller gives up. Throws the driver's errors. */
+  async fly(query: Bun.SQL.Query<Row[]>, limits?: Limits): Promise<Row[]> {
+    const limit = Math.min(limits?.timeout ?? Infinity, this.#options.statementTimeout + SWEEP);
+    const flight: Flight = { query, due: performance.now() + limit, isLate: false };
+    this.#flights.add(flight);
+    const signal = limits?.signal;
+    if (!signal) {
+      try {
+        return await query;
+      } finally {
+        this.#flights.delete(flight);
+      }
+    }
+    const onAbort = () => void query.cancel();
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await query;
+    } catch (error) {
+      throw signal.aborted ? cancelled(signal) : error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      this.#flights.delete(flight);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#sweeper);
+    this.gate.close(new AppError("UNAVAILABLE", "The server is stopping."));
+    await this.#sql.close({ timeout: 5 });
+  }
+
+  #connect(): SQL {
+    const { connection, size, statementTimeout, onTrouble } = this.#options;
+    return new SQL({
+      ...connection,
+      max: size,
+      connectionTimeout: CONNECT_TIMEOUT_SECONDS,
+      connection: {
+        application_name: "baasix",
+        TimeZone: "UTC",
+        DateStyle: "ISO",
+        search_path: "public",
+        statement_timeout: statementTimeout,
+        idle_in_transaction_session_timeout: 60_000,
+        jit: "off", // compiling a plan costs more than our statements take
+      },
+      onclose: (error) => {
+        if (error && !this.#isClosed) onTrouble(error);
+      },
+    });
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const flight of this.#flights) {
+      if (now < flight.due) continue;
+      if (!flight.isLate) flight.query.cancel();
+      flight.isLate = true;
+      if (now > flight.due + GRACE) return this.#replace();
+    }
+  }
+
+  /** The server cancels late statements itself; one that stays unanswered has lost its peer without notice. */
+  #replace(): void {
+    const dead = this.#sql;
+    this.#sql = this.#connect();
+    this.#flights.clear();
+    void dead.close({ timeout: 0 });
+  }
+}
+
+/** True when `run` may be tried again after this SQLSTATE: the server undid everything the statement did. */
+export function isDeadlock(state: string | null): boolean {
+  return state === "40P01" || state === "40001";
+}

@@ -1,0 +1,312 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { externalServer, outsider, testDatabase, type TestDatabase } from "../../testing/postgres";
+import type { Database, Runner } from "./database";
+import { openDatabase } from "./pool";
+import { StartError } from "./start-error";
+
+const sql = (text: string, ...params: (string | null)[]) => ({ text, params });
+
+let database: TestDatabase;
+let db: Database;
+
+beforeAll(async () => {
+  database = await testDatabase();
+  await outsider(
+    database.address,
+    `CREATE TABLE people (id int PRIMARY KEY, "firstName" text UNIQUE, age int NOT NULL CHECK (age > 0), UNIQUE (id, age))`,
+    `CREATE TABLE pets (id int PRIMARY KEY, owner_id int REFERENCES people(id),
+       keeper_id int REFERENCES people(id) ON DELETE RESTRICT, code varchar(3))`,
+    `INSERT INTO people VALUES (1, 'Ada', 36), (2, 'Bob', 40)`,
+    `INSERT INTO pets VALUES (1, 1, NULL, 'abc'), (2, NULL, 2, 'x')`,
+    `CREATE UNIQUE INDEX ON pets (lower(code), id)`,
+    `CREATE FUNCTION deny() RETURNS int LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'Not for you' USING errcode = 'BX403'; END $$`,
+  );
+  db = await openDatabase(database.address, { shortPool: 2, slowPool: 2 });
+});
+
+afterAll(async () => {
+  await db.close();
+  await database.drop();
+});
+
+describe("run", () => {
+  test("gives rows as arrays in the order of the select list", async () => {
+    const rows = await db.run(sql(`SELECT "firstName", age FROM people WHERE id = $1::int`, "1"));
+    expect(rows.map((row) => [...row])).toEqual([["Ada", 36]]);
+  });
+
+  test.each([
+    ["uuid", "0190b1c2-0000-7000-8000-000000000001"],
+    ["int8", "9007199254740993"],
+    ["numeric", "1.10"],
+    ["float8", "1.5"],
+    ["bool", "true"],
+    ["date", "2024-02-29"],
+    ["timestamptz", "2024-02-03 04:05:06.123456+00"],
+    ["time", "01:02:03"],
+    ["text", `{"a": 1}`],
+    ["text[]", `{a,"b,c",NULL}`],
+    ["uuid[]", "{0190b1c2-0000-7000-8000-000000000001}"],
+    ["numeric[]", "{1.10}"],
+    ["text::jsonb", `{"a": [1, "x"]}`],
+    ["bytea", "\\x0102"],
+  ])("binds the text of a %s as it is", async (type, text) => {
+    const [row] = await db.run(sql(`SELECT ($1::${type})::text, ($2::${type}) IS NULL`, text, null));
+    expect([...(row ?? [])]).toEqual([text, true]);
+  });
+
+  test("speaks UTC, ISO dates and the public schema", async () => {
+    const [row] = await db.run(
+      sql("SELECT current_setting('TimeZone'), current_setting('DateStyle'), current_setting('search_path')"),
+    );
+    expect([...(row ?? [])]).toEqual(["UTC", "ISO, MDY", "public"]);
+  });
+
+  test("never queues behind a slow statement while a connection is free", async () => {
+    const ended: string[] = [];
+    const slow = db.run(sql("SELECT pg_sleep(0.3)")).then(() => ended.push("slow"));
+    await Promise.all(
+      Array.from({ length: 20 }, () => db.run(sql("SELECT 1")).then(() => ended.push("quick"))),
+    );
+    await slow;
+    expect(ended.indexOf("slow")).toBe(20);
+  });
+
+  test("keeps the pools apart", async () => {
+    const ended: string[] = [];
+    const slow = [1, 2].map(() =>
+      db.run(sql("SELECT pg_sleep(0.2)"), { pool: "slow" }).then(() => ended.push("slow")),
+    );
+    await db.run(sql("SELECT 1")).then(() => ended.push("quick"));
+    await Promise.all(slow);
+    expect(ended).toEqual(["quick", "slow", "slow"]);
+  });
+
+  test("cancels on the server when the caller gives up, and when its own time is over", async () => {
+    const controller = new AbortController();
+    const running = db.run(sql("SELECT pg_sleep(30), 'marked'"), { signal: controller.signal });
+    setTimeout(() => controller.abort(), 30);
+    await expect(running).rejects.toMatchObject({ code: "TIMEOUT" });
+    await expect(db.run(sql("SELECT pg_sleep(30), 'marked'"), { timeout: 10 })).rejects.toMatchObject({
+      code: "TIMEOUT",
+    });
+    await expect(db.run(sql("SELECT 1"), { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: "TIMEOUT",
+    });
+    await db.transaction(async () => {}).catch(() => {});
+    const left = await outsider(
+      database.address,
+      "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%marked%' AND state = 'active' AND pid <> pg_backend_pid()",
+    );
+    expect(left).toEqual([]);
+    expect((await db.run(sql("SELECT 1"))).length).toBe(1);
+  });
+
+  const table: [string, string, string | RegExp, object | null][] = [
+    [
+      `INSERT INTO people VALUES (3, 'Ada', 1)`,
+      "UNIQUE_VIOLATION",
+      /^people\.firstName: /,
+      { fields: ["firstName"] },
+    ],
+    [`INSERT INTO people VALUES (1, 'Zoe', 36)`, "UNIQUE_VIOLATION", /^people\.id: /, { fields: ["id"] }],
+    [`INSERT INTO pets VALUES (1, NULL, NULL, 'ABC')`, "UNIQUE_VIOLATION", /^pets/, { collection: "pets" }],
+    [`UPDATE pets SET id = 2, code = 'X' WHERE id = 1`, "UNIQUE_VIOLATION", /^pets/, { collection: "pets" }],
+    [`INSERT INTO people VALUES (3, 'Eve', NULL)`, "REQUIRED_FIELD", /^people\.age: /, { fields: ["age"] }],
+    [
+      `INSERT INTO people VALUES (3, 'Eve', -4)`,
+      "VALIDATION_ERROR",
+      /people_age_check/,
+      { collection: "people" },
+    ],
+    [
+      `INSERT INTO pets VALUES (3, 99)`,
+      "FOREIGN_KEY_VIOLATION",
+      /^pets\.owner_id: .*not exist/,
+      { fields: ["owner_id"] },
+    ],
+    [
+      `DELETE FROM people WHERE id = 1`,
+      "FOREIGN_KEY_VIOLATION",
+      /still referred to by pets/,
+      { collection: "pets" },
+    ],
+    [
+      `DELETE FROM people WHERE id = 2`,
+      "FOREIGN_KEY_VIOLATION",
+      /still referred to by pets/,
+      { collection: "pets" },
+    ],
+    [`SELECT 'secret'::uuid`, "INVALID_VALUE", "A value is not valid for the type uuid.", { type: "uuid" }],
+    [
+      `SELECT 'secret'::int`,
+      "INVALID_VALUE",
+      "A value is not valid for the type integer.",
+      { type: "integer" },
+    ],
+    [`SELECT '99999999999'::int`, "INVALID_VALUE", /integer/, { type: "integer" }],
+    [`INSERT INTO pets VALUES (4, NULL, NULL, 'secret')`, "INVALID_VALUE", /character varying\(3\)/, {}],
+    [`SELECT '2024-13-45'::date`, "INVALID_VALUE", /ISO 8601/, null],
+    [`SELECT 'secret'::timestamptz`, "INVALID_VALUE", /ISO 8601/, null],
+    [`SELECT 1/0`, "INVALID_VALUE", /zero/, null],
+    [`SELECT deny()`, "FORBIDDEN", "Not for you", null],
+    [`SELECT * FROM nowhere`, "INTERNAL_ERROR", "Something went wrong in the database.", null],
+    [`DROP INDEX people_pkey`, "CONFLICT", /depends/, null],
+  ];
+  test.each(table)("%s is %s", async (text, code, message, details) => {
+    const error = await db.run(sql(text)).catch((error) => error);
+    expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
+    if (details) expect(error.details).toMatchObject(details);
+    expect(`${error.message}${JSON.stringify(error.details)}`).not.toMatch(/secret|Ada|99999999999/);
+    expect(error.cause).toBeInstanceOf(Error);
+  });
+
+  test("a NUL in a text is INVALID_VALUE", async () => {
+    await expect(db.run(sql("SELECT $1::text", "a\u0000b"))).rejects.toMatchObject({ code: "INVALID_VALUE" });
+  });
+});
+
+describe("transaction", () => {
+  const ages = async () => (await db.run(sql("SELECT age FROM people ORDER BY id"))).map(([age]) => age);
+  const setAge = (runner: Runner, id: string, age: string) =>
+    runner.run(sql("UPDATE people SET age = $2::int WHERE id = $1::int", id, age));
+
+  test("commits when the work resolves, rolls back when it throws", async () => {
+    await db.transaction((tx) => setAge(tx, "1", "37"));
+    expect(await ages()).toEqual([37, 40]);
+    const failing = db.transaction(async (tx) => {
+      await setAge(tx, "1", "99");
+      throw new Error("changed my mind");
+    });
+    await expect(failing).rejects.toThrow("changed my mind");
+    expect(await ages()).toEqual([37, 40]);
+  });
+
+  test("is not reported as done when a failed statement's error was swallowed", async () => {
+    const result = db.transaction(async (tx) => {
+      await setAge(tx, "1", "50");
+      await tx.run(sql("SELECT 1/0")).catch(() => {});
+    });
+    await expect(result).rejects.toMatchObject({ code: "INTERNAL_ERROR" });
+    expect(await ages()).toEqual([37, 40]);
+  });
+
+  test("refuses statements after its end", async () => {
+    let leaked: Runner | undefined;
+    await db.transaction(async (tx) => {
+      leaked = tx;
+    });
+    await expect(leaked?.run(sql("SELECT 1"))).rejects.toMatchObject({ code: "INTERNAL_ERROR" });
+  });
+
+  test("runs again after a deadlock, so that both sides succeed", async () => {
+    const both = Promise.withResolvers<void>();
+    let arrived = 0;
+    let attempts = 0;
+    const swap = (first: string, second: string) =>
+      db.transaction(async (tx) => {
+        attempts++;
+        await setAge(tx, first, "51");
+        if (++arrived === 2) both.resolve();
+        await both.promise;
+        await setAge(tx, second, "51");
+      });
+    await Promise.all([swap("1", "2"), swap("2", "1")]);
+    expect(await ages()).toEqual([51, 51]);
+    expect(attempts).toBe(3);
+  });
+
+  test("survives a schema change that outdates a prepared statement", async () => {
+    const one = await openDatabase(database.address, { shortPool: 1, slowPool: 1 });
+    const read = () => one.transaction((tx) => tx.run(sql("SELECT * FROM changing")));
+    await outsider(database.address, "CREATE TABLE changing (a int)", "INSERT INTO changing VALUES (1)");
+    await read();
+    await read();
+    await outsider(database.address, "ALTER TABLE changing ADD b text DEFAULT 'new'");
+    expect((await read()).map((row) => [...row])).toEqual([[1, "new"]]);
+    await one.close();
+  });
+
+  test("waits its turn, and gives its connection back", async () => {
+    const results = await Promise.all(
+      Array.from({ length: 10 }, (_, i) =>
+        db.transaction(async (tx) => (await tx.run(sql(`SELECT ${i}`)))[0]?.[0]),
+      ),
+    );
+    expect(results).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+});
+
+describe("an external server", () => {
+  test("is lost and found again without a restart of ours", async () => {
+    const server = await externalServer();
+    const changes: (string | null)[] = [];
+    const seen = { lost: Promise.withResolvers<void>(), back: Promise.withResolvers<void>() };
+    const remote = await openDatabase(server.address, {
+      shortPool: 3,
+      slowPool: 1,
+      onError: (error) => {
+        changes.push(error === null ? null : "lost");
+        (error === null ? seen.back : seen.lost).resolve();
+      },
+    });
+    expect(remote.version).toMatch(/^15\./);
+    expect(remote.healthy()).toBe(true);
+
+    // One killed connection is no loss of the database.
+    const running = remote.run(sql("SELECT pg_sleep(30)"));
+    await outsider(server.address, "SELECT pg_sleep(0.05)");
+    await outsider(
+      server.address,
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()",
+    );
+    await expect(running).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect((await remote.run(sql("SELECT 1"))).length).toBe(1);
+    expect(changes).toEqual([]);
+
+    const inFlight = remote.run(sql("SELECT pg_sleep(30)"));
+    inFlight.catch(() => {});
+    await server.kill();
+    await seen.lost.promise;
+    await expect(inFlight).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(remote.healthy()).toBe(false);
+    await expect(remote.run(sql("SELECT 1"))).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await expect(remote.transaction(async () => {})).rejects.toMatchObject({ code: "UNAVAILABLE" });
+
+    await server.start();
+    await seen.back.promise;
+    expect(remote.healthy()).toBe(true);
+    expect((await remote.run(sql("SELECT 1"))).length).toBe(1);
+    expect(await remote.transaction(async () => "fine")).toBe("fine");
+    expect(changes).toEqual(["lost", null]);
+    await remote.close();
+    await server.stop();
+  });
+
+  test("that cannot be used is one line without the password", async () => {
+    const server = await externalServer({ password: "open sesame" });
+    const good = server.url;
+    const right = await openDatabase({ kind: "url", url: good }, { shortPool: 1, slowPool: 1 });
+    await right.close();
+    const table: [string, RegExp][] = [
+      [
+        `postgres://u:hunter2@127.0.0.1:1/x`,
+        /^cannot reach PostgreSQL at 127\.0\.0\.1:1 \(DATABASE_URL\): nothing/,
+      ],
+      [`postgres://u:hunter2@no.such.host.invalid/x`, /no\.such\.host\.invalid:5432 .*is not known$/],
+      [good.replace("open%20sesame", "hunter2"), /refused the connection: password authentication failed/],
+      [good.replace(/app$/, "nowhere"), /database "nowhere" does not exist$/],
+      [`${good}?sslmode=require`, /cannot reach .* SSL$/],
+    ];
+    for (const [url, message] of table) {
+      const error = await openDatabase({ kind: "url", url }, { shortPool: 1, slowPool: 1 }).catch(
+        (error) => error,
+      );
+      expect(error).toBeInstanceOf(StartError);
+      expect(error.message).toMatch(message);
+      expect(error.message).not.toMatch(/hunter2|sesame|\n/);
+    }
+    await server.stop();
+  });
+});

@@ -1,0 +1,150 @@
+/** The data that the workloads run on: a shop with products, categories, reviews and orders, and a user who may see some. */
+import { embeddedOf } from "./server-process";
+
+export const admin = { email: "bench@example.com", password: "correct-horse" };
+export const user = { email: "user@example.com", password: "correct-horse", firstName: "User" };
+
+export type Call = <T = unknown>(method: string, path: string, body?: unknown) => Promise<T>;
+
+/** A caller of the API that throws when the answer is no success. */
+export function caller(url: string, token: string | null): Call {
+  return async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+    const isForm = body instanceof FormData;
+    const answer = await fetch(`${url}${path}`, {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined || isForm ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path} answered ${answer.status}: ${text}`);
+    return JSON.parse(text) as T;
+  };
+}
+
+/** Signs in and gives the token. */
+export async function signIn(url: string, { email, password }: typeof admin): Promise<string> {
+  return (await caller(url, null)<{ token: string }>("POST", "/auth/login", { email, password })).token;
+}
+
+const id = { type: "UUID", primaryKey: true, defaultValue: { type: "UUIDV4" } };
+const required = { allowNull: false };
+
+const collections = {
+  categories: { id, name: { type: "String", ...required } },
+  products: {
+    id,
+    name: { type: "String", ...required },
+    price: { type: "Decimal", values: { precision: 10, scale: 2 }, ...required },
+    stock: { type: "Integer", ...required },
+    status: { type: "Enum", values: ["active", "draft", "archived"], ...required },
+    rating: { type: "Double" },
+  },
+  reviews: { id, rating: { type: "Integer", ...required }, body: { type: "Text" } },
+  orders: {
+    id,
+    number: { type: "Integer", ...required },
+    note: { type: "String" },
+    amount: { type: "Decimal", values: { precision: 10, scale: 2 } },
+  },
+};
+
+/** What the measured user may do: everything here is a row condition, none is free. */
+const permissions = [
+  {
+    collection: "products",
+    action: "read",
+    fields: ["*", "category.*", "reviews.*"],
+    conditions: { status: { eq: "active" } },
+  },
+  { collection: "categories", action: "read", fields: ["*"], conditions: {} },
+  { collection: "reviews", action: "read", fields: ["*"], conditions: {} },
+  { collection: "orders", action: "create", fields: ["*"], conditions: { number: { gte: 0 } } },
+  { collection: "orders", action: "update", fields: ["*"], conditions: { number: { gte: 0 } } },
+  { collection: "orders", action: "read", fields: ["*"], conditions: { number: { gte: 0 } } },
+  { collection: "baasix_File", action: "read", fields: ["*"], conditions: {} },
+];
+
+/** Makes collections, permissions, the user, over the API. */
+export async function buildShop(url: string): Promise<void> {
+  const call = caller(url, await signIn(url, admin));
+  for (const [collectionName, fields] of Object.entries(collections)) {
+    await call("POST", "/schemas", { collectionName, schema: { name: collectionName, fields } });
+  }
+  await call("POST", "/schemas/products/relationships", {
+    type: "M2O",
+    name: "category",
+    target: "categories",
+    alias: "products",
+  });
+  await call("POST", "/schemas/reviews/relationships", {
+    type: "M2O",
+    name: "product",
+    target: "products",
+    alias: "reviews",
+  });
+  const filter = encodeURIComponent(JSON.stringify({ name: "user" }));
+  const { data } = await call<{ data: readonly { id: string }[] }>(
+    "GET",
+    `/items/baasix_Role?filter=${filter}`,
+  );
+  for (const permission of permissions)
+    await call("POST", "/permissions", { ...permission, role_Id: data[0]?.id });
+  await caller(url, null)("POST", "/auth/register", user);
+}
+
+/** Fills the tables straight in the database, and makes the indexes that both sides use. */
+export async function fillShop(cwd: string, rows: number): Promise<void> {
+  const { socket } = embeddedOf(cwd);
+  const sql = new Bun.SQL({
+    adapter: "postgres",
+    path: socket,
+    username: "baasix",
+    database: "baasix",
+    max: 1,
+  });
+  const steps = [
+    `INSERT INTO categories (name) SELECT 'Category ' || n FROM generate_series(1, 50) n`,
+    `INSERT INTO products (name, price, stock, status, rating, "createdAt", "category_Id")
+      SELECT 'Product ' || n, (n * 7919 % 100000) / 100.0, n % 200,
+        (ARRAY['active', 'active', 'draft', 'archived'])[1 + n % 4], (n % 50) / 10.0, now() - n * interval '1 second', c.id
+      FROM generate_series(1, ${rows}) n
+      JOIN (SELECT id, row_number() OVER () AS place FROM categories) c ON c.place = 1 + n % 50`,
+    `INSERT INTO reviews (rating, body, "product_Id")
+      SELECT 1 + n % 5, 'Review ' || n, p.id FROM products p CROSS JOIN generate_series(1, 3) n`,
+    `INSERT INTO orders (number, note, amount) SELECT n, 'Order ' || n, n / 100.0 FROM generate_series(1, ${rows}) n`,
+    `CREATE INDEX IF NOT EXISTS bench_products_created ON products ("createdAt")`,
+    `CREATE INDEX IF NOT EXISTS bench_products_price ON products (price)`,
+    `CREATE INDEX IF NOT EXISTS bench_reviews_product ON reviews ("product_Id")`,
+    `VACUUM ANALYZE categories`,
+    `VACUUM ANALYZE products`,
+    `VACUUM ANALYZE reviews`,
+    `VACUUM ANALYZE orders`,
+  ];
+  for (const step of steps) await sql.unsafe(step);
+  await sql.close();
+}
+
+/** Some ids, in no order. */
+export async function sampleIds(
+  cwd: string,
+  table: "products" | "orders",
+  count: number,
+): Promise<readonly string[]> {
+  const { socket } = embeddedOf(cwd);
+  const sql = new Bun.SQL({
+    adapter: "postgres",
+    path: socket,
+    username: "baasix",
+    database: "baasix",
+    max: 1,
+  });
+  const where = table === "products" ? `WHERE status = 'active'` : "";
+  const rows = (await sql
+    .unsafe(`SELECT id::text FROM ${table} ${where} ORDER BY md5(id::text) LIMIT ${count}`)
+    .values()) as string[][];
+  await sql.close();
+  return rows.map(([found]) => found ?? "");
+}

@@ -1,6 +1,6 @@
 /** `baasix health`: asks a running server how it is; for people and for container health checks. */
-import { type Command, CommandError, printResult } from "../command";
-import { type Health, connection } from "../api";
+import { fetchHealth, serverUrl } from "../api";
+import { type Command, printResult } from "../command";
 
 export const health: Command = {
   name: "health",
@@ -14,12 +14,9 @@ export const health: Command = {
   ],
   examples: ["baasix health", "baasix health --url https://api.example.com --json"],
   run: async (invocation) => {
-    const { url, request } = connection(invocation);
-    const { status, body } = await request("/health");
-    if (status !== 200 && status !== 503)
-      throw new CommandError(`${url}/health answered ${status}; is this a Baasix server?`);
-    const { live, ready, parts } = body as Health;
-    const lines = Object.entries(parts ?? {}).map(([part, state]) => `  ${part}: ${describe(state)}`);
+    const url = serverUrl(invocation);
+    const { live, ready, parts } = await fetchHealth(url);
+    const lines = Object.entries(parts).map(([part, state]) => `  ${part}: ${state}`);
     printResult(invocation, { url, live, ready, parts }, [
       `${url} is ${ready ? "ready" : "not ready"}`,
       ...lines,
@@ -27,7 +24,3 @@ export const health: Command = {
     return ready ? 0 : 1;
   },
 };
-
-function describe(state: unknown): string {
-  return typeof state === "string" ? state : JSON.stringify(state);
-}

@@ -1,4 +1,5 @@
 /** What the generated types promise, held by the type check: this file compiles and the wrong uses in it do not. */
+import { createBaasix } from "@baasix/sdk";
 import type { Filter, Query } from "@baasix/types";
 import type { BaasixCollections, CollectionName, Post } from "./generated";
 
@@ -50,3 +51,21 @@ export const wrong: readonly Filter<Post>[] = [
 
 // @ts-expect-error -- no such collection
 export const name: CollectionName = "postz";
+
+const baasix = createBaasix<BaasixCollections>({ url: "http://localhost:8056" });
+
+export async function theClientKnowsTheCollections(): Promise<number> {
+  const { data } = await baasix.items("posts").find({ filter: { rank: { gt: 1 } }, sort: "-startsAt" });
+  const [first] = data;
+  const status: "draft" | "published" | "it's late" | undefined = first?.status;
+  // @ts-expect-error -- a BigInt is text on the wire
+  const views: number | undefined = first?.views;
+  // @ts-expect-error -- a number is compared with a number
+  await baasix.items("comments").find({ filter: { id: { gt: "one" } } });
+  // @ts-expect-error -- no such collection
+  baasix.items("postz");
+  const made = await baasix.items("comments").create({ text: "thanks", post_Id: "x" });
+  // @ts-expect-error -- text is text
+  await baasix.items("comments").update(made, { text: 3 });
+  return (status?.length ?? 0) + (views ?? 0);
+}

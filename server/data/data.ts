@@ -1,7 +1,7 @@
 /** THE DOOR: the one pipeline from an actor and a request to rows, top to bottom. */
 import type { ItemId } from "@baasix/types";
 import { accessOf, refusal } from "../core/access/policy";
-import type { Actor } from "../core/access/actor";
+import { type Actor, roleKey } from "../core/access/actor";
 import { AppError } from "../core/errors";
 import { authorizeRead, authorizeWrite } from "../core/query/authorize";
 import { compileRead, type ReadShape } from "../core/query/compile";
@@ -25,7 +25,7 @@ import {
   type WritePlan,
 } from "../core/query/write";
 import type { Database, Row, Runner } from "../platform/postgres/database";
-import type { CommittedWrite, Data, RawQuery, ReadAnswer, WriteBody } from "./door";
+import type { CommittedWrite, Data, PendingWrite, RawQuery, ReadAnswer, WriteBody } from "./door";
 import type { Snapshot } from "./snapshot";
 
 /** What the door needs: the database, the current snapshot, and the time in milliseconds since 1970. */
@@ -35,13 +35,16 @@ export type DataParts = {
   readonly now: () => number;
 };
 
-type Listener = (write: CommittedWrite) => Promise<void> | void;
+type Listeners = {
+  readonly before: ((write: PendingWrite) => void)[];
+  readonly after: ((write: CommittedWrite) => Promise<void> | void)[];
+};
 
 /** Opens the door. */
 export function createData(parts: DataParts): Data {
-  const listeners: Listener[] = [];
+  const listeners: Listeners = { before: [], after: [] };
   const announce = async (writes: readonly CommittedWrite[]): Promise<void> => {
-    for (const write of writes) for (const listener of listeners) await listener(write);
+    for (const write of writes) for (const listener of listeners.after) await listener(write);
   };
   return doorOn(parts, {
     runner: parts.database,
@@ -62,7 +65,7 @@ export function createData(parts: DataParts): Data {
 /** How statements run: each alone, or all in one transaction whose writes are told after the commit. */
 type Mode = {
   readonly runner: Runner;
-  readonly listeners: Listener[];
+  readonly listeners: Listeners;
   readonly committed: (write: CommittedWrite) => Promise<void> | void;
   readonly transaction: <T>(
     work: (runner: Runner, committed: (write: CommittedWrite) => void) => Promise<T>,
@@ -77,20 +80,19 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     ...(inputs && { inputs }),
   });
 
-  const readRows = (actor: Actor, collection: string, query: RawQuery, shape: ReadShape, key?: string) =>
-    runner.run(
-      bind(
-        readStatement(parts.snapshot(), actor, collection, query, shape),
-        bindingOf(actor, key === undefined ? [] : [key]),
-      ),
-    );
+  const pending = (write: PendingWrite): void => {
+    for (const listener of mode.listeners.before) listener(write);
+  };
 
   const read = async (actor: Actor, collection: string, query: RawQuery): Promise<ReadAnswer> => {
-    const rows = await readRows(actor, collection, query, "list");
+    const statement = readStatement(parts.snapshot(), actor, collection, query, "list");
+    const rows = await runner.run(bind(statement, bindingOf(actor)));
     const first = rows[0];
     if (first) return { json: joinRows(rows), totalCount: Number(first[1]) };
+    if (statement.first) return { json: "[]", totalCount: 0 };
     // The page is empty, and with it the column that carries the total.
-    const counted = await readRows(actor, collection, query, "count");
+    const count = readStatement(parts.snapshot(), actor, collection, query, "count");
+    const counted = await runner.run(bind(count, bindingOf(actor)));
     return { json: "[]", totalCount: Number(counted[0]?.[0] ?? 0) };
   };
 
@@ -101,7 +103,8 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     query: RawQuery = {},
   ): Promise<string> => {
     const key = parseKey(findCollection(parts.snapshot().schema, collection), id);
-    const rows = await readRows(actor, collection, query, "one", key);
+    const statement = readStatement(parts.snapshot(), actor, collection, query, "one");
+    const rows = await runner.run(bind(statement, bindingOf(actor, [key])));
     const json = rows[0]?.[0];
     if (typeof json !== "string") throw notFound();
     return json;
@@ -131,6 +134,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
 
   const create: Data["create"] = async (actor, name, bodies, stamp) => {
     if (bodies.length === 0) return [];
+    pending({ actor, collection: name, action: "create", ids: [], bodies });
     const collection = writable(parts, actor, name, "create");
     const plan = planWrite(
       collection,
@@ -146,6 +150,13 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     if (entries.length === 0) return [];
     if (entries.length > 1 && runner === parts.database)
       return transaction((rows) => rows.update(actor, name, entries));
+    pending({
+      actor,
+      collection: name,
+      action: "update",
+      ids: entries.map(({ id }) => id),
+      bodies: entries.map(({ data }) => data),
+    });
     const collection = writable(parts, actor, name, "update");
     const plan = planWrite(
       collection,
@@ -159,6 +170,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
   };
 
   const updateWhere: Data["updateWhere"] = async (actor, name, filter, data) => {
+    pending({ actor, collection: name, action: "update", ids: [], bodies: [data] });
     const plan = planWrite(writable(parts, actor, name, "update"), "update", [{ data }]);
     const ids = await write(actor, plan, filter, compileUpdate);
     if (ids.length > 0) await mode.committed({ collection: name, action: "update", ids });
@@ -169,6 +181,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     if (ids.length === 0) return [];
     if (ids.length > 1 && runner === parts.database)
       return transaction((rows) => rows.remove(actor, name, ids));
+    pending({ actor, collection: name, action: "delete", ids, bodies: [] });
     const { schema, rules } = parts.snapshot();
     const collection = findCollection(schema, name);
     const target = authorizeWrite(collection, "delete", [], null, accessOf(rules, schema, actor));
@@ -208,7 +221,8 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     updateWhere,
     remove,
     transaction,
-    onWrite: (listener) => void mode.listeners.push(listener),
+    beforeWrite: (listener) => void mode.listeners.before.push(listener),
+    onWrite: (listener) => void mode.listeners.after.push(listener),
   };
 }
 
@@ -219,14 +233,15 @@ function readStatement(
   collection: string,
   query: RawQuery,
   shape: ReadShape,
-): CompiledStatement {
+): KeptStatement {
   const kept = keptStatements(snapshot);
   const key = `${roleKey(actor)} ${shape} ${collection} ${JSON.stringify(query)}`;
   const known = kept.get(key);
   if (known) return known;
   const { schema, rules } = snapshot;
   const plan = planRead(schema, parseRead(collection, query));
-  const statement = compileRead(authorizeRead(plan, accessOf(rules, schema, actor)), shape, schema.version);
+  const compiled = compileRead(authorizeRead(plan, accessOf(rules, schema, actor)), shape, schema.version);
+  const statement: KeptStatement = { ...compiled, first: plan.offset === 0 && plan.limit > 0 };
   if (key.length <= keptKeyLength) {
     if (kept.size >= keptStatementCount) kept.clear();
     kept.set(key, statement);
@@ -234,19 +249,17 @@ function readStatement(
   return statement;
 }
 
+/** `first`: the first page, with room for rows; when it is empty, nothing matches. */
+type KeptStatement = CompiledStatement & { readonly first: boolean };
+
 const keptStatementCount = 2000;
 const keptKeyLength = 2000;
-const statements = new WeakMap<Snapshot, Map<string, CompiledStatement>>();
+const statements = new WeakMap<Snapshot, Map<string, KeptStatement>>();
 
-function keptStatements(snapshot: Snapshot): Map<string, CompiledStatement> {
+function keptStatements(snapshot: Snapshot): Map<string, KeptStatement> {
   let kept = statements.get(snapshot);
   if (!kept) statements.set(snapshot, (kept = new Map()));
   return kept;
-}
-
-/** Actors with the same key have the same rules; what differs between them is bound at run time. */
-function roleKey(actor: Actor): string {
-  return actor.kind === "user" ? actor.role : actor.kind;
 }
 
 /** Denies before the body is looked at: who may not write learns nothing about fields and rules. */

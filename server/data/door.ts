@@ -52,8 +52,19 @@ export type Data = Rows & {
   readonly requireRight: (actor: Actor, collection: string, action: Action) => void;
   /** Several writes and reads in one transaction. Listeners run after the commit. */
   readonly transaction: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;
+  /** Calls before each write is parsed, in the order of registration; a callback that throws refuses the write. */
+  readonly beforeWrite: (listener: (write: PendingWrite) => void) => void;
   /** Calls back after each commit with the collections that were written, before the writer is answered. */
   readonly onWrite: (listener: (write: CommittedWrite) => Promise<void> | void) => void;
+};
+
+/** A write that is about to be judged: bodies of creates and updates, ids of updates and deletes (none: by filter). */
+export type PendingWrite = {
+  readonly actor: Actor;
+  readonly collection: string;
+  readonly action: Exclude<Action, "read">;
+  readonly ids: readonly ItemId[];
+  readonly bodies: readonly WriteBody[];
 };
 
 /** What a commit wrote. */

@@ -1,2 +1,2 @@
 export { createData, type DataParts } from "./data";
-export type { CommittedWrite, Data, RawQuery, ReadAnswer, Rows, WriteBody } from "./door";
+export type { CommittedWrite, Data, PendingWrite, RawQuery, ReadAnswer, Rows, WriteBody } from "./door";

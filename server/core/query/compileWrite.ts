@@ -3,7 +3,7 @@
  * rules are checked on the written rows inside the same statement, which fails as a whole.
  */
 import { castType, sqlType, type WireValue } from "../schema/fields";
-import { defaultSql } from "../schema/ddl";
+import { defaultSql, isInsertDefault } from "../schema/ddl";
 import type { Field } from "../schema/model";
 import { arrayText } from "../schema/values";
 import type { AuthorizedTarget } from "./authorize";
@@ -19,7 +19,7 @@ export function compileCreate(target: AuthorizedTarget, plan: WritePlan, version
   const { collection } = target;
   const parameters = collectParameters();
   const inline = [...collection.fields.values()].filter(
-    (field) => !plan.columns.includes(field) && isInline(field),
+    (field) => !plan.columns.includes(field) && isInsertDefault(field),
   );
   const input = record(plan, parameters);
   const columns = [
@@ -113,11 +113,6 @@ function given(plan: WritePlan, index: number, otherwise: () => string): string 
   return field && isMixed(plan, field)
     ? `case when r.p${index} then r.c${index} else ${otherwise()} end`
     : `r.c${index}`;
-}
-
-/** A default that PostgreSQL does not allow on a column (a sub-select) is evaluated by the INSERT. */
-function isInline(field: Field): boolean {
-  return field.default?.kind === "sql" && /\bselect\b/i.test(field.default.expression);
 }
 
 function targetRows(target: AuthorizedTarget, parameters: Parameters): string[] {

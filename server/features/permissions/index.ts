@@ -1,1 +1,2 @@
+export { protectRights } from "./protect";
 export { permissionsRoutes, type PermissionsParts } from "./routes";

@@ -1,5 +1,6 @@
 /** Type tests of queries: read by `bun check`, never run. */
-import type { FieldPath, Filter, ItemInput, Query, Sort } from "@baasix/types";
+import type { FieldPath, Filter, ItemId, ItemInput, Query, Sort } from "@baasix/types";
+import type { Baasix } from "./client";
 
 interface User {
   id: string;
@@ -108,3 +109,40 @@ export const inputs: ItemInput<Post>[] = [
   // @ts-expect-error -- a wrong type in a related item
   { author: { email: 3 } },
 ];
+
+interface Collections {
+  posts: Post;
+  teams: Team;
+}
+
+/** A typed client: items, inputs and changes have the types of their collections. */
+export async function typedClient(baasix: Baasix<Collections>, plain: Baasix): Promise<void> {
+  const { data } = await baasix.items("posts").find({ filter: { views: { gt: 1 } } });
+  data[0]?.title satisfies string | undefined;
+  const id: ItemId = await baasix.items("teams").create({ name: "core" });
+  const team: Team = await baasix.items("teams").create({ name: "core" }, { fields: ["*"] });
+  await baasix.items("teams").update(id, { name: team.name });
+  (await baasix.from("baasix_Role").findOne("1")).name satisfies string;
+  (await baasix.items<User>("elsewhere").findOne("1")).email satisfies string;
+  baasix.realtime.subscribe(
+    "posts",
+    { filter: { status: "draft" } },
+    ({ data }) => data.title satisfies string,
+  );
+  baasix.realtime.on("teams", "create", (team) => team.name satisfies string);
+  const first = await baasix.items("posts").query().select("title").where({ views: 1 }).first();
+  first?.views satisfies number | undefined;
+  // @ts-expect-error -- an unknown collection
+  baasix.items("post");
+  // @ts-expect-error -- an unknown field
+  await baasix.items("posts").find({ filter: { titel: "x" } });
+  // @ts-expect-error -- a wrong type
+  await baasix.items("posts").create({ views: "many" });
+  // @ts-expect-error -- an unknown field in a subscription
+  baasix.realtime.subscribe("posts", { filter: { titel: "x" } }, () => undefined);
+
+  (await plain.items("anything").find()).data[0]?.whatever satisfies unknown;
+  (await plain.items<Post>("posts").find({ sort: { views: "asc" } })).data satisfies Post[];
+  // @ts-expect-error -- an unknown field of the given type
+  await plain.items<Post>("posts").find({ sort: { viewz: "asc" } });
+}

@@ -1,0 +1,66 @@
+/** Roles and users: the items of two system collections. */
+import type { FieldPath, ItemId, ItemInput, ListResult, Query, Role, User } from "@baasix/types";
+import type { CallOptions, Http } from "./http";
+import { createItems, type Items } from "./items";
+
+/** A row of `baasix_User` as an administrator sees it. `status`: `active`, `inactive`, `suspended`, … */
+export type UserRecord = User & {
+  readonly status: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+};
+
+/** What makes a user. */
+export type UserInput = ItemInput<UserRecord> & { readonly password?: string; readonly role_Id?: string };
+
+/** The role calls of a client. */
+export type Roles = Items<Role> & {
+  /** The role of that name, or null. */
+  findByName(name: string, options?: CallOptions): Promise<Role | null>;
+};
+
+/** The user calls of a client, for administrators. */
+export type Users = {
+  find(query?: Query<UserRecord>, options?: CallOptions): Promise<ListResult<UserRecord>>;
+  findOne(id: ItemId, fields?: readonly FieldPath<UserRecord>[], options?: CallOptions): Promise<UserRecord>;
+  /** The user of that address, or null. */
+  findByEmail(email: string, options?: CallOptions): Promise<UserRecord | null>;
+  create(data: UserInput, options?: CallOptions): Promise<ItemId>;
+  update(id: ItemId, data: UserInput, options?: CallOptions): Promise<ItemId>;
+  delete(id: ItemId, options?: CallOptions): Promise<void>;
+  /** Locks a user out. */
+  suspend(id: ItemId, options?: CallOptions): Promise<ItemId>;
+  activate(id: ItemId, options?: CallOptions): Promise<ItemId>;
+};
+
+/** The calls on `/items/baasix_Role`. */
+export function createRoles(http: Http): Roles {
+  const items = createItems<Role>(http, "baasix_Role");
+  return {
+    ...items,
+    findByName: (name, options) =>
+      items
+        .query()
+        .filter({ name: { eq: name } })
+        .first(options),
+  };
+}
+
+/** The calls on `/items/baasix_User`. */
+export function createUsers(http: Http): Users {
+  const items = createItems<UserRecord & { password?: string; role_Id?: string }>(http, "baasix_User");
+  return {
+    find: items.find,
+    findOne: (id, fields, options) => items.findOne(id, { ...options, fields }),
+    findByEmail: (email, options) =>
+      items
+        .query()
+        .filter({ email: { eq: email.toLowerCase() } })
+        .first(options),
+    create: items.create,
+    update: items.update,
+    delete: items.delete,
+    suspend: (id, options) => items.update(id, { status: "suspended" }, options),
+    activate: (id, options) => items.update(id, { status: "active" }, options),
+  };
+}

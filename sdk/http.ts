@@ -1,0 +1,165 @@
+/** The one way to the server: an exchange with its timeout and errors, and the request that carries a token. */
+import { answerError, BaasixError } from "./error";
+import { sendWithProgress } from "./progress";
+import type { Session } from "./session";
+
+/** What is used of the global `fetch`. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Milliseconds until a request without its own `timeout` is given up. */
+export const defaultTimeout = 60_000;
+
+/** The same for uploads and downloads. */
+export const transferTimeout = 600_000;
+
+/** What every call accepts. */
+export type CallOptions = {
+  /** Ends the request; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds until a `TIMEOUT` error. */
+  readonly timeout?: number;
+};
+
+/** One exchange. `query` skips null and undefined; objects and arrays in it travel as JSON text. */
+export type HttpRequest = CallOptions & {
+  readonly method?: "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
+  /** From the server's root, names already encoded by `path`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, unknown>>;
+  /** Sent as JSON, or as it is when it is a form. */
+  readonly body?: unknown;
+  /** `blob` gives the bytes; default is the parsed JSON (undefined when the answer is empty). */
+  readonly answer?: "json" | "blob";
+  /** Percent of the body that has been sent. */
+  readonly onProgress?: (percent: number) => void;
+};
+
+/** Where and how exchanges are made. Read anew for each, so that they can be configured later. */
+export type Wire = {
+  readonly url: string;
+  readonly fetch: Fetch;
+  readonly credentials: RequestCredentials | undefined;
+  headers: Readonly<Record<string, string>>;
+  timeout: number;
+};
+
+/** Sends a request with the signed-in user's token. @throws BaasixError, or the signal's reason when aborted. */
+export type Http = <Answer>(request: HttpRequest) => Promise<Answer>;
+
+/** Encodes names and ids into a path. @throws BaasixError INVALID_ARGUMENT for one that would change the route. */
+export function path(strings: TemplateStringsArray, ...names: readonly (string | number)[]): string {
+  return String.raw(
+    { raw: strings },
+    ...names.map((name) => {
+      const text = String(name ?? "");
+      if (text === "" || text === "." || text === "..") {
+        throw new BaasixError(`'${text}' is not a name or id`, { status: 0, code: "INVALID_ARGUMENT" });
+      }
+      return encodeURIComponent(text);
+    }),
+  );
+}
+
+/** The absolute address of a path with its query. */
+export function address(url: string, path: string, query: Readonly<Record<string, unknown>> = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === undefined || value === null) continue;
+    search.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+  }
+  const text = search.toString();
+  return url + path + (text === "" ? "" : `?${text}`);
+}
+
+/** One exchange with the given token or none. @throws BaasixError, or the signal's reason when aborted. */
+export async function exchange<Answer>(
+  wire: Wire,
+  request: HttpRequest,
+  token: string | null,
+): Promise<Answer> {
+  const { method = "GET", body, signal, timeout = wire.timeout, onProgress } = request;
+  const headers: Record<string, string> = { Accept: "application/json", ...wire.headers };
+  if (token !== null) headers.Authorization = `Bearer ${token}`;
+  const init: RequestInit = { method, headers, credentials: wire.credentials };
+  if (body instanceof FormData) init.body = body;
+  else if (body !== undefined) {
+    headers["Content-Type"] = "application/json";
+    init.body = JSON.stringify(body);
+  }
+  const url = address(wire.url, request.path, request.query);
+  return withDeadline(signal, timeout, async (deadline) => {
+    init.signal = deadline;
+    const response = await (onProgress
+      ? sendWithProgress(wire.fetch, url, init, onProgress)
+      : wire.fetch(url, init));
+    if (!response.ok) throw answerError(response.status, response.statusText, await response.text());
+    if (request.answer === "blob") return (await response.blob()) as Answer;
+    return parseAnswer<Answer>(response.status, await response.text());
+  });
+}
+
+/** Requests that carry the session's token, renewed ahead of its end, and once more when the server refuses it. */
+export function createHttp(wire: Wire, session: Session, onError?: (error: BaasixError) => void): Http {
+  async function send<Answer>(request: HttpRequest): Promise<Answer> {
+    const credential = await session.credential();
+    try {
+      return await exchange<Answer>(wire, request, credential.token);
+    } catch (error) {
+      if (!(error instanceof BaasixError) || error.status !== 401) throw error;
+      const renewed = await session.renew(credential);
+      if (renewed === null) throw error;
+      return exchange<Answer>(wire, request, renewed.token);
+    }
+  }
+  return async (request) => {
+    try {
+      return await send(request);
+    } catch (error) {
+      if (error instanceof BaasixError) onError?.(error);
+      throw error;
+    }
+  };
+}
+
+function parseAnswer<Answer>(status: number, text: string): Answer {
+  if (text === "") return undefined as Answer;
+  try {
+    return JSON.parse(text) as Answer;
+  } catch (cause) {
+    throw new BaasixError("The answer is not JSON: is the url that of a Baasix server?", {
+      status,
+      code: "UNKNOWN",
+      cause,
+    });
+  }
+}
+
+/** Runs `work` with a signal that ends by the caller's signal or the timeout, whichever is first. */
+async function withDeadline<Result>(
+  signal: AbortSignal | undefined,
+  timeout: number,
+  work: (deadline: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  signal?.throwIfAborted();
+  // AbortSignal.any and AbortSignal.timeout are missing in React Native.
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  signal?.addEventListener("abort", abort);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    abort();
+  }, timeout);
+  try {
+    return await work(controller.signal);
+  } catch (cause) {
+    if (signal?.aborted) throw signal.reason;
+    if (late)
+      throw new BaasixError(`No answer within ${timeout} ms`, { status: 408, code: "TIMEOUT", cause });
+    if (cause instanceof BaasixError) throw cause;
+    throw new BaasixError("The server cannot be reached", { status: 0, code: "NETWORK_ERROR", cause });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,24 @@
+export * from "@baasix/types";
+export type { Roles, UserInput, UserRecord, Users } from "./accounts";
+export type { Auth } from "./auth";
+export { type Baasix, type BaasixOptions, createBaasix } from "./client";
+export type { CollectionName, ItemOf, ItemsOf, NameFor, SystemCollections } from "./collections";
+export { BaasixError, type ClientErrorCode } from "./error";
+export type { FileChanges, Files, NativeFile, UploadOptions } from "./files";
+export type { CallOptions, Fetch, Http, HttpRequest } from "./http";
+export type { Items, OneOptions } from "./items";
+export type { CrudGrants, PermissionInput, Permissions } from "./permissions";
+export { QueryBuilder } from "./query";
+export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
+export type { SchemaChangeOptions, SchemaQuery, Schemas } from "./schemas";
+export type { Server } from "./server";
+export type { AuthEvent, AuthListener, AuthState, Tokens } from "./session";
+export type { SocketLike } from "./socket";
+export {
+  AsyncStorageAdapter,
+  type AsyncStorageLike,
+  LocalStorageAdapter,
+  MemoryStorageAdapter,
+  type StorageAdapter,
+} from "./storage";
+export type { SessionUser } from "./storage/kept";

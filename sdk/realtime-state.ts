@@ -1,0 +1,234 @@
+/**
+ * What the client's side of `/realtime` does at each event: connect, prove who it is, subscribe, notice
+ * silence, come back. Pure: no socket, timer, clock or randomness of its own.
+ */
+import {
+  type ClientFrame,
+  closeCodes,
+  type ErrorCode,
+  realtimeVersion,
+  type ServerFrame,
+} from "@baasix/types";
+import {
+  announceChange,
+  announceResync,
+  forgetAnswers,
+  refuse,
+  rename,
+  stand,
+  subscribeAll,
+  unsubscribe,
+} from "./realtime-subscriptions";
+import {
+  delays,
+  type RealtimeEffect,
+  type RealtimeEvent,
+  type RealtimeState,
+  type Step,
+  type TimerName,
+  type View,
+} from "./realtime-words";
+
+const proofId = "proof";
+/** Attempt number, and so the delay, to go on with when the server has too many sockets. */
+const crowdedAttempt = 4;
+
+/** Milliseconds until the next attempt: doubled each time up to half a minute, the upper half at random. */
+export function retryDelay(attempt: number, random: number): number {
+  const ceiling = Math.min(delays.lastRetry, delays.firstRetry * 2 ** attempt);
+  return Math.round(ceiling * (0.5 + random / 2));
+}
+
+/** The next state, and what to do to get there. */
+export function step(state: RealtimeState, event: RealtimeEvent): Step {
+  switch (event.type) {
+    case "start":
+      return state.phase === "off" || state.phase === "waiting"
+        ? ask({ ...state, explicit: true })
+        : [{ ...state, explicit: true }, []];
+    case "nudge":
+      return state.phase === "waiting" ? ask(state) : [state, []];
+    case "stop":
+      return [{ ...forgetAnswers(state), phase: "off", explicit: false }, leave(state)];
+    case "identity":
+      return changeIdentity(state);
+    case "add":
+      return add(state, event.key, event.view);
+    case "remove":
+      return remove(state, event.key);
+    case "proof":
+      return state.phase === "asking"
+        ? [
+            { ...state, phase: "opening", proof: event.proof },
+            [{ type: "open" }, { type: "wait", name: "deadline", ms: delays.deadline }],
+          ]
+        : [state, []];
+    case "noProof":
+      if (state.phase !== "asking") return [state, []];
+      return event.retryable ? retry(state, event.random) : giveUp(state, "UNAUTHORIZED", event.message);
+    case "opened":
+      return prove(state);
+    case "closed":
+      return lose(state, event.code, event.random);
+    case "impossible":
+      return giveUp(state, "UNAVAILABLE", event.message);
+    case "frame":
+      return receive(state, event.frame);
+    case "timer":
+      return elapse(state, event.name);
+  }
+}
+
+function ask(state: RealtimeState): Step {
+  return [
+    { ...forgetAnswers(state), phase: "asking" },
+    [
+      { type: "cancel", name: "retry" },
+      { type: "ask", renew: state.renew },
+    ],
+  ];
+}
+
+/** The effects of leaving the present connection. */
+function leave(state: RealtimeState): RealtimeEffect[] {
+  const timers = ["deadline", "retry", "ping", "pong", "idle", "resubscribe"] as const;
+  const effects: RealtimeEffect[] = timers.map((name) => ({ type: "cancel", name }));
+  if (state.phase === "opening" || state.phase === "proving" || state.phase === "ready") {
+    effects.push({ type: "close" });
+  }
+  if (state.phase === "ready") effects.push({ type: "connection", connected: false });
+  return effects;
+}
+
+function retry(state: RealtimeState, random: number): Step {
+  const ms = retryDelay(state.attempt, random);
+  return [
+    { ...forgetAnswers(state), phase: "waiting", attempt: state.attempt + 1 },
+    [...leave(state), { type: "wait", name: "retry", ms }],
+  ];
+}
+
+/** The server, or the network, closed the connection. */
+function lose(state: RealtimeState, code: number, random: number): Step {
+  if (state.phase === "off" || state.phase === "waiting" || state.phase === "asking") return [state, []];
+  switch (code) {
+    case closeCodes.protocol:
+      return giveUp(state, "BAD_REQUEST", "The server speaks another version of the realtime protocol");
+    case closeCodes.unauthorized:
+      return retry({ ...state, renew: true }, random);
+    case closeCodes.tooMany:
+      return retry({ ...state, attempt: Math.max(state.attempt, crowdedAttempt) }, random);
+    default:
+      return retry(state, random);
+  }
+}
+
+function giveUp(state: RealtimeState, code: ErrorCode, message: string): Step {
+  return [
+    { ...forgetAnswers(state), phase: "off", renew: false },
+    [...leave(state), { type: "failed", key: null, code, message }],
+  ];
+}
+
+function changeIdentity(state: RealtimeState): Step {
+  const left = leave(state);
+  if (!state.explicit && state.entries.size === 0) return [{ ...forgetAnswers(state), phase: "off" }, left];
+  const [next, effects] = ask({ ...state, attempt: 0, renew: false });
+  return [next, [...left, ...effects]];
+}
+
+function prove(state: RealtimeState): Step {
+  if (state.phase !== "opening" || state.proof === null) return [state, []];
+  const { token, cookie } = state.proof;
+  const frame: ClientFrame = { type: "authenticate", id: proofId, token, version: realtimeVersion };
+  return [{ ...state, phase: "proving" }, cookie ? [] : [{ type: "send", frame }]];
+}
+
+function elapse(state: RealtimeState, name: TimerName): Step {
+  switch (name) {
+    case "retry":
+      return state.phase === "waiting" ? ask(state) : [state, []];
+    case "deadline":
+    case "pong":
+      // The middle of the jitter: a timer has no randomness to offer, and a silent server is rare.
+      return state.phase === "off" ? [state, []] : retry(state, 0.5);
+    case "ping": {
+      if (state.phase !== "ready") return [state, []];
+      const frame: ClientFrame = { type: "ping", id: String(state.nextId) };
+      return [
+        { ...state, nextId: state.nextId + 1 },
+        [
+          { type: "send", frame },
+          { type: "wait", name: "pong", ms: delays.pong },
+        ],
+      ];
+    }
+    case "idle":
+      if (state.entries.size > 0 || state.explicit) return [state, []];
+      return [{ ...forgetAnswers(state), phase: "off" }, leave(state)];
+    case "resubscribe":
+      return state.phase === "ready" ? subscribeAll(state) : [state, []];
+  }
+}
+
+function receive(state: RealtimeState, frame: ServerFrame): Step {
+  switch (frame.type) {
+    case "connected": {
+      if (state.phase !== "proving" && state.phase !== "opening") return [state, []];
+      const [next, effects] = subscribeAll({ ...state, phase: "ready", renew: false });
+      return [
+        next,
+        [
+          { type: "cancel", name: "deadline" },
+          { type: "wait", name: "ping", ms: delays.ping },
+          { type: "connection", connected: true },
+          ...effects,
+        ],
+      ];
+    }
+    case "pong":
+      // Only a connection that has held for a while makes the next attempt start over.
+      return [
+        { ...state, attempt: 0 },
+        [
+          { type: "cancel", name: "pong" },
+          { type: "wait", name: "ping", ms: delays.ping },
+        ],
+      ];
+    case "subscribed":
+      return stand(state, frame);
+    case "change":
+      return [state, announceChange(state, frame)];
+    case "resync":
+      return [state, announceResync(state, frame.subscription, frame.reason)];
+    case "renamed":
+      return [rename(state, frame.subscription, frame.to), []];
+    case "error":
+      return state.phase === "proving" && (frame.id === proofId || frame.id === null)
+        ? refuseProof(state, frame.code, frame.message)
+        : refuse(state, frame);
+    case "unsubscribed":
+      return [state, []];
+  }
+}
+
+/** A refused token is renewed once. */
+function refuseProof(state: RealtimeState, code: ErrorCode, message: string): Step {
+  if (code !== "UNAUTHORIZED" || state.renew) return giveUp(state, code, message);
+  const [next, effects] = ask({ ...state, renew: true });
+  return [next, [...leave(state), ...effects]];
+}
+
+function add(state: RealtimeState, key: string, view: View): Step {
+  const entry = { view, request: null, subscription: null, stood: false };
+  const next = { ...state, entries: new Map(state.entries).set(key, entry) };
+  const [following, effects] =
+    state.phase === "ready" ? subscribeAll(next) : state.phase === "off" ? ask(next) : [next, []];
+  return [following, [{ type: "cancel", name: "idle" }, ...effects]];
+}
+
+function remove(state: RealtimeState, key: string): Step {
+  const [next, effects] = unsubscribe(state, key);
+  if (next.entries.size > 0 || state.explicit || state.phase === "off") return [next, effects];
+  return [next, [...effects, { type: "wait", name: "idle", ms: delays.idle }]];
+}

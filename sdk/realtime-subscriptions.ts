@@ -1,0 +1,108 @@
+/** The subscriptions of the realtime state: asked for, standing, renamed, refused, forgotten. Pure. */
+import type { ChangeFrame, ErrorCode, ServerFrame } from "@baasix/types";
+import { delays, type Entry, type RealtimeEffect, type RealtimeState, type Step } from "./realtime-words";
+
+/** Refusals that may be over at the next try. */
+const passing: readonly ErrorCode[] = ["RATE_LIMITED", "UNAVAILABLE", "TIMEOUT", "INTERNAL_ERROR"];
+
+/** Stands for a request that was refused: a subscription with a request is not asked for again. */
+const refused = "refused";
+
+/** Nothing stands any more on the server's side, and no answer will come. */
+export function forgetAnswers(state: RealtimeState): RealtimeState {
+  const entries = new Map<string, Entry>();
+  for (const [key, entry] of state.entries) entries.set(key, { ...entry, request: null, subscription: null });
+  return { ...state, proof: null, entries };
+}
+
+/** Asks for every subscription that neither stands nor is being asked for. */
+export function subscribeAll(state: RealtimeState): Step {
+  const entries = new Map(state.entries);
+  const effects: RealtimeEffect[] = [];
+  let { nextId } = state;
+  for (const [key, entry] of entries) {
+    if (entry.request !== null || entry.subscription !== null) continue;
+    const id = String(nextId++);
+    entries.set(key, { ...entry, request: id });
+    effects.push({ type: "send", frame: { type: "subscribe", id, ...entry.view } });
+  }
+  return [{ ...state, entries, nextId }, effects];
+}
+
+/** Drops a subscription. One that is still being asked for is dropped when its answer comes. */
+export function unsubscribe(state: RealtimeState, key: string): Step {
+  const entries = new Map(state.entries);
+  const subscription = entries.get(key)?.subscription ?? null;
+  entries.delete(key);
+  const next = { ...state, entries };
+  return subscription === null ? [next, []] : sendUnsubscribe(next, subscription);
+}
+
+function sendUnsubscribe(state: RealtimeState, subscription: string): Step {
+  const frame = { type: "unsubscribe", id: String(state.nextId), subscription } as const;
+  return [{ ...state, nextId: state.nextId + 1 }, [{ type: "send", frame }]];
+}
+
+/** The answer to a request: changes follow. After a break, some may have been missed. */
+export function stand(
+  state: RealtimeState,
+  { id, subscription, primaryKey }: Extract<ServerFrame, { readonly type: "subscribed" }>,
+): Step {
+  const found = find(state, (entry) => entry.request === id);
+  if (!found) return sendUnsubscribe(state, subscription);
+  const [key, entry] = found;
+  const entries = new Map(state.entries).set(key, { ...entry, request: null, subscription, stood: true });
+  const effects: RealtimeEffect[] = [{ type: "live", key, primaryKey }];
+  if (entry.stood) effects.push({ type: "resync", key, reason: "reconnected" });
+  return [{ ...state, entries }, effects];
+}
+
+/** The server goes on under another name. */
+export function rename(state: RealtimeState, subscription: string, to: string): RealtimeState {
+  const entries = new Map(state.entries);
+  for (const [key, entry] of entries) {
+    if (entry.subscription === subscription) entries.set(key, { ...entry, subscription: to });
+  }
+  return { ...state, entries };
+}
+
+/** A change, for the subscription it names. */
+export function announceChange(state: RealtimeState, change: ChangeFrame): RealtimeEffect[] {
+  const found = find(state, (entry) => entry.subscription === change.subscription);
+  return found ? [{ type: "change", key: found[0], change }] : [];
+}
+
+/** A gap, for the subscription it names or for all. */
+export function announceResync(
+  state: RealtimeState,
+  subscription: string | null,
+  reason: string,
+): RealtimeEffect[] {
+  return [...state.entries]
+    .filter(([, entry]) => entry.subscription !== null && [null, entry.subscription].includes(subscription))
+    .map(([key]) => ({ type: "resync", key, reason }));
+}
+
+/** A refused request, or a subscription that the server has ended. It is asked for again if the reason may pass. */
+export function refuse(
+  state: RealtimeState,
+  { id, subscription, code, message }: Extract<ServerFrame, { readonly type: "error" }>,
+): Step {
+  const found = find(state, (entry) =>
+    id === null ? subscription !== undefined && entry.subscription === subscription : entry.request === id,
+  );
+  if (!found) return [state, [{ type: "failed", key: null, code, message }]];
+  const [key, entry] = found;
+  const again = passing.includes(code);
+  const entries = new Map(state.entries);
+  entries.set(key, { ...entry, request: again ? null : refused, subscription: null });
+  const effect: RealtimeEffect = again
+    ? { type: "wait", name: "resubscribe", ms: delays.resubscribe }
+    : { type: "failed", key, code, message };
+  return [{ ...state, entries }, [effect]];
+}
+
+function find(state: RealtimeState, test: (entry: Entry) => boolean): [string, Entry] | null {
+  for (const each of state.entries) if (test(each[1])) return each;
+  return null;
+}

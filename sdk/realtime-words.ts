@@ -1,0 +1,107 @@
+/** The words of the realtime state machine: what it knows, what can happen, what is to be done. */
+import type { ChangeFrame, ClientFrame, ErrorCode, ServerFrame } from "@baasix/types";
+
+/** What a subscription watches. */
+export type View = {
+  readonly collection: string;
+  readonly filter?: { readonly [key: string]: unknown };
+  readonly fields?: readonly string[];
+};
+
+export type Entry = {
+  readonly view: View;
+  /** The unanswered `subscribe`. */
+  readonly request: string | null;
+  /** The server's name for the subscription, while it stands. */
+  readonly subscription: string | null;
+  /** Whether it stood before: changes may have been missed since. */
+  readonly stood: boolean;
+};
+
+/**
+ * `off`: not wanted. `asking`: for a token. `opening`, `proving`: under way. `ready`: frames flow.
+ * `waiting`: until the next attempt.
+ */
+export type Phase = "off" | "asking" | "opening" | "proving" | "ready" | "waiting";
+
+export type RealtimeState = {
+  readonly phase: Phase;
+  /** Connected on demand of the caller, not only of subscriptions. */
+  readonly explicit: boolean;
+  /** Attempts since frames last flowed for a while. */
+  readonly attempt: number;
+  readonly proof: Proof | null;
+  /** The token was refused: a renewed one is to be tried, or is being tried. */
+  readonly renew: boolean;
+  readonly nextId: number;
+  readonly entries: ReadonlyMap<string, Entry>;
+};
+
+/** A token to prove with (null: anonymous), or the cookie that the browser sends along. */
+export type Proof = { readonly token: string | null; readonly cookie: boolean };
+
+export type TimerName = "deadline" | "retry" | "ping" | "pong" | "idle" | "resubscribe";
+
+/** What can happen. `random` is in [0, 1). */
+export type RealtimeEvent =
+  | { readonly type: "start" | "stop" | "nudge" | "identity" | "opened" }
+  | { readonly type: "add"; readonly key: string; readonly view: View }
+  | { readonly type: "remove"; readonly key: string }
+  | { readonly type: "proof"; readonly proof: Proof }
+  | {
+      readonly type: "noProof";
+      readonly retryable: boolean;
+      readonly message: string;
+      readonly random: number;
+    }
+  | { readonly type: "closed"; readonly code: number; readonly random: number }
+  | { readonly type: "impossible"; readonly message: string }
+  | { readonly type: "frame"; readonly frame: ServerFrame }
+  | { readonly type: "timer"; readonly name: TimerName };
+
+/** What to do about it. `renew`: the last token was refused. `key: null`: the connection itself. */
+export type RealtimeEffect =
+  | { readonly type: "ask"; readonly renew: boolean }
+  | { readonly type: "open" }
+  | { readonly type: "close" }
+  | { readonly type: "send"; readonly frame: ClientFrame }
+  | { readonly type: "wait"; readonly name: TimerName; readonly ms: number }
+  | { readonly type: "cancel"; readonly name: TimerName }
+  | { readonly type: "connection"; readonly connected: boolean }
+  | { readonly type: "live"; readonly key: string; readonly primaryKey: string }
+  | { readonly type: "change"; readonly key: string; readonly change: ChangeFrame }
+  | { readonly type: "resync"; readonly key: string; readonly reason: string }
+  | {
+      readonly type: "failed";
+      readonly key: string | null;
+      readonly code: ErrorCode;
+      readonly message: string;
+    };
+
+/** Milliseconds. */
+export const delays = {
+  /** From opening to being let in. */
+  deadline: 10_000,
+  /** Of silence until the server is asked for a sign of life, and until it must have given one. */
+  ping: 25_000,
+  pong: 10_000,
+  /** The connection outlives its last subscription by this. */
+  idle: 5_000,
+  /** Until a subscription is tried again that was refused for a passing reason. */
+  resubscribe: 2_000,
+  firstRetry: 500,
+  lastRetry: 30_000,
+} as const;
+
+/** A next state, and what to do to get there. */
+export type Step = [RealtimeState, RealtimeEffect[]];
+
+export const initialState: RealtimeState = {
+  phase: "off",
+  explicit: false,
+  attempt: 0,
+  proof: null,
+  renew: false,
+  nextId: 1,
+  entries: new Map(),
+};

@@ -1,0 +1,159 @@
+/** The socket of the client, against a small server that speaks the frames: breaks, sharing, pace. */
+import { afterAll, beforeEach, expect, test } from "bun:test";
+import type { ClientFrame, ServerFrame } from "@baasix/types";
+import { createBaasix } from "./client";
+
+type Peer = Bun.ServerWebSocket<undefined>;
+let received: ClientFrame[] = [];
+let peers: Peer[] = [];
+let watchers: (() => void)[] = [];
+const send = (peer: Peer, frame: ServerFrame) => peer.send(JSON.stringify(frame));
+
+const server = Bun.serve({
+  port: 0,
+  hostname: "127.0.0.1",
+  fetch: (request, server) => (server.upgrade(request) ? undefined : new Response(null, { status: 404 })),
+  websocket: {
+    open: (peer) => void peers.push(peer),
+    message(peer, text) {
+      const frame = JSON.parse(String(text)) as ClientFrame;
+      received.push(frame);
+      if (frame.type === "authenticate")
+        send(peer, { type: "connected", id: frame.id, userId: null, version: 1 });
+      if (frame.type === "subscribe") {
+        const subscription = `${frame.collection}-${received.length}`;
+        send(peer, { type: "subscribed", id: frame.id, subscription, primaryKey: "id" });
+        change(peer, subscription, frame.collection);
+      }
+      for (const watch of watchers) watch();
+    },
+  },
+});
+afterAll(() => server.stop(true));
+beforeEach(() => {
+  received = [];
+  peers = [];
+  watchers = [];
+});
+
+function change(peer: Peer, subscription: string, collection: string): void {
+  const data = { id: subscription };
+  send(peer, {
+    type: "change",
+    subscription,
+    action: "create",
+    collection,
+    data,
+    timestamp: "2026-11-20T00:00:00Z",
+  });
+}
+
+/** Waits for what happens on the server's side. */
+function until(test: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const watch = () => {
+      if (test()) resolve();
+    };
+    watchers.push(watch);
+    watch();
+  });
+}
+
+const sent = (type: ClientFrame["type"]) => received.filter((frame) => frame.type === type);
+const client = (token = "t1") => createBaasix({ url: `http://127.0.0.1:${server.port}`, token });
+
+test("connects, subscribes and hands out changes; equal subscriptions share one", async () => {
+  const baasix = client();
+  const states: boolean[] = [];
+  baasix.realtime.onConnectionChange((connected) => states.push(connected));
+  await baasix.realtime.connect();
+  expect(baasix.realtime.isConnected).toBe(true);
+  expect(received).toEqual([{ type: "authenticate", id: "proof", token: "t1", version: 1 }]);
+  const first = Promise.withResolvers<unknown>();
+  const second = Promise.withResolvers<unknown>();
+  const options = { filter: { a: { gt: 1 } }, fields: ["id"] };
+  const stopFirst = baasix.realtime.subscribe("posts", options, first.resolve);
+  const stopSecond = baasix.realtime.subscribe("posts", { ...options }, second.resolve);
+  const expected = {
+    action: "create",
+    collection: "posts",
+    data: { id: "posts-2" },
+    timestamp: "2026-11-20T00:00:00Z",
+  };
+  expect(await first.promise).toEqual(expected);
+  expect(await second.promise).toEqual(expected);
+  expect(sent("subscribe")).toEqual([{ type: "subscribe", id: "1", collection: "posts", ...options }]);
+  stopFirst();
+  stopSecond();
+  await until(() => sent("unsubscribe").length === 1);
+  baasix.close();
+  expect(baasix.realtime.isConnected).toBe(false);
+  expect(states).toEqual([true, false]);
+});
+
+test("comes back after a break, subscribes again and tells of the gap", async () => {
+  const baasix = client();
+  const heard: string[] = [];
+  const back = Promise.withResolvers<void>();
+  baasix.realtime.onResync((collection, reason) => {
+    heard.push(`${collection} ${reason}`);
+    back.resolve();
+  });
+  const stop = baasix.realtime.subscribe("posts", { onLive: () => heard.push("live") }, () => undefined);
+  await until(() => sent("subscribe").length === 1);
+  peers[0]?.terminate();
+  await back.promise;
+  expect(heard).toEqual(["live", "live", "posts reconnected"]);
+  stop();
+  baasix.close();
+});
+
+test("a change of user makes the connection anew as the new one", async () => {
+  const baasix = client();
+  const stop = baasix.realtime.subscribe("posts", () => undefined);
+  await until(() => sent("subscribe").length === 1);
+  await baasix.auth.setToken("t2");
+  await until(() => sent("subscribe").length === 2);
+  expect(sent("authenticate").map((frame) => "token" in frame && frame.token)).toEqual(["t1", "t2"]);
+  stop();
+  baasix.close();
+});
+
+test("many subscriptions stay below the server's limit of frames", async () => {
+  const baasix = client();
+  for (let index = 0; index < 40; index++) baasix.realtime.subscribe(`c${index}`, () => undefined);
+  await until(() => sent("subscribe").length >= 29);
+  expect(received.length).toBe(30);
+  await until(() => sent("subscribe").length === 40);
+  baasix.close();
+});
+
+test("channels and kinds of change", async () => {
+  const baasix = client();
+  const seen: string[] = [];
+  const done = Promise.withResolvers<void>();
+  baasix.realtime.on("posts", "delete", () => seen.push("delete"));
+  baasix.realtime.on("posts", "create", () => seen.push("create"));
+  const channel = baasix.realtime
+    .channel("tags")
+    .on("UPDATE", () => seen.push("UPDATE"))
+    .on("INSERT", ({ collection }) => seen.push(`INSERT ${collection}`))
+    .on("*", () => done.resolve())
+    .subscribe();
+  baasix.realtime.setSocketClient(() => undefined);
+  await done.promise;
+  expect(seen.toSorted()).toEqual(["INSERT tags", "create"]);
+  channel.unsubscribe();
+  await until(() => sent("unsubscribe").length === 1);
+  baasix.close();
+});
+
+test("without a WebSocket the error says what to do", async () => {
+  const baasix = createBaasix({
+    url: "http://127.0.0.1:1",
+    webSocket: () => {
+      throw new Error("no WebSocket");
+    },
+  });
+  await expect(baasix.realtime.connect()).rejects.toThrow("no WebSocket");
+});

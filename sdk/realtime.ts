@@ -1,0 +1,255 @@
+/** Subscriptions to changes of items. Frames and their names are in `protocol/realtime.ts`. */
+import type { ChangeAction, ErrorCode, FieldPath, Filter, GenericItem } from "@baasix/types";
+import type { CollectionName, ItemOf, NameFor } from "./collections";
+import { BaasixError } from "./error";
+import { tell } from "./listeners";
+import type { View } from "./realtime-words";
+import { createSocket, type Notice, type SocketOptions } from "./socket";
+
+/** A change of an item: its readable fields, or its primary key alone when it was deleted or left the view. */
+export type ChangePayload<Item = GenericItem> = {
+  readonly action: ChangeAction;
+  readonly collection: string;
+  readonly data: Item;
+  /** Commit time, ISO 8601. */
+  readonly timestamp: string;
+};
+
+/** What to watch, and who is told what. */
+export type SubscribeOptions<Item = GenericItem> = {
+  /** Only changes of items that match, or matched before the change. */
+  readonly filter?: Filter<Item>;
+  readonly fields?: readonly FieldPath<Item>[];
+  /** From now on changes arrive: after each connection. Gets the name of the field that tells items apart. */
+  readonly onLive?: (primaryKey: string) => void;
+  /** Changes may have been missed: read again. */
+  readonly onResync?: (reason: string) => void;
+  /** The server refuses the subscription; it is asked again at the next connection. */
+  readonly onError?: (error: BaasixError) => void;
+};
+
+type Handlers = Omit<SubscribeOptions, "filter" | "fields"> & {
+  readonly onChange: Callback<GenericItem>;
+};
+
+/** Actions, and the same in the words of databases. */
+const actions = { INSERT: "create", UPDATE: "update", DELETE: "delete" } as const;
+export type ChannelEvent = keyof typeof actions | "*";
+
+/** Changes of one collection, collected before subscribing. */
+export type Channel = {
+  on(event: ChannelEvent, callback: (payload: ChangePayload) => void): Channel;
+  subscribe(): Channel;
+  unsubscribe(): void;
+};
+
+/** Milliseconds that `connect` waits; attempts go on afterwards. */
+const connectTimeout = 20_000;
+
+type Callback<Item> = (payload: ChangePayload<Item>) => void;
+
+/** All changes of a collection, or those of a view of it. Connects when needed. Returns how to stop. */
+export type Subscribe<Collections> = {
+  <Name extends CollectionName<Collections>>(
+    collection: Name,
+    callback: Callback<ItemOf<Collections, Name>>,
+  ): () => void;
+  <Name extends CollectionName<Collections>>(
+    collection: Name,
+    options: SubscribeOptions<ItemOf<Collections, Name>>,
+    callback: Callback<ItemOf<Collections, Name>>,
+  ): () => void;
+  <Item extends object = never>(collection: NameFor<Item>, callback: Callback<NoInfer<Item>>): () => void;
+  <Item extends object = never>(
+    collection: NameFor<Item>,
+    options: SubscribeOptions<NoInfer<Item>>,
+    callback: Callback<NoInfer<Item>>,
+  ): () => void;
+};
+
+/** The items of one kind of change. Returns how to stop. */
+export type OnChange<Collections> = {
+  <Name extends CollectionName<Collections>>(
+    collection: Name,
+    event: ChangeAction,
+    callback: (data: ItemOf<Collections, Name>) => void,
+  ): () => void;
+  <Item extends object = never>(
+    collection: NameFor<Item>,
+    event: ChangeAction,
+    callback: (data: NoInfer<Item>) => void,
+  ): () => void;
+};
+
+/** The realtime calls of a client; see `createRealtime`. */
+export type Realtime<Collections> = Omit<ReturnType<typeof createRealtime>, "subscribe" | "on"> & {
+  readonly subscribe: Subscribe<Collections>;
+  readonly on: OnChange<Collections>;
+};
+
+/** The subscriptions of one client over one connection. Equal ones share what they receive. */
+export function createRealtime(options: SocketOptions, onError?: (error: BaasixError) => void) {
+  const subscribers = new Map<string, Set<Handlers>>();
+  const live = new Map<string, string>();
+  const connectionListeners = new Set<(connected: boolean) => void>();
+  const resyncListeners = new Set<(collection: string, reason: string) => void>();
+  const failures = new Set<(error: BaasixError) => void>();
+  let connected = false;
+  const socket = createSocket(options, receive);
+  const online = () => socket.dispatch({ type: "nudge" });
+  let watched = false;
+
+  function receive(notice: Notice): void {
+    if (notice.type === "connection") {
+      connected = notice.connected;
+      if (!connected) live.clear();
+      for (const listener of connectionListeners) tell(listener, connected);
+      return;
+    }
+    if (notice.type === "failed") return fail(notice.key, notice.code, notice.message);
+    const handlers = subscribers.get(notice.key) ?? new Set<Handlers>();
+    switch (notice.type) {
+      case "live":
+        live.set(notice.key, notice.primaryKey);
+        for (const { onLive } of handlers) tell(onLive, notice.primaryKey);
+        return;
+      case "change": {
+        const { action, collection, data, timestamp } = notice.change;
+        for (const { onChange } of handlers) tell(onChange, { action, collection, data, timestamp });
+        return;
+      }
+      case "resync":
+        for (const { onResync } of handlers) tell(onResync, notice.reason);
+        for (const listener of resyncListeners) tell(listener, collectionOf(notice.key), notice.reason);
+    }
+  }
+
+  function fail(key: string | null, code: ErrorCode, message: string): void {
+    const error = new BaasixError(message, { status: 0, code });
+    if (key !== null) live.delete(key);
+    const concerned =
+      key === null ? [...failures] : [...(subscribers.get(key) ?? [])].map((each) => each.onError);
+    for (const listener of concerned) tell(listener, error);
+    if (!concerned.some(Boolean)) tell(onError, error);
+  }
+
+  function subscribeTo(view: View, handlers: Handlers): () => void {
+    watchNetwork();
+    const key = JSON.stringify([view.collection, view.filter ?? null, view.fields ?? null]);
+    const shared = subscribers.get(key);
+    if (shared) shared.add(handlers);
+    else subscribers.set(key, new Set([handlers]));
+    const primaryKey = live.get(key);
+    if (!shared) socket.dispatch({ type: "add", key, view });
+    else if (primaryKey !== undefined) handlers.onLive?.(primaryKey);
+    return () => {
+      const left = subscribers.get(key);
+      if (!left?.delete(handlers) || left.size > 0) return;
+      subscribers.delete(key);
+      live.delete(key);
+      socket.dispatch({ type: "remove", key });
+    };
+  }
+
+  function watchNetwork(): void {
+    if (watched || typeof addEventListener !== "function") return;
+    watched = true;
+    addEventListener("online", online);
+  }
+
+  function subscribe(
+    collection: string,
+    first: SubscribeOptions | Callback<GenericItem>,
+    second?: Callback<GenericItem>,
+  ): () => void {
+    const [options, callback] = typeof first === "function" ? [{}, first] : [first, second];
+    if (!callback) throw new TypeError("subscribe needs a callback");
+    const { filter, fields, ...handlers } = options;
+    return subscribeTo({ collection, filter, fields }, { ...handlers, onChange: callback });
+  }
+
+  return {
+    /** Connects and stays connected until `disconnect`. @throws BaasixError when refused, or not let in for 20 s */
+    connect(): Promise<void> {
+      if (connected) return Promise.resolve();
+      return new Promise((resolve, reject) => {
+        const settle = (error?: BaasixError) => {
+          clearTimeout(timer);
+          connectionListeners.delete(onConnection);
+          failures.delete(settle);
+          if (error) reject(error);
+          else resolve();
+        };
+        const onConnection = (now: boolean) => {
+          if (now) settle();
+        };
+        const timer = setTimeout(
+          () => settle(new BaasixError("No connection to /realtime yet", { status: 408, code: "TIMEOUT" })),
+          connectTimeout,
+        );
+        connectionListeners.add(onConnection);
+        failures.add(settle);
+        watchNetwork();
+        socket.dispatch({ type: "start" });
+      });
+    },
+    /** Closes the connection. Subscriptions rest until `connect` or the next `subscribe`. */
+    disconnect: () => socket.dispatch({ type: "stop" }),
+    get isConnected(): boolean {
+      return connected;
+    },
+    /** Calls back at each change of the connection, and returns how to stop. */
+    onConnectionChange(callback: (connected: boolean) => void): () => void {
+      connectionListeners.add(callback);
+      return () => connectionListeners.delete(callback);
+    },
+    /** Calls back when changes of a subscribed collection may have been missed, and returns how to stop. */
+    onResync(callback: (collection: string, reason: string) => void): () => void {
+      resyncListeners.add(callback);
+      return () => resyncListeners.delete(callback);
+    },
+    subscribe,
+    on(collection: string, event: ChangeAction, callback: (data: GenericItem) => void): () => void {
+      return subscribe(collection, ({ action, data }) => {
+        if (action === event) callback(data);
+      });
+    },
+    /** Collects callbacks by kind of change and subscribes them together. */
+    channel(collection: string): Channel {
+      const callbacks: [ChannelEvent, (payload: ChangePayload) => void][] = [];
+      let stop: (() => void) | undefined;
+      const channel: Channel = {
+        on(event, callback) {
+          callbacks.push([event, callback]);
+          return channel;
+        },
+        subscribe() {
+          stop ??= subscribe(collection, (payload) => {
+            for (const [event, callback] of callbacks) {
+              if (event === "*" || actions[event] === payload.action) callback(payload);
+            }
+          });
+          return channel;
+        },
+        unsubscribe() {
+          stop?.();
+          stop = undefined;
+        },
+      };
+      return channel;
+    },
+    /** Accepted for code written for Socket.IO, and without effect: the connection is a plain WebSocket. */
+    setSocketClient(_client: unknown): void {},
+    /** The user changed: the connection is made anew as the new one. */
+    changeIdentity: () => socket.dispatch({ type: "identity" }),
+    /** Ends the connection for good. */
+    close(): void {
+      if (watched) removeEventListener("online", online);
+      socket.dispatch({ type: "stop" });
+    },
+  };
+}
+
+function collectionOf(key: string): string {
+  return (JSON.parse(key) as [string])[0];
+}

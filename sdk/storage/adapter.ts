@@ -1,0 +1,32 @@
+/** The seam to wherever a session outlives the page or process. One driver a file. */
+
+/**
+ * Text by key. Methods may be synchronous or not; an adapter does not throw for a full or forbidden
+ * storage, it then keeps values in memory.
+ */
+export type StorageAdapter = {
+  get(key: string): string | null | Promise<string | null>;
+  set(key: string, value: string): void | Promise<void>;
+  remove(key: string): void | Promise<void>;
+  clear?(): void | Promise<void>;
+  /**
+   * Only where other pages share the storage: calls `listener` with each key that another page
+   * changed, and returns how to stop.
+   */
+  watch?(listener: (key: string) => void): () => void;
+  /** Only where other pages share the storage: runs `work` while no other page does. */
+  exclusive?<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
+};
+
+/** Keys under which a session is kept. `expiry` in ms since 1970, `user` as JSON. */
+export const storageKeys = {
+  token: "baasix_access_token",
+  refresh: "baasix_refresh_token",
+  expiry: "baasix_token_expiry",
+  user: "baasix_user",
+} as const;
+
+/** Puts the prefix before a key that does not have it yet. */
+export function prefixed(prefix: string, key: string): string {
+  return key.startsWith(prefix) ? key : prefix + key;
+}

@@ -4,6 +4,19 @@ import { z } from "zod";
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
 const wholeNumber = (min: number, max: number) =>
   z.string().regex(/^\d+$/, "must be a whole number").transform(Number).pipe(z.number().min(min).max(max));
+const list = z
+  .string()
+  .default("")
+  .transform((text) =>
+    text
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter(Boolean),
+  );
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text.replace(/\/$/, "").toLowerCase();
+}
 
 const environment = z.object({
   PORT: wholeNumber(0, 65_535).default(8056),
@@ -16,37 +29,35 @@ const environment = z.object({
   ADMIN_EMAIL: z.email().optional(),
   ADMIN_PASSWORD: z.string().min(8).max(128).optional(),
   PUBLIC_REGISTRATION: flag.default(true),
-  DEFAULT_ROLE_REGISTERED: z.string().min(1).default("user"),
+  DEFAULT_ROLE_REGISTERED: z
+    .string()
+    .min(1)
+    .refine((name) => name !== "administrator" && name !== "public", "must be a role that strangers may have")
+    .default("user"),
   ACCESS_TOKEN_EXPIRES_IN: wholeNumber(30, 86_400).default(900),
   REFRESH_TOKEN_EXPIRES_IN: wholeNumber(300, 31_536_000).default(2_592_000),
   SCHEMAS_PUBLIC: flag.default(true),
-  AUTH_CORS_ALLOWED_ORIGINS: z
-    .string()
-    .default("")
-    .transform((text) =>
-      text
-        .split(",")
-        .map((origin) => origin.trim())
-        .filter(Boolean),
-    ),
+  AUTH_CORS_ALLOWED_ORIGINS: list.refine(
+    (origins) => origins.every(isOrigin),
+    "must list origins as browsers spell them, such as https://app.example.com",
+  ),
   NODE_ENV: z.enum(["development", "production", "test"]).default("development"),
   RATE_LIMIT: wholeNumber(1, 1_000_000).default(100),
   RATE_LIMIT_INTERVAL: wholeNumber(100, 3_600_000).default(5000),
-  TRUST_PROXY: z
-    .string()
-    .default("")
-    .transform((text) =>
-      text
-        .split(",")
-        .map((address) => address.trim())
-        .filter(Boolean),
-    ),
+  TRUST_PROXY: list,
+  LOGIN_RATE_LIMIT: wholeNumber(1, 1_000_000).default(10),
+  LOGIN_ACCOUNT_LIMIT: wholeNumber(1, 1_000_000).default(5),
   MAX_UPLOAD_FILE_SIZE: wholeNumber(1, 10_240).default(50),
+  TRANSFORM_RATE_LIMIT: wholeNumber(1, 10_000).default(5),
   LOG_LEVEL: z.enum(["silent", "error", "warn", "info", "debug"]).default("info"),
   LOG_FORMAT: z.enum(["json", "pretty"]).optional(),
 });
 
-/** Every setting, checked. `MAX_UPLOAD_FILE_SIZE` in MiB, intervals in ms, token lifetimes in seconds. */
+/**
+ * Every setting, checked. `LOGIN_RATE_LIMIT`: sign-ins and sign-ups per client and minute; `LOGIN_ACCOUNT_LIMIT`: wrong
+ * passwords per account and quarter of an hour; `TRANSFORM_RATE_LIMIT`: new images per second and client.
+ * `MAX_UPLOAD_FILE_SIZE` in MiB, intervals in ms, token lifetimes in seconds.
+ */
 export type Config = Readonly<z.output<typeof environment>>;
 
 /** A setting that cannot be used: names the key, for one line on the terminal. */

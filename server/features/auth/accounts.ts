@@ -1,0 +1,118 @@
+/** Accounts as rows: who has a mail address, with which password hash, in which role. */
+import type { Permission, Role, User } from "@baasix/types";
+import { z } from "zod";
+import { system } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import type { Data, Rows } from "../../data";
+
+const signIn = system("sign-in reads accounts, which no role may read with their secrets");
+const keeping = system("accounts are made and kept by the auth feature");
+
+/** The states an account may be in; only `active` may sign in. */
+export type AccountStatus = "active" | "inactive" | "deleted" | "suspended" | "pending";
+
+/** An account at sign-in. `lastAccess` as the database writes it. */
+export type Account = User & { readonly status: AccountStatus };
+
+const accountFields = ["id", "email", "firstName", "lastName", "status"];
+
+// A well-formed id that no row has: the look-up of nobody costs what the look-up of somebody does.
+const nobody = "00000000-0000-0000-0000-000000000000";
+
+/** A mail address as it is stored and compared: trimmed, lower case, at most 254 characters; null when it is none. */
+export function normalizeEmail(text: string): string | null {
+  const email = text.trim().toLowerCase();
+  return email.length <= 254 && z.email().safeParse(email).success ? email : null;
+}
+
+/** The account and the password hash of a mail address. Takes the same queries whether there is one or not. */
+export async function findByEmail(
+  data: Data,
+  email: string | null,
+): Promise<{ readonly account: Account | null; readonly hash: string | null }> {
+  const [account] = await data.find<Account>(signIn, "baasix_User", {
+    filter: { email: { eq: email ?? "" } },
+    fields: accountFields,
+    limit: 1,
+  });
+  const [credential] = await data.find<{ password: string | null }>(signIn, "baasix_Account", {
+    filter: { AND: [{ user_Id: { eq: account?.id ?? nobody } }, { providerId: { eq: "credential" } }] },
+    fields: ["password"],
+    limit: 1,
+  });
+  return { account: account ?? null, hash: credential?.password ?? null };
+}
+
+/** The account with an id, or null. */
+export async function findAccount(data: Data, id: string): Promise<Account | null> {
+  const found = await data.find<Account>(signIn, "baasix_User", {
+    filter: { id: { eq: id } },
+    fields: accountFields,
+    limit: 1,
+  });
+  return found[0] ?? null;
+}
+
+/** The role of an account: of its memberships the oldest decides, by time and then by id. Null when it has none. */
+export async function roleOf(data: Data, user: string): Promise<Role | null> {
+  const found = await data.find<{ role: Role | null }>(signIn, "baasix_UserRole", {
+    filter: { user_Id: { eq: user } },
+    fields: ["role.id", "role.name", "role.description"],
+    sort: ["createdAt", "id"],
+    limit: 1,
+  });
+  return found[0]?.role ?? null;
+}
+
+/** The role with a name, or null. */
+export async function findRole(data: Data, name: string): Promise<Role | null> {
+  const found = await data.find<Role>(signIn, "baasix_Role", {
+    filter: { name: { eq: name } },
+    fields: ["id", "name", "description"],
+    limit: 1,
+  });
+  return found[0] ?? null;
+}
+
+/** The permissions of a role, at most 1,000, in a stable order. */
+export function permissionsOf(data: Data, role: string): Promise<readonly Permission[]> {
+  return data.find<Permission>(signIn, "baasix_Permission", {
+    filter: { role_Id: { eq: role } },
+    fields: ["id", "role_Id", "collection", "action", "fields", "conditions", "defaultValues"],
+    sort: ["collection", "action"],
+    limit: -1,
+  });
+}
+
+/** What a new account is made of. `hash`: of its password. */
+export type NewAccount = {
+  readonly email: string;
+  readonly hash: string;
+  readonly role: string;
+  readonly firstName: string;
+  readonly lastName?: string | undefined;
+  readonly phone?: string | undefined;
+};
+
+/**
+ * Makes an account with its credential and its role; call it inside a transaction.
+ * @throws AppError VALIDATION_ERROR `User already exists`, or what the rules of the collection refuse.
+ */
+export async function createAccount(rows: Rows, { hash, role, ...profile }: NewAccount): Promise<string> {
+  const [id] = await rows
+    .create(keeping, "baasix_User", [{ ...profile, status: "active" }])
+    .catch((error: unknown) => {
+      throw error instanceof AppError && error.code === "UNIQUE_VIOLATION" ? alreadyExists(error) : error;
+    });
+  const user = String(id);
+  await rows.create(keeping, "baasix_Account", [
+    { user_Id: user, accountId: user, providerId: "credential", password: hash },
+  ]);
+  await rows.create(keeping, "baasix_UserRole", [{ user_Id: user, role_Id: role }]);
+  return user;
+}
+
+function alreadyExists(cause: AppError): AppError {
+  const details = [{ field: "email", message: "User already exists", rule: "unique" }];
+  return new AppError("VALIDATION_ERROR", "User already exists", details, { cause });
+}

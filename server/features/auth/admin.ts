@@ -1,0 +1,118 @@
+/** Administrators that are made outside the API: by the command line, and from the settings at the first start. */
+import { system } from "../../core/access/actor";
+import { administratorRole } from "../../core/access/rules";
+import { AppError } from "../../core/errors";
+import type { Data, Rows } from "../../data";
+import { createAccount, findByEmail, findRole, normalizeEmail } from "./accounts";
+import { createPasswords } from "./passwords";
+import { invalidEmail } from "./register";
+
+const installing = system("whoever runs the server makes its administrators");
+
+/** Mail address and password of an administrator. */
+export type AdminInput = { readonly email: string; readonly password: string };
+
+/**
+ * Makes an administrator.
+ * @throws AppError CONFLICT when the address is taken; VALIDATION_ERROR for an unusable address or password.
+ */
+export async function createAdmin(data: Data, input: AdminInput): Promise<{ readonly id: string }> {
+  const { email, hash, role } = await prepare(data, input);
+  const { account } = await findByEmail(data, email);
+  if (account !== null) throw taken(email);
+  const id = await data.transaction((rows) =>
+    createAccount(rows, { email, hash, role, firstName: "Administrator" }),
+  );
+  return { id };
+}
+
+/**
+ * Makes an administrator, or makes the account with that address one: active, with this password, its other roles
+ * and its sessions gone.
+ * @throws AppError VALIDATION_ERROR for an unusable address or password.
+ */
+export async function upsertAdmin(
+  data: Data,
+  input: AdminInput,
+): Promise<{ readonly id: string; readonly created: boolean }> {
+  const { email, hash, role } = await prepare(data, input);
+  const { account } = await findByEmail(data, email);
+  if (account === null) {
+    const id = await data.transaction((rows) =>
+      createAccount(rows, { email, hash, role, firstName: "Administrator" }),
+    );
+    return { id, created: true };
+  }
+  await data.transaction(async (rows) => {
+    await rows.update(installing, "baasix_User", [{ id: account.id, data: { status: "active" } }]);
+    for (const collection of ["baasix_UserRole", "baasix_Account", "baasix_Sessions"]) {
+      await removeOf(rows, collection, account.id);
+    }
+    await rows.create(installing, "baasix_UserRole", [{ user_Id: account.id, role_Id: role }]);
+    await rows.create(installing, "baasix_Account", [
+      { user_Id: account.id, accountId: account.id, providerId: "credential", password: hash },
+    ]);
+  });
+  return { id: account.id, created: false };
+}
+
+/** All administrators, oldest first. */
+export async function listAdmins(
+  data: Data,
+): Promise<readonly { readonly id: string; readonly email: string }[]> {
+  const found = await data.find<{ user: { id: string; email: string } | null }>(
+    installing,
+    "baasix_UserRole",
+    {
+      filter: { "role.name": { eq: administratorRole } },
+      fields: ["user.id", "user.email"],
+      sort: ["createdAt", "id"],
+      limit: -1,
+    },
+  );
+  return found.flatMap(({ user }) => (user === null ? [] : [user]));
+}
+
+/**
+ * Makes the first administrator from `ADMIN_EMAIL` and `ADMIN_PASSWORD`, when there is none yet and both are set.
+ * Gives whether there is an administrator afterwards. An existing one is never changed.
+ */
+export async function ensureFirstAdmin(
+  data: Data,
+  config: { readonly ADMIN_EMAIL?: string | undefined; readonly ADMIN_PASSWORD?: string | undefined },
+): Promise<boolean> {
+  if ((await listAdmins(data)).length > 0) return true;
+  if (config.ADMIN_EMAIL === undefined || config.ADMIN_PASSWORD === undefined) return false;
+  await createAdmin(data, { email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD });
+  return true;
+}
+
+async function prepare(data: Data, { email, password }: AdminInput) {
+  const address = normalizeEmail(email);
+  if (address === null) throw invalidEmail();
+  const hash = await createPasswords().hash(password);
+  const role = await findRole(data, administratorRole);
+  if (role === null)
+    throw new AppError("INTERNAL_ERROR", "The role 'administrator' is missing from the database");
+  return { email: address, hash, role: role.id };
+}
+
+async function removeOf(rows: Rows & Pick<Data, "find">, collection: string, user: string): Promise<void> {
+  const found = await rows.find<{ id: string }>(installing, collection, {
+    filter: { user_Id: { eq: user } },
+    fields: ["id"],
+    limit: -1,
+  });
+  await rows.remove(
+    installing,
+    collection,
+    found.map(({ id }) => id),
+  );
+}
+
+function taken(email: string): AppError {
+  return new AppError(
+    "CONFLICT",
+    `${email}: an account with this address exists; 'admin upsert' makes it an administrator`,
+  );
+}

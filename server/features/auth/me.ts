@@ -1,0 +1,31 @@
+/** `GET /auth/me`: the caller's own account, role and permissions. */
+import { system, type UserActor } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import type { Data } from "../../data";
+import { permissionsOf, roleOf } from "./accounts";
+
+const own = system("everyone may read the own account, whatever the role may read");
+
+/** Milliseconds between two notes of an account's last access: a write per request would be too many. */
+const noteEvery = 60_000;
+
+/** The answer as JSON text; columns that are secrets are not in it. @throws AppError NOT_FOUND `User not found` */
+export async function describeMe(data: Data, actor: UserActor, now: number): Promise<string> {
+  const [user, role] = await Promise.all([
+    data.readOne(own, "baasix_User", actor.id).catch((error: unknown) => {
+      throw error instanceof AppError && error.code === "NOT_FOUND"
+        ? new AppError("NOT_FOUND", "User not found")
+        : error;
+    }),
+    roleOf(data, actor.id),
+  ]);
+  if (role === null) throw new AppError("FORBIDDEN", "Account has no role; an administrator can give it one");
+  const permissions = await permissionsOf(data, role.id);
+  const { lastAccess }: { lastAccess: string | null } = JSON.parse(user);
+  if (lastAccess === null || now - Date.parse(lastAccess) >= noteEvery) {
+    await data.update(own, "baasix_User", [
+      { id: actor.id, data: { lastAccess: new Date(now).toISOString() } },
+    ]);
+  }
+  return `{"user":${user},"role":${JSON.stringify(role)},"permissions":${JSON.stringify(permissions)},"tenant":null}`;
+}

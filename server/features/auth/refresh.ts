@@ -1,0 +1,78 @@
+/** `POST /auth/refresh`: new tokens for a session, by its refresh token or by an access token that still holds. */
+import type { AuthMode } from "@baasix/types";
+import { AppError } from "../../core/errors";
+import type { Data } from "../../data";
+import type { Origins, WindowCounter } from "../../http";
+import { findAccount, roleOf } from "./accounts";
+import { tooMany } from "./attempts";
+import { type Authenticator, foreignPage } from "./authenticate";
+import { findCredential, readCookie, refreshCookie } from "./credentials";
+import type { RefreshBody } from "./model";
+import type { Sessions } from "./sessions";
+import { type AccessToken, invalidToken, type Tokens } from "./tokens";
+
+export type RefreshParts = {
+  readonly data: Data;
+  readonly tokens: Tokens;
+  readonly sessions: Sessions;
+  readonly authenticator: Authenticator;
+  readonly origins: Origins;
+  /** Counts refreshes per session in windows of a minute. */
+  readonly refreshes: WindowCounter;
+  readonly clock: () => number;
+};
+
+/** New tokens. No refresh token when an access token asked: who holds that alone must not gain a longer one. */
+export type Refreshed = {
+  readonly access: AccessToken;
+  readonly refreshToken: string | null;
+  readonly authMode: AuthMode;
+};
+
+const perMinute = 30;
+
+/**
+ * Refreshes by the body's `refreshToken`, else by the cookie, else by the access token. What came by cookie is answered
+ * by cookie, whatever the body asks: a script must not lift a refresh token out of the cookie.
+ * @throws AppError UNAUTHORIZED `No token provided` or `Invalid or expired token`; FORBIDDEN; RATE_LIMITED.
+ */
+export async function refresh(parts: RefreshParts, request: Request, body: RefreshBody): Promise<Refreshed> {
+  const cookie = readCookie(request.headers.get("cookie") ?? "", refreshCookie);
+  const presented = body.refreshToken ?? cookie;
+  if (presented === null) return refreshByAccess(parts, request, body.authMode);
+  const byCookie = body.refreshToken === null;
+  if (byCookie && !parts.origins.mayUseCookies(request)) throw foreignPage();
+  const id = parts.tokens.readRefresh(presented);
+  if (id === null) throw invalidToken();
+  countRefresh(parts, id);
+  const session = await parts.sessions.rotate(presented);
+  const [account, role] = await Promise.all([
+    findAccount(parts.data, session.user),
+    roleOf(parts.data, session.user),
+  ]);
+  if (account?.status !== "active" || role === null) throw invalidToken();
+  const access = await parts.tokens.signAccess({
+    user: session.user,
+    session: id,
+    notAfter: session.expiresAt,
+  });
+  return { access, refreshToken: session.refreshToken, authMode: byCookie ? "cookie" : body.authMode };
+}
+
+async function refreshByAccess(parts: RefreshParts, request: Request, wished: AuthMode): Promise<Refreshed> {
+  const credential = findCredential(request);
+  if (credential === null) throw new AppError("UNAUTHORIZED", "No token provided");
+  if (credential.from === "cookie" && !parts.origins.mayUseCookies(request)) throw foreignPage();
+  const actor = await parts.authenticator.authenticateToken(credential.token);
+  countRefresh(parts, actor.session);
+  const notAfter = await parts.sessions.endOf(actor.session);
+  if (notAfter === null) throw invalidToken();
+  const access = await parts.tokens.signAccess({ user: actor.id, session: actor.session, notAfter });
+  return { access, refreshToken: null, authMode: credential.from === "cookie" ? "cookie" : wished };
+}
+
+function countRefresh({ refreshes, clock }: RefreshParts, session: string): void {
+  const now = clock();
+  const { count, endsAt } = refreshes.count(session, now);
+  if (count > perMinute) throw tooMany((endsAt - now) / 1000);
+}

@@ -1,0 +1,169 @@
+/** Sessions as rows of `baasix_Sessions`: opened at sign-in, carried on by refreshing, ended by deleting the row. */
+import { system } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import type { Data, Rows } from "../../data";
+import { invalidToken, type Tokens } from "./tokens";
+
+const collection = "baasix_Sessions";
+const keeping = system("sessions are opened, carried on and ended by the auth feature");
+
+/** Milliseconds within which the refresh token that was just replaced still gives its successor. */
+export const refreshGrace = 10_000;
+
+/** Who opens a session, and from where. */
+export type SessionStart = {
+  readonly user: string;
+  readonly type: string;
+  readonly client: string;
+  readonly userAgent: string | null;
+};
+
+/** An open session. `expiresAt` in ms since 1970. */
+export type Session = {
+  readonly id: string;
+  readonly user: string;
+  readonly expiresAt: number;
+  readonly refreshToken: string;
+};
+
+export type Sessions = {
+  /** Opens a session under a new id. */
+  readonly open: (rows: Rows, start: SessionStart) => Promise<Session>;
+  /**
+   * Replaces a refresh token. Of requests that bring the same one together, one replaces it and all get the same
+   * successor; the same within the grace. Brought again later, it ends the session, since one of its two holders stole it.
+   * @throws AppError UNAUTHORIZED
+   */
+  readonly rotate: (refreshToken: string) => Promise<Session>;
+  /** When a session ends (ms since 1970); null when there is none. */
+  readonly endOf: (session: string) => Promise<number | null>;
+  /** Ends a session; nothing happens when it has ended already. */
+  readonly end: (session: string) => Promise<void>;
+};
+
+export type SessionParts = {
+  readonly data: Data;
+  readonly tokens: Tokens;
+  /** Seconds. */
+  readonly config: { readonly REFRESH_TOKEN_EXPIRES_IN: number };
+  readonly clock: () => number;
+  /** Hears of a refresh token that came back after its grace. */
+  readonly onReuse: (session: { readonly session: string; readonly user: string }) => void;
+};
+
+type SessionRow = {
+  readonly id: string;
+  readonly user_Id: string;
+  readonly token: string;
+  readonly previousToken: string | null;
+  readonly rotatedAt: string | null;
+  readonly expiresAt: string;
+};
+
+/** Makes the functions over sessions. */
+export function createSessions({ data, tokens, config, clock, onReuse }: SessionParts): Sessions {
+  const expiry = () => clock() + config.REFRESH_TOKEN_EXPIRES_IN * 1000;
+
+  const find = async (id: string): Promise<SessionRow | null> => {
+    const found = await data.find<SessionRow>(keeping, collection, {
+      filter: { id: { eq: id } },
+      fields: ["id", "user_Id", "token", "previousToken", "rotatedAt", "expiresAt"],
+      limit: 1,
+    });
+    const session = found[0];
+    return session && Date.parse(session.expiresAt) > clock() ? session : null;
+  };
+
+  /** Replaces the token in one statement that only the first of several can win. Null: it was not the first. */
+  const replace = async (session: SessionRow, presented: string): Promise<Session | null> => {
+    const refreshToken = tokens.nextRefresh(presented);
+    const expiresAt = expiry();
+    const won = await data.updateWhere(
+      keeping,
+      collection,
+      { AND: [{ id: { eq: session.id } }, { token: { eq: session.token } }] },
+      {
+        token: tokens.hashRefresh(refreshToken),
+        previousToken: session.token,
+        rotatedAt: new Date(clock()).toISOString(),
+        expiresAt: new Date(expiresAt).toISOString(),
+      },
+    );
+    return won.length === 0 ? null : { id: session.id, user: session.user_Id, expiresAt, refreshToken };
+  };
+
+  return {
+    open: async (rows, { user, type, client, userAgent }) => {
+      const id = crypto.randomUUID();
+      const refreshToken = tokens.firstRefresh(id);
+      const expiresAt = expiry();
+      await rows.create(keeping, collection, [
+        {
+          id,
+          user_Id: user,
+          token: tokens.hashRefresh(refreshToken),
+          expiresAt: new Date(expiresAt).toISOString(),
+          type,
+          ipAddress: client,
+          userAgent: userAgent === null ? null : userAgent.toWellFormed().replaceAll("\0", "").slice(0, 500),
+        },
+      ]);
+      return { id, user, expiresAt, refreshToken };
+    },
+
+    rotate: async (presented) => {
+      const id = tokens.readRefresh(presented);
+      if (id === null) throw invalidToken();
+      const hash = tokens.hashRefresh(presented);
+      const session = await find(id);
+      if (session === null) throw invalidToken();
+      if (session.token === hash) {
+        const replaced = await replace(session, presented);
+        if (replaced !== null) return replaced;
+      }
+      // Somebody was faster by moments or by weeks: the row as it is now tells which.
+      const now = session.token === hash ? await find(id) : session;
+      if (now === null) throw invalidToken();
+      const age = clock() - Date.parse(now.rotatedAt ?? "");
+      if (now.previousToken === hash && age <= refreshGrace) {
+        return {
+          id,
+          user: now.user_Id,
+          expiresAt: Date.parse(now.expiresAt),
+          refreshToken: tokens.nextRefresh(presented),
+        };
+      }
+      await removeOne(data, id);
+      onReuse({ session: id, user: now.user_Id });
+      throw invalidToken();
+    },
+
+    endOf: async (id) => {
+      const session = await find(id);
+      return session === null ? null : Date.parse(session.expiresAt);
+    },
+    end: (id) => removeOne(data, id),
+  };
+}
+
+/** Deletes the sessions that ended before `now` (ms since 1970); gives how many. For an hourly run. */
+export async function removeExpiredSessions(data: Data, now: number): Promise<number> {
+  let removed = 0;
+  for (;;) {
+    const found = await data.find<{ id: string }>(keeping, collection, {
+      filter: { expiresAt: { lt: new Date(now).toISOString() } },
+      fields: ["id"],
+      limit: -1,
+    });
+    for (const { id } of found) await removeOne(data, id);
+    removed += found.length;
+    if (found.length === 0) return removed;
+  }
+}
+
+async function removeOne(data: Data, id: string): Promise<void> {
+  await data.remove(keeping, collection, [id]).catch((error: unknown) => {
+    // Gone already: another instance, or a logout.
+    if (!(error instanceof AppError && error.code === "NOT_FOUND")) throw error;
+  });
+}

@@ -1,2 +1,3 @@
 export { createData, type DataParts } from "./data";
 export type { CommittedWrite, Data, PendingWrite, RawQuery, ReadAnswer, Rows, WriteBody } from "./door";
+export { createJudge, type Judge, type Judgement, type View } from "./judge";

@@ -17,6 +17,11 @@ export type SystemActor = { readonly kind: "system"; readonly reason: string };
 
 export type Actor = UserActor | AnonymousActor | SystemActor;
 
+/** Actors with equal keys have the same rules; what differs between them is bound when a statement runs. */
+export function roleKey(actor: Actor): string {
+  return actor.kind === "user" ? actor.role : actor.kind;
+}
+
 export const anonymous: AnonymousActor = { kind: "anonymous" };
 
 /** Power is a different actor: every use names its reason, and `boundaries.test.ts` lists the folders that may. */

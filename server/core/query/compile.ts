@@ -16,7 +16,8 @@ export type Parameters = {
   readonly place: (param: Param) => string;
 };
 
-export function collectParameters(): Parameters {
+/** `spell` writes the n-th place; by default `$1`, `$2`, … */
+export function collectParameters(spell = (index: number): string => `$${index + 1}`): Parameters {
   const list: Param[] = [];
   const places = new Map<Param, string>();
   let aliases = 0;
@@ -26,8 +27,8 @@ export function collectParameters(): Parameters {
     place: (param) => {
       let place = places.get(param);
       if (place === undefined) {
+        place = spell(list.length);
         list.push(param);
-        place = `$${list.length}`;
         places.set(param, place);
       }
       return place;
@@ -130,6 +131,13 @@ const expansionAlias = (holder: string, index: number): string => `${holder}_${i
 
 function expansions(node: SelectNode, holder: string): readonly Expansion[] {
   return node.relations.map((selected, i) => ({ alias: expansionAlias(holder, i), selected }));
+}
+
+/** The row of `alias` as a read shows it: the text of a JSON object. A sub-select, so that it costs only where it is asked. */
+export function rowJson(node: SelectNode, alias: string, parameters: Parameters): string {
+  const list = selectList(node, alias, parameters);
+  const from = node.relations.length > 0 ? ` from (values (0)) d${laterals(node, alias, parameters)}` : "";
+  return `(select row_to_json(r)::text from (select ${list}${from}) r)`;
 }
 
 function selectList(node: SelectNode, alias: string, parameters: Parameters): string {

@@ -1,0 +1,83 @@
+import { describe, expect, test } from "bun:test";
+import { blogSchema, rulesFor } from "../../testing/blog";
+import type { Actor } from "../access/actor";
+import { accessOf } from "../access/policy";
+import { authorizeRead } from "./authorize";
+import { findCollection } from "./plan";
+import { bindJudge, compileJudge, encodeChanges, planView, settle, wholeChange } from "./view";
+
+const user: Actor = { kind: "user", id: "7", role: "role-user", admin: false, session: "s" };
+const rules = rulesFor([
+  { collection: "posts", action: "read", conditions: { author_Id: { eq: "$CURRENT_USER" } } },
+]);
+
+test("the statement reads the rows as values, and parameters as columns of a set", () => {
+  const plan = planView(blogSchema, {
+    collection: "posts",
+    fields: ["title"],
+    filter: { title: { ne: "x" } },
+  });
+  const statement = compileJudge(authorizeRead(plan, accessOf(rules, blogSchema, user)), 7);
+  const condition = (row: string) =>
+    `(${row}."author_Id" = v.p0::integer) and (${row}."title" <> v.p1::text)`;
+  const columns = ["id", "title", "price", "views", "secret", "published", "at", "author_Id"]
+    .map((name) => `t."${name}"`)
+    .join(", ");
+  const rows = (source: string) =>
+    `select c.n as "#", ${columns} from "#change" c cross join lateral ` +
+    `jsonb_populate_record(null::"posts", c.${source}) t where c.${source} is not null`;
+  expect(statement).toEqual({
+    version: 7,
+    text:
+      `with "#change" as materialized (select c.n, c.o, c.a from jsonb_to_recordset($1::text::jsonb) as c(n integer, o jsonb, a jsonb)), ` +
+      `"#set" as materialized (select s.* from json_to_recordset($2::text::json) as s(n integer, p0 text, p1 text)), ` +
+      `"#old" as materialized (${rows("o")}), "#new" as materialized (${rows("a")}) ` +
+      `select v.n, t0."#", (select row_to_json(r)::text from (select t0."id" as "id") r), null::text ` +
+      `from "#old" t0 cross join "#set" v where ${condition("t0")} union all ` +
+      `select v.n, t1."#", null::text, (select row_to_json(r)::text from (select t1."id" as "id", t1."title" as "title") r) ` +
+      `from "#new" t1 cross join "#set" v where ${condition("t1")}`,
+    params: [{ kind: "currentUser" }, { kind: "value", text: "x" }],
+  });
+});
+
+test("sets hold what is known of the actor; times are filled in when judging", () => {
+  const params = settle([{ kind: "currentUser" }, { kind: "now", offset: -1000 }], user);
+  expect(params).toEqual([
+    { kind: "value", text: "7" },
+    { kind: "now", offset: -1000 },
+  ]);
+  const now = Date.parse("2026-11-20T12:00:00Z");
+  expect(bindJudge({ version: 3, text: "select 1", params: [] }, "[]", [params, params], now)).toEqual({
+    text: "/* s3 */ select 1",
+    params: [
+      "[]",
+      '[{"n":0,"p0":"7","p1":"2026-11-20T11:59:59.000Z"},{"n":1,"p0":"7","p1":"2026-11-20T11:59:59.000Z"}]',
+    ],
+  });
+});
+
+describe("rows", () => {
+  const comments = findCollection(blogSchema, "comments");
+  const row = { id: "1", text: 'a"b', approved: "t", post_Id: null, deletedAt: null };
+
+  test("travel as text, without nulls and without columns that are no fields", () => {
+    const change = wholeChange(comments, { action: "create", before: null, after: { ...row, other: "x" } });
+    expect(encodeChanges(comments, change ? [change] : [])).toBe(
+      '[{"n":0,"o":null,"a":{"id":"1","text":"a\\"b","approved":"t"}}]',
+    );
+  });
+
+  const { text: _, ...partial } = row;
+  test.each([
+    ["create", null, row, { old: null, now: row }],
+    ["update", row, partial, { old: row, now: row }],
+    ["delete", row, null, { old: row, now: null }],
+    ["update", null, row, null],
+    ["update", { id: "1" }, row, null],
+    ["delete", { id: "1" }, null, null],
+    ["delete", null, null, null],
+    ["create", null, partial, null],
+  ] as const)("%s from %j to %j", (action, before, after, whole) => {
+    expect(wholeChange(comments, { action, before, after })).toEqual(whole);
+  });
+});

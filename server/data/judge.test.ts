@@ -1,0 +1,343 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Actor } from "../core/access/actor";
+import { AppError } from "../core/errors";
+import type { LoggedChange, RowText } from "../core/query/view";
+import type { PermissionRow } from "../core/access/rules";
+import { compileChanges } from "../core/schema/ddl";
+import { storedSchema } from "../core/schema/define";
+import { diffSchemas } from "../core/schema/diff";
+import type { Schema } from "../core/schema/model";
+import { type Database, type DatabaseAddress, openDatabase } from "../platform/postgres";
+import { blogSchema, rulesFor } from "../testing/blog";
+import { outsider, testDatabase, type TestDatabase } from "../testing/postgres";
+import { createJudge, type View } from "./judge";
+import type { Snapshot } from "./snapshot";
+
+const user = (id: string): Actor => ({ kind: "user", id, role: "role-user", admin: false, session: "s" });
+const admin: Actor = { kind: "user", id: "0", role: "role-admin", admin: true, session: "s" };
+const anonymous: Actor = { kind: "anonymous" };
+
+/** A row of `posts` as the log tells it. */
+const post = (columns: RowText = {}): RowText => ({
+  id: "1",
+  title: "Hello",
+  price: "1.50",
+  views: "9007199254740993",
+  secret: "s3cret",
+  published: "t",
+  at: "2026-11-20 12:00:00.123456+00",
+  author_Id: "1",
+  ...columns,
+});
+const created = (after: RowText): LoggedChange => ({ action: "create", before: null, after });
+const updated = (before: RowText, after: RowText): LoggedChange => ({ action: "update", before, after });
+const deleted = (before: RowText): LoggedChange => ({ action: "delete", before, after: null });
+
+let place: TestDatabase;
+let database: Database;
+
+/** The tables of the schema, and two authors with comments. */
+async function prepare(address: DatabaseAddress): Promise<void> {
+  const empty: Schema = storedSchema([]);
+  const steps = compileChanges(diffSchemas(empty, blogSchema), { published: false });
+  await outsider(
+    address,
+    "create function baasix_suid() returns text language sql as $$ select 'x' $$",
+    ...steps.map(({ statement }) => statement.text),
+    `insert into authors (id, name, mail) values (1, 'Ann', 'ann@x'), (2, 'Bob', 'bob@x')`,
+    `insert into posts (id, title, "author_Id") values (1, 'Hello', 1)`,
+    `insert into comments (id, text, approved, "post_Id") values (1, 'yes', true, 1), (2, 'no', false, 1)`,
+  );
+}
+
+beforeAll(async () => {
+  place = await testDatabase(prepare);
+  database = await openDatabase(place.address, { shortPool: 4, slowPool: 1 });
+});
+afterAll(async () => {
+  await database?.close();
+  await place?.drop();
+});
+
+type Permission = Partial<PermissionRow> & Pick<PermissionRow, "collection" | "action">;
+
+function judgeWith(permissions: readonly Permission[], now = Date.parse("2026-11-20T12:00:00Z")) {
+  const snapshot: Snapshot = { schema: blogSchema, rules: rulesFor(permissions), version: 1 } as Snapshot;
+  return createJudge({ database, snapshot: () => snapshot, now: () => now });
+}
+
+/** Verdicts as sentences: `create {…}`, `update {…}`, `delete {…}`, or nothing. */
+async function told(
+  permissions: readonly Permission[],
+  request: { filter?: unknown; fields?: unknown },
+  change: LoggedChange,
+  actor: Actor = user("1"),
+): Promise<string> {
+  const judge = judgeWith(permissions);
+  const { verdicts, failures, untold } = await judge.judge(
+    [judge.open(actor, { collection: "posts", ...request })],
+    [change],
+  );
+  if (failures.size > 0) throw [...failures.values()][0];
+  if (untold) return "untold";
+  const [verdict] = verdicts;
+  if (!verdict) return "nothing";
+  const { gone, now } = verdict;
+  if (gone !== null && now !== null) return `update ${now}`;
+  return now === null ? `delete ${gone}` : `create ${now}`;
+}
+
+const everything: Permission = { collection: "posts", action: "read" };
+const published: Permission = { ...everything, conditions: { published: { eq: true } } };
+const mine: Permission = { ...everything, conditions: { author_Id: { eq: "$CURRENT_USER" } } };
+const ofAnn: Permission = { ...everything, conditions: { "author.name": { eq: "Ann" } } };
+const title = { fields: ["title"] };
+const draft = post({ published: "f" });
+const { title: _, ...untitled } = post({ price: "3.00" });
+
+describe("what a change means to a view", () => {
+  type Case = readonly [
+    name: string,
+    permission: Permission,
+    request: { filter?: unknown; fields?: unknown },
+    change: LoggedChange,
+    told: string,
+  ];
+  const cases: readonly Case[] = [
+    ["a new row", everything, title, created(post()), 'create {"id":1,"title":"Hello"}'],
+    [
+      "a changed row",
+      everything,
+      title,
+      updated(post(), post({ title: "New" })),
+      'update {"id":1,"title":"New"}',
+    ],
+    ["a deleted row, by its key alone", everything, {}, deleted(post()), 'delete {"id":1}'],
+    ["a new row outside the right", published, title, created(draft), "nothing"],
+    [
+      "a row that comes into the right",
+      published,
+      title,
+      updated(draft, post()),
+      'create {"id":1,"title":"Hello"}',
+    ],
+    ["a row that leaves the right", published, title, updated(post(), draft), 'delete {"id":1}'],
+    ["a change outside the right", published, title, updated(draft, { ...draft, title: "x" }), "nothing"],
+    ["a row deleted outside the right", published, {}, deleted(draft), "nothing"],
+    [
+      "a row that comes into the filter",
+      everything,
+      { ...title, filter: { price: { gte: 2 } } },
+      updated(post(), post({ price: "2.00" })),
+      'create {"id":1,"title":"Hello"}',
+    ],
+    [
+      "a row that leaves the filter but not the right",
+      published,
+      { filter: { price: { lt: 2 } } },
+      updated(post(), post({ price: "2.00" })),
+      'delete {"id":1}',
+    ],
+    ["one's own row", mine, title, created(post()), 'create {"id":1,"title":"Hello"}'],
+    [
+      "a row that passes to another owner",
+      mine,
+      title,
+      updated(post(), post({ author_Id: "2" })),
+      'delete {"id":1}',
+    ],
+    ["a row of an unknown owner", mine, title, created(post({ author_Id: null })), "nothing"],
+    ["a condition on a related row", ofAnn, title, created(post()), 'create {"id":1,"title":"Hello"}'],
+    ["a related row that does not meet it", ofAnn, title, created(post({ author_Id: "2" })), "nothing"],
+    [
+      "readable fields alone, although all were asked for",
+      { ...everything, fields: ["id", "title", "published"] },
+      { fields: ["*"] },
+      created(post()),
+      'create {"id":1,"title":"Hello","published":true}',
+    ],
+    [
+      "every type as a read shows it",
+      everything,
+      {},
+      created(post()),
+      'create {"id":1,"title":"Hello","price":"1.50","views":"9007199254740993","secret":"s3cret","published":true,' +
+        '"at":"2026-11-20T12:00:00.123456+00:00","author_Id":1}',
+    ],
+    [
+      "text that is no plain ASCII",
+      everything,
+      title,
+      created(post({ title: 'a"b\\c\n\u00e9\ud83d\ude00' })),
+      'create {"id":1,"title":"a\\"b\\\\c\\n\u00e9\ud83d\ude00"}',
+    ],
+    [
+      "a large column that did not change is taken from the old row",
+      everything,
+      title,
+      updated(post(), untitled),
+      'update {"id":1,"title":"Hello"}',
+    ],
+    [
+      "an old row that is not known",
+      everything,
+      {},
+      { ...updated(post(), post()), before: { id: "1" } },
+      "untold",
+    ],
+    ["a deleted row of which the key alone is known", everything, {}, deleted({ id: "1" }), "untold"],
+    ["a row from before a field was added", everything, {}, created({ id: "1", title: "Hello" }), "untold"],
+  ];
+  test.each(cases)("%s", async (_name, permission, request, change, expected) => {
+    expect(await told([permission], request, change)).toBe(expected);
+  });
+
+  test("related rows are expanded, with their own rights", async () => {
+    const permissions: readonly Permission[] = [
+      everything,
+      { collection: "authors", action: "read", fields: ["id", "name"] },
+      { collection: "comments", action: "read", conditions: { approved: { eq: true } } },
+    ];
+    const fields = ["title", "author.*", "comments.text"];
+    expect(await told(permissions, { fields }, created(post()))).toBe(
+      'create {"id":1,"title":"Hello","author":{"id":1,"name":"Ann"},"comments":[{"text":"yes","id":1}]}',
+    );
+  });
+
+  test("softly deleted rows have left", async () => {
+    const judge = judgeWith([{ collection: "comments", action: "read" }]);
+    const view = judge.open(user("1"), { collection: "comments", fields: ["text"] });
+    const row = { id: "1", text: "hi", approved: "t", post_Id: "1", deletedAt: null };
+    const gone = { ...row, deletedAt: "2026-11-20 12:00:00+00" };
+    const { verdicts } = await judge.judge(
+      [view],
+      [updated(row, gone), deleted(gone), updated(gone, row), updated(gone, gone)],
+    );
+    expect(verdicts).toEqual([
+      { view: 0, change: 0, gone: '{"id":1}', now: null },
+      { view: 0, change: 2, gone: null, now: '{"id":1,"text":"hi"}' },
+    ]);
+  });
+
+  test("variables of time are judged at the time of the change", async () => {
+    const permissions = [{ ...everything, conditions: { at: { gt: "$NOW-HOURS_1" } } }];
+    const change = created(post());
+    for (const [time, count] of [
+      ["2026-11-20T12:30:00Z", 1],
+      ["2026-11-20T13:30:00Z", 0],
+    ] as const) {
+      const judge = judgeWith(permissions, Date.parse(time));
+      const view = judge.open(user("1"), { collection: "posts" });
+      expect((await judge.judge([view], [change])).verdicts).toHaveLength(count);
+    }
+  });
+});
+
+describe("views", () => {
+  test("are equal when the same rows are shown in the same way, whoever asks", () => {
+    const judge = judgeWith([mine, { ...published, collection: "authors", conditions: null }]);
+    const key = (actor: Actor, request: object) => judge.open(actor, { collection: "posts", ...request }).key;
+    expect(key(user("1"), {})).toBe(key(user("1"), { fields: ["*"] }));
+    expect(key(user("1"), {})).not.toBe(key(user("2"), {}));
+    expect(key(admin, {})).not.toBe(key(user("1"), {}));
+    const text = (actor: Actor) => judge.open(actor, { collection: "posts" }).statement.text;
+    expect(text(user("1"))).toBe(text(user("2")));
+  });
+
+  test("of many users are judged in one statement, each with its own parameters", async () => {
+    const statements: string[] = [];
+    const snapshot = { schema: blogSchema, rules: rulesFor([mine]), version: 1 } as Snapshot;
+    const counted: Database = {
+      ...database,
+      run: (statement, options) => (statements.push(statement.text), database.run(statement, options)),
+    };
+    const judge = createJudge({ database: counted, snapshot: () => snapshot, now: Date.now });
+    const views: View[] = [];
+    for (let id = 0; id < 300; id++)
+      views.push(judge.open(user(String(id)), { collection: "posts", ...title }));
+    const changes = [
+      created(post({ author_Id: "7" })),
+      updated(post({ author_Id: "7" }), post({ author_Id: "299" })),
+    ];
+    expect((await judge.judge(views, changes)).verdicts).toEqual([
+      { view: 7, change: 0, gone: null, now: '{"id":1,"title":"Hello"}' },
+      { view: 7, change: 1, gone: '{"id":1}', now: null },
+      { view: 299, change: 1, gone: null, now: '{"id":1,"title":"Hello"}' },
+    ]);
+    expect(statements).toHaveLength(1);
+  });
+
+  test("that cannot be judged do not keep the others from it", async () => {
+    // The key of a user is compared with an integer: for a user whose key is none, PostgreSQL refuses.
+    const judge = judgeWith([mine]);
+    const views = ["1", "x", "2"].map((id) => judge.open(user(id), { collection: "posts", ...title }));
+    const { verdicts, failures } = await judge.judge(views, [
+      created(post()),
+      created(post({ author_Id: "2" })),
+    ]);
+    expect(verdicts.map(({ view, change }) => [view, change])).toEqual([
+      [0, 0],
+      [2, 1],
+    ]);
+    expect([...failures.keys()]).toEqual([views[1] as View]);
+  });
+
+  test("many changes keep their order", async () => {
+    const judge = judgeWith([everything]);
+    const changes = Array.from({ length: 1203 }, (_, n) => created(post({ id: String(n) })));
+    const { verdicts } = await judge.judge([judge.open(user("1"), { collection: "posts" })], changes);
+    expect(verdicts.map(({ change }) => change)).toEqual(changes.map((_, n) => n));
+  });
+
+  type Refusal = readonly [name: string, actor: Actor, request: object, code: string, message: RegExp];
+  const refusals: readonly Refusal[] = [
+    ["an unknown collection", user("1"), { collection: "nope" }, "UNKNOWN_COLLECTION", /nope/],
+    [
+      "a collection without a right",
+      user("1"),
+      { collection: "comments" },
+      "FORBIDDEN",
+      /read items in 'comments'/,
+    ],
+    ["anyone without a right", anonymous, { collection: "posts" }, "FORBIDDEN", /read items in 'posts'/],
+    ["an unknown field", user("1"), { collection: "posts", fields: ["titel"] }, "UNKNOWN_FIELD", /'title'/],
+    ["an unreadable field", user("1"), { collection: "posts", fields: ["secret"] }, "FORBIDDEN", /'secret'/],
+    [
+      "a filter on an unreadable field",
+      user("1"),
+      { collection: "posts", filter: { secret: "x" } },
+      "FORBIDDEN",
+      /'secret'/,
+    ],
+    [
+      "an unknown operator",
+      user("1"),
+      { collection: "posts", filter: { title: { eqq: 1 } } },
+      "UNKNOWN_OPERATOR",
+      /eqq/,
+    ],
+    [
+      "a value of a wrong type",
+      user("1"),
+      { collection: "posts", filter: { id: "x" } },
+      "INVALID_VALUE",
+      /filter\.id/,
+    ],
+    ["a key that may not be read", user("1"), { collection: "authors" }, "FORBIDDEN", /'id' of 'authors'/],
+  ];
+  test.each(refusals)("are refused: %s", (_name, actor, request, code, message) => {
+    const judge = judgeWith([
+      { ...everything, fields: ["id", "title", "published"] },
+      { collection: "authors", action: "read", fields: ["name"] },
+    ]);
+    try {
+      judge.open(actor, request as { collection: string });
+    } catch (error) {
+      expect(error).toBeInstanceOf(AppError);
+      expect((error as AppError).code as string).toBe(code);
+      expect((error as AppError).message).toMatch(message);
+      return;
+    }
+    throw new Error("accepted");
+  });
+});

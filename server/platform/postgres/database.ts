@@ -63,7 +63,10 @@ export type ChangeFeed = {
   };
   /** Calls back per committed transaction. Returns the function that stops. */
   readonly onChanges: (listener: (set: ChangeSet) => void) => () => void;
-  /** Calls back when changes may have been missed (the stream was reconnected). */
+  /**
+   * Calls back when changes may have been missed: after every connection of the stream, the first one too, and for
+   * a transaction that is not told row by row (a TRUNCATE, or more than 10,000 rows).
+   */
   readonly onGap: (listener: (reason: string) => void) => () => void;
   readonly close: () => Promise<void>;
 };

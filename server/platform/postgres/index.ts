@@ -1,3 +1,4 @@
+export { openFeed, type FeedOptions } from "./feed";
 export { openDatabase, type PoolOptions } from "./pool";
 export { sqlState } from "./sqlstate";
 export { StartError } from "./start-error";

@@ -1,0 +1,114 @@
+/** The feed of committed changes: one stream that is kept up, and those who listen to it. */
+import type { ChangeFeed, ChangeSet, DatabaseAddress } from "../database";
+import { Decoder } from "./pgoutput";
+import { NotAllowed, startReplication, type Replication } from "./replication";
+
+/** Which publication is read, and who hears of lost streams and of listeners that throw. */
+export type FeedOptions = {
+  readonly publication: string;
+  readonly onError?: (error: Error) => void;
+};
+
+/** Pauses before a new attempt, ms: short after a loss, long when the server does not allow it. */
+const FIRST_PAUSE = 50;
+const LONGEST_PAUSE = 5_000;
+const RECHECK = 60_000;
+
+/**
+ * Opens the feed at once and connects in the background, again and again until `close`. Never throws: a server that
+ * does not allow logical decoding makes a feed whose status is `off`, looked at again every minute.
+ */
+export function openFeed(address: DatabaseAddress, options: FeedOptions): ChangeFeed {
+  const feed = new Feed(address, options);
+  void feed.keepUp();
+  return {
+    status: () => feed.status,
+    onChanges: (listener) => subscribe(feed.changeListeners, listener),
+    onGap: (listener) => subscribe(feed.gapListeners, listener),
+    close: () => feed.close(),
+  };
+}
+
+function subscribe<T>(listeners: Set<T>, listener: T): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+class Feed {
+  readonly changeListeners = new Set<(set: ChangeSet) => void>();
+  readonly gapListeners = new Set<(reason: string) => void>();
+  status: ReturnType<ChangeFeed["status"]> = { source: "log", connected: false, reason: "not connected yet" };
+  readonly #address: DatabaseAddress;
+  readonly #options: FeedOptions;
+  readonly #closing = Promise.withResolvers<void>();
+  #isClosed = false;
+  #running: Replication | null = null;
+
+  constructor(address: DatabaseAddress, options: FeedOptions) {
+    this.#address = address;
+    this.#options = options;
+  }
+
+  async keepUp(): Promise<void> {
+    for (let pause = FIRST_PAUSE; !this.#isClosed;) {
+      const error = await this.#runOnce(() => (pause = FIRST_PAUSE));
+      if (this.#isClosed) return;
+      const isOff = error instanceof NotAllowed;
+      const isNews = error.message !== this.status.reason;
+      this.status = { source: isOff ? "off" : "log", connected: false, reason: error.message };
+      if (isNews) this.#options.onError?.(error);
+      await Promise.race([Bun.sleep(isOff ? RECHECK : pause), this.#closing.promise]);
+      pause = Math.min(pause * 2, LONGEST_PAUSE);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#running?.close();
+    this.#closing.resolve();
+    this.status = { source: this.status.source, connected: false, reason: "closed" };
+  }
+
+  /** One stream from start to end; resolves with what ended it. */
+  async #runOnce(onStart: () => void): Promise<Error> {
+    const decoder = new Decoder();
+    const ended = Promise.withResolvers<Error>();
+    try {
+      this.#running = await startReplication(this.#address, this.#options.publication, {
+        onMessage: (message) => this.#tell(decoder, message),
+        onEnd: ended.resolve,
+      });
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+    if (this.#isClosed) {
+      this.#running.close();
+      return new Error("closed");
+    }
+    onStart();
+    this.status = { source: "log", connected: true, reason: null };
+    // The slot stands, so nothing falls between this and the first change.
+    this.#tellGap("the stream of changes was connected");
+    return ended.promise;
+  }
+
+  #tell(decoder: Decoder, message: Buffer): void {
+    const decoded = decoder.decode(message);
+    if (decoded === null) return;
+    if ("gap" in decoded) this.#tellGap(decoded.gap);
+    else for (const listener of this.changeListeners) this.#guard(() => listener(decoded.set));
+  }
+
+  #tellGap(reason: string): void {
+    for (const listener of this.gapListeners) this.#guard(() => listener(reason));
+  }
+
+  /** A listener's mistake must not end the stream for the others. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#options.onError?.(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}

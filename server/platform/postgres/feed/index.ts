@@ -1,0 +1,1 @@
+export { openFeed, type FeedOptions } from "./feed";

@@ -1,0 +1,194 @@
+/**
+ * Decodes `pgoutput` (protocol version 1, "Logical Replication Message Formats" of the PostgreSQL manual) into whole
+ * transactions. Holds the open transaction and the tables it has been told about; knows no connection.
+ */
+import type { ChangeSet, RowChange } from "../database";
+
+type Values = { [column: string]: string | null };
+type Column = { readonly name: string; readonly isKey: boolean };
+type Table = { readonly name: string; readonly isWatched: boolean; readonly columns: readonly Column[] };
+
+/** What a message completed: a transaction, or the news that one could not be told row by row. */
+export type Decoded = { readonly set: ChangeSet } | { readonly gap: string };
+
+/** A transaction beyond these is told as a gap, so that a bulk load cannot fill the memory. */
+export type Limits = { readonly changes: number; readonly bytes: number };
+
+const DEFAULTS: Limits = { changes: 10_000, bytes: 64 * 1024 * 1024 };
+
+/** PostgreSQL counts time in microseconds from 2000-01-01. */
+const EPOCH = 946_684_800_000;
+
+/** The schema whose tables are collections. */
+const WATCHED_SCHEMA = "public";
+
+/** One stream's state. Feed it messages in order; it answers at commits. */
+export class Decoder {
+  readonly #limits: Limits;
+  readonly #tables = new Map<number, Table>();
+  #changes: RowChange[] = [];
+  #bytes = 0;
+  #gap: string | null = null;
+
+  constructor(limits = DEFAULTS) {
+    this.#limits = limits;
+  }
+
+  /** @throws RangeError when the message is cut short: the stream cannot be trusted any more. */
+  decode(message: Buffer): Decoded | null {
+    switch (message[0]) {
+      case 0x42: // B: begin
+        this.#reset();
+        return null;
+      case 0x52: // R: a table, before its first change and after each change of its shape
+        this.#learn(new Reader(message));
+        return null;
+      case 0x49: // I
+      case 0x55: // U
+      case 0x44: // D
+        this.#change(message);
+        return null;
+      case 0x54: // T: rows that left without a message each
+        this.#truncate(new Reader(message));
+        return null;
+      case 0x43: // C: commit
+        return this.#commit(message);
+      default: // origins, types and messages of other programs
+        return null;
+    }
+  }
+
+  #reset(): void {
+    this.#changes = [];
+    this.#bytes = 0;
+    this.#gap = null;
+  }
+
+  #learn(reader: Reader): void {
+    const id = reader.int32();
+    const isWatched = reader.text() === WATCHED_SCHEMA;
+    const name = reader.text();
+    reader.byte(); // replica identity: each change says which old columns it carries
+    const columns = Array.from({ length: reader.int16() }, (): Column => {
+      const isKey = (reader.byte() & 1) === 1;
+      const column = { name: reader.text(), isKey };
+      reader.skip(8); // type and its modifier
+      return column;
+    });
+    this.#tables.set(id, { name, isWatched, columns });
+  }
+
+  #change(message: Buffer): void {
+    const reader = new Reader(message);
+    const table = this.#tables.get(reader.int32());
+    if (!table?.isWatched || this.#gap !== null) return;
+    this.#bytes += message.length;
+    if (this.#changes.length >= this.#limits.changes || this.#bytes > this.#limits.bytes) {
+      this.#gap = "a transaction changed too much to be told row by row";
+      this.#changes = [];
+      return;
+    }
+    this.#changes.push(readChange(message[0] ?? 0, reader, table));
+  }
+
+  #truncate(reader: Reader): void {
+    const count = reader.int32();
+    reader.byte();
+    const names = Array.from({ length: count }, () => this.#tables.get(reader.int32()))
+      .filter((table) => table?.isWatched)
+      .map((table) => table?.name);
+    if (names.length > 0) this.#gap ??= `${names.join(", ")} was truncated`;
+  }
+
+  #commit(message: Buffer): Decoded | null {
+    const [changes, gap] = [this.#changes, this.#gap];
+    this.#reset();
+    if (gap !== null) return { gap };
+    if (changes.length === 0) return null;
+    const micros = message.readBigInt64BE(18); // after flags and two positions
+    return { set: { changes, committedAt: Number(micros / 1000n) + EPOCH } };
+  }
+}
+
+function readChange(kind: number, reader: Reader, table: Table): RowChange {
+  if (kind === 0x49) {
+    reader.byte();
+    return { table: table.name, action: "create", before: null, after: readRow(reader, table) };
+  }
+  const part = reader.byte();
+  if (kind === 0x44) {
+    return { table: table.name, action: "delete", before: readOld(part, reader, table), after: null };
+  }
+  const before = part === 0x4e /* N */ ? null : readOld(part, reader, table);
+  if (before !== null) reader.byte();
+  return { table: table.name, action: "update", before, after: readRow(reader, table, before) };
+}
+
+/** The old row: whole (O), or only its key (K), where the other columns come as nulls that mean nothing. */
+function readOld(part: number, reader: Reader, table: Table): Values {
+  const row = readRow(reader, table);
+  if (part === 0x4f /* O */) return row;
+  const key: Values = {};
+  for (const { name, isKey } of table.columns) if (isKey) key[name] = row[name] ?? null;
+  return key;
+}
+
+/** A row. A large value that did not change is not sent: it is taken from the old row, or left out. */
+function readRow(reader: Reader, table: Table, old: Values | null = null): Values {
+  const row: Values = {};
+  const count = reader.int16();
+  for (let i = 0; i < count; i++) {
+    const kind = reader.byte();
+    const name = table.columns[i]?.name ?? "";
+    if (kind === 0x74 /* t */) row[name] = reader.sized();
+    else if (kind === 0x6e /* n */) row[name] = null;
+    else if (old !== null && name in old) row[name] = old[name] ?? null;
+  }
+  return row;
+}
+
+class Reader {
+  readonly #bytes: Buffer;
+  #at = 1; // after the kind of the message
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  skip(count: number): void {
+    this.#at += count;
+  }
+
+  byte(): number {
+    return this.#bytes.readUInt8(this.#at++);
+  }
+
+  int16(): number {
+    this.#at += 2;
+    return this.#bytes.readInt16BE(this.#at - 2);
+  }
+
+  int32(): number {
+    this.#at += 4;
+    return this.#bytes.readInt32BE(this.#at - 4);
+  }
+
+  /** Text that ends with a zero byte. */
+  text(): string {
+    const end = this.#bytes.indexOf(0, this.#at);
+    if (end < 0) throw new RangeError("a name without an end");
+    const text = this.#bytes.toString("utf8", this.#at, end);
+    this.#at = end + 1;
+    return text;
+  }
+
+  /** Text after its length. */
+  sized(): string {
+    const length = this.int32();
+    const end = this.#at + length;
+    if (length < 0 || end > this.#bytes.length) throw new RangeError("a value longer than its message");
+    const text = this.#bytes.toString("utf8", this.#at, end);
+    this.#at = end;
+    return text;
+  }
+}

@@ -116,7 +116,7 @@ export type RelationshipDefinition = {
   readonly onUpdate?: ReferentialAction;
 };
 
-/** One step of a schema change. `loses` tells what data would be gone. */
+/** One step of a schema change. `loses` tells what data would be gone, `blocked` why it cannot be made even by force. */
 export type SchemaChange = {
   readonly kind: string;
   readonly collection: string;
@@ -124,4 +124,5 @@ export type SchemaChange = {
   readonly from?: Json;
   readonly to?: Json;
   readonly loses?: string;
+  readonly blocked?: string;
 };

@@ -1,3 +1,4 @@
 export { createData, type DataParts } from "./data";
 export type { CommittedWrite, Data, PendingWrite, RawQuery, ReadAnswer, Rows, WriteBody } from "./door";
 export { createJudge, type Judge, type Judgement, type View } from "./judge";
+export { type ChangeOptions, openSnapshot, type Snapshot, type SnapshotStore } from "./snapshot";

@@ -1,8 +1,11 @@
 /** SQL that defines: how a field's default and column are written, and the statements of each schema change. */
-import { quoteLiteral, quoteName } from "../query/statement";
-import { castType, parseValue } from "./fields";
-import type { Collection, Field } from "./model";
+import { quoteLiteral, quoteName, type Statement } from "../query/statement";
+import { conversion } from "./convert";
+import { allowedValues, type Change } from "./diff";
+import { castType, parseValue, sqlType } from "./fields";
+import type { Collection, Field, Index, Relation } from "./model";
 import { nameOf } from "./names";
+import { sameJson } from "./same";
 
 /** 122 random bits as 22 characters that need no escaping in a URL. */
 const suid = `translate(rtrim(encode(uuid_send(gen_random_uuid()), 'base64'), '='), '+/', '-_')`;
@@ -34,4 +37,296 @@ export function defaultSql(field: Field, collection: Pick<Collection, "name">): 
 /** True for a default that only an INSERT can evaluate, because it reads a table. */
 export function isInsertDefault(field: Field): boolean {
   return field.default?.kind === "sql" && /\bselect\b/.test(field.default.expression);
+}
+
+/** The publication that carries the changes of live collections. */
+export const publicationName = "baasix_realtime";
+
+/** A statement of a migration, with the change that it is for, so that a failure can name its place. */
+export type Step = { readonly change: Change; readonly statement: Statement };
+
+/** `published` false: the database has no publication (a server that does not allow it). */
+export type DdlOptions = { readonly published: boolean };
+
+/**
+ * In which order kinds of statement run, whatever the order of the changes: what points at a thing goes before it, and
+ * comes after it.
+ */
+const phases = [
+  "detach",
+  "drop",
+  "create",
+  "add",
+  "retype",
+  "tighten",
+  "attach",
+  "index",
+  "publish",
+  "verify",
+] as const;
+type Phase = (typeof phases)[number];
+type Part = readonly [phase: Phase, text: string];
+
+/** Changes → the statements that make them, in an order in which they can run, inside one transaction. */
+export function compileChanges(changes: readonly Change[], options: DdlOptions): readonly Step[] {
+  const steps = changes.flatMap((change) =>
+    compileChange(change, options).map(([phase, text]) => ({
+      phase,
+      change,
+      statement: { text, params: [] },
+    })),
+  );
+  return phases.flatMap((phase) =>
+    steps.filter((step) => step.phase === phase).map(({ change, statement }) => ({ change, statement })),
+  );
+}
+
+function compileChange(change: Change, options: DdlOptions): readonly Part[] {
+  const table = quoteName(change.collection.name);
+  switch (change.kind) {
+    case "createCollection":
+      return createTable(change.collection, options);
+    case "dropCollection":
+      return [
+        ...[...change.collection.relations.values()].flatMap((relation) => detach(relation)),
+        ["drop", `drop table ${table}`],
+      ];
+    case "addField":
+      return addColumn(change.collection, change.field);
+    case "dropField":
+      return [["drop", `alter table ${table} drop column ${quoteName(change.field.name)}`]];
+    case "changeType":
+      return changeType(change.collection, change.from, change.to);
+    case "changeNull":
+      return change.to.allowNull
+        ? [["retype", alterColumn(change.collection, change.to, "drop not null")]]
+        : tighten(change.collection, change.to);
+    case "changeUnique":
+      return [
+        change.to.unique
+          ? ["attach", addUnique(change.collection, change.to)]
+          : ["detach", dropConstraint(table, nameOf.unique(change.collection.name, change.to.name))],
+      ];
+    case "changeDefault":
+      return changeDefault(change.collection, change.from, change.to);
+    case "changeValues":
+      return changeValues(change.collection, change.from, change.to);
+    case "changePrimaryKey": {
+      const name = nameOf.primaryKey(change.collection.name);
+      return [
+        ["detach", dropConstraint(table, name)],
+        [
+          "attach",
+          `alter table ${table} add constraint ${quoteName(name)} primary key (${quoteName(change.to.name)})`,
+        ],
+      ];
+    }
+    case "addRelation":
+      return attach(change.relation);
+    case "dropRelation":
+      return detach(change.relation);
+    case "changeRelation":
+      return [...detach(change.from), ...attach(change.to)];
+    case "addIndex":
+      return [["index", createIndex(change.collection, change.index)]];
+    case "dropIndex":
+      return [["detach", `drop index ${quoteName(change.index.name)}`]];
+    case "changeRealtime":
+      return publish(change.collection, options);
+    case "changeField":
+    case "changeDefinition":
+      return [];
+  }
+}
+
+function createTable(collection: Collection, options: DdlOptions): readonly Part[] {
+  const { name, primaryKey } = collection;
+  const fields = [...collection.fields.values()];
+  const key = `constraint ${quoteName(nameOf.primaryKey(name))} primary key (${quoteName(primaryKey.name)})`;
+  const parts = [
+    ...fields.map((field) => columnSql(collection, field)),
+    key,
+    ...fields.filter(({ unique }) => unique).map((field) => uniqueSql(collection, field)),
+    ...fields.filter((field) => allowedValues(field)).map((field) => valuesSql(collection, field)),
+  ];
+  return [
+    ["create", `create table ${quoteName(name)} (${parts.join(", ")})`],
+    ...(collection.realtime ? publish(collection, options) : []),
+    ...fields.flatMap((field) => verify(field)),
+  ];
+}
+
+function columnSql(collection: Collection, field: Field): string {
+  const type = `${quoteName(field.name)} ${sqlType(field)}`;
+  const required = field.allowNull ? "" : " not null";
+  if (field.default?.kind === "autoincrement") return `${type} not null ${identity(collection, field)}`;
+  const made = columnDefault(field, collection);
+  return `${type}${required}${made === null ? "" : ` default ${made}`}`;
+}
+
+function columnDefault(field: Field, collection: Collection): string | null {
+  return isInsertDefault(field) ? null : defaultSql(field, collection);
+}
+
+function identity(collection: Collection, field: Field): string {
+  const sequence = quoteName(nameOf.sequence(collection.name, field.name));
+  return `generated by default as identity (sequence name ${sequence})`;
+}
+
+/** A default that reads a table is not judged by PostgreSQL before the first INSERT: try it once now. */
+function verify(field: Field): readonly Part[] {
+  return isInsertDefault(field) && field.default?.kind === "sql"
+    ? [["verify", `select (${field.default.expression})::${castType(field)}`]]
+    : [];
+}
+
+function addColumn(collection: Collection, field: Field): readonly Part[] {
+  const table = quoteName(collection.name);
+  return [
+    ["add", `alter table ${table} add column ${columnSql(collection, field)}`],
+    ...(field.unique ? [["attach", addUnique(collection, field)] as const] : []),
+    ...(allowedValues(field)
+      ? [["attach", `alter table ${table} add ${valuesSql(collection, field)}`] as const]
+      : []),
+    ...verify(field),
+  ];
+}
+
+function alterColumn(collection: Collection, field: Field, what: string): string {
+  return `alter table ${quoteName(collection.name)} alter column ${quoteName(field.name)} ${what}`;
+}
+
+function changeType(collection: Collection, from: Field, to: Field): readonly Part[] {
+  if (sqlType(from) === sqlType(to)) return [];
+  const way = conversion(from, to);
+  if (!way) return [];
+  const column = quoteName(to.name);
+  const alter = alterColumn(collection, to, `type ${sqlType(to)} using ${way.forth(column)}`);
+  const kept = columnDefault(from, collection) !== null && from.default?.kind !== "autoincrement";
+  const remade = kept && sameJson(from.default, to.default);
+  const made = columnDefault(to, collection);
+  return [
+    // The old default may not be of the new type.
+    ...(kept ? [["retype", alterColumn(collection, to, "drop default")] as const] : []),
+    ["retype", alter],
+    ...(remade && made !== null
+      ? [["retype", alterColumn(collection, to, `set default ${made}`)] as const]
+      : []),
+  ];
+}
+
+function tighten(collection: Collection, field: Field): readonly Part[] {
+  const column = quoteName(field.name);
+  const made = defaultSql(field, collection);
+  const fill = `update ${quoteName(collection.name)} set ${column} = ${made} where ${column} is null`;
+  return [
+    ...(made === null || field.default?.kind === "autoincrement" ? [] : [["tighten", fill] as const]),
+    ["tighten", alterColumn(collection, field, "set not null")],
+  ];
+}
+
+function changeDefault(collection: Collection, from: Field, to: Field): readonly Part[] {
+  const parts: Part[] = [];
+  const made = columnDefault(to, collection);
+  if (from.default?.kind === "autoincrement")
+    parts.push(["detach", alterColumn(collection, to, "drop identity")]);
+  else if (columnDefault(from, collection) !== null) {
+    parts.push(["retype", alterColumn(collection, to, "drop default")]);
+  }
+  if (to.default?.kind === "autoincrement") parts.push(...startCounting(collection, to));
+  else if (made !== null) parts.push(["tighten", alterColumn(collection, to, `set default ${made}`)]);
+  return [...parts, ...verify(to)];
+}
+
+function startCounting(collection: Collection, field: Field): readonly Part[] {
+  const sequence = quoteLiteral(quoteName(nameOf.sequence(collection.name, field.name)));
+  const most = `select max(${quoteName(field.name)}) from ${quoteName(collection.name)}`;
+  return [
+    ["attach", alterColumn(collection, field, `add ${identity(collection, field)}`)],
+    ["attach", `select setval(${sequence}::regclass, greatest(coalesce((${most}), 0) + 1, 1), false)`],
+  ];
+}
+
+function changeValues(collection: Collection, from: Field, to: Field): readonly Part[] {
+  const table = quoteName(collection.name);
+  const parts: Part[] = [];
+  const [old, now] = [allowedValues(from), allowedValues(to)];
+  if (old) parts.push(["detach", dropConstraint(table, nameOf.check(collection.name, to.name))]);
+  if (now) {
+    const misfits = misfitSql(to);
+    if (old && to.allowNull) {
+      parts.push(["tighten", `update ${table} set ${quoteName(to.name)} = null where ${misfits}`]);
+    }
+    parts.push(["attach", `alter table ${table} add ${valuesSql(collection, to)}`]);
+  }
+  return parts;
+}
+
+/** The condition of rows whose value is not among the allowed ones. */
+export function misfitSql(field: Field): string {
+  return `not (${fitSql(field)})`;
+}
+
+function fitSql(field: Field): string {
+  const list = (allowedValues(field) ?? []).map(quoteLiteral).join(", ");
+  const column = quoteName(field.name);
+  return field.type === "Array" ? `${column} <@ array[${list}]::text[]` : `${column} in (${list})`;
+}
+
+function valuesSql(collection: Collection, field: Field): string {
+  return `constraint ${quoteName(nameOf.check(collection.name, field.name))} check (${fitSql(field)})`;
+}
+
+function uniqueSql(collection: Collection, field: Field): string {
+  return `constraint ${quoteName(nameOf.unique(collection.name, field.name))} unique (${quoteName(field.name)})`;
+}
+
+function addUnique(collection: Collection, field: Field): string {
+  return `alter table ${quoteName(collection.name)} add ${uniqueSql(collection, field)}`;
+}
+
+function dropConstraint(table: string, name: string): string {
+  return `alter table ${table} drop constraint ${quoteName(name)}`;
+}
+
+function attach(relation: Relation): readonly Part[] {
+  if (relation.kind === "many") return [];
+  const { source, sourceColumn, target, targetColumn, onDelete, onUpdate } = relation;
+  const constraint = `constraint ${quoteName(nameOf.reference(source, sourceColumn))}`;
+  const reference = `foreign key (${quoteName(sourceColumn)}) references ${quoteName(target)} (${quoteName(targetColumn)})`;
+  const text = `alter table ${quoteName(source)} add ${constraint} ${reference} on delete ${onDelete} on update ${onUpdate}`;
+  return [["attach", text]];
+}
+
+function detach(relation: Relation): readonly Part[] {
+  if (relation.kind === "many") return [];
+  return [
+    [
+      "detach",
+      dropConstraint(quoteName(relation.source), nameOf.reference(relation.source, relation.sourceColumn)),
+    ],
+  ];
+}
+
+function createIndex(collection: Collection, index: Index): string {
+  const columns = index.fields.map(quoteName).join(", ");
+  const unique = index.unique ? "unique " : "";
+  return `create ${unique}index ${quoteName(index.name)} on ${quoteName(collection.name)} (${columns})`;
+}
+
+/** Row rules on leaving and deleting need the old row, hence the full identity. */
+function publish(collection: Collection, { published }: DdlOptions): readonly Part[] {
+  const table = quoteName(collection.name);
+  const live = collection.realtime;
+  return [
+    ["publish", `alter table ${table} replica identity ${live ? "full" : "default"}`],
+    ...(published
+      ? [
+          [
+            "publish",
+            `alter publication ${quoteName(publicationName)} ${live ? "add" : "drop"} table ${table}`,
+          ] as const,
+        ]
+      : []),
+  ];
 }

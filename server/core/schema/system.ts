@@ -43,6 +43,8 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
         fields: {
           collectionName: { type: "String", values: { length: 63 }, primaryKey: true },
           schema: { type: "JSONB", allowNull: false },
+          // jsonb forgets the order of keys; this keeps the order of the fields.
+          fieldOrder: { type: "JSONB", hidden: true },
         },
       },
     },

@@ -1,0 +1,154 @@
+/** Statements over the stored definitions, roles and permissions, and what the database needs before the first table. */
+import type { SchemaDefinition, SchemaRecord } from "@baasix/types";
+import type { PermissionRow, RoleRow } from "../access/rules";
+import { quoteLiteral, quoteName, type Statement } from "../query/statement";
+import { publicationName } from "./ddl";
+
+/** A row as an array of driver values. */
+type Row = readonly unknown[];
+
+const plain = (text: string, ...params: readonly (string | null)[]): Statement => ({ text, params });
+
+// "baasix" in ASCII: any fixed number does, as long as every instance takes the same one.
+const lockKey = "108170201721208";
+
+/** Waits at most so long (ms) for any lock from here to the end of the transaction. */
+export function lockTimeout(milliseconds: number): Statement {
+  return plain(`set local lock_timeout = ${Math.trunc(milliseconds)}`);
+}
+
+/** One schema change at a time, over all instances; released with the transaction. */
+export const takeSchemaLock: Statement = plain(`select pg_advisory_xact_lock(${lockKey})`);
+
+/** True when the table of definitions is there. */
+export const hasDefinitions: Statement = plain(
+  `select to_regclass('public."baasix_SchemaDefinition"') is not null`,
+);
+
+/** Keeps everyone else out of tables from the questions about their rows to the end of the change. */
+export function lockTables(names: readonly string[]): Statement {
+  return plain(`lock table ${names.map(quoteName).join(", ")} in access exclusive mode`);
+}
+
+/** Names among these that something in the database has already. */
+export function takenNames(names: readonly string[]): Statement {
+  return plain(
+    "select relname from pg_class where relnamespace = 'public'::regnamespace and relname = any(array(select json_array_elements_text($1::text::json)))",
+    JSON.stringify(names),
+  );
+}
+
+/** Raises SQLSTATE BX403 with the text as message: how a statement refuses the rows that it wrote. */
+export const createRefuse: Statement = plain(
+  `create or replace function baasix_refuse(message text) returns boolean language plpgsql as ` +
+    `$$ begin raise exception using errcode = 'BX403', message = message; end $$`,
+);
+
+export const hasPublication: Statement = plain(
+  `select exists (select 1 from pg_publication where pubname = ${quoteLiteral(publicationName)})`,
+);
+export const createPublication: Statement = plain(`create publication ${quoteName(publicationName)}`);
+
+/** The tables that the publication carries. */
+export const publishedTables: Statement = plain(
+  `select tablename from pg_publication_tables where pubname = ${quoteLiteral(publicationName)} and schemaname = 'public'`,
+);
+
+/** Brings the publication in step: one statement per table. */
+export function changePublication(action: "add" | "drop", table: string): Statement {
+  return plain(`alter publication ${quoteName(publicationName)} ${action} table ${quoteName(table)}`);
+}
+
+/** The stored definitions, by name. */
+export const loadDefinitions: Statement = plain(
+  `select "collectionName", "schema"::text, "fieldOrder"::text from "baasix_SchemaDefinition" order by 1`,
+);
+
+/** Reads rows of `loadDefinitions`. jsonb forgets the order of keys: `fieldOrder` keeps that of the fields. */
+export function readDefinitions(rows: readonly Row[]): readonly SchemaRecord[] {
+  return rows.map(([name, schema, order]) => {
+    const definition = JSON.parse(String(schema)) as SchemaDefinition;
+    const names = order === null ? [] : (JSON.parse(String(order)) as readonly string[]);
+    const given = Object.entries(definition.fields);
+    const place = new Map(names.map((field, index) => [field, index] as const));
+    const sorted = given.toSorted(([a], [b]) => (place.get(a) ?? Infinity) - (place.get(b) ?? Infinity) || 0);
+    return { collectionName: String(name), schema: { ...definition, fields: Object.fromEntries(sorted) } };
+  });
+}
+
+/** Stores definitions, new or anew. */
+export function putDefinitions(records: readonly SchemaRecord[]): Statement {
+  const rows = records.map(({ collectionName, schema }) => ({
+    n: collectionName,
+    s: schema,
+    o: Object.keys(schema.fields),
+  }));
+  return plain(
+    `insert into "baasix_SchemaDefinition" ("collectionName", "schema", "fieldOrder") ` +
+      `select n, s, o from json_to_recordset($1::text::json) as r(n text, s jsonb, o jsonb) ` +
+      `on conflict ("collectionName") do update set "schema" = excluded."schema", ` +
+      `"fieldOrder" = excluded."fieldOrder", "updatedAt" = now()`,
+    JSON.stringify(rows),
+  );
+}
+
+/** Removes stored definitions. */
+export function removeDefinitions(names: readonly string[]): Statement {
+  return plain(
+    `delete from "baasix_SchemaDefinition" where "collectionName" = any(array(select json_array_elements_text($1::text::json)))`,
+    JSON.stringify(names),
+  );
+}
+
+/** Makes sure that roles exist; those that do stay as they are. */
+export function seedRoles(
+  roles: readonly { readonly name: string; readonly description: string }[],
+): Statement {
+  return plain(
+    `insert into "baasix_Role" ("name", "description") select n, d ` +
+      `from json_to_recordset($1::text::json) as r(n text, d text) on conflict ("name") do nothing`,
+    JSON.stringify(roles.map(({ name, description }) => ({ n: name, d: description }))),
+  );
+}
+
+/** All roles and permissions as one row of two JSON texts, so that both are of one moment. */
+export const loadRights: Statement = plain(
+  `select (select coalesce(json_agg(r order by r."name"), '[]')::text ` +
+    `from (select "id", "name", "description" from "baasix_Role") r), ` +
+    `(select coalesce(json_agg(p order by p."id"), '[]')::text from (select "id", "role_Id", "collection", ` +
+    `"action", "fields", "conditions", "relConditions", "defaultValues" from "baasix_Permission") p)`,
+);
+
+/** Roles and permissions; `text` tells two loads apart. */
+export type Rights = {
+  readonly roles: readonly RoleRow[];
+  readonly permissions: readonly PermissionRow[];
+  readonly text: string;
+};
+
+/** Reads the row of `loadRights`. */
+export function readRights([row]: readonly Row[]): Rights {
+  const [roles, permissions] = [String(row?.[0] ?? "[]"), String(row?.[1] ?? "[]")];
+  return {
+    roles: JSON.parse(roles) as readonly RoleRow[],
+    permissions: JSON.parse(permissions) as readonly PermissionRow[],
+    text: roles + permissions,
+  };
+}
+
+/** Stores what is left of permissions. */
+export function putPermissions(rows: readonly PermissionRow[]): Statement {
+  return plain(
+    `update "baasix_Permission" p set "fields" = r.f, "defaultValues" = r.d, "updatedAt" = now() ` +
+      `from json_to_recordset($1::text::json) as r(i uuid, f jsonb, d jsonb) where p."id" = r.i`,
+    JSON.stringify(rows.map(({ id, fields, defaultValues }) => ({ i: id, f: fields, d: defaultValues }))),
+  );
+}
+
+/** Removes permissions by their ids. */
+export function removePermissions(ids: readonly string[]): Statement {
+  return plain(
+    `delete from "baasix_Permission" where "id" = any(array(select json_array_elements_text($1::text::json))::uuid[])`,
+    JSON.stringify(ids),
+  );
+}

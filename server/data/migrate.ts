@@ -1,0 +1,139 @@
+/** Runs a list of schema changes inside a transaction: asks what would be lost, then makes them, naming what failed. */
+import type { SchemaChange } from "@baasix/types";
+import { AppError } from "../core/errors";
+import { compileChanges, type DdlOptions } from "../core/schema/ddl";
+import { type Change, describeChanges } from "../core/schema/diff";
+import type { Field } from "../core/schema/model";
+import { risksOf } from "../core/schema/risk";
+import { lockTables, takenNames } from "../core/schema/store";
+import { type Runner, sqlState } from "../platform/postgres";
+
+/** The changes as they are told, with what each would lose or what blocks it, as the data is now. */
+export async function assessChanges(
+  runner: Runner,
+  changes: readonly Change[],
+): Promise<readonly SchemaChange[]> {
+  const found = new Map<Change, { readonly loses?: string; readonly blocked?: string }>();
+  for (const { change, probe, loses, blocked } of risksOf(changes)) {
+    const [row] = await attempt(change, () => runner.run(probe));
+    if (row?.[0] === true) found.set(change, loses === undefined ? { blocked } : { loses });
+  }
+  return describeChanges(changes, found);
+}
+
+/**
+ * Refuses changes that cannot be made, and without `force` those that lose data.
+ * @throws AppError CONFLICT or DATA_LOSS; `details.changes` is the whole list.
+ */
+export function checkChanges(changes: readonly SchemaChange[], force: boolean): void {
+  const blocked = changes.filter((change) => change.blocked !== undefined);
+  if (blocked.length > 0) {
+    throw new AppError(
+      "CONFLICT",
+      blocked.map((change) => `${placeOf(change)}: ${change.blocked}`).join("; "),
+      {
+        changes,
+      },
+    );
+  }
+  const losing = changes.filter((change) => change.loses !== undefined);
+  if (losing.length === 0 || force) return;
+  const list = losing.map((change) => `${placeOf(change)}: ${change.loses}`).join("; ");
+  throw new AppError(
+    "DATA_LOSS",
+    `This would lose data (${list}). Repeat it with ?force=true to accept the loss.`,
+    {
+      changes,
+    },
+  );
+}
+
+function placeOf({ collection, field }: SchemaChange): string {
+  return field === undefined ? collection : `${collection}.${field}`;
+}
+
+/** Keeps other writers away from the tables that the changes ask about. New tables are nobody's yet. */
+export async function lockChanged(runner: Runner, changes: readonly Change[]): Promise<void> {
+  const made = new Set(
+    changes.flatMap(({ kind, collection }) => (kind === "createCollection" ? [collection.name] : [])),
+  );
+  const names = new Set(
+    changes
+      .filter(
+        ({ kind, collection }) =>
+          !made.has(collection.name) && kind !== "changeField" && kind !== "changeDefinition",
+      )
+      .map(({ collection }) => collection.name),
+  );
+  if (names.size > 0) await runner.run(lockTables([...names].toSorted()));
+  if (made.size === 0) return;
+  const taken = await runner.run(takenNames([...made]));
+  if (taken.length === 0) return;
+  throw new AppError(
+    "CONFLICT",
+    `'${String(taken[0]?.[0])}' exists in the database already and is not a collection; choose another name`,
+  );
+}
+
+/** Makes the changes. @throws AppError naming the collection and field at which PostgreSQL refused. */
+export async function runChanges(
+  runner: Runner,
+  changes: readonly Change[],
+  options: DdlOptions,
+): Promise<void> {
+  for (const { change, statement } of compileChanges(changes, options)) {
+    await attempt(change, () => runner.run(statement));
+  }
+}
+
+async function attempt<T>(change: Change, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw explain(change, error) ?? error;
+  }
+}
+
+/** What PostgreSQL's refusal means for the one who asked for the change; null: not their doing. */
+function explain(change: Change, error: unknown): AppError | null {
+  const state = sqlState(error);
+  if (state === null) return null;
+  const place = changePlace(change);
+  const conflict = (message: string) =>
+    new AppError("CONFLICT", `${place}: ${message}`, null, { cause: error });
+  if (state === "23505") return conflict("some values occur more than once; make them unique first");
+  if (state === "23503")
+    return conflict("some items hold a key that does not exist; mend or clear them first");
+  if (state === "23502") return conflict("some items have no value; fill them first, or give a defaultValue");
+  if (state === "23514") return conflict("some items break the new rule; change them first");
+  if (state === "55P03") return conflict("the table is in use by another change; try again");
+  if (state === "42P07") return conflict("a name that it needs is taken in the database; choose another");
+  if (state === "42501") return conflict("the database role may not make this change");
+  if (state === "2BP01") return conflict("something else in the database depends on it");
+  if (change.kind === "changeType" && state.startsWith("22")) {
+    return conflict(`some values cannot become ${change.to.type}; change or clear them first`);
+  }
+  if (/^(22|42)/.test(state)) {
+    const made = fieldOf(change)?.default ?? null;
+    const what =
+      made?.kind === "sql" || change.kind === "createCollection" ? "the default cannot be used" : "refused";
+    return new AppError("INVALID_SCHEMA", `${place}: ${what}: ${rootMessage(error)}`, null, { cause: error });
+  }
+  return null;
+}
+
+function rootMessage(error: unknown): string {
+  const cause = error instanceof AppError ? error.cause : error;
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+function changePlace(change: Change): string {
+  const field = fieldOf(change)?.name ?? ("relation" in change ? change.relation.name : undefined);
+  if (change.kind === "changeRelation") return `${change.collection.name}.${change.to.name}`;
+  return field === undefined ? change.collection.name : `${change.collection.name}.${field}`;
+}
+
+function fieldOf(change: Change): Field | null {
+  if ("field" in change) return change.field;
+  return "to" in change && "type" in change.to ? change.to : null;
+}

@@ -1,0 +1,268 @@
+/**
+ * What the server knows of collections and rights at one moment, and the only place where that changes. A snapshot is
+ * replaced whole, after the database has committed.
+ */
+import type { SchemaChange, SchemaRecord } from "@baasix/types";
+import { cleanPermissions } from "../core/access/clean";
+import { parseRules, type Rules } from "../core/access/rules";
+import { AppError } from "../core/errors";
+import { buildSchema, recordsOf, storedSchema } from "../core/schema/define";
+import { type Change, diffSchemas } from "../core/schema/diff";
+import { applyEdit, type SchemaEdit } from "../core/schema/edit";
+import type { Schema } from "../core/schema/model";
+import { sameJson } from "../core/schema/same";
+import {
+  changePublication,
+  createPublication,
+  createRefuse,
+  hasDefinitions,
+  hasPublication,
+  loadDefinitions,
+  loadRights,
+  lockTimeout,
+  publishedTables,
+  putDefinitions,
+  putPermissions,
+  readDefinitions,
+  readRights,
+  removeDefinitions,
+  removePermissions,
+  type Rights,
+  seedRoles,
+  takeSchemaLock,
+} from "../core/schema/store";
+import { systemCollections } from "../core/schema/system";
+import { type Database, type Runner, sqlState } from "../platform/postgres";
+import { assessChanges, checkChanges, lockChanged, runChanges } from "./migrate";
+
+/** One moment. `version` grows with every change of schema or rules; `schema.version` with those of the schema. */
+export type Snapshot = { readonly schema: Schema; readonly rules: Rules; readonly version: number };
+
+/** `force`: accept that data is lost. `dryRun`: only tell what would change. */
+export type ChangeOptions = { readonly force?: boolean; readonly dryRun?: boolean };
+
+export type SnapshotStore = {
+  /** The snapshot as it is now. A request takes it once. */
+  readonly current: () => Snapshot;
+  /**
+   * Changes definitions, tables and the permissions that name what goes, in one transaction; then swaps the snapshot.
+   * One change at a time over all instances; waits at most 30 s for its turn and 5 s for a table.
+   * @param edit makes the edit from the schema as it is then; may throw AppError
+   * @returns what changed, or with `dryRun` what would, with `loses` and `blocked`
+   * @throws AppError INVALID_SCHEMA, CONFLICT, DATA_LOSS
+   */
+  readonly changeSchema: (
+    edit: (schema: Schema) => SchemaEdit,
+    options?: ChangeOptions,
+  ) => Promise<readonly SchemaChange[]>;
+  /** Reads roles and permissions anew. */
+  readonly reloadRules: () => Promise<void>;
+  /** Reads definitions, roles and permissions anew: another instance may have changed them. */
+  readonly reloadSchema: () => Promise<void>;
+  /** Calls back after each swap. Returns the function that stops. */
+  readonly onChange: (listener: (snapshot: Snapshot) => void) => () => void;
+};
+
+const turnTimeout = 30_000;
+const tableTimeout = 5_000;
+const seeds = [
+  { name: "administrator", description: "May do everything" },
+  { name: "user", description: "Signed-in users" },
+  { name: "public", description: "Callers without an account" },
+];
+
+/**
+ * Makes or upgrades the built-in tables, then loads everything.
+ * @throws AppError when the stored definitions cannot be understood: the server must not start without them.
+ */
+export async function openSnapshot(database: Database): Promise<SnapshotStore> {
+  const published = await ensurePublication(database);
+  const records = await database.transaction((runner) => bootstrap(runner, published), { pool: "slow" });
+  const schema = buildSchema(1, records);
+  const rights = readRights(await database.run(loadRights));
+  return createStore(database, published, schema, rights);
+}
+
+/** False where the role may not make a publication: everything works but the feed of changes. */
+async function ensurePublication(database: Database): Promise<boolean> {
+  const [row] = await database.run(hasPublication);
+  if (row?.[0] === true) return true;
+  try {
+    await database.run(createPublication);
+    return true;
+  } catch (error) {
+    // Another instance may have been first; a role without the right does without.
+    const state = sqlState(error);
+    if (state === "42710" || state === "23505") return true;
+    if (state === "42501") return false;
+    throw error;
+  }
+}
+
+async function takeTurn(runner: Runner): Promise<void> {
+  await runner.run(lockTimeout(turnTimeout));
+  await runner.run(takeSchemaLock);
+  await runner.run(lockTimeout(tableTimeout));
+}
+
+async function bootstrap(runner: Runner, published: boolean): Promise<readonly SchemaRecord[]> {
+  await takeTurn(runner);
+  await runner.run(createRefuse);
+  const [there] = await runner.run(hasDefinitions);
+  const stored = there?.[0] === true ? readDefinitions(await runner.run(loadDefinitions)) : [];
+  const next = buildSchema(1, stored);
+  const changes = diffSchemas(storedSchema(stored), next);
+  checkUpgrade(changes);
+  await runChanges(runner, changes, { published: false });
+  const before = new Map(stored.map((record) => [record.collectionName, record.schema]));
+  const put = recordsOf(next).filter(
+    ({ collectionName, schema }) =>
+      systemCollections.has(collectionName) && !sameJson(before.get(collectionName), schema),
+  );
+  if (put.length > 0) await runner.run(putDefinitions(put));
+  await runner.run(seedRoles(seeds));
+  if (published) await publishAll(runner, next);
+  return recordsOf(next);
+}
+
+/** An upgrade only adds. What would be dropped was made by a newer version, whose data this one must not touch. */
+function checkUpgrade(changes: readonly Change[]): void {
+  const drop = changes.find(({ kind }) => kind === "dropCollection" || kind === "dropField");
+  if (!drop) return;
+  const what = "field" in drop ? `${drop.collection.name}.${drop.field.name}` : drop.collection.name;
+  throw new AppError(
+    "CONFLICT",
+    `This database was written by a newer version (it knows ${what}); start that version or a newer one`,
+  );
+}
+
+/** A publication that came later, or was changed by hand, is brought in step. */
+async function publishAll(runner: Runner, schema: Schema): Promise<void> {
+  const present = new Set((await runner.run(publishedTables)).map(([name]) => String(name)));
+  for (const { name, realtime } of schema.collections.values()) {
+    if (realtime !== present.has(name)) await runner.run(changePublication(realtime ? "add" : "drop", name));
+  }
+}
+
+function createStore(
+  database: Database,
+  published: boolean,
+  firstSchema: Schema,
+  firstRights: Rights,
+): SnapshotStore {
+  let rights = firstRights;
+  let snapshot: Snapshot = {
+    schema: firstSchema,
+    rules: parseRules(rights.roles, rights.permissions, firstSchema),
+    version: 1,
+  };
+  const listeners = new Set<(snapshot: Snapshot) => void>();
+
+  function swap(schema: Schema, loaded: Rights): void {
+    if (schema === snapshot.schema && loaded.text === rights.text) return;
+    const rules = parseRules(loaded.roles, loaded.permissions, schema);
+    rights = loaded;
+    snapshot = { schema, rules, version: snapshot.version + 1 };
+    for (const listener of listeners) listener(snapshot);
+  }
+
+  // One at a time: what was read earlier never replaces what was read later, and waiting takes no connection.
+  let last: Promise<unknown> = Promise.resolve();
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = last.then(work, work);
+    last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** The schema of these definitions: the one we have, when it says the same. */
+  function schemaOf(records: readonly SchemaRecord[]): Schema {
+    const { schema } = snapshot;
+    const known = [...schema.collections.values()];
+    const stored = new Map(records.map((record) => [record.collectionName, record.schema] as const));
+    const isSame =
+      known.length === stored.size &&
+      known.every(({ name, definition }) => sameJson(stored.get(name), definition));
+    return isSame ? schema : buildSchema(schema.version + 1, records);
+  }
+
+  async function reloadSchema(): Promise<void> {
+    const [definitions, loaded] = await database.transaction(
+      async (runner) => [await runner.run(loadDefinitions), await runner.run(loadRights)] as const,
+    );
+    swap(schemaOf(readDefinitions(definitions)), readRights(loaded));
+  }
+
+  async function change(
+    edit: (schema: Schema) => SchemaEdit,
+    force: boolean,
+  ): Promise<readonly SchemaChange[]> {
+    const done = await database.transaction(
+      async (runner) => {
+        await takeTurn(runner);
+        const base = schemaOf(readDefinitions(await runner.run(loadDefinitions)));
+        const next = applyEdit(base, edit(base), Math.max(base.version, snapshot.schema.version) + 1);
+        const changes = diffSchemas(base, next.schema);
+        await lockChanged(runner, changes);
+        const told = await assessChanges(runner, changes);
+        checkChanges(told, force);
+        await runChanges(runner, changes, { published });
+        if (next.put.length > 0) await runner.run(putDefinitions(next.put));
+        if (next.removed.length > 0) await runner.run(removeDefinitions(next.removed));
+        const cleaned = await cleanRights(runner, base, next.schema);
+        return {
+          told: [...told, ...cleaned],
+          schema: next.schema,
+          rights: readRights(await runner.run(loadRights)),
+        };
+      },
+      { pool: "slow" },
+    );
+    swap(done.schema, done.rights);
+    return done.told;
+  }
+
+  async function dryRun(edit: (schema: Schema) => SchemaEdit): Promise<readonly SchemaChange[]> {
+    const { schema } = snapshot;
+    const next = applyEdit(schema, edit(schema), schema.version + 1);
+    const told = await assessChanges(
+      { run: (statement) => database.run(statement, { pool: "slow" }) },
+      diffSchemas(schema, next.schema),
+    );
+    return [...told, ...tellCleaned(rights, cleanPermissions(rights.permissions, schema, next.schema))];
+  }
+
+  return {
+    current: () => snapshot,
+    changeSchema: (edit, { force = false, dryRun: only = false } = {}) =>
+      only ? dryRun(edit) : inTurn(() => change(edit, force)),
+    reloadRules: () => inTurn(async () => swap(snapshot.schema, readRights(await database.run(loadRights)))),
+    reloadSchema: () => inTurn(reloadSchema),
+    onChange: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+async function cleanRights(runner: Runner, from: Schema, to: Schema): Promise<readonly SchemaChange[]> {
+  const rights = readRights(await runner.run(loadRights));
+  const clean = cleanPermissions(rights.permissions, from, to);
+  if (clean.changed.length > 0) await runner.run(putPermissions(clean.changed));
+  if (clean.removed.length > 0) await runner.run(removePermissions(clean.removed.map(({ id }) => id)));
+  return tellCleaned(rights, clean);
+}
+
+function tellCleaned(
+  { roles }: Rights,
+  { changed, removed }: ReturnType<typeof cleanPermissions>,
+): readonly SchemaChange[] {
+  const nameOf = (id: string): string => roles.find((role) => role.id === id)?.name ?? id;
+  return [
+    ...changed.map((row) => ["changePermission", row] as const),
+    ...removed.map((row) => ["dropPermission", row] as const),
+  ].map(([kind, row]) => ({
+    kind,
+    collection: row.collection,
+    from: { role: nameOf(row.role_Id), action: row.action },
+  }));
+}

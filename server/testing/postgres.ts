@@ -104,8 +104,8 @@ async function startServer(): Promise<TestServer> {
   return { embedded, maintenance };
 }
 
-/** One copy of the programs for all test processes of this user. */
-function sharedPrograms(): string {
+/** Where one copy of the embedded programs lies for all test processes of this user. */
+export function sharedPrograms(): string {
   const path = join(tmpdir(), `baasix-test-programs-${userInfo().uid}`);
   mkdirSync(path, { recursive: true, mode: 0o755 });
   return path;

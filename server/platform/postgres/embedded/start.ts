@@ -115,8 +115,6 @@ function settings(connections: number): readonly string[] {
     "unix_socket_permissions=0700",
     `max_connections=${connections + 10}`,
     "wal_level=logical",
-    "max_wal_senders=4",
-    "max_replication_slots=4",
     "max_slot_wal_keep_size=1GB",
     "max_worker_processes=4",
     "autovacuum_worker_slots=3",

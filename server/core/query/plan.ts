@@ -323,6 +323,7 @@ function draft(collection: Collection): Draft {
   return { collection, columns: new Map(), relations: new Map() };
 }
 
+/** `at`: where an unknown name is reported; null under a wildcard, where not every collection has the name. */
 function addWish(
   schema: Schema,
   node: Draft,
@@ -331,22 +332,26 @@ function addWish(
   budget: { nodes: number },
 ): void {
   const [name, ...rest] = path as [string, ...string[]];
+  // A path with a wildcard asks for what is readable there; only a path without one insists.
+  const insists = path.includes("*") ? null : at;
   if (rest.length === 0 && name === "*") {
     for (const field of node.collection.fields.values()) {
-      if (!field.hidden && !node.columns.has(field.name))
+      if (!field.hidden && !node.columns.has(field.name)) {
         node.columns.set(field.name, { field, at: null, guard: null });
+      }
     }
     return;
   }
   if (name === "*") {
     addWish(schema, node, ["*"], null, budget);
-    for (const relation of node.collection.relations.keys())
+    for (const relation of node.collection.relations.keys()) {
       addWish(schema, node, [relation, ...rest], null, budget);
+    }
     return;
   }
   const field = node.collection.fields.get(name);
   if (field && rest.length === 0) {
-    node.columns.set(name, { field, at: at ?? node.columns.get(name)?.at ?? null, guard: null });
+    node.columns.set(name, { field, at: insists ?? node.columns.get(name)?.at ?? null, guard: null });
     return;
   }
   const relation = node.collection.relations.get(name);
@@ -362,10 +367,10 @@ function addWish(
         `fields: more than ${maximumNodes} related collections; name fewer relations`,
       );
     }
-    child = { relation, node: draft(findCollection(schema, relation.target)), at };
+    child = { relation, node: draft(findCollection(schema, relation.target)), at: insists };
     node.relations.set(name, child);
   }
-  child.at = child.at ?? at;
+  child.at ??= insists;
   addWish(schema, child.node, rest.length === 0 ? ["*"] : rest, at, budget);
 }
 

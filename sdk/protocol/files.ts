@@ -21,6 +21,9 @@ export type FileRecord = {
 export type ImageFit = "cover" | "contain" | "fill" | "inside" | "outside";
 export type ImageFormat = "jpeg" | "png" | "webp" | "avif";
 
+/** Limits of a transform: pixels a side, and the best quality. */
+export const assetLimits = { side: 4096, quality: 100 } as const;
+
 /** Transform of `GET /assets/:id`: pixels up to 4,096 a side, quality 1 to 100 (default 80), fit default `cover`, format default `jpeg`. */
 export type AssetTransform = {
   readonly width?: number;

@@ -1,2 +1,2 @@
 export { createImages, type Images, type ImagesOptions, type ImageSource } from "./images";
-export { type ImageHeader, imageLimits, type ImagePlan } from "./plan";
+export type { ImageHeader, ImagePlan } from "./plan";

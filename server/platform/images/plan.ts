@@ -1,15 +1,13 @@
 /** What may be done to an image, and the limits. Pure: knows no library and no bytes. */
-import type { ImageFit, ImageFormat } from "@baasix/types";
+import { assetLimits, type ImageFit, type ImageFormat } from "@baasix/types";
 import { AppError } from "../../core/errors";
 
-/** Limits on what is decoded and made: pixels a side, pixels in all frames together, frames, bytes. */
+/** Limits on what is decoded: pixels a side, pixels in all frames together, frames, bytes. */
 export const imageLimits = {
   inputSide: 16_384,
   inputPixels: 50_000_000,
   inputFrames: 100,
   inputBytes: 256 * 1024 * 1024,
-  outputSide: 4096,
-  outputBytes: 128 * 1024 * 1024,
 } as const;
 
 /** What an image's header says. `width` and `height` are of one frame, in pixels, as it is shown (EXIF orientation applied). */
@@ -59,7 +57,7 @@ export function tooLarge(what: string): AppError {
 /** The resize step for a plan, such that no side of the result is longer than the limit. */
 export function planResize(source: Pick<ImageHeader, "width" | "height">, plan: ImagePlan): Resize | null {
   const { fit, withoutEnlargement } = plan;
-  const limit = imageLimits.outputSide;
+  const limit = assetLimits.side;
   const width = plan.width === null ? null : Math.min(plan.width, limit);
   const height = plan.height === null ? null : Math.min(plan.height, limit);
   const scale = scaleOf(source, width, height, fit);

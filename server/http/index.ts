@@ -4,6 +4,7 @@ export { type Authenticate, type Identity, identity } from "./identity";
 export { checkJson, readJson } from "./json";
 export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogLevel, mask } from "./logger";
 export { createOrigins, type OriginConfig, type Origins } from "./origins";
+export { createRecent, type Recent } from "./recent";
 export { nextRequestId, type RequestFacts, requestFacts } from "./request";
 export { shell, type ShellOptions } from "./shell";
 export { createWindowCounter, type WindowCount, type WindowCounter } from "./window";

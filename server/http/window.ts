@@ -1,4 +1,5 @@
 /** Counting per key in fixed windows of time, in memory and bounded. Knows nothing of requests. */
+import { createRecent } from "./recent";
 
 /** The state of one key: how often it was counted in the window that ends at `endsAt` (ms since 1970). */
 export type WindowCount = { count: number; endsAt: number };
@@ -10,41 +11,25 @@ export type WindowCounter = {
 };
 
 /**
- * A counter whose windows last `interval` ms, each starting with its key's first use.
- * Holds at most `maxKeys`: when full, windows that have ended go first, then the oldest.
+ * A counter whose windows last `interval` ms, each starting with its key's first use. Remembers the `keys` keys that
+ * were used last, at least: a flood of new ones makes it forget the quiet.
  */
-export function createWindowCounter(interval: number, maxKeys = 10_000): WindowCounter {
-  const windows = new Map<string, WindowCount>();
-  let sweptAt = 0;
+export function createWindowCounter(interval: number, keys = 10_000): WindowCounter {
+  const windows = createRecent<WindowCount>(keys);
   return {
     count: (key, now) => {
       const known = windows.get(key);
-      if (known) {
-        if (now >= known.endsAt) {
-          known.count = 0;
-          known.endsAt = now + interval;
-        }
-        known.count++;
-        return known;
+      if (known === undefined) {
+        const fresh = { count: 1, endsAt: now + interval };
+        windows.set(key, fresh);
+        return fresh;
       }
-      if (windows.size >= maxKeys) {
-        // One sweep an interval: a flood of new keys must not pay for a walk over all of them each time.
-        if (now - sweptAt >= interval) {
-          sweptAt = now;
-          for (const [old, { endsAt }] of windows) if (now >= endsAt) windows.delete(old);
-        }
-        if (windows.size >= maxKeys) dropFirst(windows);
+      if (now >= known.endsAt) {
+        known.count = 0;
+        known.endsAt = now + interval;
       }
-      const fresh = { count: 1, endsAt: now + interval };
-      windows.set(key, fresh);
-      return fresh;
+      known.count++;
+      return known;
     },
   };
-}
-
-function dropFirst(windows: Map<string, WindowCount>): void {
-  for (const key of windows.keys()) {
-    windows.delete(key);
-    return;
-  }
 }

@@ -6,10 +6,10 @@ import { type Actor, anonymous, system, type UserActor } from "../../core/access
 import { administratorRole } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
-import { createOrigins, type OriginConfig } from "../../http";
+import { createOrigins, createRecent, type OriginConfig } from "../../http";
 import { findAccount, roleOf } from "./accounts";
 import { findCredential, needsOrigin } from "./credentials";
-import { createRecent } from "./recent";
+
 import { type AccessClaims, invalidToken, type Tokens } from "./tokens";
 
 const checking = system("every request asks whether its session still stands");

@@ -1,5 +1,6 @@
 export { type AdminInput, createAdmin, ensureFirstAdmin, listAdmins, upsertAdmin } from "./admin";
 export { type Authenticator, type AuthenticatorParts, createAuthenticator } from "./authenticate";
+export { findCredential, type Credential } from "./credentials";
 export { createPasswords, passwordFault, type Passwords } from "./passwords";
 export { authRoutes, type AuthRoutesParts } from "./routes";
 export { loadSecret, type Secret } from "./secret";

@@ -1,0 +1,1 @@
+export { schemasRoutes, type SchemasParts } from "./routes";

@@ -1,0 +1,69 @@
+/** The wire shapes of `/schemas`. Definitions themselves are read by `core/schema`, which names place and mend. */
+import { z } from "zod";
+
+const definition = z
+  .record(z.string(), z.unknown())
+  .meta({ description: "name, fields, timestamps, paranoid, usertrack, realtime, indexes, description" });
+
+/** Body of `POST /schemas`. */
+export const createBody = z.strictObject({
+  collectionName: z.string().meta({ description: "Letters, digits and _; becomes the table's name" }),
+  schema: definition,
+});
+
+/** Body of `PATCH /schemas/:collection`: the whole definition. */
+export const updateBody = z.strictObject({ schema: definition });
+
+const action = z.enum(["CASCADE", "SET NULL", "RESTRICT", "NO ACTION"]);
+
+/** Body of `POST /schemas/:collection/relationships`. */
+export const relationshipBody = z.strictObject({
+  type: z.string().meta({ description: "M2O" }),
+  name: z.string(),
+  target: z.string().optional(),
+  alias: z.string().nullish().meta({ description: "Name of the reverse list on the target" }),
+  foreignKey: z.string().nullish().meta({ description: "Column of the key; default <name>_Id" }),
+  allowNull: z.boolean().optional(),
+  unique: z.boolean().optional(),
+  description: z.string().nullish(),
+  onDelete: action.optional(),
+  onUpdate: action.optional(),
+  through: z.string().nullish(),
+  tables: z.array(z.string()).nullish(),
+});
+
+const flag = z
+  .enum(["true", "false"])
+  .default("false")
+  .transform((text) => text === "true");
+
+/** Query of every change. */
+export const changeQuery = z.object({
+  force: flag.meta({ description: "Accept that data is lost" }),
+  dryRun: flag.meta({ description: "Change nothing; answer what would change" }),
+});
+
+const wholeNumber = (most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, "expected a whole number")
+    .transform(Number)
+    .pipe(z.number().min(1).max(most));
+
+/** Query of `GET /schemas`. */
+export const listQuery = z.object({
+  search: z.string().max(200).optional().meta({ description: "Part of the collection's name" }),
+  page: wholeNumber(1_000_000).optional(),
+  limit: wholeNumber(1000).optional(),
+  sort: z
+    .string()
+    .regex(
+      /^(collectionName|name):(asc|desc)$/i,
+      "expected collectionName:asc, collectionName:desc, name:asc or name:desc",
+    )
+    .optional(),
+});
+
+export type RelationshipBody = z.output<typeof relationshipBody>;
+export type ListQuery = z.output<typeof listQuery>;
+export type ChangeQuery = z.output<typeof changeQuery>;

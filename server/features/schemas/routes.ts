@@ -1,0 +1,112 @@
+/** `/schemas`: collections and relations over HTTP. Writes are for administrators. */
+import { Elysia } from "elysia";
+import type { Actor } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import type { SchemaEdit } from "../../core/schema/edit";
+import type { Schema } from "../../core/schema/model";
+import type { Data, SnapshotStore } from "../../data";
+import type { Identity } from "../../http";
+import { createEdit, relateEdit, removeEdit, unrelateEdit, updateEdit } from "./edits";
+import { listSchemas, readSchema, visibleTo } from "./list";
+import { type ChangeQuery, changeQuery, createBody, listQuery, relationshipBody, updateBody } from "./model";
+
+export type SchemasParts = {
+  readonly snapshot: Pick<SnapshotStore, "current" | "changeSchema">;
+  readonly data: Data;
+  readonly identity: Identity;
+  readonly config: { readonly SCHEMAS_PUBLIC: boolean };
+};
+
+const tags = ["Schemas"];
+
+/** The routes of schemas. */
+export function schemasRoutes({ snapshot, data, identity, config }: SchemasParts) {
+  const visible = (actor: Actor) => visibleTo(data, actor, config.SCHEMAS_PUBLIC);
+
+  async function change(
+    actor: Actor,
+    { force, dryRun }: ChangeQuery,
+    done: { readonly message: string; readonly status: number },
+    edit: (schema: Schema) => SchemaEdit,
+  ): Promise<Response> {
+    administratorOnly(actor);
+    const changes = await snapshot.changeSchema(edit, { force, dryRun });
+    if (dryRun) return Response.json({ message: "Dry run: nothing was changed", changes });
+    return Response.json({ message: done.message }, { status: done.status });
+  }
+
+  return new Elysia({ name: "schemas" })
+    .use(identity)
+    .get(
+      "/schemas",
+      async ({ actor, query }) => listSchemas(snapshot.current().schema, await visible(actor), query),
+      { query: listQuery, detail: { tags, summary: "List definitions" } },
+    )
+    .get(
+      "/schemas/:collection",
+      async ({ actor, params }) => {
+        const seen = await visible(actor);
+        return { data: readSchema(snapshot.current().schema, params.collection, seen) };
+      },
+      { detail: { tags, summary: "Read a definition" } },
+    )
+    .post(
+      "/schemas",
+      ({ actor, query, body }) =>
+        change(actor, query, { message: "Schema created successfully", status: 201 }, (schema) =>
+          createEdit(schema, body.collectionName, body.schema),
+        ),
+      { query: changeQuery, body: createBody, detail: { tags, summary: "Create a collection" } },
+    )
+    .patch(
+      "/schemas/:collection",
+      ({ actor, query, params, body }) =>
+        change(actor, query, { message: "Schema updated successfully", status: 200 }, (schema) =>
+          updateEdit(schema, params.collection, body.schema),
+        ),
+      {
+        query: changeQuery,
+        body: updateBody,
+        detail: {
+          tags,
+          summary: "Change a collection",
+          description:
+            "The body is the whole definition: a field that it leaves out is dropped, which needs ?force=true when it " +
+            "holds values. Relations made by POST /schemas/:collection/relationships stay when they are left out.",
+        },
+      },
+    )
+    .delete(
+      "/schemas/:collection",
+      ({ actor, query, params }) =>
+        change(
+          actor,
+          { ...query, force: true },
+          { message: "Schema deleted successfully", status: 200 },
+          (schema) => removeEdit(schema, params.collection),
+        ),
+      { query: changeQuery, detail: { tags, summary: "Delete a collection and all its items, for good" } },
+    )
+    .post(
+      "/schemas/:collection/relationships",
+      ({ actor, query, params, body }) =>
+        change(actor, query, { message: "Relationship created successfully", status: 201 }, (schema) =>
+          relateEdit(schema, params.collection, body),
+        ),
+      { query: changeQuery, body: relationshipBody, detail: { tags, summary: "Create a relation" } },
+    )
+    .delete(
+      "/schemas/:collection/relationships/:relation",
+      ({ actor, query, params }) =>
+        change(actor, query, { message: "Relationship deleted successfully", status: 200 }, (schema) =>
+          unrelateEdit(schema, params.collection, params.relation),
+        ),
+      { query: changeQuery, detail: { tags, summary: "Delete a relation with its key column" } },
+    );
+}
+
+function administratorOnly(actor: Actor): void {
+  if (actor.kind === "system" || (actor.kind === "user" && actor.admin)) return;
+  if (actor.kind === "anonymous") throw new AppError("UNAUTHORIZED", "Authentication required");
+  throw new AppError("FORBIDDEN", "Access denied. Administrators only.");
+}

@@ -73,6 +73,11 @@ async function createDatabase({ embedded, maintenance }: TestServer, template: s
   return {
     address: { ...socketOf(embedded.address), database: name },
     drop: async () => {
+      // FORCE does not end a change feed, whose server process outlives its connection by moments: ended and awaited here.
+      await maintenance.unsafe(
+        "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots WHERE active AND database = $1",
+        [name],
+      );
       await maintenance.unsafe(`DROP DATABASE IF EXISTS ${quoted} WITH (FORCE)`);
     },
   };

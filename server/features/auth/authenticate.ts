@@ -9,7 +9,6 @@ import type { Data } from "../../data";
 import { createOrigins, createRecent, type OriginConfig } from "../../http";
 import { findAccount, roleOf } from "./accounts";
 import { findCredential, needsOrigin } from "./credentials";
-
 import { type AccessClaims, invalidToken, type Tokens } from "./tokens";
 
 const checking = system("every request asks whether its session still stands");

@@ -1,6 +1,8 @@
 /** The wire shapes of `/files` and `/assets`: validation, types and the API description come from here. */
 import { assetLimits } from "@baasix/types";
 import { z } from "zod";
+import { AppError } from "../../core/errors";
+import { checkJson } from "../../http";
 
 /** The collection that describes the files. Its rows are reached through `data` alone. */
 export const filesCollection = "baasix_File";
@@ -20,7 +22,20 @@ export const uploadFields = z.strictObject({
   description: text(10_000).optional(),
   folder: text(255).optional(),
   isPublic: flag.optional(),
+  metadata: z.string().transform(readMetadata).optional(),
 });
+
+function readMetadata(json: string, context: z.RefinementCtx): unknown {
+  try {
+    const value: unknown = JSON.parse(json);
+    checkJson(value);
+    return value;
+  } catch (error) {
+    const message = error instanceof AppError ? error.message : "must be JSON text";
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  }
+}
 
 /** What may be changed of a file: its description. The bytes never change; upload a new file instead. */
 export const filePatch = z
@@ -29,6 +44,7 @@ export const filePatch = z
     description: text(10_000).nullable(),
     folder: text(255).nullable(),
     isPublic: z.boolean(),
+    metadata: z.unknown(),
   })
   .partial();
 export type FilePatch = z.output<typeof filePatch>;

@@ -46,7 +46,7 @@ export function filesRoutes({ data, identity, storage, images, config }: FilesPa
         detail: {
           tags: ["Files"],
           summary: "Upload a file",
-          description: `Parts: file (up to ${config.MAX_UPLOAD_FILE_SIZE} MiB), title, description, folder, isPublic.`,
+          description: `Parts: file (up to ${config.MAX_UPLOAD_FILE_SIZE} MiB), title, description, folder, isPublic, metadata.`,
           requestBody: { required: true, content: { "multipart/form-data": { schema: uploadSchema } } },
         },
       },
@@ -101,6 +101,7 @@ const uploadSchema = {
     description: { type: "string" as const },
     folder: { type: "string" as const },
     isPublic: { type: "string" as const, enum: ["true", "false"] },
+    metadata: { type: "string" as const, description: "JSON text" },
   },
 };
 

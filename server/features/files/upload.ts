@@ -50,20 +50,23 @@ async function receive(
 ): Promise<{ readonly body: WriteBody; readonly stamp: WriteBody }> {
   const key = originalKey(id);
   const form = await readUploadForm(request, maxBytes + formOverhead, (bytes) =>
-    storage.put(key, bytes, { maxBytes }).catch((error: unknown) => {
-      throw error instanceof AppError && error.code === "PAYLOAD_TOO_LARGE" ? tooLarge(maxBytes) : error;
-    }),
-  );
+    storage.put(key, bytes, { maxBytes }),
+  ).catch((error: unknown) => {
+    throw error instanceof AppError && error.code === "PAYLOAD_TOO_LARGE" ? tooLarge(maxBytes) : error;
+  });
   if (!form.file)
     throw new AppError("BAD_REQUEST", "No file uploaded. Please provide a file with the field name 'file'.");
   const stored = await storage.get(key);
   if (!stored) throw new Error(`stored bytes of ${key} are gone`);
   const name = cleanName(form.file.name);
   const facts = await describeFile(stored, name, images);
+  const body = readFields(form.fields);
   return {
-    body: { title: name, ...readFields(form.fields) },
+    body,
     stamp: {
       id,
+      // A default is no wish of the sender, who may have no right to the column.
+      ...(body.title === undefined && { title: name }),
       filename: storedName(id, name),
       originalFilename: name,
       size: form.file.size,

@@ -1,2 +1,3 @@
+export { attachEmbedded } from "./attach";
 export { launchIfAsked } from "./launcher";
 export { startEmbedded, type Embedded, type EmbeddedOptions } from "./start";

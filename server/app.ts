@@ -1,0 +1,158 @@
+/** Wiring: every part is built once, handed to those that need it, and its routes are mounted. */
+import { join } from "node:path";
+import { Elysia } from "elysia";
+import type { Config } from "./config";
+import { createData, createJudge, openSnapshot } from "./data";
+import {
+  authRoutes,
+  createAuthenticator,
+  createTokens,
+  ensureFirstAdmin,
+  loadSecret,
+  removeExpiredSessions,
+} from "./features/auth";
+import { filesRoutes } from "./features/files";
+import { healthRoutes } from "./features/health";
+import { itemsRoutes } from "./features/items";
+import { openApiRoutes } from "./features/openapi";
+import { permissionsRoutes, protectRights } from "./features/permissions";
+import { createRealtime } from "./features/realtime";
+import { schemasRoutes } from "./features/schemas";
+import { createClientAddress, createLogger, createOrigins, identity as identityOf, shell } from "./http";
+import { version } from "./package.json";
+import { createImages } from "./platform/images";
+import { type DatabaseAddress, openDatabase, openFeed } from "./platform/postgres";
+import { openLocalStorage } from "./platform/storage";
+import { followChanges } from "./follow";
+
+/** How the app is told about time (milliseconds since 1970); tests hand in a clock of their own. */
+export type AppOptions = { readonly now?: () => number };
+
+/** The built server, ready to listen. */
+export type App = Awaited<ReturnType<typeof createApp>>;
+
+/** How often expired sessions are removed, in ms. */
+const sweepInterval = 3_600_000;
+
+/**
+ * Builds the server on a database: tables, rules, routes; nothing listens yet.
+ * @throws StartError or AppError with one clear line.
+ */
+export async function createApp(
+  config: Config,
+  address: DatabaseAddress,
+  { now = Date.now }: AppOptions = {},
+) {
+  const logger = createLogger(config);
+  const database = await openDatabase(address, {
+    shortPool: config.DATABASE_POOL_MAX,
+    slowPool: config.DATABASE_SLOW_POOL_MAX,
+    onError: (error) =>
+      error === null
+        ? logger.info("database is back")
+        : logger.warn("database is lost", { error: error.message }),
+  });
+  const snapshot = await openSnapshot(database);
+  const data = createData({ database, snapshot: snapshot.current, now });
+  data.beforeWrite((write) => protectRights(write, snapshot.current().rules));
+  data.onWrite(({ collection }) => (rightsCollections.has(collection) ? snapshot.reloadRules() : undefined));
+
+  const feed = openFeed(address, {
+    publication: "baasix_realtime",
+    onError: (error) => logger.warn("change feed", { error: error.message }),
+  });
+  const secret = await loadSecret(config);
+  const tokens = createTokens({ secret, config, clock: now });
+  const authenticator = createAuthenticator({
+    data,
+    tokens,
+    config,
+    clock: now,
+    feedLive: () => feed.status().connected,
+  });
+  const identity = identityOf(authenticator.authenticate);
+  const clientAddress = createClientAddress(config);
+  const storage = await openLocalStorage(join(config.BAASIX_DIR, "files"));
+  const images = createImages({ libraryFolder: join(config.BAASIX_DIR, "native") });
+  const realtime = createRealtime({
+    judge: createJudge({ database, snapshot: snapshot.current, now }),
+    snapshot: snapshot.current,
+    onSnapshotChange: snapshot.onChange,
+    feed,
+    authenticator,
+    identity,
+    clientAddress,
+    config,
+    logger,
+    now,
+  });
+  followChanges({ feed, snapshot, authenticator, realtime, logger });
+  const hasAdministrator = await ensureFirstAdmin(data, config);
+
+  let accepting = true;
+  const sweep = setInterval(() => {
+    removeExpiredSessions(data, now()).catch((error: Error) =>
+      logger.warn("session sweep", { error: error.message }),
+    );
+  }, sweepInterval);
+  sweep.unref();
+
+  const routes: Elysia = new Elysia({ name: "baasix", normalize: false });
+  const server = () => routes.server;
+  routes
+    .use(shell({ config, logger, origins: createOrigins(config), clientAddress, server, clock: now }))
+    .use(
+      healthRoutes({
+        version,
+        accepting: () => accepting,
+        parts: () => ({
+          database: { state: database.healthy() ? "up" : "down", required: true },
+          realtime: { state: feedState(feed.status()), required: false },
+        }),
+      }),
+    )
+    .use(itemsRoutes({ data, identity }))
+    .use(authRoutes({ data, identity, authenticator, tokens, config, clock: now, logger }))
+    .use(
+      permissionsRoutes({
+        data,
+        identity,
+        schema: () => snapshot.current().schema,
+        reload: snapshot.reloadRules,
+      }),
+    )
+    .use(schemasRoutes({ snapshot, data, identity, config }))
+    .use(filesRoutes({ data, identity, storage, images, config }))
+    .use(realtime.routes)
+    .use(openApiRoutes({ identity, snapshot: snapshot.current, version, app: () => routes }));
+
+  return {
+    routes,
+    data,
+    snapshot,
+    database,
+    feed,
+    realtime,
+    logger,
+    hasAdministrator,
+    /** From now on `/health` answers that the server takes no more requests. */
+    refuse: () => {
+      accepting = false;
+    },
+    /** Ends everything that `createApp` began, in order. Call after the listener has stopped. */
+    close: async () => {
+      clearInterval(sweep);
+      await realtime.close();
+      await feed.close();
+      await database.close();
+    },
+  };
+}
+
+/** Collections that rules are made of. */
+const rightsCollections: ReadonlySet<string> = new Set(["baasix_Role", "baasix_Permission"]);
+
+function feedState({ source, connected }: { source: string; connected: boolean }): "up" | "down" | "off" {
+  if (source === "off") return "off";
+  return connected ? "up" : "down";
+}

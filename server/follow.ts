@@ -1,0 +1,49 @@
+/** What other instances (and hands in the database) change: told by the log, taken up by this process. */
+import type { Authenticator } from "./features/auth";
+import type { Realtime } from "./features/realtime";
+import type { Logger } from "./http";
+import type { SnapshotStore } from "./data";
+import type { ChangeFeed, RowChange } from "./platform/postgres";
+
+export type FollowParts = {
+  readonly feed: ChangeFeed;
+  readonly snapshot: SnapshotStore;
+  readonly authenticator: Authenticator;
+  readonly realtime: Realtime;
+  readonly logger: Logger;
+};
+
+/** Keeps rules, schema and sessions in step with the database. A gap in the log reads everything anew. */
+export function followChanges({ feed, snapshot, authenticator, realtime, logger }: FollowParts): void {
+  const attempt = (work: () => Promise<unknown>): void => {
+    work().catch((error: Error) => logger.error("following a change failed", { error: error.message }));
+  };
+  feed.onChanges(({ changes }) => {
+    const tables = new Set(changes.map((change) => change.table));
+    if (tables.has("baasix_SchemaDefinition")) attempt(snapshot.reloadSchema);
+    else if (tables.has("baasix_Role") || tables.has("baasix_Permission")) attempt(snapshot.reloadRules);
+    for (const who of affected(changes)) {
+      authenticator.evict(who);
+      attempt(() => realtime.recheck(who));
+    }
+  });
+  feed.onGap(() => {
+    authenticator.clear();
+    attempt(snapshot.reloadSchema);
+    attempt(realtime.recheckAll);
+  });
+}
+
+type Who = { readonly session?: string; readonly user?: string };
+
+/** Whose identity the changes touch: sessions that changed or ended, users with another status or role. */
+function affected(changes: readonly RowChange[]): readonly Who[] {
+  return changes.flatMap((change): readonly Who[] => {
+    const row = change.before ?? change.after;
+    if (change.action === "create" && change.table !== "baasix_UserRole") return [];
+    if (change.table === "baasix_Sessions" && row?.id) return [{ session: row.id }];
+    if (change.table === "baasix_User" && row?.id) return [{ user: row.id }];
+    if (change.table !== "baasix_UserRole") return [];
+    return [change.before?.user_Id, change.after?.user_Id].flatMap((user) => (user ? [{ user }] : []));
+  });
+}

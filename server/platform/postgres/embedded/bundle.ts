@@ -21,11 +21,11 @@ import { basename, dirname, join, relative } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pack } from "tar-stream";
 import { libc } from "./libc";
-import type { Manifest } from "./manifest";
+import { isLogSegment, type Manifest } from "./manifest";
 import { serviceIdentity, type Identity } from "./identity";
 
 /** Raise it when the way the archives are made changes, so that older ones are made again. */
-const RECIPE = 2;
+const RECIPE = 4;
 
 /** 10 packs in 2 s (21.8 MB); 19 saves 4 MB in the executable and would take 12 s in every fresh clone. */
 const DEFAULT_LEVEL = 10;
@@ -39,6 +39,9 @@ const SETUP = [
   "ALTER ROLE baasix SET log_min_messages = 'log'",
   "ALTER DATABASE postgres RENAME TO baasix",
   "ALTER DATABASE baasix OWNER TO baasix",
+  // The new cluster starts on an empty segment of the log.
+  "SELECT pg_switch_wal()",
+  "CHECKPOINT",
 ];
 
 /**
@@ -156,7 +159,7 @@ function makeCluster(programs: string, cluster: string): void {
   runProgram(identity, [join(programs, "bin/initdb"), "-D", cluster, ...initdb.split(" ")]);
   runProgram(
     identity,
-    [join(programs, "bin/postgres"), "--single", "-j", "-D", cluster, "template1"],
+    [join(programs, "bin/postgres"), "--single", "-j", "-D", cluster, "-c", "wal_recycle=off", "template1"],
     SETUP.map((statement) => `${statement};\n\n`).join(""),
   );
 }
@@ -194,10 +197,18 @@ async function tarOf(root: string, keep: (path: string) => boolean): Promise<Buf
   for (const { entry, path } of entries) {
     const mode = statSync(join(root, path)).mode & 0o777;
     if (entry.isDirectory()) archive.entry({ name: path, type: "directory", mode, mtime });
-    else if (entry.isFile()) archive.entry({ name: path, mode, mtime }, readFileSync(join(root, path)));
+    else if (entry.isFile()) {
+      const content = readFileSync(join(root, path));
+      archive.entry({ name: path, mode, mtime }, isLogSegment(path) ? withoutEmptyEnd(content) : content);
+    }
   }
   archive.finalize();
   return whole;
+}
+
+/** The log's segment without its empty end, which the server restores as a hole: 16 MB less to write at first start. */
+function withoutEmptyEnd(content: Buffer): Buffer {
+  return content.subarray(0, content.findLastIndex((byte) => byte !== 0) + 1);
 }
 
 if (import.meta.main) await ensureBundle();

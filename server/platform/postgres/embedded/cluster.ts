@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,6 +21,7 @@ import { StartError } from "../start-error";
 import { bundled } from "./archives";
 import type { Identity } from "./identity";
 import { libc } from "./libc";
+import { SEGMENT_SIZE, isLogSegment } from "./manifest";
 
 const programsName = `pg-${bundled.manifest.version}-${bundled.manifest.hash}`;
 
@@ -58,21 +60,31 @@ export function pruneOtherPrograms(base: string): void {
 }
 
 /**
- * Makes the cluster `cluster` from the template unless it is there.
+ * Whether there is a cluster.
  * @throws StartError when the folder holds something else, or a cluster of another major version.
  */
-export async function ensureCluster(cluster: string, identity: Identity | null): Promise<void> {
-  if (existsSync(join(cluster, "PG_VERSION"))) return checkVersion(cluster);
+export function hasCluster(cluster: string): boolean {
+  if (existsSync(join(cluster, "PG_VERSION"))) {
+    checkVersion(cluster);
+    return true;
+  }
   if (existsSync(cluster) && readdirSync(cluster).length > 0) {
     throw new StartError(
       `${cluster} is not a PostgreSQL data directory; move it away or choose another directory`,
     );
   }
+  return false;
+}
+
+/** Makes the cluster from the template; it is safely on disk before it gets its name. */
+export async function createCluster(cluster: string, identity: Identity | null): Promise<void> {
   const fresh = `${cluster}.new`;
   rmSync(fresh, { recursive: true, force: true });
   await unpack(bundled.template, fresh);
   for (const entry of readdirSync(fresh, { recursive: true, withFileTypes: true })) {
-    takeOver(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o700 : 0o600, identity);
+    const path = join(entry.parentPath, entry.name);
+    if (isLogSegment(path)) truncateSync(path, SEGMENT_SIZE);
+    takeOver(path, entry.isDirectory() ? 0o700 : 0o600, identity);
   }
   takeOver(fresh, 0o700, identity);
   syncFileSystem(fresh);

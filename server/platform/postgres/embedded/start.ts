@@ -4,7 +4,14 @@ import { dirname, join, resolve } from "node:path";
 import type { DatabaseAddress } from "../database";
 import { StartError } from "../start-error";
 import { bundled } from "./archives";
-import { canReach, ensureCluster, ensurePrograms, pruneOtherPrograms, sharedProgramsBase } from "./cluster";
+import {
+  canReach,
+  createCluster,
+  ensurePrograms,
+  hasCluster,
+  pruneOtherPrograms,
+  sharedProgramsBase,
+} from "./cluster";
 import { serviceIdentity, type Identity } from "./identity";
 import { launcherCommand } from "./launcher";
 import { STOP_PATIENCE, clearLeftovers, isSoon } from "./leftover";
@@ -90,8 +97,11 @@ async function prepare(
   const onLog = options.onLog ?? (() => {});
   const reachable = identity === null || canReach(directory, identity);
   const base = options.programs ?? (reachable ? join(directory, "bin") : sharedProgramsBase());
-  await ensureCluster(cluster, identity); // first: a folder that cannot be used is refused before anything is unpacked
-  const programs = await ensurePrograms(base);
+  const isNew = !hasCluster(cluster); // first: a folder that cannot be used is refused before anything is unpacked
+  const [programs] = await Promise.all([
+    ensurePrograms(base),
+    isNew ? createCluster(cluster, identity) : undefined,
+  ]);
   const socket = socketDirectory(cluster, identity);
   await clearLeftovers({ cluster, socket }, onLog);
   if (base === join(directory, "bin")) pruneOtherPrograms(base);

@@ -59,15 +59,9 @@ export function createAuth(wire: Wire, http: Http, session: Session, authMode: A
       const { token, refreshToken, saved } = session.end();
       await saved;
       if (token === null && authMode === "jwt") return;
-      const request = { path: "/auth/logout", timeout: logoutTimeout };
-      await exchange(wire, request, token)
-        .catch(async () => {
-          if (refreshToken === null) return;
-          // An ended token does not name its session; a renewed one does.
-          const renewed = await refreshCall(wire, authMode)(refreshToken);
-          await exchange(wire, request, renewed.token);
-        })
-        .catch(() => undefined);
+      const body = { refreshToken, authMode };
+      const request = { method: "POST", path: "/auth/logout", body, timeout: logoutTimeout } as const;
+      await exchange(wire, request, token).catch(() => undefined);
     },
     getUser,
     /** Same as `getUser`. */

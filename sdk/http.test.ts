@@ -218,7 +218,8 @@ test("a sign-out tells the server, and does not need it", async () => {
   const baasix = await signedIn();
   const token = await baasix.auth.getToken();
   await baasix.auth.logout();
-  expect(seen).toMatchObject([{ url: "/auth/logout", token }]);
+  expect(seen).toMatchObject([{ method: "POST", url: "/auth/logout", token }]);
+  expect(JSON.parse(seen[0]?.body ?? "")).toMatchObject({ refreshToken: refresh });
   const alone = createBaasix({ url: "http://127.0.0.1:1", token: "t" });
   await alone.auth.logout();
   expect(await alone.auth.isAuthenticated()).toBe(false);

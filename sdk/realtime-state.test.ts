@@ -281,7 +281,19 @@ test.each<[string, (RealtimeEvent | ServerFrame)[], RealtimeEffect[]]>([
     [
       { type: "send", frame: { type: "ping", id: "1" } },
       { type: "wait", name: "pong", ms: 10_000 },
+      { type: "ask", renew: false },
     ],
+  ],
+  [
+    "a renewed token is shown to the standing connection",
+    [...ready, { type: "timer", name: "ping" }, { type: "proof", proof: { token: "t2", cookie: false } }],
+    [{ type: "send", frame: { type: "authenticate", id: "proof", token: "t2", version: 1 } }],
+  ],
+  ["the same token is not", [...ready, { type: "timer", name: "ping" }, proof], []],
+  [
+    "too many sockets, told before the close: waits for it",
+    [{ type: "start" }, proof, opened, { type: "error", id: "proof", code: "RATE_LIMITED", message: "many" }],
+    [],
   ],
   [
     "and ends the connection",

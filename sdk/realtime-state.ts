@@ -13,6 +13,7 @@ import {
   announceChange,
   announceResync,
   forgetAnswers,
+  mayPass,
   refuse,
   rename,
   stand,
@@ -21,6 +22,7 @@ import {
 } from "./realtime-subscriptions";
 import {
   delays,
+  type Proof,
   type RealtimeEffect,
   type RealtimeEvent,
   type RealtimeState,
@@ -57,12 +59,7 @@ export function step(state: RealtimeState, event: RealtimeEvent): Step {
     case "remove":
       return remove(state, event.key);
     case "proof":
-      return state.phase === "asking"
-        ? [
-            { ...state, phase: "opening", proof: event.proof },
-            [{ type: "open" }, { type: "wait", name: "deadline", ms: delays.deadline }],
-          ]
-        : [state, []];
+      return takeProof(state, event.proof);
     case "noProof":
       if (state.phase !== "asking") return [state, []];
       return event.retryable ? retry(state, event.random) : giveUp(state, "UNAUTHORIZED", event.message);
@@ -137,11 +134,26 @@ function changeIdentity(state: RealtimeState): Step {
   return [next, [...left, ...effects]];
 }
 
+/** A token to connect with, or one that has been renewed while connected. */
+function takeProof(state: RealtimeState, proof: Proof): Step {
+  if (state.phase === "ready" && proof.token !== state.proof?.token) {
+    return [{ ...state, proof }, authenticate(proof)];
+  }
+  if (state.phase !== "asking") return [state, []];
+  return [
+    { ...state, phase: "opening", proof },
+    [{ type: "open" }, { type: "wait", name: "deadline", ms: delays.deadline }],
+  ];
+}
+
 function prove(state: RealtimeState): Step {
   if (state.phase !== "opening" || state.proof === null) return [state, []];
-  const { token, cookie } = state.proof;
-  const frame: ClientFrame = { type: "authenticate", id: proofId, token, version: realtimeVersion };
-  return [{ ...state, phase: "proving" }, cookie ? [] : [{ type: "send", frame }]];
+  return [{ ...state, phase: "proving" }, authenticate(state.proof)];
+}
+
+function authenticate({ token, cookie }: Proof): RealtimeEffect[] {
+  if (cookie) return [];
+  return [{ type: "send", frame: { type: "authenticate", id: proofId, token, version: realtimeVersion } }];
 }
 
 function elapse(state: RealtimeState, name: TimerName): Step {
@@ -160,6 +172,8 @@ function elapse(state: RealtimeState, name: TimerName): Step {
         [
           { type: "send", frame },
           { type: "wait", name: "pong", ms: delays.pong },
+          // The token may be near its end: the connection then goes on with the next one.
+          { type: "ask", renew: false },
         ],
       ];
     }
@@ -212,8 +226,9 @@ function receive(state: RealtimeState, frame: ServerFrame): Step {
   }
 }
 
-/** A refused token is renewed once. */
+/** A refused token is renewed once. After what may pass, the server closes and `lose` decides. */
 function refuseProof(state: RealtimeState, code: ErrorCode, message: string): Step {
+  if (mayPass(code)) return [state, []];
   if (code !== "UNAUTHORIZED" || state.renew) return giveUp(state, code, message);
   const [next, effects] = ask({ ...state, renew: true });
   return [next, [...leave(state), ...effects]];

@@ -2,8 +2,10 @@
 import type { ChangeFrame, ErrorCode, ServerFrame } from "@baasix/types";
 import { delays, type Entry, type RealtimeEffect, type RealtimeState, type Step } from "./realtime-words";
 
-/** Refusals that may be over at the next try. */
-const passing: readonly ErrorCode[] = ["RATE_LIMITED", "UNAVAILABLE", "TIMEOUT", "INTERNAL_ERROR"];
+/** Whether a refusal may be over at the next try. */
+export function mayPass(code: ErrorCode): boolean {
+  return ["RATE_LIMITED", "UNAVAILABLE", "TIMEOUT", "INTERNAL_ERROR"].includes(code);
+}
 
 /** Stands for a request that was refused: a subscription with a request is not asked for again. */
 const refused = "refused";
@@ -91,9 +93,12 @@ export function refuse(
   const found = find(state, (entry) =>
     id === null ? subscription !== undefined && entry.subscription === subscription : entry.request === id,
   );
-  if (!found) return [state, [{ type: "failed", key: null, code, message }]];
+  if (!found) {
+    // An ended proof: the server closes, and the connection is made anew with a renewed one.
+    return [state, code === "UNAUTHORIZED" ? [] : [{ type: "failed", key: null, code, message }]];
+  }
   const [key, entry] = found;
-  const again = passing.includes(code);
+  const again = mayPass(code);
   const entries = new Map(state.entries);
   entries.set(key, { ...entry, request: again ? null : refused, subscription: null });
   const effect: RealtimeEffect = again

@@ -3,6 +3,7 @@ import type {
   FieldDefinition,
   ListResult,
   RelationshipDefinition,
+  SchemaChange,
   SchemaDefinition,
   SchemaRecord,
 } from "@baasix/types";
@@ -68,13 +69,34 @@ export function createSchemas(http: Http) {
       await http({ ...options, method: "POST", path: "/schemas", body });
     },
     update,
-    /** Drops a collection with its items. @throws BaasixError DATA_LOSS without `force` when there are items */
-    async delete(collection: string, { force, ...options }: SchemaChangeOptions = {}): Promise<void> {
-      await http({ ...options, method: "DELETE", path: one(collection), query: { force } });
+    /** What `update` with the same definition would do, without doing it. @throws BaasixError */
+    async diff(collection: string, schema: SchemaDefinition, options?: CallOptions): Promise<SchemaChange[]> {
+      const query = { dryRun: true };
+      const request = {
+        ...options,
+        method: "PATCH",
+        path: one(collection),
+        query,
+        body: { schema },
+      } as const;
+      return (await http<{ changes: SchemaChange[] }>(request)).changes;
+    },
+    /** Drops a collection with all its items, for good. @throws BaasixError */
+    async delete(collection: string, options?: CallOptions): Promise<void> {
+      await http({ ...options, method: "DELETE", path: one(collection) });
     },
     /** Makes a relation from the collection to another. @throws BaasixError */
     async createRelationship(collection: string, body: RelationshipDefinition, options?: CallOptions) {
       await http({ ...options, method: "POST", path: `${one(collection)}/relationships`, body });
+    },
+    /** Drops a relation with its key column. @throws BaasixError DATA_LOSS without `force` when keys are set */
+    async deleteRelationship(
+      collection: string,
+      name: string,
+      { force, ...options }: SchemaChangeOptions = {},
+    ): Promise<void> {
+      const route = one(collection) + path`/relationships/${name}`;
+      await http({ ...options, method: "DELETE", path: route, query: { force } });
     },
     /** Adds a field, or changes the one of that name. @throws BaasixError */
     addField: (collection: string, name: string, field: FieldDefinition, options?: SchemaChangeOptions) =>

@@ -1,0 +1,74 @@
+/** All query keys. They begin with the server and the user: what one user read is never found by the next. */
+import type { GenericItem, ItemId, Query, Sort } from "@baasix/sdk";
+
+/** What keys need to know of a client. */
+export type KeyScope = {
+  readonly url: string;
+  readonly auth: { readonly state: { readonly identity: string | null } };
+};
+
+/** Keys from the widest to the narrowest; each is the beginning of those below it. */
+export const baasixKeys = {
+  server: ({ url }: KeyScope) => ["baasix", url] as const,
+  user: (scope: KeyScope, identity: string | null = scope.auth.state.identity) =>
+    [...baasixKeys.server(scope), identity] as const,
+  items: (scope: KeyScope, collection: string) => [...baasixKeys.user(scope), "items", collection] as const,
+  lists: (scope: KeyScope, collection: string) => [...baasixKeys.items(scope, collection), "list"] as const,
+  list: <Item extends object = GenericItem>(scope: KeyScope, collection: string, query: Query<Item> = {}) =>
+    [...baasixKeys.lists(scope, collection), canonicalQuery(query)] as const,
+  details: (scope: KeyScope, collection: string) => [...baasixKeys.items(scope, collection), "item"] as const,
+  detail: (scope: KeyScope, collection: string, id: ItemId, fields?: readonly string[] | string) =>
+    [...baasixKeys.details(scope, collection), String(id), canonicalFields(fields)] as const,
+};
+
+/** A query in the one form that all its spellings share. */
+export type CanonicalQuery = {
+  readonly filter?: unknown;
+  readonly fields?: readonly string[];
+  /** `field:asc` or `field:desc`. */
+  readonly sort?: readonly string[];
+  readonly limit?: number;
+  readonly page?: number;
+  readonly offset?: number;
+  readonly paranoid?: boolean;
+};
+
+/** Brings a query into that form. */
+export function canonicalQuery<Item extends object>({ fields, sort, ...rest }: Query<Item>): CanonicalQuery {
+  const terms = sort === undefined ? [] : sortTerms(sort);
+  const query: CanonicalQuery = {
+    ...rest,
+    fields: canonicalFields(fields),
+    // The order of sort terms matters, and the hash of a key puts the members of objects in order.
+    sort: terms.length > 0 ? terms : undefined,
+  };
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
+}
+
+function canonicalFields(fields: readonly string[] | string | undefined): readonly string[] | undefined {
+  const list = typeof fields === "string" ? splitList(fields) : fields;
+  return list && list.length > 0 ? [...list] : undefined;
+}
+
+function sortTerms<Item>(sort: Sort<Item>): string[] {
+  if (typeof sort === "string") return splitList(sort).map(sortTerm);
+  if (isList(sort)) return sort.map(sortTerm);
+  return Object.entries(sort).map(([field, direction]) => `${field}:${String(direction).toLowerCase()}`);
+}
+
+function sortTerm(term: string): string {
+  if (term.startsWith("-")) return `${term.slice(1)}:desc`;
+  const [field, direction = "asc"] = term.split(":");
+  return `${field}:${direction.toLowerCase()}`;
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+function isList(value: unknown): value is readonly string[] {
+  return Array.isArray(value);
+}

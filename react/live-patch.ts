@@ -1,0 +1,66 @@
+/** What a change does to a list or item that is on the screen: mended in place where that is certainly right. Pure. */
+import type { ChangePayload, GenericItem, ListResult } from "@baasix/sdk";
+import type { CanonicalQuery } from "./keys";
+
+/** The data stays, becomes other data, or must be read again. */
+export type Decision =
+  { readonly kind: "keep" | "read" } | { readonly kind: "patch"; readonly data: unknown };
+
+const keep: Decision = { kind: "keep" };
+const read: Decision = { kind: "read" };
+
+/**
+ * Judges a change in the view of a list. An item on the list may be replaced where it stands if nothing it is
+ * sorted by has changed; it may be taken away if the list holds all there is. Where a new item belongs is the
+ * database's to say (collations, ties), as is what follows a page that lost an item.
+ */
+export function patchList(
+  list: ListResult<GenericItem>,
+  { sort = [], offset = 0, page = 1 }: CanonicalQuery,
+  { action, data }: Pick<ChangePayload, "action" | "data">,
+  primaryKey: string,
+): Decision {
+  const id: unknown = data[primaryKey];
+  if (id === undefined || !list.data.every((item) => primaryKey in item)) return read;
+  const index = list.data.findIndex((item) => item[primaryKey] === id);
+  const before = list.data[index];
+  const whole = offset === 0 && page <= 1 && list.data.length === list.totalCount;
+  if (action === "delete") {
+    if (!whole) return read;
+    return before
+      ? patch(
+          list.data.filter((item) => item !== before),
+          list.totalCount - 1,
+        )
+      : keep;
+  }
+  if (!before) return read;
+  const after = { ...before, ...data };
+  const fields = sort.map((term) => term.slice(0, term.lastIndexOf(":")));
+  if (!fields.every((field) => field in before && same(before[field], after[field]))) return read;
+  return same(before, after)
+    ? keep
+    : patch(
+        list.data.map((item) => (item === before ? after : item)),
+        list.totalCount,
+      );
+}
+
+/** Judges a change of an item that is shown by itself. */
+export function patchItem(
+  item: GenericItem,
+  { action, data }: Pick<ChangePayload, "action" | "data">,
+  primaryKey: string,
+): Decision {
+  if (action === "delete" || !(primaryKey in item) || item[primaryKey] !== data[primaryKey]) return read;
+  return { kind: "patch", data: { ...item, ...data } };
+}
+
+function patch(data: GenericItem[], totalCount: number): Decision {
+  return { kind: "patch", data: { data, totalCount } };
+}
+
+/** Both came as JSON. */
+function same(before: unknown, after: unknown): boolean {
+  return before === after || JSON.stringify(before) === JSON.stringify(after);
+}

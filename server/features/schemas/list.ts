@@ -66,10 +66,8 @@ export function listSchemas(schema: Schema, visible: Visible, query: ListQuery):
   const sign = direction?.toLowerCase() === "desc" ? -1 : 1;
   const sorted = found.toSorted((a, b) => sign * (compare(keyOf(a), keyOf(b)) || compare(a.name, b.name)));
   const totalCount = sorted.length;
-  if (query.page === undefined && query.limit === undefined) {
-    return { data: sorted.map(recordOf), totalCount };
-  }
-  const { page = 1, limit = defaultLimit } = query;
+  const { page = 1, limit = query.page === undefined ? "all" : defaultLimit } = query;
+  if (limit === "all") return { data: sorted.map(recordOf), totalCount };
   const totalPages = Math.ceil(totalCount / limit);
   return {
     data: sorted.slice((page - 1) * limit, page * limit).map(recordOf),

@@ -54,7 +54,10 @@ const wholeNumber = (most: number) =>
 export const listQuery = z.object({
   search: z.string().max(200).optional().meta({ description: "Part of the collection's name" }),
   page: wholeNumber(1_000_000).optional(),
-  limit: wholeNumber(1000).optional(),
+  limit: z
+    .union([wholeNumber(1000), z.literal("-1").transform(() => "all" as const)])
+    .optional()
+    .meta({ description: "Definitions a page; -1 gives all" }),
   sort: z
     .string()
     .regex(

@@ -137,6 +137,9 @@ describe("reading", () => {
     const all = await admin("GET", "/schemas?search=ZEBRA&sort=collectionName:desc");
     expect(names(all)).toEqual(["zebra_c", "zebra_b", "zebra_a"]);
     expect(all.body).not.toHaveProperty("pagination");
+    expect((await admin("GET", "/schemas?search=ZEBRA&sort=collectionName:desc&limit=-1")).body).toEqual(
+      all.body,
+    );
     const page = await admin("GET", "/schemas?search=zebra&page=2&limit=2");
     expect(names(page)).toEqual(["zebra_c"]);
     expect(page.body).toMatchObject({

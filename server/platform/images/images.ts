@@ -17,7 +17,7 @@ export type Images = {
    * @throws AppError UNSUPPORTED_MEDIA_TYPE when the bytes are damaged or no image, INVALID_VALUE beyond
    * `imageLimits`, TIMEOUT after 20 s of work, UNAVAILABLE when the queue is full, NOT_FOUND when the bytes are gone.
    */
-  readonly transform: (source: ImageSource, plan: ImagePlan) => Promise<Uint8Array<ArrayBuffer>>;
+  readonly transform: (source: ImageSource, plan: ImagePlan) => Promise<Uint8Array>;
 };
 
 /** `libraryFolder`: where the executable unpacks libvips. `workers`: images at a time. `waiting`: how many may queue. */
@@ -82,7 +82,7 @@ async function readHeader(sharp: Sharp, input: Input): Promise<ImageHeader> {
   return { type: mediaType ?? "", ...autoOrient, frames: pages ?? 1 };
 }
 
-async function transform(sharp: Sharp, input: Input, plan: ImagePlan): Promise<Uint8Array<ArrayBuffer>> {
+async function transform(sharp: Sharp, input: Input, plan: ImagePlan): Promise<Uint8Array> {
   try {
     const header = await readHeader(sharp, input);
     checkHeader(header);
@@ -96,7 +96,7 @@ async function transform(sharp: Sharp, input: Input, plan: ImagePlan): Promise<U
     if (plan.format === "jpeg") image.flatten({ background });
     const resize = planResize(header, plan);
     if (resize) image.resize({ ...resize, background });
-    return new Uint8Array(await encode(image, plan).toBuffer());
+    return await encode(image, plan).toBuffer();
   } catch (cause) {
     throw cause instanceof AppError ? cause : decodeError(cause);
   }

@@ -22,6 +22,11 @@ export function followChanges({ feed, snapshot, authenticator, realtime, logger 
     const tables = new Set(changes.map((change) => change.table));
     if (tables.has("baasix_SchemaDefinition")) attempt(snapshot.reloadSchema);
     else if (tables.has("baasix_Role") || tables.has("baasix_Permission")) attempt(snapshot.reloadRules);
+    // What a role is called decides what it may: every remembered actor may be another now.
+    if (tables.has("baasix_Role")) {
+      authenticator.clear();
+      attempt(realtime.recheckAll);
+    }
     for (const who of affected(changes)) {
       authenticator.evict(who);
       attempt(() => realtime.recheck(who));

@@ -71,11 +71,27 @@ function asset(path: string, type: string): Response {
 /** Routes never change once the app is built: they are described once. */
 function describeRoutes(app: () => AnyElysia): () => Paths {
   let described: Paths | null = null;
-  return () => {
-    described ??= toOpenAPISchema(app(), undefined, undefined, { zod: zodToJsonSchema }, "3.1.2")
-      .paths as unknown as Paths;
-    return described;
-  };
+  return () => (described ??= describe(app()));
+}
+
+function describe(app: AnyElysia): Paths {
+  const { paths } = toOpenAPISchema(
+    withJsonBodies(app),
+    undefined,
+    undefined,
+    { zod: zodToJsonSchema },
+    "3.1.2",
+  );
+  return paths as unknown as Paths;
+}
+
+/** The plugin reads the media types of bodies from the routes' parsers and knows only named ones; ours is a function. */
+function withJsonBodies(app: AnyElysia): AnyElysia {
+  const routes = app.routes.map((route) => ({
+    ...route,
+    hooks: { ...route.hooks, parse: [{ fn: "json" }] },
+  }));
+  return Object.create(app, { getGlobalRoutes: { value: () => routes } }) as AnyElysia;
 }
 
 function zodToJsonSchema(schema: z.ZodType): JsonSchema {

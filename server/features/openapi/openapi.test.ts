@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { testApp, type TestApp } from "../../testing/app";
+
+type Document = {
+  openapi: string;
+  paths: Record<string, Record<string, unknown>>;
+  components: {
+    schemas: Record<string, { properties: Record<string, { type: unknown }>; required?: string[] }>;
+  };
+};
+
+let app: TestApp;
+let user: { token: string };
+
+beforeAll(async () => {
+  app = await testApp();
+  user = await app.signUp("user@example.com");
+  await app.call("POST", "/schemas", {
+    token: app.admin,
+    body: {
+      collectionName: "books",
+      schema: {
+        name: "Book",
+        fields: {
+          isbn: { type: "String", primaryKey: true },
+          title: { type: "String", allowNull: false },
+          price: { type: "Decimal", values: { precision: 10, scale: 2 } },
+          secret: { type: "String" },
+        },
+      },
+    },
+  });
+});
+afterAll(() => app.close());
+
+async function document(token?: string): Promise<Document> {
+  const answer = await app.call("GET", "/swagger/json", token ? { token } : {});
+  expect(answer.status).toBe(200);
+  return answer.body as Document;
+}
+
+test("an administrator sees every collection, one made a second ago too", async () => {
+  const { openapi, paths, components } = await document(app.admin);
+  expect(openapi).toStartWith("3.1");
+  expect(Object.keys(paths["/items/books"] ?? {})).toEqual(["get", "post"]);
+  expect(Object.keys(paths["/items/books/{id}"] ?? {})).toEqual(["get", "patch", "delete"]);
+  expect(components.schemas.books?.properties.price?.type).toEqual(["string", "null"]);
+  expect(components.schemas.booksCreate?.required).toEqual(["isbn", "title"]);
+  expect(components.schemas.booksCreate?.properties).not.toHaveProperty("createdAt");
+  expect(paths).toHaveProperty(["/schemas", "post"]);
+  expect(components.schemas.baasix_Account?.properties).not.toHaveProperty("password");
+  expect(paths["/items/baasix_Account"]).not.toHaveProperty("post");
+});
+
+test("others see what their role opens, and nothing of the rest", async () => {
+  expect(Object.keys((await document(user.token)).paths).filter((path) => path.includes("books"))).toEqual(
+    [],
+  );
+  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
+  const [role] = (roles.body as { data: { id: string }[] }).data;
+  await app.call("POST", "/permissions", {
+    token: app.admin,
+    body: { role_Id: role?.id, collection: "books", action: "read", fields: ["isbn", "title"] },
+  });
+  const { paths, components } = await document(user.token);
+  expect(Object.keys(paths["/items/books"] ?? {})).toEqual(["get"]);
+  expect(Object.keys(components.schemas.books?.properties ?? {})).toEqual(["isbn", "title"]);
+  expect(paths).toHaveProperty(["/schemas", "get"]);
+  expect(paths["/schemas"]).not.toHaveProperty("post");
+  const anonymous = await document();
+  expect(
+    Object.keys(anonymous.paths).filter((path) => /books|schemas|permissions|status/.test(path)),
+  ).toEqual([]);
+  expect(anonymous.paths).toHaveProperty(["/auth/login", "post"]);
+});
+
+test("bodies of routes are described by what validates them", async () => {
+  const { paths } = await document(app.admin);
+  expect(JSON.stringify(paths["/permissions"]?.post)).toContain('"defaultValues"');
+});
+
+test("the page and its assets come from this server", async () => {
+  const page = await app.call("GET", "/swagger");
+  expect(page.status).toBe(200);
+  expect([...page.text.matchAll(/(?:src|href)="([^"]*)"/g)].map((match) => match[1])).toEqual([
+    "/swagger/ui.css",
+    "/swagger/ui.js",
+  ]);
+  expect(page.text).not.toMatch(/https?:\/\//);
+  for (const path of ["/swagger/ui.css", "/swagger/ui.js"]) {
+    const asset = await app.call("GET", path);
+    expect([path, asset.status, asset.text.length > 100_000]).toEqual([path, 200, true]);
+  }
+});

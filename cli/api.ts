@@ -58,7 +58,7 @@ export async function fetchSchemas(invocation: Invocation): Promise<readonly Sch
   });
   try {
     if (!("token" in login)) await client.auth.login(login);
-    return (await client.schemas.find({ limit: -1 })).data;
+    return (await client.schemas.find()).data;
   } catch (error) {
     throw explain(url, error);
   } finally {

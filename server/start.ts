@@ -24,7 +24,8 @@ export type RunningServer = {
 
 type OpenDatabase = {
   readonly address: DatabaseAddress;
-  readonly phrase: string;
+  /** `version` as the server reports it. */
+  readonly phrase: (version: string) => string;
   readonly stop: () => Promise<void>;
 };
 
@@ -52,7 +53,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
       };
       return {
         url: `http://${server.hostname?.includes(":") ? `[${server.hostname}]` : server.hostname}:${server.port}`,
-        database: database.phrase,
+        database: database.phrase(app.database.version),
         hasAdministrator: app.hasAdministrator,
         stop: () => (stopped ??= stop()),
       };
@@ -100,7 +101,7 @@ async function openServerDatabase(config: Config): Promise<OpenDatabase> {
   if (config.DATABASE_URL) {
     return {
       address: { kind: "url", url: config.DATABASE_URL },
-      phrase: "PostgreSQL at DATABASE_URL",
+      phrase: (version) => `PostgreSQL ${version} at DATABASE_URL`,
       stop: async () => {},
     };
   }
@@ -110,7 +111,7 @@ async function openServerDatabase(config: Config): Promise<OpenDatabase> {
   });
   return {
     address: embedded.address,
-    phrase: `embedded PostgreSQL ${embedded.version} in ${config.BAASIX_DIR}`,
+    phrase: (version) => `embedded PostgreSQL ${version} in ${config.BAASIX_DIR}`,
     stop: embedded.stop,
   };
 }

@@ -35,7 +35,7 @@ async function suite(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const { code, tail } = await runAndKeepTail([process.execPath, "test", ...args], env);
+  const { code, tail } = await runAndKeepTail([process.execPath, "test", "--timeout=60000", ...args], env);
   // The summary, and not a JUnit report: only the summary counts a file that does not load.
   const count = (word: string) =>
     Number(

@@ -57,7 +57,8 @@ export const generate: Command = {
       invocation.terminal.document(text);
       return 0;
     }
-    return await put(invocation, { file, text, check, collections: schemas.length });
+    const own = schemas.filter(({ collectionName }) => !collectionName.startsWith("baasix_"));
+    return await put(invocation, { file, text, check, collections: own.length });
   },
 };
 

@@ -4,7 +4,7 @@ import { type Api, api, emptyFolder, postgresIn, serve, signIn } from "./executa
 
 const folder = emptyFolder();
 const cwd = folder.path;
-const env = { ADMIN_EMAIL: "a@example.com", ADMIN_PASSWORD: "correct-horse" };
+const env = { ADMIN_EMAIL: "a@example.com", ADMIN_PASSWORD: "correct-horse", RATE_LIMIT: "1000000" };
 afterAll(folder.remove);
 
 describe("kill -9 during writes", () => {

@@ -20,8 +20,8 @@ test("DATABASE_URL from .env is used, and the embedded PostgreSQL is not touched
   const made = await baasix(["admin", "create", "a@example.com", "correct-horse"], { cwd });
   expect({ code: made.code, err: made.err }).toEqual({ code: 0, err: "" });
   const server = await serve({ cwd });
-  expect(server.started).toMatchObject({ database: expect.stringContaining("15"), hasAdministrator: true });
-  expect(server.started.database).not.toContain("ecret");
+  expect(server.started.database).toMatch(/^PostgreSQL 15\.\d+ at DATABASE_URL$/);
+  expect(server.started.hasAdministrator).toBe(true);
   const admin = api(server.url, await signIn(server.url, "a@example.com", "correct-horse"));
   expect((await admin("GET", "/schemas")).status).toBe(200);
   expect(postgresIn(cwd)).toEqual([]);

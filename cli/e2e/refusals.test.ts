@@ -59,8 +59,8 @@ describe("serve refuses", () => {
     const line = oneLine(
       await baasix(["serve", "--port", "0"], { cwd: folder.path, env: { LOG_LEVEL: "warn" } }),
     );
-    expect(line).toContain("baasix_data");
-    expect(line).toContain("--dir");
+    expect(line).toContain(`${folder.path}/baasix_data is in use by process ${first.pid}`);
+    expect(line).toContain("another directory");
     expect((await fetch(`${first.url}/health`)).status).toBe(200);
   });
 

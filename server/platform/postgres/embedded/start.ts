@@ -66,7 +66,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const directory = makeDirectory(resolve(options.dir));
   const cluster = join(directory, "pg");
   const identity = serviceIdentity([cluster, directory, dirname(directory)]);
-  const release = lockDirectory(directory, identity);
+  const release = await lockDirectory(directory, identity);
   try {
     const plan = await prepare(options, directory, cluster, identity);
     return supervise(plan, await launch(plan), release);

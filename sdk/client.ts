@@ -133,7 +133,7 @@ export function createBaasix<Collections extends object = Record<string, Generic
     users: createUsers(http),
     permissions: createPermissions(http),
     realtime: realtime as Realtime<Collections>,
-    server: createServer(wire, http),
+    server: createServer(wire),
     request: http,
     configure: (change) => void Object.assign(wire, change),
     close() {

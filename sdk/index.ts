@@ -11,7 +11,7 @@ export type { CrudGrants, PermissionInput, Permissions } from "./permissions";
 export { QueryBuilder } from "./query";
 export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
 export type { SchemaChangeOptions, SchemaQuery, Schemas } from "./schemas";
-export type { Server } from "./server";
+export type { Server, ServerInfo } from "./server";
 export type { AuthEvent, AuthListener, AuthState, Tokens } from "./session";
 export type { SocketLike } from "./socket";
 export {

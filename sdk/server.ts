@@ -1,15 +1,24 @@
 /** The server itself. */
 import { BaasixError } from "./error";
-import { type CallOptions, exchange, type Http, type Wire } from "./http";
+import { type CallOptions, exchange, type Wire } from "./http";
+
+/** What `/health` answers. */
+export type ServerInfo = {
+  readonly status: string;
+  readonly live: boolean;
+  readonly ready: boolean;
+  readonly version: string;
+  readonly parts: Readonly<Record<string, string>>;
+};
 
 /** The server calls of a client; see `createServer`. */
 export type Server = ReturnType<typeof createServer>;
 
-/** The calls on `/` and `/health`. */
-export function createServer(wire: Wire, http: Http) {
+/** The calls on `/health`; they need no one signed in. */
+export function createServer(wire: Wire) {
   return {
-    /** What the server says of itself. @throws BaasixError */
-    info: (options?: CallOptions) => http<Readonly<Record<string, unknown>>>({ ...options, path: "/" }),
+    /** What the server says of itself: its version and how its parts are. @throws BaasixError also when a part is down */
+    info: (options?: CallOptions) => exchange<ServerInfo>(wire, { ...options, path: "/health" }, null),
     /** Whether the server answers and all its parts work. */
     async health(options?: CallOptions): Promise<boolean> {
       try {

@@ -54,6 +54,7 @@ export function storedSchema(records: readonly SchemaRecord[]): Schema {
       place: name,
       system: builtIn !== undefined,
       guarded: builtIn?.guarded ?? false,
+      serverOwned: builtIn?.serverOwned,
     });
   });
   return assemble(0, drafts);

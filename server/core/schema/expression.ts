@@ -203,11 +203,11 @@ function createReader(tokens: readonly Token[], place: string, find: FindCollect
     if (name === "extract") {
       expect("(");
       const part = next();
-      if (part.kind !== "name") throw fail("extract: expected a part such as 'year'");
+      if (part.kind === "sign" || part.kind === "end") throw fail("extract: expected a part such as 'year'");
       expect("from");
       const sql = expression(scope);
       expect(")");
-      return `extract(${quoteName(part.text.toLowerCase())} from ${sql})`;
+      return `extract(${quoteLiteral(part.text.toLowerCase())} from ${sql})`;
     }
     if (aggregates.has(name)) return aggregate(name, scope);
     if (!functions.has(name)) {

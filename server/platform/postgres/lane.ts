@@ -10,6 +10,8 @@ export type LaneOptions = {
   readonly connection: Bun.SQL.PostgresOrMySQLOptions;
   readonly size: number;
   readonly statementTimeout: number;
+  /** How long after its own timeout a statement may stay unanswered before the connections are taken for dead. */
+  readonly grace?: number;
   /** A connection broke, or a statement failed because of its connection. */
   readonly onTrouble: (error: Error) => void;
 };
@@ -21,7 +23,6 @@ type Flight = { readonly query: Bun.SQL.Query<Row[]>; readonly due: number; isLa
 
 /** How often late statements are looked for, ms. One timer for all is cheaper than one for each. */
 const SWEEP = 100;
-/** How long after its own timeout a statement may stay unanswered before the connections are taken for dead, ms. */
 const GRACE = 5_000;
 const CONNECT_TIMEOUT_SECONDS = 5;
 
@@ -112,7 +113,7 @@ export class Lane {
       if (now < flight.due) continue;
       if (!flight.isLate) flight.query.cancel();
       flight.isLate = true;
-      if (now > flight.due + GRACE) return this.#replace();
+      if (now > flight.due + (this.#options.grace ?? GRACE)) return this.#replace();
     }
   }
 

@@ -5,10 +5,19 @@
 export interface Airport {
   iata: string;
   name: string;
+  /** Null where it is not known */
   city: string | null;
   state: string | null;
   country: string;
+  /**
+   * @minimum -90
+   * @maximum 90
+   */
   latitude: number;
+  /**
+   * @minimum -180
+   * @maximum 180
+   */
   longitude: number;
   departures?: Flight[];
   arrivals?: Flight[];
@@ -17,22 +26,34 @@ export interface Airport {
 /** Flights between two airports */
 export interface Flight {
   id: string;
+  /** Scheduled departure */
   date: string;
+  /** Minutes; negative is early */
   delay: number;
+  /**
+   * Miles
+   * @minimum 1
+   * @maximum 12000
+   */
   distance: number;
+  /** For staff only */
   remarks: string | null;
+  /** Place in the file; null when added by hand */
   sourceRow: number | null;
   origin_Id: string;
-  origin?: Airport | null;
   destination_Id: string;
+  origin?: Airport | null;
   destination?: Airport | null;
 }
 
 /** Delays without their flights */
 export interface Measurement {
   id: number;
+  /** Minutes */
   delay: number;
+  /** Miles */
   distance: number;
+  /** Hour of the day */
   time: number;
 }
 

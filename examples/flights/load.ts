@@ -1,7 +1,7 @@
 /** Makes the example's collections, roles and accounts and fills them from the files. May run again at any time. */
 import type { Filter, ItemInput, FieldPath } from "@baasix/types";
 import type { Items } from "@baasix/sdk";
-import { type Client, signedInClient } from "./account";
+import { type Client, patientClient, signedInClient } from "./account";
 import { type Files, readFiles } from "./data";
 import { everyItem } from "./pages";
 import { collections, type ExampleRole, relationships, roles } from "./schema";
@@ -77,8 +77,29 @@ async function makeRole(client: Client, role: ExampleRole, password: string, rep
     report(`${name} may ${action} ${collection}`);
   }
   if (await client.users.findByEmail(email)) return;
-  await client.users.create({ email, firstName: name, password, role_Id: id });
+  await makeAccount(client, { email, password, firstName: name, role: id });
   report(`made the account ${email} with the password ${password}`);
+}
+
+type NewAccount = {
+  readonly email: string;
+  readonly password: string;
+  readonly firstName: string;
+  readonly role: string;
+};
+
+/** Registers as anyone may, then gives the new account its role. */
+async function makeAccount(client: Client, { role, ...account }: NewAccount): Promise<void> {
+  const visitor = patientClient(client.url);
+  const { user } = await visitor.auth.register(account);
+  await visitor.auth.logout();
+  visitor.close();
+  const memberships = client.items<{ id: string; user_Id: string; role_Id: string }>("baasix_UserRole");
+  const { data } = await memberships.find({ filter: { user_Id: user.id } });
+  await memberships.updateMany(
+    data.map(({ id }) => id),
+    { role_Id: role },
+  );
 }
 
 if (import.meta.main) {

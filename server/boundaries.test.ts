@@ -330,15 +330,16 @@ const packages: { readonly [name: string]: string } = {
 };
 
 /** `import`/`export … from` at the start of a line (as the formatter writes them), and calls of `import` and `require`. */
-const statement = /^(?:import|export)\s+(type\s+)?((?:[^"';]*?[\s}])?from\s+)?["']([^"'\n]+)["']/gm;
+const statement =
+  /^(?:import\s+(type\s+)?((?:[\w$\s{},*]*[\s}*])?from\s+)?|export\s+(type\s+)?((?:\*|\{)[\w$\s{},*]*from\s+))["']([^"'\n]+)["']/gm;
 const call = /\b(?:import|require)\(\s*["']([^"'\n]+)["']\s*[,)]/g;
 
 function scan(path: string, source: string): readonly Import[] {
   const uncommented = source.replace(/^\s*(\/\/|\/?\*).*$/gm, "");
   return [
-    ...uncommented.matchAll(statement).map(([, type, clause, name]) => ({
+    ...uncommented.matchAll(statement).map(([, type, clause, exportType, exportClause, name]) => ({
       target: resolve(path, name ?? ""),
-      typeOnly: type !== undefined || everyNameIsType(clause),
+      typeOnly: (type ?? exportType) !== undefined || everyNameIsType(clause ?? exportClause),
     })),
     ...uncommented.matchAll(call).map(([, name]) => ({ target: resolve(path, name ?? ""), typeOnly: false })),
   ];
@@ -426,6 +427,8 @@ describe("the scan of imports", () => {
     [`  const a = await import("elysia");`, ["elysia"], false],
     [`const sharp = require("sharp") as typeof Sharp;`, ["sharp"], false],
     [`type A = import("pg").Client;`, ["pg"], false],
+    ["export const remove = 'DELETE FROM \"posts\"';", [], false],
+    ['export const remove = `DELETE\n FROM "posts"`;', [], false],
     [` * import { a } from "./comment";\n// import "x";\nexport const from = "no";`, [], false],
   ] as const)("%s", (source, targets, typeOnly) => {
     const found = scan("server/data/x.ts", source);

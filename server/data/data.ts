@@ -24,8 +24,16 @@ import {
   type WriteEntry,
   type WritePlan,
 } from "../core/query/write";
-import type { Database, Row, Runner } from "../platform/postgres/database";
-import type { CommittedWrite, Data, PendingWrite, RawQuery, ReadAnswer, WriteBody } from "./door";
+import type { Database, Row, Runner } from "../platform/postgres";
+import type {
+  CommittedWrite,
+  Data,
+  PendingWrite,
+  RawQuery,
+  ReadAnswer,
+  ReadOneAnswer,
+  WriteBody,
+} from "./door";
 import type { Snapshot } from "./snapshot";
 
 /** What the door needs: the database, the current snapshot, and the time in milliseconds since 1970. */
@@ -88,12 +96,18 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     const statement = readStatement(parts.snapshot(), actor, collection, query, "list");
     const rows = await runner.run(bind(statement, bindingOf(actor)));
     const first = rows[0];
-    if (first) return { json: joinRows(rows), totalCount: Number(first[1]) };
-    if (statement.first) return { json: "[]", totalCount: 0 };
+    if (first) {
+      return {
+        json: joinRows(rows),
+        totalCount: Number(first[2]),
+        truncated: rows.some((row) => row[1] === true),
+      };
+    }
+    if (statement.first) return { json: "[]", totalCount: 0, truncated: false };
     // The page is empty, and with it the column that carries the total.
     const count = readStatement(parts.snapshot(), actor, collection, query, "count");
     const counted = await runner.run(bind(count, bindingOf(actor)));
-    return { json: "[]", totalCount: Number(counted[0]?.[0] ?? 0) };
+    return { json: "[]", totalCount: Number(counted[0]?.[0] ?? 0), truncated: false };
   };
 
   const readOne = async (
@@ -101,13 +115,13 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     collection: string,
     id: ItemId,
     query: RawQuery = {},
-  ): Promise<string> => {
+  ): Promise<ReadOneAnswer> => {
     const key = parseKey(findCollection(parts.snapshot().schema, collection), id);
     const statement = readStatement(parts.snapshot(), actor, collection, query, "one");
     const rows = await runner.run(bind(statement, bindingOf(actor, [key])));
-    const json = rows[0]?.[0];
+    const [json, cut] = rows[0] ?? [];
     if (typeof json !== "string") throw notFound();
-    return json;
+    return { json, truncated: cut === true };
   };
 
   const write = async (

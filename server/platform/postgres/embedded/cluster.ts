@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  statfsSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -22,6 +23,9 @@ import { bundled } from "./archives";
 import type { Identity } from "./identity";
 import { libc } from "./libc";
 import { SEGMENT_SIZE, isLogSegment } from "./manifest";
+
+/** Bytes that the programs and a new cluster take together. */
+const NEEDED = 80 * 1024 * 1024;
 
 const programsName = `pg-${bundled.manifest.version}-${bundled.manifest.hash}`;
 
@@ -112,9 +116,12 @@ async function unpack(archive: string, directory: string): Promise<void> {
     const tar = await Bun.zstdDecompress(await Bun.file(archive).bytes());
     await new Bun.Archive(tar).extract(directory);
   } catch (error) {
-    throw new StartError(
-      `cannot unpack PostgreSQL to ${directory}: ${error instanceof Error ? error.message : error}`,
-    );
+    // The unpacker does not say what was wrong with the disk.
+    const { bavail, bsize } = statfsSync(dirname(directory));
+    const isFull = bavail * bsize < NEEDED;
+    rmSync(directory, { recursive: true, force: true });
+    const reason = isFull ? "the disk is full" : error instanceof Error ? error.message : String(error);
+    throw new StartError(`cannot unpack PostgreSQL to ${directory}: ${reason}`, { cause: error });
   }
 }
 

@@ -52,7 +52,8 @@ function launch(
   try {
     accessSync(program, constants.X_OK);
   } catch (error) {
-    return `cannot run ${program}: ${error instanceof Error ? error.message : error}`;
+    const reason = error instanceof Error ? error.message : error;
+    return `cannot run ${program}: ${reason} (a file system mounted noexec forbids it)`;
   }
   // After the change of user, which would clear it.
   c.prctl(libc.PR_SET_PDEATHSIG, os.signals.SIGINT, 0, 0, 0);
@@ -61,7 +62,7 @@ function launch(
   const pointers = new BigUint64Array(texts.length + 1);
   texts.forEach((text, i) => (pointers[i] = BigInt(ptr(text))));
   c.execv(ptr(texts[0] ?? Buffer.alloc(1)), ptr(pointers));
-  return `cannot run ${program}: the file system may be mounted noexec, or a system library is missing`;
+  return `cannot run ${program}`;
 }
 
 if (import.meta.main && !Bun.isStandaloneExecutable) launchIfAsked(process.argv);

@@ -64,16 +64,25 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     throw new StartError("this platform has no embedded database; set DATABASE_URL to a PostgreSQL server");
   }
   const directory = makeDirectory(resolve(options.dir));
-  const cluster = join(directory, "pg");
-  const identity = serviceIdentity([cluster, directory, dirname(directory)]);
-  const release = await lockDirectory(directory, identity);
+  let release: (() => void) | undefined;
   try {
+    const cluster = join(directory, "pg");
+    const identity = serviceIdentity([cluster, directory, dirname(directory)]);
+    release = await lockDirectory(directory, identity);
     const plan = await prepare(options, directory, cluster, identity);
     return supervise(plan, await launch(plan), release);
   } catch (error) {
-    release();
-    throw error;
+    release?.();
+    throw error instanceof StartError ? error : unusable(directory, error);
   }
+}
+
+/** What the operating system refused, with the remedy where there is one. */
+function unusable(directory: string, error: unknown): StartError {
+  const reason = error instanceof Error ? error.message : String(error);
+  const isPowerless = reason.startsWith("EPERM") && process.getuid?.() === 0;
+  const remedy = isPowerless ? "; this root user may not change users: run the server as another user" : "";
+  return new StartError(`cannot use the data directory ${directory}: ${reason}${remedy}`, { cause: error });
 }
 
 function makeDirectory(path: string): string {
@@ -82,9 +91,7 @@ function makeDirectory(path: string): string {
     mkdirSync(path, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
     return realpathSync(path);
   } catch (error) {
-    throw new StartError(
-      `cannot use the data directory ${path}: ${error instanceof Error ? error.message : error}`,
-    );
+    throw unusable(path, error);
   }
 }
 

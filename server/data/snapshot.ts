@@ -38,6 +38,9 @@ import { assessChanges, checkChanges, lockChanged, runChanges } from "./migrate"
 /** One moment. `version` grows with every change of schema or rules; `schema.version` with those of the schema. */
 export type Snapshot = { readonly schema: Schema; readonly rules: Rules; readonly version: number };
 
+/** `tableTimeout`: how long a change waits for a table in use, ms; 5 s unless told. */
+export type SnapshotOptions = { readonly tableTimeout?: number };
+
 /** `force`: accept that data is lost. `dryRun`: only tell what would change. */
 export type ChangeOptions = { readonly force?: boolean; readonly dryRun?: boolean };
 
@@ -64,7 +67,7 @@ export type SnapshotStore = {
 };
 
 const turnTimeout = 30_000;
-const tableTimeout = 5_000;
+const defaultTableTimeout = 5_000;
 const seeds = [
   { name: "administrator", description: "May do everything" },
   { name: "user", description: "Signed-in users" },
@@ -75,13 +78,19 @@ const seeds = [
  * Makes or upgrades the built-in tables, then loads everything.
  * @throws AppError when the stored definitions cannot be understood: the server must not start without them.
  */
-export async function openSnapshot(database: Database): Promise<SnapshotStore> {
+export async function openSnapshot(
+  database: Database,
+  { tableTimeout = defaultTableTimeout }: SnapshotOptions = {},
+): Promise<SnapshotStore> {
   const published = await ensurePublication(database);
-  const records = await database.transaction((runner) => bootstrap(runner, published), { pool: "slow" });
-  const schema = buildSchema(1, records);
+  const parts: StoreParts = { database, published, tableTimeout };
+  const records = await database.transaction((runner) => bootstrap(runner, parts), { pool: "slow" });
   const rights = readRights(await database.run(loadRights));
-  return createStore(database, published, schema, rights);
+  return createStore(parts, buildSchema(1, records), rights);
 }
+
+/** `published` false: the database has no publication. */
+type StoreParts = { readonly database: Database; readonly published: boolean; readonly tableTimeout: number };
 
 /** False where the role may not make a publication: everything works but the feed of changes. */
 async function ensurePublication(database: Database): Promise<boolean> {
@@ -99,14 +108,17 @@ async function ensurePublication(database: Database): Promise<boolean> {
   }
 }
 
-async function takeTurn(runner: Runner): Promise<void> {
+async function takeTurn(runner: Runner, tableTimeout: number): Promise<void> {
   await runner.run(lockTimeout(turnTimeout));
   await runner.run(takeSchemaLock);
   await runner.run(lockTimeout(tableTimeout));
 }
 
-async function bootstrap(runner: Runner, published: boolean): Promise<readonly SchemaRecord[]> {
-  await takeTurn(runner);
+async function bootstrap(
+  runner: Runner,
+  { published, tableTimeout }: StoreParts,
+): Promise<readonly SchemaRecord[]> {
+  await takeTurn(runner, tableTimeout);
   await runner.run(createRefuse);
   const [there] = await runner.run(hasDefinitions);
   const stored = there?.[0] === true ? readDefinitions(await runner.run(loadDefinitions)) : [];
@@ -145,8 +157,7 @@ async function publishAll(runner: Runner, schema: Schema): Promise<void> {
 }
 
 function createStore(
-  database: Database,
-  published: boolean,
+  { database, published, tableTimeout }: StoreParts,
   firstSchema: Schema,
   firstRights: Rights,
 ): SnapshotStore {
@@ -198,7 +209,7 @@ function createStore(
   ): Promise<readonly SchemaChange[]> {
     const done = await database.transaction(
       async (runner) => {
-        await takeTurn(runner);
+        await takeTurn(runner, tableTimeout);
         const base = schemaOf(readDefinitions(await runner.run(loadDefinitions)));
         const next = applyEdit(base, edit(base), Math.max(base.version, snapshot.schema.version) + 1);
         const changes = diffSchemas(base, next.schema);

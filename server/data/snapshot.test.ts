@@ -1,0 +1,290 @@
+/** The snapshot on real databases: the first start and later ones, upgrades, several instances, and rights that follow. */
+import { afterEach, describe, expect, test } from "bun:test";
+import type { FieldDefinition, SchemaRecord } from "@baasix/types";
+import { AppError } from "../core/errors";
+import { type Database, type DatabaseAddress, openDatabase } from "../platform/postgres";
+import { testDatabase, testServer } from "../testing/postgres";
+import { openSnapshot } from "./snapshot";
+
+const open: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).toReversed()) await close();
+});
+
+async function connect(address: DatabaseAddress): Promise<Database> {
+  const database = await openDatabase(address, { shortPool: 2, slowPool: 2 });
+  open.push(database.close);
+  return database;
+}
+
+async function empty(): Promise<{ database: Database; address: DatabaseAddress }> {
+  const made = await testDatabase();
+  open.push(made.drop);
+  return { database: await connect(made.address), address: made.address };
+}
+
+const rows = async (database: Database, text: string) =>
+  (await database.run({ text, params: [] })).map((row) => [...row]);
+const record = (name: string, fields: { readonly [field: string]: FieldDefinition } = {}): SchemaRecord => ({
+  collectionName: name,
+  schema: { name, fields },
+});
+const put =
+  (...records: readonly SchemaRecord[]) =>
+  () => ({ put: records, remove: [] });
+const caught = async (work: Promise<unknown>): Promise<AppError> => {
+  const error: unknown = await work.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof AppError) return error;
+  throw error ?? new Error("expected an error");
+};
+
+describe("starting", () => {
+  test("makes the built-in tables, roles and helpers once", async () => {
+    const { database } = await empty();
+    const first = await openSnapshot(database);
+    const state = () =>
+      rows(
+        database,
+        `select "collectionName", "updatedAt"::text, xmin::text from "baasix_SchemaDefinition" order by 1`,
+      );
+    const before = await state();
+    const second = await openSnapshot(database);
+    expect(await state()).toEqual(before);
+    expect(before).toHaveLength(8);
+    expect(second.current().schema).toEqual(first.current().schema);
+    expect([...second.current().rules.roles.values()].map(({ role }) => role.name)).toEqual([
+      "administrator",
+      "public",
+      "user",
+    ]);
+    const published = await rows(
+      database,
+      "select tablename from pg_publication_tables where pubname = 'baasix_realtime' order by 1",
+    );
+    expect(published.flat()).toEqual([
+      "baasix_File",
+      "baasix_Permission",
+      "baasix_Role",
+      "baasix_SchemaDefinition",
+      "baasix_Sessions",
+      "baasix_User",
+      "baasix_UserRole",
+    ]);
+    const refused = await caught(database.run({ text: "select baasix_refuse('no')", params: [] }));
+    expect([refused.code, refused.message]).toEqual(["FORBIDDEN", "no"]);
+  });
+
+  test("of several instances at the same moment leaves one set of tables", async () => {
+    const { address } = await empty();
+    const databases = await Promise.all([connect(address), connect(address), connect(address)]);
+    const stores = await Promise.all(databases.map((database) => openSnapshot(database)));
+    expect(stores.map((store) => store.current().rules.roles.size)).toEqual([3, 3, 3]);
+  });
+
+  test("adds what a newer version knows", async () => {
+    const { database } = await empty();
+    await openSnapshot(database);
+    await rows(database, `alter table "baasix_User" drop column "phone"`);
+    await rows(
+      database,
+      `update "baasix_SchemaDefinition" set schema = schema #- '{fields,phone}' where "collectionName" = 'baasix_User'`,
+    );
+    await rows(database, `drop table "baasix_File"`);
+    await rows(database, `delete from "baasix_SchemaDefinition" where "collectionName" = 'baasix_File'`);
+    const store = await openSnapshot(database);
+    expect(await rows(database, `select "phone" from "baasix_User"`)).toEqual([]);
+    expect(await rows(database, `select "filename" from "baasix_File"`)).toEqual([]);
+    expect(store.current().schema.collections.get("baasix_User")?.fields.has("phone")).toBe(true);
+  });
+
+  test("refuses a database of a newer version and leaves it alone", async () => {
+    const { database } = await empty();
+    await openSnapshot(database);
+    await rows(database, `alter table "baasix_User" add column "shoeSize" integer`);
+    await rows(
+      database,
+      `update "baasix_SchemaDefinition" set schema = jsonb_set(schema, '{fields,shoeSize}', '{"type":"Integer"}') where "collectionName" = 'baasix_User'`,
+    );
+    const refused = await caught(openSnapshot(database));
+    expect(refused.message).toBe(
+      "This database was written by a newer version (it knows baasix_User.shoeSize); start that version or a newer one",
+    );
+    expect(await rows(database, `select "shoeSize" from "baasix_User"`)).toEqual([]);
+  });
+
+  test("works for a role that may not make publications", async () => {
+    const { database, address } = await empty();
+    const { maintenance } = await testServer();
+    if (address.kind !== "socket" || maintenance.kind !== "socket") throw new Error("expected sockets");
+    const owner = await connect({ ...maintenance, database: address.database });
+    const role = `modest_${address.database}`;
+    await owner.run({ text: `create role "${role}" login`, params: [] });
+    await owner.run({ text: `grant create, usage on schema public to "${role}"`, params: [] });
+    const modest = await connect({ ...address, user: role });
+    const store = await openSnapshot(modest);
+    await store.changeSchema(put(record("posts", { title: { type: "String" } })));
+    expect(await rows(modest, "select * from pg_publication")).toEqual([]);
+    expect(await rows(database, "select relreplident from pg_class where relname = 'posts'")).toEqual([
+      ["f"],
+    ]);
+    await owner.run({ text: `drop owned by "${role}"`, params: [] });
+    await owner.run({ text: `drop role "${role}"`, params: [] });
+  });
+
+  test("brings a publication in step that came late", async () => {
+    const { database } = await empty();
+    const store = await openSnapshot(database);
+    await store.changeSchema(
+      put(record("posts"), { collectionName: "quiet", schema: { name: "Q", fields: {}, realtime: false } }),
+    );
+    await rows(database, "drop publication baasix_realtime");
+    await openSnapshot(database);
+    const [published] = await rows(
+      database,
+      "select array_to_json(array_agg(tablename order by 1))::text from pg_publication_tables where tablename not like 'baasix%'",
+    );
+    expect(published).toEqual(['["posts"]']);
+  });
+});
+
+describe("changing", () => {
+  test("swaps once, after the commit, and keeps the order of fields over a restart", async () => {
+    const { database } = await empty();
+    const store = await openSnapshot(database);
+    const seen: number[] = [];
+    const stop = store.onChange(({ version }) => void seen.push(version));
+    const fields = { zeta: { type: "Text" }, b: { type: "Text" }, alpha: { type: "Text" } };
+    const before = store.current();
+    await store.changeSchema(put(record("posts", fields)));
+    expect(before.schema.collections.has("posts")).toBe(false);
+    expect(seen).toEqual([2]);
+    const swapped = store.current();
+    await store.reloadSchema();
+    await store.reloadRules();
+    expect(store.current()).toBe(swapped);
+    stop();
+    const names = (await openSnapshot(database)).current().schema.collections.get("posts")?.fields.keys();
+    expect([...(names ?? [])]).toEqual(["id", "zeta", "b", "alpha", "createdAt", "updatedAt"]);
+  });
+
+  test("changes at once take turns, also over instances, and none is lost", async () => {
+    const { database, address } = await empty();
+    const [here, there] = [await openSnapshot(database), await openSnapshot(await connect(address))];
+    await here.changeSchema(put(record("posts")));
+    const add = (store: typeof here, name: string) =>
+      store.changeSchema((schema) => {
+        const definition = schema.collections.get("posts")?.definition;
+        if (!definition) throw new Error("no posts");
+        return put({
+          collectionName: "posts",
+          schema: { ...definition, fields: { ...definition.fields, [name]: { type: "Text" } } },
+        })();
+      });
+    const names = Array.from({ length: 12 }, (_, index) => `f${index}`);
+    await Promise.all(names.map((name, index) => add(index % 2 ? here : there, name)));
+    await Promise.all([here.reloadSchema(), there.reloadSchema()]);
+    for (const store of [here, there]) {
+      expect([...(store.current().schema.collections.get("posts")?.fields.keys() ?? [])]).toEqual(
+        expect.arrayContaining(names),
+      );
+    }
+    const columns = await rows(
+      database,
+      "select count(*)::int from information_schema.columns where table_name = 'posts'",
+    );
+    expect(columns).toEqual([[15]]);
+  });
+
+  test("two of the same name: one is made, one is told", async () => {
+    const { database, address } = await empty();
+    const stores = [await openSnapshot(database), await openSnapshot(await connect(address))];
+    const results = await Promise.allSettled(
+      stores.map((store) =>
+        store.changeSchema((schema) => {
+          if (schema.collections.has("posts")) throw new AppError("SCHEMA_EXISTS", "exists");
+          return put(record("posts"))();
+        }),
+      ),
+    );
+    expect(results.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+  });
+
+  test("a failure leaves tables, definitions and snapshot as they were", async () => {
+    const { database } = await empty();
+    const store = await openSnapshot(database);
+    const before = store.current();
+    const failed = await caught(
+      store.changeSchema(
+        put(
+          record("fine"),
+          record("broken", { x: { type: "Integer", defaultValue: { type: "SQL", value: "now()" } } }),
+        ),
+      ),
+    );
+    expect(failed.code).toBe("INVALID_SCHEMA");
+    expect(store.current()).toBe(before);
+    expect(
+      await rows(
+        database,
+        `select to_regclass('fine')::text, (select count(*)::int from "baasix_SchemaDefinition")`,
+      ),
+    ).toEqual([[null, 8]]);
+  });
+
+  test("a dry run tells and changes nothing", async () => {
+    const { database } = await empty();
+    const store = await openSnapshot(database);
+    const told = await store.changeSchema(put(record("posts", { a: { type: "Text", allowNull: false } })), {
+      dryRun: true,
+    });
+    expect(told).toMatchObject([
+      { kind: "createCollection", collection: "posts", to: { a: { type: "Text", allowNull: false } } },
+    ]);
+    expect(store.current().schema.collections.has("posts")).toBe(false);
+    expect(await rows(database, "select to_regclass('posts')::text")).toEqual([[null]]);
+  });
+});
+
+describe("rights follow", () => {
+  test("permissions that name what goes are cleaned in the same transaction", async () => {
+    const { database } = await empty();
+    const store = await openSnapshot(database);
+    await store.changeSchema(
+      put(record("posts", { title: { type: "Text" }, state: { type: "Text" } }), record("other")),
+    );
+    const grant = (collection: string, action: string, fields: string, conditions: string) =>
+      rows(
+        database,
+        `insert into "baasix_Permission" ("role_Id", collection, action, fields, conditions)
+         select id, '${collection}', '${action}', '${fields}', ${conditions} from "baasix_Role" where name = 'user'`,
+      );
+    await grant("posts", "read", '["*"]', `'{"state": "open"}'`);
+    await grant("posts", "update", '["title", "state"]', "null");
+    await grant("other", "read", '["*"]', "null");
+    await store.reloadRules();
+    const user = () => [...store.current().rules.roles.values()].find(({ role }) => role.name === "user");
+    expect(user()?.grants.get("posts")?.size).toBe(2);
+
+    const told = await store.changeSchema(put(record("posts", { title: { type: "Text" } })));
+    expect(told).toMatchObject([
+      { kind: "dropField", field: "state" },
+      { kind: "changePermission", collection: "posts", from: { role: "user", action: "update" } },
+      { kind: "dropPermission", collection: "posts", from: { role: "user", action: "read" } },
+    ]);
+    const stored = `select collection, action, fields::text from "baasix_Permission" order by 1, 2`;
+    expect(await rows(database, stored)).toEqual([
+      ["other", "read", '["*"]'],
+      ["posts", "update", '["title"]'],
+    ]);
+    expect([...(user()?.grants.get("posts")?.keys() ?? [])]).toEqual(["update"]);
+    expect(store.current().rules.problems).toEqual([]);
+
+    await store.changeSchema(() => ({ put: [], remove: ["posts"] }));
+    await store.changeSchema(put(record("posts", { title: { type: "Text" }, state: { type: "Text" } })));
+    expect(user()?.grants.has("posts")).toBe(false);
+    expect(await rows(database, stored)).toEqual([["other", "read", '["*"]']]);
+  });
+});

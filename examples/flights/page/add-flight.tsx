@@ -75,7 +75,9 @@ export function AddFlight() {
           </div>
           {create.error && (
             <p className="problem" role="alert">
-              {create.error.message}
+              {create.error.code === "FOREIGN_KEY_VIOLATION"
+                ? `${airports.origin} or ${airports.destination} is not the code of an airport.`
+                : create.error.message}
             </p>
           )}
           <div className="actions">

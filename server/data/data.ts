@@ -92,9 +92,10 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     for (const listener of mode.listeners.before) listener(write);
   };
 
-  const read = async (actor: Actor, collection: string, query: RawQuery): Promise<ReadAnswer> => {
+  const read: Data["read"] = async (actor, collection, query, signal) => {
+    const options = readOptions(actor, signal);
     const statement = readStatement(parts.snapshot(), actor, collection, query, "list");
-    const rows = await runner.run(bind(statement, bindingOf(actor)));
+    const rows = await runner.run(bind(statement, bindingOf(actor)), options);
     const first = rows[0];
     if (first) {
       return {
@@ -106,7 +107,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     if (statement.first) return { json: "[]", totalCount: 0, truncated: false };
     // The page is empty, and with it the column that carries the total.
     const count = readStatement(parts.snapshot(), actor, collection, query, "count");
-    const counted = await runner.run(bind(count, bindingOf(actor)));
+    const counted = await runner.run(bind(count, bindingOf(actor)), options);
     return { json: "[]", totalCount: Number(counted[0]?.[0] ?? 0), truncated: false };
   };
 
@@ -118,7 +119,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
   ): Promise<ReadOneAnswer> => {
     const key = parseKey(findCollection(parts.snapshot().schema, collection), id);
     const statement = readStatement(parts.snapshot(), actor, collection, query, "one");
-    const rows = await runner.run(bind(statement, bindingOf(actor, [key])));
+    const rows = await runner.run(bind(statement, bindingOf(actor, [key])), readOptions(actor));
     const [json, cut] = rows[0] ?? [];
     if (typeof json !== "string") throw notFound();
     return { json, truncated: cut === true };
@@ -274,6 +275,15 @@ function keptStatements(snapshot: Snapshot): Map<string, KeptStatement> {
   let kept = statements.get(snapshot);
   if (!kept) statements.set(snapshot, (kept = new Map()));
   return kept;
+}
+
+/** A statement for a caller without an account may run this long, in ms; others have the limit of the pool. */
+const publicTimeout = 5000;
+const publicOptions: RunOptions = { timeout: publicTimeout };
+
+function readOptions(actor: Actor, signal?: AbortSignal): RunOptions | undefined {
+  if (!signal) return actor.kind === "anonymous" ? publicOptions : undefined;
+  return actor.kind === "anonymous" ? { signal, timeout: publicTimeout } : { signal };
 }
 
 /** Denies before the body is looked at: who may not write learns nothing about fields and rules. */

@@ -2,18 +2,34 @@
 import type { Action, ItemId, Query } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
 
-/** A list read: `json` is the text of a JSON array, built by PostgreSQL and passed through untouched. */
-export type ReadAnswer = { readonly json: string; readonly totalCount: number };
+/**
+ * A list read: `json` is the text of a JSON array, built by PostgreSQL and passed through untouched. `truncated`: a list
+ * inside an item reached its bound (`listLimit`), there may be more of it.
+ */
+export type ReadAnswer = { readonly json: string; readonly totalCount: number; readonly truncated: boolean };
+
+/** One item as JSON text; `truncated` as in `ReadAnswer`. */
+export type ReadOneAnswer = { readonly json: string; readonly truncated: boolean };
 
 /** A field → value object to write. Values as they came over the wire. */
 export type WriteBody = { readonly [field: string]: unknown };
 
 /** Reads and writes rows for an actor, through parse → plan → authorize → compile → run. All throw AppError. */
 export type Rows = {
-  /** Lists items. `query` is checked: unknown names and operators are refused. */
-  readonly read: (actor: Actor, collection: string, query: RawQuery) => Promise<ReadAnswer>;
+  /** Lists items. An aborted `signal` cancels the statement. `query` is checked: unknown names and operators are refused. */
+  readonly read: (
+    actor: Actor,
+    collection: string,
+    query: RawQuery,
+    signal?: AbortSignal,
+  ) => Promise<ReadAnswer>;
   /** One item as JSON text. A row that is missing or not visible is NOT_FOUND. */
-  readonly readOne: (actor: Actor, collection: string, id: ItemId, query?: RawQuery) => Promise<string>;
+  readonly readOne: (
+    actor: Actor,
+    collection: string,
+    id: ItemId,
+    query?: RawQuery,
+  ) => Promise<ReadOneAnswer>;
   /**
    * Creates items, all or none; gives their primary keys in order. `stamp`: columns that the server itself knows (a
    * file's type and size); the actor needs no right to write them, its conditions are checked on the row with them.

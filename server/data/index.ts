@@ -1,4 +1,13 @@
 export { createData, type DataParts } from "./data";
-export type { CommittedWrite, Data, PendingWrite, RawQuery, ReadAnswer, Rows, WriteBody } from "./door";
+export type {
+  CommittedWrite,
+  Data,
+  PendingWrite,
+  RawQuery,
+  ReadAnswer,
+  ReadOneAnswer,
+  Rows,
+  WriteBody,
+} from "./door";
 export { createJudge, type Judge, type Judgement, type View } from "./judge";
 export { type ChangeOptions, openSnapshot, type Snapshot, type SnapshotStore } from "./snapshot";

@@ -7,7 +7,7 @@ import { defaultSql, isInsertDefault } from "../schema/ddl";
 import type { Field } from "../schema/model";
 import { arrayText } from "../schema/values";
 import type { AuthorizedTarget } from "./authorize";
-import { collectParameters, compileCondition, type Parameters, visible } from "./compile";
+import { collectParameters, compileCondition, type Parameters, visible } from "./compileCondition";
 import { quoteLiteral, quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
 import type { WritePlan, WriteRow } from "./write";

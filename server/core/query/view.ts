@@ -8,7 +8,8 @@ import { type Actor, anonymous } from "../access/actor";
 import { isJson } from "../schema/fields";
 import type { Collection, Schema } from "../schema/model";
 import type { AuthorizedRead } from "./authorize";
-import { collectParameters, compileCondition, type Parameters, rowJson, visible } from "./compile";
+import { collectParameters, compileCondition, type Parameters, visible } from "./compileCondition";
+import { wholeRowJson } from "./compileSelect";
 import { parseRead } from "./parse";
 import { planRead, type ReadPlan, type SelectNode } from "./plan";
 import { quoteName, type Statement } from "./statement";
@@ -110,7 +111,7 @@ function side(read: AuthorizedRead, node: SelectNode, source: string, parameters
   const where = conditions.length > 0 ? ` where ${conditions.join(" and ")}` : "";
   return {
     alias,
-    json: rowJson(node, alias, parameters),
+    json: wholeRowJson(node, alias, parameters),
     from: `"${source}" ${alias} cross join "#set" v${where}`,
   };
 }

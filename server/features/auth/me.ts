@@ -11,7 +11,7 @@ const noteEvery = 60_000;
 
 /** The answer as JSON text; columns that are secrets are not in it. @throws AppError NOT_FOUND `User not found` */
 export async function describeMe(data: Data, actor: UserActor, now: number): Promise<string> {
-  const [user, role] = await Promise.all([
+  const [{ json: user }, role] = await Promise.all([
     data.readOne(own, "baasix_User", actor.id).catch((error: unknown) => {
       throw error instanceof AppError && error.code === "NOT_FOUND"
         ? new AppError("NOT_FOUND", "User not found")

@@ -63,7 +63,7 @@ export function filesRoutes({ data, identity, storage, images, config }: FilesPa
       "/files/:id",
       async ({ actor, params, request }) =>
         jsonAnswer(
-          `{"data":${await data.readOne(actor, filesCollection, params.id, readQueryString(request.url))}}`,
+          `{"data":${(await data.readOne(actor, filesCollection, params.id, readQueryString(request.url))).json}}`,
           200,
         ),
       { params: byId, detail: { tags: ["Files"], summary: "Read the description of a file" } },
@@ -112,12 +112,12 @@ async function changeFile(data: Data, actor: Actor, id: string, body: FilePatch)
 
 /** The row as a read shows it; its id alone, when the actor may write files but not read them. */
 async function recordAnswer(data: Data, actor: Actor, id: string, status: 200 | 201): Promise<Response> {
-  const record = await data.readOne(actor, filesCollection, id).catch((error: unknown) => {
+  const { json } = await data.readOne(actor, filesCollection, id).catch((error: unknown) => {
     if (error instanceof AppError && (error.code === "NOT_FOUND" || error.code === "FORBIDDEN"))
-      return JSON.stringify({ id });
+      return { json: JSON.stringify({ id }) };
     throw error;
   });
-  return jsonAnswer(`{"data":${record}}`, status);
+  return jsonAnswer(`{"data":${json}}`, status);
 }
 
 function jsonAnswer(json: string, status: 200 | 201): Response {

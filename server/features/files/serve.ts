@@ -31,7 +31,7 @@ export async function serveAsset(
   request: Request,
 ): Promise<Response> {
   const { headers } = request;
-  const file: ServedFile = JSON.parse(await data.readOne(actor, filesCollection, id));
+  const file: ServedFile = JSON.parse((await data.readOne(actor, filesCollection, id)).json);
   const plan = planTransform(file, query, headers.get("accept"));
   // Bytes under an id never change, so the name of what was asked for is a strong tag.
   const tag = plan.kind === "original" ? `"${file.id}"` : `"${file.id}-${plan.name}"`;

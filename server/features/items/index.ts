@@ -1,2 +1,2 @@
-export { dataAnswer, listAnswer } from "./answer";
+export { dataAnswer, itemAnswer, listAnswer } from "./answer";
 export { itemsRoutes, type ItemsParts } from "./routes";

@@ -359,6 +359,17 @@ describe("lists", () => {
     const author = await read("authors", authors[1], "?fields=name,posts.title");
     expect(author.posts).toHaveLength(5);
   });
+  test("a list inside an item that reaches its bound is marked", async () => {
+    const author = await create("authors", { name: "Prolific" });
+    const posts = Array.from({ length: 12 }, (_, i) => ({ title: `p${i}`, author_Id: author }));
+    await app.call("POST", "/items/posts/bulk", { token: app.admin, body: posts });
+    const path = `/items/authors?filter[id]=${author}&fields=id,posts.id`;
+    const wide = await app.call("GET", `${path}&limit=1000`, { token: app.admin });
+    expect(wide.body).toMatchObject({ truncated: true, data: [{ posts: { length: 10 } }] });
+    const narrow = await app.call("GET", `${path}&limit=100`, { token: app.admin });
+    expect(narrow.body).not.toHaveProperty("truncated");
+    expect(narrow.body).toMatchObject({ data: [{ posts: { length: 12 } }] });
+  });
   test("filters and sorts through relations", async () => {
     const filter = (value: unknown) =>
       `filter=${encodeURIComponent(JSON.stringify({ title: { startsWith: "list " }, ...(value as Row) }))}`;

@@ -4,7 +4,7 @@ import type { ItemId } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import type { Data } from "../../data";
 import { type Identity, readQueryString } from "../../http";
-import { dataAnswer, listAnswer } from "./answer";
+import { dataAnswer, itemAnswer, listAnswer } from "./answer";
 import { bulkCreate, bulkRemove, bulkUpdate, item, readBody, readEntry } from "./model";
 
 export type ItemsParts = { readonly data: Data; readonly identity: Identity };
@@ -19,13 +19,13 @@ export function itemsRoutes({ data, identity }: ItemsParts) {
     .get(
       "/items/:collection",
       async ({ actor, params, request }) =>
-        listAnswer(await data.read(actor, params.collection, readQueryString(request.url))),
+        listAnswer(await data.read(actor, params.collection, readQueryString(request.url), request.signal)),
       hidden,
     )
     .get(
       "/items/:collection/:id",
       async ({ actor, params, request }) =>
-        dataAnswer(await data.readOne(actor, params.collection, params.id, readQueryString(request.url))),
+        itemAnswer(await data.readOne(actor, params.collection, params.id, readQueryString(request.url))),
       hidden,
     )
     .post(
@@ -120,6 +120,6 @@ async function answerWritten(
   if (fields === undefined) return dataAnswer(JSON.stringify({ id: (await write(data))[0] }), status);
   return data.transaction(async (rows) => {
     const [id] = await write(rows);
-    return dataAnswer(await rows.readOne(actor, collection, id ?? "", { fields }), status);
+    return itemAnswer(await rows.readOne(actor, collection, id ?? "", { fields }), status);
   });
 }

@@ -7,7 +7,7 @@ import { AppError } from "../../core/errors";
 import type { Schema } from "../../core/schema/model";
 import type { Data } from "../../data";
 import { type Identity, readQueryString } from "../../http";
-import { dataAnswer, listAnswer } from "../items";
+import { itemAnswer, listAnswer } from "../items";
 
 export type PermissionsParts = {
   readonly data: Data;
@@ -50,7 +50,7 @@ export function permissionsRoutes({ data, identity, schema, reload }: Permission
     )
     .get(
       "/permissions/:id",
-      async ({ actor, params }) => dataAnswer(await data.readOne(actor, collection, params.id)),
+      async ({ actor, params }) => itemAnswer(await data.readOne(actor, collection, params.id)),
       {
         detail: { tags, summary: "Read a permission" },
       },
@@ -109,7 +109,7 @@ function store(
   body: Partial<z.infer<typeof permissionBody>>,
 ): Promise<string> {
   return data.transaction(async (rows) => {
-    const stored = id === null ? {} : JSON.parse(await rows.readOne(actor, collection, id));
+    const stored = id === null ? {} : JSON.parse((await rows.readOne(actor, collection, id)).json);
     const whole = {
       conditions: null,
       relConditions: null,
@@ -123,6 +123,6 @@ function store(
       id === null
         ? await rows.create(actor, collection, [body])
         : await rows.update(actor, collection, [{ id, data: body }]);
-    return rows.readOne(actor, collection, key ?? "");
+    return (await rows.readOne(actor, collection, key ?? "")).json;
   });
 }

@@ -24,16 +24,8 @@ import {
   type WriteEntry,
   type WritePlan,
 } from "../core/query/write";
-import type { Database, Row, Runner } from "../platform/postgres";
-import type {
-  CommittedWrite,
-  Data,
-  PendingWrite,
-  RawQuery,
-  ReadAnswer,
-  ReadOneAnswer,
-  WriteBody,
-} from "./door";
+import type { Database, Row, RunOptions, Runner } from "../platform/postgres";
+import type { CommittedWrite, Data, PendingWrite, RawQuery, ReadOneAnswer, WriteBody } from "./door";
 import type { Snapshot } from "./snapshot";
 
 /** What the door needs: the database, the current snapshot, and the time in milliseconds since 1970. */

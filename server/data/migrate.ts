@@ -2,7 +2,8 @@
 import type { SchemaChange } from "@baasix/types";
 import { AppError } from "../core/errors";
 import { compileChanges, type DdlOptions } from "../core/schema/ddl";
-import { type Change, describeChanges } from "../core/schema/diff";
+import { describeChanges } from "../core/schema/describe";
+import type { Change } from "../core/schema/diff";
 import type { Field } from "../core/schema/model";
 import { risksOf } from "../core/schema/risk";
 import { lockTables, takenNames } from "../core/schema/store";

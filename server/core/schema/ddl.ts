@@ -1,7 +1,8 @@
 /** SQL that defines: how a field's default and column are written, and the statements of each schema change. */
 import { quoteLiteral, quoteName, type Statement } from "../query/statement";
 import { conversion } from "./convert";
-import { allowedValues, type Change } from "./diff";
+import { allowedValues } from "./describe-field";
+import type { Change } from "./diff";
 import { castType, parseValue, sqlType } from "./fields";
 import type { Collection, Field, Index, Relation } from "./model";
 import { nameOf } from "./names";

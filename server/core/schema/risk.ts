@@ -2,7 +2,8 @@
 import { quoteLiteral, quoteName, type Statement } from "../query/statement";
 import { conversion } from "./convert";
 import { defaultSql, isInsertDefault, misfitSql } from "./ddl";
-import { allowedValues, type Change, nameOfType } from "./diff";
+import { allowedValues, nameOfType } from "./describe-field";
+import type { Change } from "./diff";
 import { castType, sqlType } from "./fields";
 import type { Field } from "./model";
 

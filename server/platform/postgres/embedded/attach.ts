@@ -1,5 +1,5 @@
 /** The way to the embedded server that another process runs: for commands beside a running `serve`. */
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { DatabaseAddress } from "../database";
 import { serviceIdentity } from "./identity";
@@ -11,9 +11,10 @@ import { socketDirectory } from "./socket";
  * else null. Nothing is started, and who attaches must not stop it.
  */
 export function attachEmbedded(dir: string): DatabaseAddress | null {
-  const directory = resolve(dir);
+  if (!isHeld(join(resolve(dir), "lock"))) return null;
+  const directory = realpathSync(dir); // as the start does: a long path's socket is named after it
   const cluster = join(directory, "pg");
-  if (!isHeld(join(directory, "lock")) || !isReady(cluster)) return null;
+  if (!isReady(cluster)) return null;
   const identity = serviceIdentity([cluster, directory, dirname(directory)]);
   return {
     kind: "socket",

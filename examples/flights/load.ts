@@ -1,7 +1,7 @@
 /** Makes the example's collections, roles and accounts and fills them from the files. May run again at any time. */
 import type { Filter, ItemInput, FieldPath } from "@baasix/types";
 import type { Items } from "@baasix/sdk";
-import { type Client, patientClient, signedInClient } from "./account";
+import { type Client, patientClient, runProgram } from "./account";
 import { type Files, readFiles } from "./data";
 import { everyItem } from "./pages";
 import { collections, type ExampleRole, relationships, roles } from "./schema";
@@ -103,9 +103,12 @@ async function makeAccount(client: Client, { role, ...account }: NewAccount): Pr
 }
 
 if (import.meta.main) {
-  const client = await signedInClient("bun run load: fills a server with the flights of 2001.");
-  const password = process.env.FLIGHTS_PASSWORD ?? crypto.randomUUID();
-  const started = performance.now();
-  await load(client, await readFiles(), { password, report: console.log });
-  console.log(`The server has the example's data (${((performance.now() - started) / 1000).toFixed(1)} s).`);
+  await runProgram("bun run load: fills a server with the flights of 2001.", async (client) => {
+    const password = process.env.FLIGHTS_PASSWORD ?? crypto.randomUUID();
+    const started = performance.now();
+    await load(client, await readFiles(), { password, report: console.log });
+    console.log(
+      `The server has the example's data (${((performance.now() - started) / 1000).toFixed(1)} s).`,
+    );
+  });
 }

@@ -1,6 +1,6 @@
 /** Reads the same figures over the API and straight from the files, and compares them. */
 import type { Filter } from "@baasix/types";
-import { type Client, signedInClient } from "./account";
+import { type Client, runProgram } from "./account";
 import type { Flight as FlightItem } from "./baasix";
 import { type Airport, type Files, type Flight, readFiles } from "./data";
 import { everyItem } from "./pages";
@@ -242,13 +242,14 @@ function shorten(value: unknown): string {
 }
 
 if (import.meta.main) {
-  const client = await signedInClient("bun run verify: compares what the server answers with the files.");
-  const comparisons = await verify(client, await readFiles());
-  for (const { name, expected, actual, equal } of comparisons) {
-    console.log(equal ? `equal: ${name}: ${shorten(actual)}` : `DIFFERENT: ${name}`);
-    if (!equal) console.log(`  files  ${shorten(expected)}\n  server ${shorten(actual)}`);
-  }
-  const different = comparisons.filter(({ equal }) => !equal).length;
-  console.log(`${comparisons.length - different} equal, ${different} different`);
-  process.exitCode = different > 0 ? 1 : 0;
+  await runProgram("bun run verify: compares what the server answers with the files.", async (client) => {
+    const comparisons = await verify(client, await readFiles());
+    for (const { name, expected, actual, equal } of comparisons) {
+      console.log(equal ? `equal: ${name}: ${shorten(actual)}` : `DIFFERENT: ${name}`);
+      if (!equal) console.log(`  files  ${shorten(expected)}\n  server ${shorten(actual)}`);
+    }
+    const different = comparisons.filter(({ equal }) => !equal).length;
+    console.log(`${comparisons.length - different} equal, ${different} different`);
+    if (different > 0) process.exitCode = 1;
+  });
 }

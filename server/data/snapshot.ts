@@ -232,6 +232,13 @@ function createStore(
     return done.told;
   }
 
+  /** When the connection broke, the commit may have happened: the database is asked. */
+  async function afterFailure(error: unknown): Promise<never> {
+    const unsure = error instanceof AppError && (error.code === "UNAVAILABLE" || error.code === "TIMEOUT");
+    if (unsure) await reloadSchema().catch(() => undefined);
+    throw error;
+  }
+
   async function dryRun(edit: (schema: Schema) => SchemaEdit): Promise<readonly SchemaChange[]> {
     const { schema } = snapshot;
     const next = applyEdit(schema, edit(schema), schema.version + 1);
@@ -245,7 +252,7 @@ function createStore(
   return {
     current: () => snapshot,
     changeSchema: (edit, { force = false, dryRun: only = false } = {}) =>
-      only ? dryRun(edit) : inTurn(() => change(edit, force)),
+      only ? dryRun(edit) : inTurn(() => change(edit, force).catch(afterFailure)),
     reloadRules: () => inTurn(async () => swap(snapshot.schema, readRights(await database.run(loadRights)))),
     reloadSchema: () => inTurn(reloadSchema),
     onChange: (listener) => {

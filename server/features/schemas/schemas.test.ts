@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { SchemaRecord } from "@baasix/types";
 import { type Answer, type Call, testApp, type TestApp } from "../../testing/app";
+import { outsider } from "../../testing/postgres";
 
 let app: TestApp;
 let user: { token: string; id: string };
@@ -126,6 +127,101 @@ describe("the documented life of a schema", () => {
       "Validation failed: name: Field cannot be empty; name: Value must be at least 3 characters long; " +
         "price: Value -0.01 is less than minimum 0; email: Invalid email format; website: Invalid URL format",
     );
+  });
+});
+
+describe("every type with every default it can have", () => {
+  const uuid = /^[0-9a-f-]{36}$/;
+  const instant = /^\d{4}-\d\d-\d\dT[\d:.]+\+00:00$/;
+  const sqlOf = (value: string) => ({ type: "SQL", value });
+  const rows: readonly (readonly [type: string, values: unknown, defaultValue: unknown, result: unknown])[] =
+    [
+      ["UUID", null, { type: "UUIDV4" }, expect.stringMatching(uuid)],
+      ["UUID", null, "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"],
+      ["UUID", null, sqlOf("gen_random_uuid()"), expect.stringMatching(uuid)],
+      ["SUID", null, { type: "SUID" }, expect.stringMatching(/^[\w-]{22}$/)],
+      ["SUID", null, "fixed", "fixed"],
+      ["String", { length: 36 }, { type: "UUIDV4" }, expect.stringMatching(uuid)],
+      ["String", null, { type: "SUID" }, expect.stringMatching(/^[\w-]{22}$/)],
+      ["String", null, 'it\'s \\ "q"', 'it\'s \\ "q"'],
+      ["String", null, sqlOf("upper('a') || '-' || lpad('7', 3, '0')"), "A-007"],
+      ["Text", null, "now()", "now()"],
+      ["Integer", null, { type: "AUTOINCREMENT" }, 1],
+      ["Integer", null, -5, -5],
+      ["Integer", null, sqlOf("(select count(*) from everything)"), 0],
+      ["BigInt", null, { type: "AUTOINCREMENT" }, "1"],
+      ["BigInt", null, "9223372036854775807", "9223372036854775807"],
+      ["Boolean", null, false, false],
+      ["DateTime", null, { type: "NOW" }, expect.stringMatching(instant)],
+      ["DateTime", null, "now", expect.stringMatching(instant)],
+      ["DateTime", null, "2026-11-20T11:00:00+02:00", "2026-11-20T09:00:00+00:00"],
+      [
+        "DateTime",
+        null,
+        sqlOf("date_trunc('day', now()) + interval '7 days'"),
+        expect.stringMatching(instant),
+      ],
+      ["Date", null, { type: "NOW" }, expect.stringMatching(/^\d{4}-\d\d-\d\d$/)],
+      ["Date", null, "2024-02-29", "2024-02-29"],
+      ["Time", null, { type: "NOW" }, expect.stringMatching(/^\d\d:\d\d:\d\d/)],
+      ["Time", null, "09:13", "09:13:00"],
+      ["Decimal", { precision: 10, scale: 2 }, 1.5, "1.50"],
+      ["Decimal", null, "123456789012345678901234567890.5", "123456789012345678901234567890.5"],
+      ["Double", null, 0.1, 0.1],
+      ["Float", null, 0.1, 0.1],
+      ["Real", null, 1e-3, 0.001],
+      ["JSON", null, { value: { a: [1, "'"] } }, { a: [1, "'"] }],
+      ["JSON", null, { a: 1 }, { a: 1 }],
+      ["JSONB", null, [], []],
+      ["JSONB", null, sqlOf("jsonb_build_object('a', 1)"), { a: 1 }],
+      ["Enum", ["a", "it's"], "it's", "it's"],
+      ["Array", { type: "String" }, ["a,b", 'c"d'], ["a,b", 'c"d']],
+      ["Array", { type: "BigInt" }, [], []],
+      ["Array_DateTime", null, ["2026-11-20T09:00:00Z"], ["2026-11-20T09:00:00+00:00"]],
+      ["Array", { type: "Integer" }, sqlOf("array[1, 2]"), [1, 2]],
+    ];
+
+  test("by the API and by other programs", async () => {
+    const fields = rows.map(
+      ([type, values, defaultValue], index) => [`f${index}`, { type, values, defaultValue }] as const,
+    );
+    const made = await define("everything", { name: "E", fields: Object.fromEntries(fields) });
+    expect([made.status, made.text]).toEqual([201, expect.any(String)]);
+    const created = await admin("POST", "/items/everything?fields=*", {});
+    expect(created.body).toMatchObject({
+      data: Object.fromEntries(rows.map(([, , , result], index) => [`f${index}`, result])),
+    });
+    await outsider(app.address, "insert into everything default values");
+    const all = (await admin("GET", "/items/everything?sort=f10")).body as {
+      data: Record<string, unknown>[];
+    };
+    expect(all.data).toHaveLength(2);
+    for (const [index, [type, , , result]] of rows.entries()) {
+      // A counter goes on, and a sub-select is evaluated by our own INSERT alone.
+      if (type === "Integer" || (type === "BigInt" && result === "1")) continue;
+      expect(all.data[1]?.[`f${index}`]).toEqual(result);
+    }
+  });
+
+  test("rows of one request that set different fields get the defaults of the others", async () => {
+    await define("mixed", {
+      name: "M",
+      fields: {
+        a: { type: "Integer", defaultValue: 7 },
+        b: { type: "Text", defaultValue: "x" },
+        sort: { type: "Integer", defaultValue: sqlOf("(SELECT COUNT(*) + 1 FROM mixed)") },
+      },
+    });
+    const sent = await admin("POST", "/items/mixed/bulk", [{ a: 1 }, { b: "y" }, { a: null, sort: 9 }]);
+    expect(sent.status).toBe(201);
+    const read = await admin("GET", "/items/mixed?fields=a,b,sort&sort=sort,a");
+    expect(read.body).toMatchObject({
+      data: [
+        { a: 1, b: "x", sort: 1 },
+        { a: 7, b: "y", sort: 1 },
+        { a: null, b: "x", sort: 9 },
+      ],
+    });
   });
 });
 

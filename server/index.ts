@@ -1,5 +1,10 @@
 export { type Config, ConfigError, readConfig } from "./config";
 export { AppError } from "./core/errors";
-export { openParts, type Parts, type RunningServer, startServer } from "./start";
-export { StartError } from "./platform/postgres";
+export type { Parts } from "./parts";
+export { StartError } from "./platform/postgres/embedded";
+export { type RunningServer, startServer } from "./start";
 export { version } from "./package.json";
+
+/** See `parts.ts`, which is loaded when it is asked for: a server that starts does without it. */
+export const openParts: typeof import("./parts").openParts = async (config) =>
+  (await import("./parts")).openParts(config);

@@ -1,11 +1,9 @@
 /** Config → a running server: database, app, listener; and the way back. */
 import { resolve } from "node:path";
-import { createApp } from "./app";
+import type { App } from "./app";
 import type { Config } from "./config";
-import { createAdmin, listAdmins, upsertAdmin } from "./features/auth";
-import { createData, openSnapshot } from "./data";
-import { type DatabaseAddress, openDatabase, StartError } from "./platform/postgres";
-import { attachEmbedded, startEmbedded } from "./platform/postgres/embedded";
+import type { DatabaseAddress } from "./platform/postgres";
+import { startEmbedded, StartError } from "./platform/postgres/embedded";
 
 /** A server that listens. */
 export type RunningServer = {
@@ -22,7 +20,8 @@ export type RunningServer = {
   readonly stop: () => Promise<void>;
 };
 
-type OpenDatabase = {
+/** A database to work on; `stop` stops it when it was started for this. */
+export type OpenDatabase = {
   readonly address: DatabaseAddress;
   /** `version` as the server reports it. */
   readonly phrase: (version: string) => string;
@@ -37,8 +36,12 @@ const drainLimit = 30_000;
  * @throws StartError with one clear line: taken port, data directory in use, unreachable database.
  */
 export async function startServer(config: Config): Promise<RunningServer> {
-  const database = await openServerDatabase(config);
+  // The rest of the server is loaded while PostgreSQL starts.
+  const loading = Promise.withResolvers<typeof import("./app")>();
+  const load = (): void => void import("./app").then(loading.resolve, loading.reject);
+  const database = await openServerDatabase(config, load);
   try {
+    const { createApp } = await loading.promise;
     const app = await createApp(config, database.address);
     try {
       const { server } = listen(config, app);
@@ -67,7 +70,7 @@ export async function startServer(config: Config): Promise<RunningServer> {
   }
 }
 
-function listen(config: Config, app: Awaited<ReturnType<typeof createApp>>) {
+function listen(config: Config, app: App) {
   try {
     app.routes.listen({
       port: config.PORT,
@@ -97,8 +100,13 @@ async function drain(server: { stop: (force?: boolean) => Promise<void> | void }
   await server.stop(true);
 }
 
-async function openServerDatabase(config: Config): Promise<OpenDatabase> {
+/** The database of the config: that of DATABASE_URL, or the embedded one, started. `meanwhile` is called once it is on its way. */
+export async function openServerDatabase(
+  config: Config,
+  meanwhile: () => void = () => {},
+): Promise<OpenDatabase> {
   if (config.DATABASE_URL) {
+    meanwhile();
     return {
       address: { kind: "url", url: config.DATABASE_URL },
       phrase: (version) => `PostgreSQL ${version} at DATABASE_URL`,
@@ -108,53 +116,11 @@ async function openServerDatabase(config: Config): Promise<OpenDatabase> {
   const embedded = await startEmbedded({
     dir: resolve(config.BAASIX_DIR),
     connections: config.DATABASE_POOL_MAX + config.DATABASE_SLOW_POOL_MAX,
+    onSpawn: meanwhile,
   });
   return {
     address: embedded.address,
     phrase: (version) => `embedded PostgreSQL ${version} in ${config.BAASIX_DIR}`,
     stop: embedded.stop,
   };
-}
-
-/** What commands of the terminal need, without HTTP. */
-export type Parts = {
-  readonly admin: {
-    /** @throws AppError CONFLICT when the mail has an account. */
-    readonly create: (email: string, password: string) => Promise<{ readonly id: string }>;
-    readonly upsert: (
-      email: string,
-      password: string,
-    ) => Promise<{ readonly id: string; readonly created: boolean }>;
-    readonly list: () => Promise<readonly { readonly id: string; readonly email: string }[]>;
-  };
-  readonly close: () => Promise<void>;
-};
-
-/**
- * Opens the database for a command: DATABASE_URL, the embedded server that already runs on the data directory, or
- * one that is started for as long as the command takes.
- * @throws StartError
- */
-export async function openParts(config: Config): Promise<Parts> {
-  const running = config.DATABASE_URL ? null : attachEmbedded(resolve(config.BAASIX_DIR));
-  const opened = running ? { address: running, stop: async () => {} } : await openServerDatabase(config);
-  try {
-    const database = await openDatabase(opened.address, { shortPool: 1, slowPool: 1 });
-    const snapshot = await openSnapshot(database);
-    const data = createData({ database, snapshot: snapshot.current, now: Date.now });
-    return {
-      admin: {
-        create: (email, password) => createAdmin(data, { email, password }),
-        upsert: (email, password) => upsertAdmin(data, { email, password }),
-        list: () => listAdmins(data),
-      },
-      close: async () => {
-        await database.close();
-        await opened.stop();
-      },
-    };
-  } catch (error) {
-    await opened.stop();
-    throw error;
-  }
 }

@@ -23,6 +23,8 @@ import { socketDirectory } from "./socket";
 export type EmbeddedOptions = {
   /** Holds everything: the cluster in `pg`, the programs in `bin`, `lock` and `postgres.log`. Made when missing. */
   readonly dir: string;
+  /** Called when PostgreSQL's process is on its way: the time until it is ready is free for other work. */
+  readonly onSpawn?: () => void;
   /** Told of restarts, repairs and slow recoveries, one line each. */
   readonly onLog?: (line: string) => void;
   /** Connections the pools will open together, default 20; ten more are kept for the feed and for operators. */
@@ -70,7 +72,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
     const identity = serviceIdentity([cluster, directory, dirname(directory)]);
     release = await lockDirectory(directory, identity);
     const plan = await prepare(options, directory, cluster, identity);
-    return supervise(plan, await launch(plan), release);
+    const child = launch(plan);
+    options.onSpawn?.();
+    return supervise(plan, await child, release);
   } catch (error) {
     release?.();
     throw error instanceof StartError ? error : unusable(directory, error);

@@ -1,0 +1,51 @@
+/** The parts that commands of the terminal need, without HTTP. */
+import { resolve } from "node:path";
+import type { Config } from "./config";
+import { createData, openSnapshot } from "./data";
+import { createAdmin, listAdmins, upsertAdmin } from "./features/auth";
+import { openDatabase } from "./platform/postgres";
+import { attachEmbedded } from "./platform/postgres/embedded";
+import { openServerDatabase } from "./start";
+
+/** What commands of the terminal need. */
+export type Parts = {
+  readonly admin: {
+    /** @throws AppError CONFLICT when the mail has an account. */
+    readonly create: (email: string, password: string) => Promise<{ readonly id: string }>;
+    readonly upsert: (
+      email: string,
+      password: string,
+    ) => Promise<{ readonly id: string; readonly created: boolean }>;
+    readonly list: () => Promise<readonly { readonly id: string; readonly email: string }[]>;
+  };
+  readonly close: () => Promise<void>;
+};
+
+/**
+ * Opens the database for a command: DATABASE_URL, the embedded server that already runs on the data directory, or
+ * one that is started for as long as the command takes.
+ * @throws StartError
+ */
+export async function openParts(config: Config): Promise<Parts> {
+  const running = config.DATABASE_URL ? null : attachEmbedded(resolve(config.BAASIX_DIR));
+  const opened = running ? { address: running, stop: async () => {} } : await openServerDatabase(config);
+  try {
+    const database = await openDatabase(opened.address, { shortPool: 1, slowPool: 1 });
+    const snapshot = await openSnapshot(database);
+    const data = createData({ database, snapshot: snapshot.current, now: Date.now });
+    return {
+      admin: {
+        create: (email, password) => createAdmin(data, { email, password }),
+        upsert: (email, password) => upsertAdmin(data, { email, password }),
+        list: () => listAdmins(data),
+      },
+      close: async () => {
+        await database.close();
+        await opened.stop();
+      },
+    };
+  } catch (error) {
+    await opened.stop();
+    throw error;
+  }
+}

@@ -10,6 +10,7 @@ import { readDecimal, showValue } from "./values";
 const numberRules = ["min", "max", "isInt"] as const;
 const textRules = ["notEmpty", "isEmail", "isUrl", "len", "is", "matches"] as const;
 const longestPattern = 1000;
+const email = z.email();
 
 /**
  * Reads the rules of a field.
@@ -147,7 +148,7 @@ function textFailures(rules: ValidationRules, value: string): readonly Failure[]
   const found: Failure[] = [];
   if (rules.notEmpty && value.trim() === "")
     found.push({ rule: "notEmpty", message: "Field cannot be empty" });
-  if (rules.isEmail && !z.email().safeParse(value).success) {
+  if (rules.isEmail && !email.safeParse(value).success) {
     found.push({ rule: "isEmail", message: "Invalid email format" });
   }
   if (rules.isUrl && !isUrl(value)) found.push({ rule: "isUrl", message: "Invalid URL format" });

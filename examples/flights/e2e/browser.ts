@@ -1,5 +1,5 @@
 /** A headless browser for tests, without anything from outside the registry's packages. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
@@ -29,7 +29,8 @@ export async function startBrowser(): Promise<TestBrowser> {
 }
 
 async function startCarried(): Promise<TestBrowser> {
-  const folder = mkdtempSync(join(tmpdir(), "baasix-browser-"));
+  sweep();
+  const folder = mkdtempSync(join(tmpdir(), `baasix-browser-${process.pid}-`));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   try {
     const browser = await chromium.launch({
@@ -47,6 +48,14 @@ async function startCarried(): Promise<TestBrowser> {
   } catch (error) {
     remove();
     throw error;
+  }
+}
+
+/** Deletes what test processes left that were killed: it is large. */
+function sweep(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = /^baasix-browser-(\d+)-/.exec(name)?.[1];
+    if (pid && !existsSync(`/proc/${pid}`)) rmSync(join(tmpdir(), name), { recursive: true, force: true });
   }
 }
 

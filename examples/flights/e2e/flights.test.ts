@@ -219,6 +219,27 @@ describe("a flight that is added in one tab", () => {
   });
 });
 
+describe("a right that is taken away", () => {
+  test("is missed by the next request, and can be used again when it is given back", async () => {
+    const { roles, permissions } = server.admin;
+    const role = await roles.findByName("viewer");
+    const { data } = await permissions.findByRole(role?.id ?? "");
+    const right = data.find(({ collection }) => collection === "flights");
+    if (!right) throw new Error("the viewer has no right on flights");
+    await permissions.delete(right.id);
+    await viewer.getByRole("button", { name: "Next" }).click();
+    const alert = viewer.getByRole("alert");
+    await alert.getByText("You don't have permission to read items in 'flights'").waitFor();
+    await viewer.screenshot({ path: join(pictures, "refused.png") });
+    const { role_Id, collection, action, fields, conditions } = right;
+    await permissions.create({ role_Id, collection, action, fields, conditions });
+    await viewer.getByRole("button", { name: "Try again" }).click();
+    await viewer.getByText(`21–40 of ${(far.length + 1).toLocaleString("en")}`).waitFor();
+    await viewer.getByRole("button", { name: "First" }).click();
+    await untilLive(viewer);
+  });
+});
+
 describe("the network", () => {
   test("carries nothing to a viewer that it may not read", async () => {
     const log = (await logs.get(viewer)?.read()) ?? [];

@@ -42,7 +42,7 @@ export function Board() {
       </div>
       <section className="card" aria-label="Flights">
         <Filters board={board} onChange={change} />
-        {error ? (
+        {error && !data ? (
           <div className="empty" role="alert">
             <strong>The flights cannot be shown</strong>
             <p>{error.message}</p>
@@ -59,6 +59,11 @@ export function Board() {
           </div>
         ) : (
           <>
+            {error && (
+              <p className="problem" role="alert">
+                This may be out of date: {error.message}
+              </p>
+            )}
             <FlightTable flights={data.data} board={board} onSort={sortBy} stale={isPlaceholderData} />
             <Pager page={board.page} total={data.totalCount} onPage={(page) => change({ page })} />
           </>

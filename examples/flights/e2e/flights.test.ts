@@ -236,7 +236,7 @@ describe("a right that is taken away", () => {
     await viewer.getByRole("button", { name: "Try again" }).click();
     await viewer.getByText(`21–40 of ${(far.length + 1).toLocaleString("en")}`).waitFor();
     await viewer.getByRole("button", { name: "First" }).click();
-    await untilLive(viewer);
+    await untilTotal(viewer, far.length + 1);
   });
 });
 

@@ -103,6 +103,7 @@ function createReader(cache: QueryClient, queryKey: QueryKey) {
     state.running = true;
     while (state.wanted && !state.stopped) {
       state.wanted = false;
+
       const query = findQuery(cache, queryKey);
       if (!query) break;
       // oxlint-disable-next-line no-await-in-loop -- one reading after the other is the point

@@ -1,0 +1,57 @@
+import { expect, test } from "bun:test";
+import type { Query } from "@baasix/sdk";
+import { hashKey } from "@tanstack/react-query";
+import { baasixKeys, canonicalQuery, type CanonicalQuery } from "./keys";
+
+const scope = (identity: string | null) => ({ url: "http://h", auth: { state: { identity } } });
+
+test.each<[string, Query, CanonicalQuery]>([
+  ["nothing", {}, {}],
+  ["undefined parts", { filter: undefined, limit: undefined }, {}],
+  ["sort as an object", { sort: { b: "DESC", a: "asc" } }, { sort: ["b:desc", "a:asc"] }],
+  ["sort as a list", { sort: ["-b", "a", "c:DESC"] }, { sort: ["b:desc", "a:asc", "c:desc"] }],
+  ["sort as text", { sort: "-b, a" }, { sort: ["b:desc", "a:asc"] }],
+  ["an empty sort", { sort: {} }, {}],
+  ["fields as text", { fields: "a, b.c" }, { fields: ["a", "b.c"] }],
+  ["the rest as it is", { filter: { a: 1 }, limit: 1, page: 2 }, { filter: { a: 1 }, limit: 1, page: 2 }],
+])("brings %s into one form", (_name, query, canonical) => {
+  expect(canonicalQuery(query)).toEqual(canonical);
+});
+
+test("keys begin with the server and the user, and widen step by step", () => {
+  const list = baasixKeys.list(scope("ann"), "posts", { sort: "-a", limit: 2 });
+  expect(list).toEqual([
+    "baasix",
+    "http://h",
+    "ann",
+    "items",
+    "posts",
+    "list",
+    { sort: ["a:desc"], limit: 2 },
+  ]);
+  expect(baasixKeys.detail(scope(null), "posts", 7, ["a"])).toEqual([
+    "baasix",
+    "http://h",
+    null,
+    "items",
+    "posts",
+    "item",
+    "7",
+    ["a"],
+  ]);
+  for (const wider of [
+    baasixKeys.server(scope("ann")),
+    baasixKeys.user(scope("ann")),
+    baasixKeys.items(scope("ann"), "posts"),
+    baasixKeys.lists(scope("ann"), "posts"),
+  ]) {
+    expect(list.slice(0, wider.length)).toEqual([...wider]);
+  }
+});
+
+test("the order of sort terms makes another key, that of filter members does not", () => {
+  const key = (query: Query) => hashKey(baasixKeys.list(scope("ann"), "posts", query));
+  expect(key({ sort: { a: "asc", b: "asc" } })).not.toBe(key({ sort: { b: "asc", a: "asc" } }));
+  expect(key({ sort: { a: "asc", b: "desc" } })).toBe(key({ sort: "a,-b" }));
+  expect(key({ filter: { a: 1, b: 2 } })).toBe(key({ filter: { b: 2, a: 1 } }));
+});

@@ -12,27 +12,31 @@ const sql =
     ? null
     : new Bun.SQL({ adapter: "postgres", path: SOCKET, username: "baasix", database: "baasix", max: 10 });
 
-const product = `json_build_object('id', p.id, 'name', p.name, 'price', p.price::text, 'stock', p.stock,
-  'status', p.status, 'rating', p.rating, 'createdAt', p."createdAt")`;
+const columns = `p.id, p.name, p.price::text AS price, p.stock, p.status, p.rating, p."createdAt"`;
 const mine = `p.status = 'active'`;
+const newest = `ORDER BY p."createdAt" DESC, p.id`;
+// The JSON is made of the rows of the page alone: an expression inside would be computed for skipped rows too.
+const list = (page: string, total: string) =>
+  `SELECT json_build_object('data', coalesce((SELECT json_agg(r) FROM (${page}) r), '[]'), 'totalCount', (${total}))::text`;
 
 const statements = {
-  one: `SELECT ${product}::text FROM products p WHERE p.id = $1::uuid AND ${mine}`,
-  filtered: `SELECT json_build_object('data', coalesce((SELECT json_agg(r.j) FROM (
-      SELECT ${product} AS j FROM products p
-      WHERE p.price >= $1::numeric AND p.price < $2::numeric AND ${mine} ORDER BY p."createdAt" DESC LIMIT 20) r), '[]'),
-    'totalCount', (SELECT count(*) FROM products p WHERE p.price >= $1::numeric AND p.price < $2::numeric AND ${mine}))::text`,
-  hundred: `SELECT json_build_object('data', coalesce((SELECT json_agg(r.j) FROM (
-      SELECT ${product} AS j FROM products p WHERE ${mine} ORDER BY p."createdAt" DESC LIMIT 100 OFFSET $1::int) r), '[]'),
-    'totalCount', (SELECT count(*) FROM products p WHERE ${mine}))::text`,
-  related: `SELECT json_build_object('data', coalesce((SELECT json_agg(r.j) FROM (
-      SELECT json_build_object('id', p.id, 'name', p.name, 'category', c.j, 'reviews', v.j) AS j
-      FROM products p
-      LEFT JOIN LATERAL (SELECT json_build_object('name', c.name) AS j FROM categories c WHERE c.id = p."category_Id") c ON true
-      LEFT JOIN LATERAL (SELECT coalesce(json_agg(json_build_object('rating', v.rating, 'body', v.body)), '[]') AS j
-        FROM reviews v WHERE v."product_Id" = p.id) v ON true
-      WHERE ${mine} ORDER BY p."createdAt" DESC LIMIT 20 OFFSET $1::int) r), '[]'),
-    'totalCount', (SELECT count(*) FROM products p WHERE ${mine}))::text`,
+  one: `SELECT row_to_json(r)::text FROM (SELECT ${columns} FROM products p WHERE p.id = $1::uuid AND ${mine}) r`,
+  filtered: list(
+    `SELECT ${columns} FROM products p WHERE p.price >= $1::numeric AND p.price < $2::numeric AND ${mine} ${newest} LIMIT 20`,
+    `SELECT count(*) FROM products p WHERE p.price >= $1::numeric AND p.price < $2::numeric AND ${mine}`,
+  ),
+  hundred: list(
+    `SELECT ${columns} FROM products p WHERE ${mine} ${newest} LIMIT 100 OFFSET $1::int`,
+    `SELECT count(*) FROM products p WHERE ${mine}`,
+  ),
+  related: list(
+    `SELECT q.id, q.name,
+        (SELECT row_to_json(c) FROM (SELECT c.name, c.id FROM categories c WHERE c.id = q."category_Id") c) AS category,
+        (SELECT coalesce(json_agg(v), '[]') FROM (SELECT v.rating, v.body, v.id FROM reviews v WHERE v."product_Id" = q.id) v) AS reviews
+      FROM (SELECT p.id, p.name, p."category_Id", p."createdAt" FROM products p WHERE ${mine} ${newest} LIMIT 20 OFFSET $1::int) q
+      ORDER BY q."createdAt" DESC, q.id`,
+    `SELECT count(*) FROM products p WHERE ${mine}`,
+  ),
   create: `INSERT INTO orders (number, note, amount) VALUES ($1::int, $2::text, $3::numeric)
     RETURNING json_build_object('data', json_build_object('id', id))::text`,
   update: `UPDATE orders SET note = $2::text, "updatedAt" = now() WHERE id = $1::uuid AND number >= 0

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { median, printTable, spread } from "./figures";
 import { cpuOf, cpuOfTree, residentOf } from "./process-cost";
-import { emptyFolder, embeddedOf, firstLine, serve } from "./server-process";
+import { emptyFolder, embeddedOf, serve, serveFloor } from "./server-process";
 import { admin, buildShop, caller, fillShop, sampleIds, signIn, user } from "./shop";
 import { type Workload, defineWorkloads } from "./workloads";
 import { type Figures, type PreparedRequest, runWrk } from "./wrk";
@@ -39,12 +39,7 @@ await first.end();
 const ours = await serve(cwd, env);
 const database = embeddedOf(cwd);
 const picture = await makePicture(join(cwd, "picture.jpg"));
-const floorProcess = Bun.spawn([process.execPath, join(import.meta.dir, "floor.ts")], {
-  env: { SOCKET: database.socket, IMAGE: picture },
-  stdout: "pipe",
-  stderr: "inherit",
-});
-const floorUrl = await firstLine(floorProcess.stdout);
+const floor = await serveFloor({ SOCKET: database.socket, IMAGE: picture });
 const headers = { authorization: `Bearer ${await signIn(ours.url, user)}` };
 const jsonHeaders = { ...headers, "content-type": "application/json" };
 
@@ -88,19 +83,19 @@ printTable(
   rows,
 );
 console.log(
-  `\nRSS after load: baasix ${residentOf(ours.pid).toFixed(0)} MB, floor ${residentOf(floorProcess.pid).toFixed(0)} MB`,
+  `\nRSS after load: baasix ${residentOf(ours.pid).toFixed(0)} MB, floor ${residentOf(floor.pid).toFixed(0)} MB`,
 );
-floorProcess.kill();
+await floor.end();
 await ours.end();
 folder.remove();
 
 type Cost = Figures & { readonly server: number; readonly database: number };
 
 async function measure(workload: Workload, side: "ours" | "floor", round: number): Promise<Cost> {
-  const pid = side === "ours" ? ours.pid : floorProcess.pid;
+  const pid = side === "ours" ? ours.pid : floor.pid;
   const before = { server: cpuOf(pid), database: cpuOfTree(database.pid) };
   const figures = await runWrk({
-    url: side === "ours" ? ours.url : floorUrl,
+    url: side === "ours" ? ours.url : floor.url,
     headers: workload[side].some(({ body }) => body !== undefined) ? jsonHeaders : headers,
     requests: workload.once ? part(workload[side], round) : workload[side],
     connections: workload.connections ?? connections,
@@ -112,6 +107,10 @@ async function measure(workload: Workload, side: "ours" | "floor", round: number
     server: each(cpuOf(pid) - before.server),
     database: each(cpuOfTree(database.pid) - before.database),
   };
+}
+
+function beginning(value: unknown): string {
+  return JSON.stringify(value).slice(0, 1000);
 }
 
 /** The round's own share of a list. */
@@ -150,9 +149,9 @@ async function compare({ name, ours: [mine], floor: [theirs], same }: Workload):
       throw new Error(`${name}: ${url}${request?.path} answered ${answer.status}: ${await answer.text()}`);
     return same ? same(await answer.json()) : null;
   };
-  const [a, b] = [await ask(ours.url, mine), await ask(floorUrl, theirs)];
+  const [a, b] = [await ask(ours.url, mine), await ask(floor.url, theirs)];
   if (!Bun.deepEquals(a, b))
-    throw new Error(`${name}: the answers differ:\n${JSON.stringify(a)}\n${JSON.stringify(b)}`);
+    throw new Error(`${name}: the answers differ:\n${beginning(a)}\n${beginning(b)}`);
 }
 
 async function makePicture(path: string): Promise<string> {

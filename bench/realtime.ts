@@ -3,11 +3,10 @@
  * Ours takes it from the log of PostgreSQL and judges it per view; the floor publishes in process and judges nothing.
  * The clients share the machine with the servers.
  */
-import { join } from "node:path";
 import type { ClientFrame, ServerFrame } from "@baasix/types";
 import { printTable } from "./figures";
 import { cpuOf, cpuOfTree } from "./process-cost";
-import { emptyFolder, embeddedOf, firstLine, serve } from "./server-process";
+import { emptyFolder, embeddedOf, serve, serveFloor } from "./server-process";
 import { admin, buildShop, caller, signIn, user } from "./shop";
 
 const [subscribers = 500, perSecond = 50, seconds = 10] = process.argv.slice(2).map(Number);
@@ -16,15 +15,10 @@ const ours = await serve(folder.path, { ADMIN_EMAIL: admin.email, ADMIN_PASSWORD
 await buildShop(ours.url);
 const token = await signIn(ours.url, user);
 const database = embeddedOf(folder.path);
-const floor = Bun.spawn([process.execPath, join(import.meta.dir, "floor.ts")], {
-  env: { SOCKET: database.socket },
-  stdout: "pipe",
-  stderr: "inherit",
-});
-const floorUrl = await firstLine(floor.stdout);
+const floor = await serveFloor({ SOCKET: database.socket });
 
 const writeOurs = caller(ours.url, token);
-const writeFloor = caller(floorUrl, null);
+const writeFloor = caller(floor.url, null);
 printTable(
   [
     "target",
@@ -49,7 +43,7 @@ printTable(
     ),
   ],
 );
-floor.kill();
+await floor.end();
 await ours.end();
 folder.remove();
 
@@ -104,7 +98,7 @@ function opened(url: string): Promise<WebSocket> {
 }
 
 async function connectFloor(onNote: (note: string) => void): Promise<WebSocket> {
-  const socket = await opened(floorUrl.replace("http", "ws"));
+  const socket = await opened(floor.url.replace("http", "ws"));
   socket.addEventListener("message", ({ data }) =>
     onNote((JSON.parse(String(data)) as { note: string }).note),
   );

@@ -1,20 +1,28 @@
 /** Starts the built executable for a measurement, in a folder of its own. */
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 /** The executable that is measured. */
 export const executable = process.env.BAASIX_EXECUTABLE ?? join(import.meta.dir, "../dist/baasix");
+
+/** What must not outlive the program, however it ends. */
+const leftovers: (() => void)[] = [];
+process.on("exit", () => {
+  for (const end of leftovers.toReversed()) end();
+});
 
 /** An empty folder in the system's temporary folder. */
 export function emptyFolder(): { readonly path: string; readonly remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), "baasix-bench-"));
   chmodSync(path, 0o711);
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  const remove = () => rmSync(path, { recursive: true, force: true });
+  leftovers.push(remove);
+  return { path, remove };
 }
 
 /** What a program says first; empty when it ends without a word. */
-export async function firstLine(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+async function firstLine(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
   let said = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream())) {
     said += text;
@@ -35,11 +43,18 @@ export async function serve(cwd: string, env: Readonly<Record<string, string>> =
   if (!existsSync(executable)) throw new Error(`${executable} is missing: run \`bun run build\` first`);
   const child = Bun.spawn([executable, "serve", "--json", "--port", "0"], {
     cwd,
-    env: { LOG_LEVEL: "error", RATE_LIMIT: "1000000", ...env },
+    env: {
+      LOG_LEVEL: "error",
+      RATE_LIMIT: "1000000",
+      LOGIN_RATE_LIMIT: "1000000",
+      TRANSFORM_RATE_LIMIT: "10000",
+      ...env,
+    },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "inherit",
   });
+  leftovers.push(() => child.kill("SIGKILL"));
   const said = await firstLine(child.stdout);
   if (said === "") throw new Error(`serve ended with ${await child.exited}`);
   const { url } = JSON.parse(said) as { readonly url: string };
@@ -53,10 +68,29 @@ export async function serve(cwd: string, env: Readonly<Record<string, string>> =
   };
 }
 
+/** Runs the hand-written server. */
+export async function serveFloor(env: Readonly<Record<string, string>>): Promise<Served> {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "floor.ts")], {
+    env: { PORT: "0", ...env },
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  leftovers.push(() => child.kill("SIGKILL"));
+  return {
+    pid: child.pid,
+    url: await firstLine(child.stdout),
+    end: (signal = "SIGTERM") => {
+      child.kill(signal);
+      return child.exited;
+    },
+  };
+}
+
 /** The embedded PostgreSQL of a data directory: its process and the folder of its socket (`postmaster.pid`, lines 1 and 5). */
 export function embeddedOf(cwd: string): { readonly pid: number; readonly socket: string } {
   const [file] = [...new Bun.Glob("baasix_data/**/postmaster.pid").scanSync({ cwd, absolute: true })];
   if (file === undefined) throw new Error(`no PostgreSQL runs in ${cwd}/baasix_data`);
   const lines = readFileSync(file, "utf8").split("\n");
-  return { pid: Number(lines[0]), socket: lines[4]?.trim() ?? "" };
+  // PostgreSQL notes the folder as it was told, which may be relative to the data.
+  return { pid: Number(lines[0]), socket: resolve(dirname(file), lines[4]?.trim() ?? "") };
 }

@@ -3,10 +3,9 @@
  * beside a hand-written server with nothing behind it; the size of the executable; the memory of an idle server.
  */
 import { statSync } from "node:fs";
-import { join } from "node:path";
 import { printTable, spread } from "./figures";
 import { proportionalOf, residentOf, treeOf } from "./process-cost";
-import { emptyFolder, executable, firstLine, serve } from "./server-process";
+import { emptyFolder, executable, serve, serveFloor } from "./server-process";
 
 const rounds = Number(process.argv[2] ?? 5);
 
@@ -18,15 +17,6 @@ async function timed<T extends { readonly url: string }>(path: string, start: ()
   await answer.text();
   if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
   return { ms: performance.now() - before, server };
-}
-
-async function startFloor() {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "floor.ts")], {
-    env: { PORT: "0" },
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  return { url: await firstLine(child.stdout), end: async () => (child.kill(), await child.exited) };
 }
 
 const first: number[] = [];
@@ -46,7 +36,7 @@ for (let round = 0; round < rounds; round++) {
   memory.database.push(proportionalOf(treeOf(again.server.pid).filter((pid) => pid !== again.server.pid)));
   await again.server.end();
   folder.remove();
-  const hand = await timed("/ping", startFloor);
+  const hand = await timed("/ping", () => serveFloor({}));
   floor.push(hand.ms);
   await hand.server.end();
 }

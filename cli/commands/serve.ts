@@ -52,7 +52,8 @@ export const serve: Command = {
       ],
     );
     const signal = await stop;
-    invocation.terminal.talk(`${signal}: stopping; once more to force it`);
+    if (invocation.terminal.interactive)
+      invocation.terminal.talk(`${signal}: stopping; once more to force it`);
     await server.stop();
     return 0;
   },

@@ -31,13 +31,23 @@ export function followChanges({ feed, snapshot, authenticator, realtime, logger 
       authenticator.evict(who);
       attempt(() => realtime.recheck(who));
     }
-  });
+  }, followed);
   feed.onGap(() => {
     authenticator.clear();
     attempt(snapshot.reloadSchema);
     attempt(realtime.recheckAll);
   });
 }
+
+const tables: ReadonlySet<string> = new Set([
+  "baasix_SchemaDefinition",
+  "baasix_Role",
+  "baasix_Permission",
+  "baasix_Sessions",
+  "baasix_User",
+  "baasix_UserRole",
+]);
+const followed = (table: string): boolean => tables.has(table);
 
 type Who = { readonly session?: string; readonly user?: string };
 

@@ -50,7 +50,10 @@ export type RowChange = {
   readonly after: { readonly [column: string]: string | null } | null;
 };
 
-/** One transaction, whole and in commit order. `committedAt` in milliseconds since 1970. */
+/**
+ * One transaction, whole and in commit order. `committedAt` in milliseconds since 1970. When it is told, every new
+ * statement sees what it committed.
+ */
 export type ChangeSet = { readonly changes: readonly RowChange[]; readonly committedAt: number };
 
 /** The feed of committed changes, taken from the PostgreSQL log. */
@@ -61,8 +64,11 @@ export type ChangeFeed = {
     readonly connected: boolean;
     readonly reason: string | null;
   };
-  /** Calls back per committed transaction. Returns the function that stops. */
-  readonly onChanges: (listener: (set: ChangeSet) => void) => () => void;
+  /**
+   * Calls back per committed transaction that changed a table the listener `wants` (asked for each transaction;
+   * without it all). What nobody wants costs next to nothing. Returns the function that stops.
+   */
+  readonly onChanges: (listener: (set: ChangeSet) => void, wants?: (table: string) => boolean) => () => void;
   /**
    * Calls back when changes may have been missed: after every connection of the stream, the first one too, and for
    * a transaction that is not told row by row (a TRUNCATE, or more than 10,000 rows).

@@ -1,5 +1,6 @@
 /** The feed of committed changes: one stream that is kept up, and those who listen to it. */
 import type { ChangeFeed, ChangeSet, DatabaseAddress } from "../database";
+import { type Horizon, openHorizon } from "./horizon";
 import { Decoder } from "./pgoutput";
 import { NotAllowed, startReplication, type Replication } from "./replication";
 
@@ -13,6 +14,8 @@ export type FeedOptions = {
 const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 5_000;
 const RECHECK = 60_000;
+/** Transactions that may wait until the database shows them. */
+const WAITING = 10_000;
 
 /**
  * Opens the feed at once and connects in the background, again and again until `close`. Never throws: a server that
@@ -23,7 +26,7 @@ export function openFeed(address: DatabaseAddress, options: FeedOptions): Change
   void feed.keepUp();
   return {
     status: () => feed.status,
-    onChanges: (listener) => subscribe(feed.changeListeners, listener),
+    onChanges: (listener, wants = () => true) => subscribe(feed.changeListeners, { listener, wants }),
     onGap: (listener) => subscribe(feed.gapListeners, listener),
     close: () => feed.close(),
   };
@@ -34,12 +37,18 @@ function subscribe<T>(listeners: Set<T>, listener: T): () => void {
   return () => listeners.delete(listener);
 }
 
+type ChangeListener = {
+  readonly listener: (set: ChangeSet) => void;
+  readonly wants: (table: string) => boolean;
+};
+
 class Feed {
-  readonly changeListeners = new Set<(set: ChangeSet) => void>();
+  readonly changeListeners = new Set<ChangeListener>();
   readonly gapListeners = new Set<(reason: string) => void>();
   status: ReturnType<ChangeFeed["status"]> = { source: "log", connected: false, reason: "not connected yet" };
   readonly #address: DatabaseAddress;
   readonly #options: FeedOptions;
+  readonly #horizon: Horizon;
   readonly #closing = Promise.withResolvers<void>();
   #isClosed = false;
   #running: Replication | null = null;
@@ -47,6 +56,7 @@ class Feed {
   constructor(address: DatabaseAddress, options: FeedOptions) {
     this.#address = address;
     this.#options = options;
+    this.#horizon = openHorizon(address);
   }
 
   async keepUp(): Promise<void> {
@@ -66,6 +76,7 @@ class Feed {
     this.#isClosed = true;
     this.#running?.close();
     this.#closing.resolve();
+    await this.#horizon.close();
     this.status = { source: this.status.source, connected: false, reason: "closed" };
   }
 
@@ -88,15 +99,35 @@ class Feed {
     onStart();
     this.status = { source: "log", connected: true, reason: null };
     // The slot stands, so nothing falls between this and the first change.
-    this.#tellGap("the stream of changes was connected");
+    this.#horizon.pass(null, () => this.#tellGap("the stream of changes was connected"));
     return ended.promise;
   }
 
   #tell(decoder: Decoder, message: Buffer): void {
     const decoded = decoder.decode(message);
     if (decoded === null) return;
-    if ("gap" in decoded) this.#tellGap(decoded.gap);
-    else for (const listener of this.changeListeners) this.#guard(() => listener(decoded.set));
+    if ("set" in decoded && !this.#isWanted(decoded.set)) return;
+    if (this.#horizon.size >= WAITING) {
+      this.#horizon.clear();
+      this.#horizon.pass(decoded.transaction, () => this.#tellGap("too many transactions were waiting"));
+      return;
+    }
+    this.#horizon.pass(decoded.transaction, () =>
+      "gap" in decoded ? this.#tellGap(decoded.gap) : this.#tellChanges(decoded.set),
+    );
+  }
+
+  #isWanted({ changes }: ChangeSet): boolean {
+    for (const { wants } of this.changeListeners) {
+      if (changes.some(({ table }) => wants(table))) return true;
+    }
+    return false;
+  }
+
+  #tellChanges(set: ChangeSet): void {
+    for (const { listener, wants } of this.changeListeners) {
+      if (set.changes.some(({ table }) => wants(table))) this.#guard(() => listener(set));
+    }
   }
 
   #tellGap(reason: string): void {

@@ -8,8 +8,10 @@ type Values = { [column: string]: string | null };
 type Column = { readonly name: string; readonly isKey: boolean };
 type Table = { readonly name: string; readonly isWatched: boolean; readonly columns: readonly Column[] };
 
-/** What a message completed: a transaction, or the news that one could not be told row by row. */
-export type Decoded = { readonly set: ChangeSet } | { readonly gap: string };
+/** What a message completed: a transaction (by its 32-bit id), or the news that one could not be told row by row. */
+export type Decoded = { readonly transaction: number } & (
+  { readonly set: ChangeSet } | { readonly gap: string }
+);
 
 /** A transaction beyond these is told as a gap, so that a bulk load cannot fill the memory. */
 export type Limits = { readonly changes: number; readonly bytes: number };
@@ -29,6 +31,7 @@ export class Decoder {
   #changes: RowChange[] = [];
   #bytes = 0;
   #gap: string | null = null;
+  #transaction = 0;
 
   constructor(limits = DEFAULTS) {
     this.#limits = limits;
@@ -39,6 +42,7 @@ export class Decoder {
     switch (message[0]) {
       case 0x42: // B: begin
         this.#reset();
+        this.#transaction = message.readUInt32BE(17); // after a position and a time
         return null;
       case 0x52: // R: a table, before its first change and after each change of its shape
         this.#learn(new Reader(message));
@@ -101,12 +105,12 @@ export class Decoder {
   }
 
   #commit(message: Buffer): Decoded | null {
-    const [changes, gap] = [this.#changes, this.#gap];
+    const [changes, gap, transaction] = [this.#changes, this.#gap, this.#transaction];
     this.#reset();
-    if (gap !== null) return { gap };
+    if (gap !== null) return { transaction, gap };
     if (changes.length === 0) return null;
     const micros = message.readBigInt64BE(18); // after flags and two positions
-    return { set: { changes, committedAt: Number(micros / 1000n) + EPOCH } };
+    return { transaction, set: { changes, committedAt: Number(micros / 1000n) + EPOCH } };
   }
 }
 

@@ -6,8 +6,14 @@ import type { ErrorCode } from "./errors";
 
 export const realtimeVersion = 1;
 
-/** Close codes of our own, beside those of RFC 6455 (1001 the server stops, 1009 message too big). */
+/** Close codes: those of RFC 6455 that the server sends, and our own. */
 export const closeCodes = {
+  /** The server stops. */
+  goingAway: 1001,
+  /** A message of more than 256 KiB. */
+  tooBig: 1009,
+  /** The server cannot tell at the moment (its database is away): connect again later. */
+  tryAgain: 1013,
   /** Another protocol version, or a client that does not speak it. */
   protocol: 4400,
   /** Nobody proved who they are in time, or the proof has ended: renew the token and connect again. */

@@ -1,0 +1,298 @@
+/** One socket: who it is, what it asked for, and what it may still ask. Bun calls it through `ServerWebSocket.data`. */
+import { type ClientFrame, closeCodes, realtimeVersion } from "@baasix/types";
+import type { ServerWebSocket } from "bun";
+import { decodeJwt } from "jose";
+import { type Actor, anonymous } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import type { ViewRequest } from "../../core/query/view";
+import { encodeError, encodeFrame } from "./frames";
+import { type Bucket, createBucket, limits } from "./limits";
+import { parseFrame } from "./model";
+import type { Member, Subscription, Views } from "./views";
+
+/** The topic of every socket that was let in. */
+export const everyone = "all";
+
+/** What a connection needs of the rest. */
+export type ConnectionParts = {
+  readonly views: Views;
+  /** @throws AppError UNAUTHORIZED */
+  readonly authenticateToken: (token: string) => Actor | Promise<Actor>;
+  /** Takes a socket in under its actor, in place of what it was before. @throws AppError RATE_LIMITED when there are too many */
+  readonly admit: (connection: Connection, actor: Actor) => void;
+  readonly release: (connection: Connection) => void;
+  /** Grows whenever sockets are asked again who they are. */
+  readonly rechecks: () => number;
+  /** @throws AppError UNAVAILABLE when no changes are to be had */
+  readonly requireFeed: () => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds that a socket has to say who it is. */
+  readonly patience: number;
+};
+
+type Proof = { readonly actor: Actor; readonly token: string | null; readonly expiresAt: number };
+
+/** The longest delay of a timer, in ms. */
+const longestDelay = 2 ** 31 - 1;
+
+export class Connection implements Member {
+  readonly #parts: ConnectionParts;
+  /** The client's address, as sockets of nobody in particular are counted by it. */
+  readonly address: string;
+  readonly #bucket: Bucket;
+  readonly #subscriptions = new Map<string, Subscription>();
+  #socket: ServerWebSocket<Connection> | null = null;
+  /** The credential of the upgrade, until it was looked at. */
+  #credential: string | null;
+  #proof: Proof | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Messages that came while a token is being checked; null: none is. */
+  #waiting: string[] | null = null;
+  /** Counts the times that the socket was asked again who it is. */
+  #turn = 0;
+  #refusals = 0;
+  #mistakes = 0;
+
+  constructor(parts: ConnectionParts, address: string, credential: string | null) {
+    this.#parts = parts;
+    this.address = address;
+    this.#credential = credential;
+    this.#bucket = createBucket(parts.now);
+  }
+
+  /** Null before the socket was let in. */
+  get actor(): Actor | null {
+    return this.#proof?.actor ?? null;
+  }
+
+  get subscriptions(): number {
+    return this.#subscriptions.size;
+  }
+
+  open(socket: ServerWebSocket<Connection>): void {
+    this.#socket = socket;
+    this.#wait(this.#parts.patience, "nobody signed in in time");
+    try {
+      this.#parts.admit(this, anonymous);
+    } catch (error) {
+      return this.#refuse(error, null);
+    }
+    const credential = this.#credential;
+    this.#credential = null;
+    if (credential !== null) void this.#authenticate(null, credential);
+  }
+
+  message(_socket: ServerWebSocket<Connection>, message: string | Buffer): void {
+    if (!this.#bucket.take()) return this.#throttle(message);
+    this.#refusals = 0;
+    if (typeof message !== "string") {
+      return this.#mistake(new AppError("INVALID_JSON", "A message must be text, one JSON object"), null);
+    }
+    if (this.#waiting === null) return this.#handle(message);
+    const size = this.#waiting.reduce((sum, each) => sum + each.length, message.length);
+    if (size > limits.waiting) return this.end(closeCodes.tooMany, "too much sent before the answer");
+    this.#waiting.push(message);
+  }
+
+  /** Called when the socket has closed, whoever closed it. */
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const subscription of this.#subscriptions.values()) this.#parts.views.exit(this, subscription);
+    this.#subscriptions.clear();
+    this.#socket = null;
+    this.#waiting = null;
+    this.#parts.release(this);
+  }
+
+  /** Closes the socket, with a code of RFC 6455 or of the protocol. */
+  end(code: number, reason: string): void {
+    this.#socket?.close(code, reason);
+  }
+
+  has(name: string): boolean {
+    return this.#subscriptions.has(name);
+  }
+
+  join(topic: string): void {
+    this.#socket?.subscribe(topic);
+  }
+
+  leave(topic: string): void {
+    this.#socket?.unsubscribe(topic);
+  }
+
+  /** Asks again who the token belongs to: its session may have ended, its user may have another role. */
+  async recheck(): Promise<void> {
+    const token = this.#proof?.token ?? null;
+    if (token === null) return;
+    const turn = ++this.#turn;
+    try {
+      const actor = await this.#parts.authenticateToken(token);
+      const proof = this.#proof;
+      // Meanwhile another token may have come; and of several answers the one that was asked for last is the newest.
+      const counts = this.#socket !== null && proof?.token === token && this.#turn === turn;
+      if (proof && counts) this.#become({ ...proof, actor });
+    } catch (error) {
+      if (this.#proof?.token === token) this.#refuse(error, null);
+    }
+  }
+
+  /** Authorizes every subscription again under the rules as they are now. */
+  renew(): void {
+    const actor = this.#proof?.actor;
+    if (!actor) return;
+    // A list of its own: the map changes in the loop.
+    const subscriptions = [...this.#subscriptions.values()];
+    for (const before of subscriptions) {
+      this.#subscriptions.delete(before.name);
+      const after = this.#parts.views.renew(this, actor, before, (error) =>
+        this.#send(encodeError(error, null, before.name)),
+      );
+      if (after === null) continue;
+      this.#subscriptions.set(after.name, after);
+      if (after === before) continue;
+      this.#send(encodeFrame({ type: "renamed", subscription: before.name, to: after.name }));
+      this.#send(
+        encodeFrame({ type: "resync", subscription: after.name, reason: "rules or schema changed" }),
+      );
+    }
+  }
+
+  #handle(message: string): void {
+    const parsed = parseFrame(message);
+    if ("error" in parsed) return this.#mistake(parsed.error, parsed.id);
+    const { frame } = parsed;
+    this.#mistakes = 0;
+    try {
+      this.#perform(frame);
+    } catch (error) {
+      this.#send(encodeError(error, frame.id));
+    }
+  }
+
+  #perform(frame: ClientFrame): void {
+    if (frame.type === "authenticate") {
+      if (frame.version !== realtimeVersion) {
+        const error = new AppError("BAD_REQUEST", `version: this server speaks version ${realtimeVersion}`);
+        return this.#refuse(error, frame.id, closeCodes.protocol);
+      }
+      return void this.#authenticate(frame.id, frame.token);
+    }
+    const actor = this.#proof?.actor;
+    if (!actor) throw new AppError("UNAUTHORIZED", "Send an authenticate frame first");
+    if (frame.type === "ping") return this.#send(encodeFrame({ type: "pong", id: frame.id }));
+    if (frame.type === "unsubscribe") return this.#unsubscribe(frame.id, frame.subscription);
+    const { collection, filter, fields } = frame;
+    this.#subscribe(frame.id, actor, { collection, filter, fields });
+  }
+
+  #subscribe(id: string, actor: Actor, request: ViewRequest): void {
+    this.#parts.requireFeed();
+    if (this.#subscriptions.size >= limits.subscriptions) {
+      throw new AppError("QUERY_TOO_COMPLEX", `A socket may hold ${limits.subscriptions} subscriptions`);
+    }
+    const subscription = this.#parts.views.enter(this, actor, request);
+    this.#subscriptions.set(subscription.name, subscription);
+    const { primaryKey } = subscription.live.view.collection;
+    this.#send(
+      encodeFrame({ type: "subscribed", id, subscription: subscription.name, primaryKey: primaryKey.name }),
+    );
+  }
+
+  #unsubscribe(id: string, name: string): void {
+    const subscription = this.#subscriptions.get(name);
+    if (!subscription) throw new AppError("NOT_FOUND", `This socket has no subscription '${name}'`);
+    this.#subscriptions.delete(name);
+    this.#parts.views.exit(this, subscription);
+    this.#send(encodeFrame({ type: "unsubscribed", id }));
+  }
+
+  /** Frames that come meanwhile wait, so that they are judged as who the socket then is. */
+  async #authenticate(id: string | null, token: string | null): Promise<void> {
+    this.#waiting = [];
+    try {
+      const actor = token === null ? anonymous : await this.#identify(token);
+      if (this.#socket === null) return;
+      this.#parts.admit(this, actor);
+      this.join(everyone);
+      const userId = actor.kind === "user" ? actor.id : null;
+      this.#send(encodeFrame({ type: "connected", id, userId, version: realtimeVersion }));
+      this.#become({ actor, token, expiresAt: token === null ? Infinity : expiryOf(token) });
+    } catch (error) {
+      this.#refuse(error, id);
+    }
+    this.#resume();
+  }
+
+  /** A session that ends while it is looked up must not slip through: nobody would ask about this socket again. */
+  async #identify(token: string): Promise<Actor> {
+    for (;;) {
+      const before = this.#parts.rechecks();
+      const actor = await this.#parts.authenticateToken(token);
+      if (before === this.#parts.rechecks()) return actor;
+    }
+  }
+
+  #resume(): void {
+    const messages = this.#waiting ?? [];
+    this.#waiting = null;
+    while (messages.length > 0 && this.#socket !== null && this.#waiting === null) {
+      this.#handle(messages.shift() ?? "");
+    }
+    // A second authenticate among them: what is left waits for its answer.
+    if (this.#waiting !== null) (this.#waiting as string[]).push(...messages);
+  }
+
+  #become(proof: Proof): void {
+    const before = this.#proof;
+    this.#proof = proof;
+    if (proof.expiresAt === Infinity) clearTimeout(this.#timer);
+    else this.#wait(proof.expiresAt - this.#parts.now(), "the token has expired");
+    if (before !== null && JSON.stringify(before.actor) !== JSON.stringify(proof.actor)) this.renew();
+  }
+
+  #wait(ms: number, reason: string): void {
+    clearTimeout(this.#timer);
+    const end = () => this.#refuse(new AppError("UNAUTHORIZED", reason), null);
+    this.#timer = setTimeout(end, Math.min(Math.max(0, ms), longestDelay));
+  }
+
+  #throttle(message: string | Buffer): void {
+    if (++this.#refusals > limits.refusals) return this.end(closeCodes.tooMany, "too many messages");
+    const error = new AppError(
+      "RATE_LIMITED",
+      `At most ${limits.rate} messages a second; try again in a moment`,
+    );
+    const parsed = typeof message === "string" && message.length <= 4096 ? parseFrame(message) : null;
+    const id = parsed === null ? null : "frame" in parsed ? parsed.frame.id : parsed.id;
+    this.#send(encodeError(error, id));
+  }
+
+  #mistake(error: AppError, id: string | null): void {
+    if (++this.#mistakes > limits.mistakes) return this.#refuse(error, id, closeCodes.protocol);
+    this.#send(encodeError(error, id));
+  }
+
+  #refuse(error: unknown, id: string | null, code = codeOf(error)): void {
+    this.#send(encodeError(error, id));
+    this.end(code, error instanceof AppError ? error.message.slice(0, 100) : "something went wrong");
+  }
+
+  #send(text: string): void {
+    this.#socket?.send(text);
+  }
+}
+
+/** With which code an error ends a socket. Whatever is not the client's doing may be over in a moment. */
+function codeOf(error: unknown): number {
+  const code = error instanceof AppError ? error.code : "INTERNAL_ERROR";
+  if (code === "UNAUTHORIZED") return closeCodes.unauthorized;
+  return code === "RATE_LIMITED" ? closeCodes.tooMany : closeCodes.tryAgain;
+}
+
+/** Until when a token that was accepted is good, in ms since 1970. */
+function expiryOf(token: string): number {
+  const { exp } = decodeJwt(token);
+  return exp === undefined ? 0 : exp * 1000;
+}

@@ -1,0 +1,45 @@
+/** What one socket may cost. */
+
+/** Bounds of a socket. Times in milliseconds, sizes in bytes. */
+export const limits = {
+  /** Of one message. Larger ones close the socket with 1009. */
+  message: 256 * 1024,
+  /** What may wait to be sent. Beyond it the socket is closed, and the client reads again. */
+  sendBuffer: 1024 * 1024,
+  /** What may wait while a token is checked. */
+  waiting: 1024 * 1024,
+  subscriptions: 100,
+  /** Messages a second, and at once. */
+  rate: 20,
+  burst: 40,
+  /** Messages in a row that were refused for their rate, and that were not understood, before the socket is closed. */
+  refusals: 100,
+  mistakes: 20,
+  /** From the upgrade to the proof of who it is. */
+  authentication: 5_000,
+  /** Without a sign of life (answers to the server's pings count). Bun takes seconds. */
+  silence: 30_000,
+} as const;
+
+/** Counts messages: `rate` a second, `burst` at once. */
+export type Bucket = { readonly take: () => boolean };
+
+/** Makes a full bucket. `clock` in milliseconds. */
+export function createBucket(
+  clock: () => number,
+  rate: number = limits.rate,
+  burst: number = limits.burst,
+): Bucket {
+  let tokens = burst;
+  let filledAt = clock();
+  return {
+    take: () => {
+      const now = clock();
+      tokens = Math.min(burst, tokens + (Math.max(0, now - filledAt) * rate) / 1000);
+      filledAt = now;
+      if (tokens < 1) return false;
+      tokens -= 1;
+      return true;
+    },
+  };
+}

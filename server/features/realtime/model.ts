@@ -1,0 +1,68 @@
+/** The frames that clients send: what they must look like, and what an answer to a bad one says. */
+import type { ClientFrame } from "@baasix/types";
+import { z } from "zod";
+import { AppError } from "../../core/errors";
+import { checkJson } from "../../http";
+
+const id = z.string().min(1).max(64);
+const name = z.string().min(1).max(128);
+
+const frame = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("authenticate"),
+    id,
+    token: z.string().max(8192).nullable(),
+    version: z.int(),
+  }),
+  z.strictObject({
+    type: z.literal("subscribe"),
+    id,
+    collection: name,
+    filter: z.record(z.string(), z.unknown()).optional(),
+    fields: z.array(z.string().max(1024)).max(200).optional(),
+  }),
+  z.strictObject({ type: z.literal("unsubscribe"), id, subscription: name }),
+  z.strictObject({ type: z.literal("ping"), id }),
+]);
+
+/** A frame that was understood, or what is wrong with it and the `id` that the answer carries. */
+export type Parsed =
+  { readonly frame: ClientFrame } | { readonly error: AppError; readonly id: string | null };
+
+/** Reads one message. Never throws. */
+export function parseFrame(message: string): Parsed {
+  let value: unknown;
+  try {
+    value = JSON.parse(message);
+  } catch {
+    return { error: new AppError("INVALID_JSON", "A message must be one JSON object"), id: null };
+  }
+  const asked = requestId(value);
+  try {
+    checkJson(value);
+  } catch (error) {
+    return { error: error as AppError, id: asked };
+  }
+  const result = frame.safeParse(value);
+  if (result.success) return { frame: result.data };
+  return { error: new AppError("BAD_REQUEST", describe(result.error)), id: asked };
+}
+
+/** The `id` of a frame whatever else is in it, so that its sender learns which one was refused. */
+function requestId(value: unknown): string | null {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, "id")) return null;
+  const result = id.safeParse((value as { id: unknown }).id);
+  return result.success ? result.data : null;
+}
+
+const types = frame.options.map((option) => option.shape.type.value).join(", ");
+
+function describe(error: z.ZodError): string {
+  const [issue] = error.issues;
+  if (!issue || issue.path.length === 0) {
+    const unknown = issue?.code === "unrecognized_keys" ? ` (${issue.keys[0]})` : "";
+    return `${issue?.message ?? "Not understood"}${unknown}`;
+  }
+  if (issue.path[0] === "type") return `type: expected one of ${types}`;
+  return `${issue.path.join(".")}: ${issue.message}`;
+}

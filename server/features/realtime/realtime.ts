@@ -1,0 +1,147 @@
+/** The parts of realtime, connected: sockets and their views on one side, the feed of changes on the other. */
+import type { Server, WebSocketHandler } from "bun";
+import { AppError } from "../../core/errors";
+import type { Judge, Snapshot } from "../../data";
+import { type ClientAddress, createOrigins, type Identity, type Logger, type OriginConfig } from "../../http";
+import type { ChangeFeed } from "../../platform/postgres";
+import { type Authenticator, findCredential } from "../auth";
+import { Connection, type ConnectionParts, everyone } from "./connection";
+import { followFeed } from "./feed";
+import { encodeFrame } from "./frames";
+import { limits } from "./limits";
+import { realtimeRoutes, type Status } from "./routes";
+import { createSockets } from "./sockets";
+import { createViews } from "./views";
+
+export type RealtimeParts = {
+  readonly judge: Judge;
+  readonly snapshot: () => Snapshot;
+  /** Calls back after each change of schema or rules; gives the function that stops. */
+  readonly onSnapshotChange: (listener: () => void) => () => void;
+  readonly feed: ChangeFeed;
+  readonly authenticator: Pick<Authenticator, "authenticateToken">;
+  readonly identity: Identity;
+  readonly clientAddress: ClientAddress;
+  readonly config: OriginConfig & {
+    readonly REALTIME_SOCKETS_PER_USER: number;
+    readonly REALTIME_SOCKETS_PER_ADDRESS: number;
+  };
+  readonly logger: Logger;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Milliseconds that a socket has to say who it is; default 5,000. */
+  readonly patience?: number;
+};
+
+export type Realtime = {
+  readonly routes: ReturnType<typeof realtimeRoutes>;
+  /** For the server that listens: `app.listen({ …, websocket: realtime.websocket })`. */
+  readonly websocket: WebSocketHandler<Connection>;
+  /** The identity of a user or session changed (logout, suspension, role): its sockets are asked again who they are. */
+  readonly recheck: (who: { readonly user?: string; readonly session?: string }) => Promise<void>;
+  readonly recheckAll: () => Promise<void>;
+  /** Closes every socket with 1001 and stops following the feed. */
+  readonly close: () => Promise<void>;
+};
+
+/** Builds realtime. It follows the feed at once. */
+export function createRealtime(parts: RealtimeParts): Realtime {
+  const { judge, feed, authenticator, config, logger, now } = parts;
+  const origins = createOrigins(config);
+  let server: Server<Connection> | null = null;
+  let rechecks = 0;
+  const publish = (topic: string, text: string): void => void server?.publish(topic, text, false);
+  const views = createViews(judge, publish);
+  const sockets = createSockets({
+    perUser: config.REALTIME_SOCKETS_PER_USER,
+    perAddress: config.REALTIME_SOCKETS_PER_ADDRESS,
+  });
+  const following = followFeed({
+    feed,
+    judge,
+    views,
+    logger,
+    resyncAll: (reason) => publish(everyone, encodeFrame({ type: "resync", subscription: null, reason })),
+  });
+  const stopSnapshots = parts.onSnapshotChange(() => {
+    following.restart();
+    for (const connection of sockets.all()) connection.renew();
+  });
+  const connectionParts: ConnectionParts = {
+    views,
+    authenticateToken: authenticator.authenticateToken,
+    admit: sockets.admit,
+    release: sockets.release,
+    rechecks: () => rechecks,
+    requireFeed: () => requireFeed(feed),
+    now,
+    patience: parts.patience ?? limits.authentication,
+  };
+
+  const connect = (request: Request, host: Server<Connection>): Connection => {
+    server = host;
+    const credential = findCredential(request);
+    // A browser sends cookies for any page; the page must then be one of ours. A bearer token proves itself.
+    const usable = credential?.from !== "cookie" || origins.mayUseCookies(request);
+    const token = usable ? (credential?.token ?? null) : null;
+    return new Connection(connectionParts, parts.clientAddress(request, host), token);
+  };
+
+  const status = (): Status => {
+    const { source, connected, reason } = feed.status();
+    const live = [...parts.snapshot().schema.collections.values()].filter(({ realtime }) => realtime);
+    return {
+      initialized: true,
+      connected,
+      walAvailable: source === "log",
+      source,
+      reason,
+      enabledCollections: live.map(({ name }) => ({
+        collection: name,
+        config: { enabled: true, actions: ["insert", "update", "delete"] },
+      })),
+      sockets: sockets.count(),
+      subscriptions: sockets.all().reduce((sum, connection) => sum + connection.subscriptions, 0),
+      views: [...views.all()].length,
+    };
+  };
+
+  const recheck = async (connections: readonly Connection[]): Promise<void> => {
+    rechecks++;
+    await Promise.all(connections.map((connection) => connection.recheck()));
+  };
+
+  return {
+    routes: realtimeRoutes({ identity: parts.identity, connect, status }),
+    websocket,
+    recheck: (who) => recheck(sockets.of(who)),
+    recheckAll: () => recheck(sockets.all()),
+    close: async () => {
+      stopSnapshots();
+      following.stop();
+      sockets.close();
+    },
+  };
+}
+
+const websocket: WebSocketHandler<Connection> = {
+  maxPayloadLength: limits.message,
+  backpressureLimit: limits.sendBuffer,
+  // A message that is dropped for one slow reader would be lost in silence; a closed socket comes back and reads again.
+  closeOnBackpressureLimit: true,
+  idleTimeout: limits.silence / 1000,
+  sendPings: true,
+  perMessageDeflate: false,
+  open: (socket) => socket.data.open(socket),
+  message: (socket, message) => socket.data.message(socket, message),
+  close: (socket) => socket.data.close(),
+};
+
+function requireFeed(feed: ChangeFeed): void {
+  const { source, reason } = feed.status();
+  if (source === "log") return;
+  throw new AppError(
+    "UNAVAILABLE",
+    `Changes are not to be had on this database: ${reason ?? "the log is off"}`,
+  );
+}

@@ -12,7 +12,7 @@ export type LiveView = {
 const plainOperators = new Set(
   (
     "eq ne neq is not gt gte lt lte in notIn nin like notLike ilike iLike notILike notIlike " +
-    "startsWith endsWith contains between notBetween isNull isNotNull"
+    "startsWith endsWith startsWiths endsWiths contains between notBetween isNull isNotNull notNull"
   ).split(" "),
 );
 

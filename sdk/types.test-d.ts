@@ -79,6 +79,8 @@ export const fields: FieldPath<Post>[] = [
   "author.email",
   "author.team.name",
   "comments.author.email",
+  "-title",
+  "-author.email",
   // @ts-expect-error -- an unknown field
   "titel",
   // @ts-expect-error -- an unknown field of a related item

@@ -42,9 +42,13 @@ export type RelationPath<Item> = {
     | `${Key}.${RelationName<RelatedItem<Item[Key]>>}.${string}`;
 }[RelationName<Item>];
 
-/** What `fields` may name: a column, `*`, `relation.column`, `relation.*`, and so on to any depth. */
+/** What `fields` may name: a column, `*`, `relation.column`, `relation.*`, to any depth; `-secret` leaves one out. */
 export type FieldPath<Item = GenericItem> =
-  "*" | FieldName<Item> | `${RelationName<Item>}.*${string}` | RelationPath<Item>;
+  | "*"
+  | FieldName<Item>
+  | `${RelationName<Item>}.*${string}`
+  | RelationPath<Item>
+  | `-${FieldName<Item> | RelationPath<Item>}`;
 
 /** What a value of the field may be compared with. */
 type Operand<Value> =
@@ -65,6 +69,8 @@ type TextOperators = {
   readonly notILike?: string;
   readonly startsWith?: string;
   readonly endsWith?: string;
+  readonly startsWiths?: string;
+  readonly endsWiths?: string;
   readonly contains?: string;
 };
 
@@ -86,8 +92,8 @@ type ComparisonOperators<Value> = {
 };
 
 /**
- * Filter operators on a value: `neq` is `ne`, `iLike` is `ilike`, `nin` is `notIn`. Those of text
- * are there for text alone.
+ * Filter operators on a value: `neq` is `ne`, `iLike` is `ilike`, `nin` is `notIn`; `startsWiths` and
+ * `endsWiths` mind the letter case. Those of text are there for text alone.
  */
 export type FilterOperators<Value> = ComparisonOperators<Operand<Value>> &
   NullOperators &

@@ -13,11 +13,21 @@ export function executable(): string {
   return path;
 }
 
-/** An empty folder of its own; the caller removes it. The server's other user may walk through it. */
+/** Servers that run, by the folder they run in. */
+const running = new Map<number, string>();
+
+/**
+ * An empty folder of its own, where the server's other user may walk through. The caller removes it; servers that still run
+ * in it (after a failed test) are ended with it.
+ */
 export function emptyFolder(): { readonly path: string; readonly remove: () => void } {
   const path = mkdtempSync(join(tmpdir(), "baasix-e2e-"));
   chmodSync(path, 0o711);
-  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+  const remove = () => {
+    for (const [pid, cwd] of running) if (cwd.startsWith(path)) process.kill(pid, "SIGKILL");
+    rmSync(path, { recursive: true, force: true });
+  };
+  return { path, remove };
 }
 
 export type Options = {
@@ -68,6 +78,8 @@ export async function serve({ cwd, env = {} }: Options, flags: readonly string[]
     stdout: "pipe",
     stderr: "pipe",
   });
+  running.set(child.pid, cwd);
+  void child.exited.then(() => running.delete(child.pid));
   const err = textOf(child.stderr);
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let out = "";

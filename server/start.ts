@@ -1,6 +1,6 @@
 /** Config → a running server: database, app, listener; and the way back. */
 import { resolve } from "node:path";
-import type { App } from "./app";
+import type { App, createApp as CreateApp } from "./app";
 import type { Config } from "./config";
 import type { DatabaseAddress } from "./platform/postgres";
 import { startEmbedded, StartError } from "./platform/postgres/embedded";
@@ -37,7 +37,7 @@ const drainLimit = 30_000;
  */
 export async function startServer(config: Config): Promise<RunningServer> {
   // The rest of the server is loaded while PostgreSQL starts.
-  const loading = Promise.withResolvers<typeof import("./app")>();
+  const loading = Promise.withResolvers<{ readonly createApp: typeof CreateApp }>();
   const load = (): void => void import("./app").then(loading.resolve, loading.reject);
   const database = await openServerDatabase(config, load);
   try {

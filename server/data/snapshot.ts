@@ -235,7 +235,11 @@ function createStore(
   /** When the connection broke, the commit may have happened: the database is asked. */
   async function afterFailure(error: unknown): Promise<never> {
     const unsure = error instanceof AppError && (error.code === "UNAVAILABLE" || error.code === "TIMEOUT");
-    if (unsure) await reloadSchema().catch(() => undefined);
+    try {
+      if (unsure) await reloadSchema();
+    } catch {
+      // Still out of reach: the feed's gap reads everything anew once it is back.
+    }
     throw error;
   }
 

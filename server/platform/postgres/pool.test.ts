@@ -214,7 +214,7 @@ describe("transaction", () => {
       });
     await Promise.all([swap("1", "2"), swap("2", "1")]);
     expect(await ages()).toEqual([51, 51]);
-    expect(attempts).toBe(3);
+    expect(attempts).toBeGreaterThan(2);
   });
 
   test("survives a schema change that outdates a prepared statement", async () => {

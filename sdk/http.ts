@@ -62,13 +62,13 @@ export function path(strings: TemplateStringsArray, ...names: readonly (string |
 
 /** The absolute address of a path with its query. */
 export function address(url: string, path: string, query: Readonly<Record<string, unknown>> = {}): string {
-  const search = new URLSearchParams();
+  const parts: string[] = [];
   for (const [name, value] of Object.entries(query)) {
     if (value === undefined || value === null) continue;
-    search.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+    const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+    parts.push(`${encodeURIComponent(name)}=${encodeURIComponent(text)}`);
   }
-  const text = search.toString();
-  return url + path + (text === "" ? "" : `?${text}`);
+  return url + path + (parts.length === 0 ? "" : `?${parts.join("&")}`);
 }
 
 /** One exchange with the given token or none. @throws BaasixError, or the signal's reason when aborted. */
@@ -140,8 +140,8 @@ async function withDeadline<Result>(
   timeout: number,
   work: (deadline: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  signal?.throwIfAborted();
-  // AbortSignal.any and AbortSignal.timeout are missing in React Native.
+  if (signal?.aborted) throw reasonOf(signal);
+  // AbortSignal.any and AbortSignal.timeout are missing in React Native, as are reasons.
   const controller = new AbortController();
   const abort = () => controller.abort();
   signal?.addEventListener("abort", abort);
@@ -153,7 +153,7 @@ async function withDeadline<Result>(
   try {
     return await work(controller.signal);
   } catch (cause) {
-    if (signal?.aborted) throw signal.reason;
+    if (signal?.aborted) throw reasonOf(signal);
     if (late)
       throw new BaasixError(`No answer within ${timeout} ms`, { status: 408, code: "TIMEOUT", cause });
     if (cause instanceof BaasixError) throw cause;
@@ -162,4 +162,9 @@ async function withDeadline<Result>(
     clearTimeout(timer);
     signal?.removeEventListener("abort", abort);
   }
+}
+
+/** Why a signal ended. */
+function reasonOf({ reason }: AbortSignal): unknown {
+  return reason ?? Object.assign(new Error("The request was aborted"), { name: "AbortError" });
 }

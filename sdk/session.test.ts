@@ -221,10 +221,12 @@ function sharedStorage() {
         memory.remove(key);
         others(key);
       },
-      watch(listener: (key: string) => void) {
-        mine = listener;
-        pages.add(listener);
-        return () => pages.delete(listener);
+      watch(key: string, listener: () => void) {
+        mine = (changed) => {
+          if (changed === key) listener();
+        };
+        pages.add(mine);
+        return () => undefined;
       },
     };
   };

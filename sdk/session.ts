@@ -117,11 +117,7 @@ export function createSession(options: SessionOptions) {
     const stored = options.token === undefined ? await readKept(storage, mode) : kept;
     loaded = true;
     if (epoch === before) kept = stored;
-    if (options.token === undefined) {
-      unwatch = storage.watch?.((key) => {
-        if (key === changeKey(mode)) void adopt();
-      });
-    }
+    if (options.token === undefined) unwatch = storage.watch?.(changeKey(mode), () => void adopt());
     announce("INITIALIZED");
   }
 

@@ -10,10 +10,10 @@ export type StorageAdapter = {
   remove(key: string): void | Promise<void>;
   clear?(): void | Promise<void>;
   /**
-   * Only where other pages share the storage: calls `listener` with each key that another page
-   * changed, and returns how to stop.
+   * Only where other pages share the storage: calls `listener` when another page has changed the value of
+   * `key`, and returns how to stop.
    */
-  watch?(listener: (key: string) => void): () => void;
+  watch?(key: string, listener: () => void): () => void;
   /** Only where other pages share the storage: runs `work` while no other page does. */
   exclusive?<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
 };

@@ -43,10 +43,12 @@ export class LocalStorageAdapter implements StorageAdapter {
     });
   }
 
-  watch(listener: (key: string) => void): () => void {
+  watch(key: string, listener: () => void): () => void {
     if (typeof addEventListener !== "function") return () => undefined;
-    const onStorage = ({ key }: StorageEvent) => {
-      if (key?.startsWith(this.#prefix)) listener(key);
+    const name = prefixed(this.#prefix, key);
+    // Without a key everything was cleared.
+    const onStorage = ({ key: changed }: StorageEvent) => {
+      if (changed === null || changed === name) listener();
     };
     addEventListener("storage", onStorage);
     return () => removeEventListener("storage", onStorage);

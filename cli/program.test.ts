@@ -13,7 +13,7 @@ function recorder() {
     document: (text) => void (said.out += text),
     talk: (line) => void (said.err += `${line}\n`),
     interactive: false,
-    askSecret: () => Promise.reject(new Error("nobody is there to ask")),
+    askSecrets: () => Promise.reject(new Error("nobody is there to ask")),
     readLine: () => Promise.resolve("piped secret"),
     strong: (text) => text,
   };

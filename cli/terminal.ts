@@ -12,8 +12,8 @@ export type Terminal = {
   readonly talk: (line: string) => void;
   /** True where stdin and stderr are a person's terminal. */
   readonly interactive: boolean;
-  /** Asks for a secret without showing it. */
-  readonly askSecret: (question: string) => Promise<string>;
+  /** Asks for secrets, one a line, without showing them. Fewer answers than questions when the input ends. */
+  readonly askSecrets: (questions: readonly string[]) => Promise<readonly string[]>;
   /** The first line of stdin, for secrets that are piped in. */
   readonly readLine: () => Promise<string>;
   readonly strong: (text: string) => string;
@@ -37,21 +37,30 @@ export function processTerminal(env: Readonly<Record<string, string | undefined>
     document: (text) => void process.stdout.write(text),
     talk: (line) => void process.stderr.write(`${line}\n`),
     interactive: process.stdin.isTTY && process.stderr.isTTY,
-    askSecret,
+    askSecrets,
     readLine: async () => (await Bun.stdin.text()).split(/\r?\n/, 1)[0] ?? "",
     strong: (text) => (colour ? `\u001B[1m${text}\u001B[22m` : text),
   };
 }
 
-async function askSecret(question: string): Promise<string> {
-  process.stderr.write(question);
+async function askSecrets(questions: readonly string[]): Promise<readonly string[]> {
   // readline edits the line as usual; what it would show goes nowhere.
   const hidden = new Writable({ write: (_chunk, _encoding, done) => done() });
   const lines = createInterface({ input: process.stdin, output: hidden, terminal: true });
+  lines.on("SIGINT", () => process.exit(130));
+  const answers: string[] = [];
   try {
-    return await lines.question("");
+    // One reader for all questions: lines that were typed ahead wait in it.
+    const typed = lines[Symbol.asyncIterator]();
+    for (const question of questions) {
+      process.stderr.write(question);
+      const { value, done } = await typed.next();
+      process.stderr.write("\n");
+      if (done) break;
+      answers.push(value);
+    }
+    return answers;
   } finally {
     lines.close();
-    process.stderr.write("\n");
   }
 }

@@ -93,8 +93,8 @@ async function readPassword({ options, terminal }: Invocation): Promise<string> 
   if (options.passwordStdin === true) return await terminal.readLine();
   if (!terminal.interactive)
     throw new UsageError("a password is needed: as second argument, or with --password-stdin");
-  const password = await terminal.askSecret("Password: ");
-  if ((await terminal.askSecret("Again: ")) !== password) throw new UsageError("the two passwords differ");
+  const [password, again] = await terminal.askSecrets(["Password: ", "Again: "]);
+  if (password === undefined || password !== again) throw new UsageError("the two passwords differ");
   return password;
 }
 

@@ -1,5 +1,5 @@
 /** The page in a real browser, against a real server: a dispatcher with two tabs and a viewer beside them. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,9 @@ import { servePage } from "../serve";
 import { startBrowser, type TestBrowser } from "./browser";
 import { recordNetwork } from "./network";
 import { startServer, type TestServer } from "./server";
+
+// For a busy machine; what is set in the preload holds for the first file alone.
+setDefaultTimeout(60_000);
 
 const password = "flights-for-everyone";
 const { airports, flights } = await readFiles();

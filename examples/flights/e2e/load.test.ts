@@ -1,5 +1,5 @@
 /** The loader against a real server, and every figure over the API beside the same figure from the files. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { patientClient } from "../account";
@@ -8,6 +8,9 @@ import { load } from "../load";
 import { viewerMiles } from "../schema";
 import { verify } from "../verify";
 import { startServer, type TestServer } from "./server";
+
+// For a busy machine; what is set in the preload holds for the first file alone.
+setDefaultTimeout(60_000);
 
 const password = "flights-for-everyone";
 const files = await readFiles();

@@ -104,13 +104,29 @@ export function parseGrant(row: Omit<PermissionRow, "id">, schema: Schema): Gran
       "relConditions: not understood by this version; give the related collection a permission of its own",
     );
   }
+  const condition = isAbsent(row.conditions)
+    ? null
+    : planCondition(schema, collection, parseFilter(row.conditions, "conditions"));
   return {
     fields: parseFieldGrant(row.fields),
-    condition: isAbsent(row.conditions)
-      ? null
-      : planCondition(schema, collection, parseFilter(row.conditions, "conditions")),
+    condition: withoutAdministrators(row.action, condition, collection, schema),
     defaults: isAbsent(row.defaultValues) ? [] : parseDefaults(collection, row.defaultValues),
   };
+}
+
+/**
+ * Memberships of administrators are written by administrators alone, whatever a permission says. A condition, so that
+ * it holds for the row as it is and as it becomes, however the role was spelled.
+ */
+function withoutAdministrators(
+  action: string,
+  condition: Planned | null,
+  collection: Collection,
+  schema: Schema,
+): Planned | null {
+  if (collection.name !== "baasix_UserRole" || action === "read") return condition;
+  const others = planCondition(schema, collection, parseFilter({ "role.name": { ne: administratorRole } }));
+  return condition === null ? others : { kind: "all", items: [others, condition] };
 }
 
 function isAbsent(value: unknown): boolean {

@@ -6,20 +6,14 @@ import type { PendingWrite } from "../../data";
 const rightsCollections: ReadonlySet<string> = new Set(["baasix_Role", "baasix_Permission"]);
 
 /**
- * Refuses a write that would take the server's own roles away, or by which someone would give rights that they do
- * not have.
+ * Refuses a write that would take the server's own roles away, and writes of roles and permissions by others than
+ * administrators. (Who may make administrators is a condition of the rules.)
  * @throws AppError FORBIDDEN
  */
 export function protectRights({ actor, collection, action, ids, bodies }: PendingWrite, rules: Rules): void {
   const free = actor.kind === "system" || (actor.kind === "user" && actor.admin);
   if (rightsCollections.has(collection) && !free) {
     throw new AppError("FORBIDDEN", "Access denied. Administrators only.");
-  }
-  if (collection === "baasix_UserRole" && !free) {
-    for (const body of bodies) {
-      const role = rules.roles.get(String(body.role_Id ?? body.role));
-      if (role?.admin) throw new AppError("FORBIDDEN", "Only administrators make administrators");
-    }
   }
   if (collection !== "baasix_Role") return;
   const named = ids.map((id) => rules.roles.get(String(id).toLowerCase())?.role.name);

@@ -1,0 +1,81 @@
+/** Rights that no permission can give: tried by a role that may write everything that a permission can open. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { testApp, type TestApp } from "../../testing/app";
+
+let app: TestApp;
+let ann: { token: string; id: string };
+let administrator: string;
+let user: string;
+
+beforeAll(async () => {
+  app = await testApp();
+  ann = await app.signUp("ann@example.com");
+  const answer = await app.call("GET", "/items/baasix_Role", { token: app.admin });
+  const roles = (answer.body as { data: { id: string; name: string }[] }).data;
+  const idOf = (name: string) => String(roles.find((role) => role.name === name)?.id);
+  [administrator, user] = [idOf("administrator"), idOf("user")];
+  for (const collection of ["baasix_UserRole", "baasix_Role", "baasix_Permission"]) {
+    for (const action of ["create", "read", "update", "delete"]) {
+      const body = { role_Id: user, collection, action, fields: ["*"] };
+      expect((await app.call("POST", "/permissions", { token: app.admin, body })).status).toBe(201);
+    }
+  }
+});
+afterAll(() => app.close());
+
+async function memberships(role: string): Promise<{ id: string; user_Id: string }[]> {
+  const answer = await app.call("GET", `/items/baasix_UserRole?filter[role_Id]=${role}`, {
+    token: app.admin,
+  });
+  return (answer.body as { data: { id: string; user_Id: string }[] }).data;
+}
+
+test("nobody else makes an administrator, however the role is spelled", async () => {
+  for (const role of [
+    { role_Id: administrator },
+    { role_Id: administrator.toUpperCase() },
+    { role: administrator },
+    { role_Id: user, role: administrator },
+    { role: user, role_Id: administrator },
+    { role_Id: null, role: administrator },
+  ]) {
+    for (const [method, path, body] of [
+      ["POST", "", { user_Id: ann.id, ...role }],
+      ["POST", "/bulk", [{ user_Id: ann.id, ...role }]],
+      ["PATCH", `/${(await memberships(user))[0]?.id}`, role],
+    ] as const) {
+      const answer = await app.call(method, `/items/baasix_UserRole${path}`, { token: ann.token, body });
+      // 400 where the role is missing by its own name.
+      expect([400, 403]).toContain(answer.status);
+    }
+    expect((await memberships(administrator)).map(({ user_Id }) => user_Id)).not.toContain(ann.id);
+  }
+});
+
+test("nobody else takes or ends the membership of an administrator", async () => {
+  const [membership] = await memberships(administrator);
+  const path = `/items/baasix_UserRole/${membership?.id}`;
+  for (const body of [{ user_Id: ann.id }, { user: ann.id }, { role_Id: user }]) {
+    expect((await app.call("PATCH", path, { token: ann.token, body })).status).toBe(404);
+  }
+  expect((await app.call("DELETE", path, { token: ann.token })).status).toBe(404);
+  expect(await memberships(administrator)).toEqual([membership as { id: string; user_Id: string }]);
+});
+
+test("other memberships are given as the permission says", async () => {
+  const made = await app.call("POST", "/items/baasix_Role", { token: app.admin, body: { name: "editor" } });
+  const editor = (made.body as { data: { id: string } }).data.id;
+  const body = { user_Id: ann.id, role_Id: editor };
+  expect((await app.call("POST", "/items/baasix_UserRole", { token: ann.token, body })).status).toBe(201);
+});
+
+test("roles and permissions are written by administrators alone", async () => {
+  const permission = { role_Id: user, collection: "baasix_User", action: "read", fields: ["*"] };
+  for (const [path, body] of [
+    ["/items/baasix_Role", { name: "mine" }],
+    ["/items/baasix_Permission", permission],
+    ["/permissions", permission],
+  ] as const) {
+    expect((await app.call("POST", path, { token: ann.token, body })).status).toBe(403);
+  }
+});

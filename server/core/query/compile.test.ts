@@ -72,6 +72,15 @@ describe("statements", () => {
     const { text } = compile({ fields: "author.posts.comments.id", limit: 1 });
     expect([...text.matchAll(/limit (\d+)/g)].map((match) => match[1])).toEqual(["1", "10", "1000", "1"]);
     expect(text).toContain("count(*) >= 1000 or coalesce(bool_or(x.c), false) as c");
+    const wide = compile({ fields: "comments.post.comments.post.comments.id", limit: 1000 }).text;
+    expect([...wide.matchAll(/limit (\d+)/g)].map((match) => match[1])).toEqual([
+      "1000",
+      "1",
+      "1",
+      "1",
+      "1",
+      "10",
+    ]);
   });
 });
 
@@ -163,6 +172,8 @@ describe("what the schema does not know is refused with the nearest name", () =>
     [{ filter: { id: { gt: null } } }, "INVALID_VALUE filter.id.gt: expected a value"],
     [{ filter: { id: { between: [1] } } }, "INVALID_VALUE filter.id.between: expected a list of two values"],
     [{ filter: { title: "$CURRENT_USR" } }, "INVALID_VALUE filter.title: unknown variable"],
+    [{ filter: { at: "$NOW+YEARS_1001" } }, "INVALID_VALUE filter.at: '$NOW+YEARS_1001' is more than"],
+    [{ filter: { at: "$NOW-SECONDS_999999" } }, "accepted"],
     [{ filter: { title: { eq: "a\0b" } } }, "INVALID_VALUE filter.title.eq"],
     [{ filter: { title: { like: "a\ud800" } } }, "INVALID_VALUE filter.title.like"],
     [{ filter: { comments: { eq: 1 } } }, "INVALID_QUERY filter.comments.eq: 'comments' is a list"],

@@ -8,11 +8,11 @@ import { quoteName } from "./statement";
 export const rowBudget = 10_000;
 
 /**
- * Most items of one expanded list, below `above` rows that may each have one: what the budget leaves, at least 10 and
- * at most 1,000.
+ * Most items of one expanded list, below `above` rows that may each have one: what the budget leaves, at least 1 and at
+ * most 1,000. A higher least would multiply with every list inside a list.
  */
 export function listLimit(above: number): number {
-  return Math.min(1000, Math.max(10, Math.floor(rowBudget / Math.max(1, above))));
+  return Math.min(1000, Math.max(1, Math.floor(rowBudget / Math.max(1, above))));
 }
 
 // Aliases of expansions are named by their holder and place: the joins and the select list agree on them.

@@ -36,6 +36,8 @@ const unitMilliseconds: Readonly<Record<string, number>> = {
   YEAR: 31_536_000_000,
 };
 
+/** Farther from now a date would leave the years that a date can have. */
+const longestOffset = 1000 * 31_536_000_000;
 const nowPattern = /^\$NOW(?:([+-])(SECOND|MINUTE|HOUR|DAY|WEEK|MONTH|YEAR)S?_(\d{1,6}))?$/;
 const reserved = /^\$(?:NOW|CURRENT_|COL\()/;
 
@@ -51,6 +53,8 @@ export function readVariable(value: unknown, at: string): Param | null {
   const match = nowPattern.exec(value);
   if (match) {
     const amount = Number(match[3] ?? 0) * (unitMilliseconds[match[2] ?? "SECOND"] ?? 0);
+    if (amount > longestOffset)
+      throw new AppError("INVALID_VALUE", `${at}: '${value}' is more than 1,000 years from now`);
     return { kind: "now", offset: match[1] === "-" ? -amount : amount };
   }
   throw new AppError(

@@ -1,5 +1,5 @@
 /** THE DOOR: the one pipeline from an actor and a request to rows, top to bottom. */
-import type { ItemId } from "@baasix/types";
+import type { Action, ItemId } from "@baasix/types";
 import { accessOf, refusal } from "../core/access/policy";
 import { type Actor, roleKey } from "../core/access/actor";
 import { AppError } from "../core/errors";
@@ -24,6 +24,7 @@ import {
   type WriteEntry,
   type WritePlan,
 } from "../core/query/write";
+import type { Collection } from "../core/schema/model";
 import type { Database, Row, RunOptions, Runner } from "../platform/postgres";
 import type { CommittedWrite, Data, PendingWrite, RawQuery, ReadOneAnswer, WriteBody } from "./door";
 import type { Snapshot } from "./snapshot";
@@ -85,7 +86,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
   };
 
   const read: Data["read"] = async (actor, collection, query, signal) => {
-    const options = readOptions(actor, signal);
+    const options = optionsFor(actor, signal);
     const statement = readStatement(parts.snapshot(), actor, collection, query, "list");
     const rows = await runner.run(bind(statement, bindingOf(actor)), options);
     const first = rows[0];
@@ -109,9 +110,9 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     id: ItemId,
     query: RawQuery = {},
   ): Promise<ReadOneAnswer> => {
-    const key = parseKey(findCollection(parts.snapshot().schema, collection), id);
+    const key = parseKey(collectionFor(parts.snapshot(), actor, collection, "read"), id);
     const statement = readStatement(parts.snapshot(), actor, collection, query, "one");
-    const rows = await runner.run(bind(statement, bindingOf(actor, [key])), readOptions(actor));
+    const rows = await runner.run(bind(statement, bindingOf(actor, [key])), optionsFor(actor));
     const [json, cut] = rows[0] ?? [];
     if (typeof json !== "string") throw notFound();
     return { json, truncated: cut === true };
@@ -136,13 +137,14 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     );
     const complete = completeWrite(plan, target, bindingOf(actor), stamp);
     const statement = compile(target, complete, schema.version);
-    return keysOf(await runner.run(bind(statement, bindingOf(actor, [encodeRows(complete)]))));
+    const bound = bind(statement, bindingOf(actor, [encodeRows(complete)]));
+    return keysOf(await runner.run(bound, optionsFor(actor)));
   };
 
   const create: Data["create"] = async (actor, name, bodies, stamp) => {
     if (bodies.length === 0) return [];
     pending({ actor, collection: name, action: "create", ids: [], bodies });
-    const collection = writable(parts, actor, name, "create");
+    const collection = collectionFor(parts.snapshot(), actor, name, "create");
     const plan = planWrite(
       collection,
       "create",
@@ -164,7 +166,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
       ids: entries.map(({ id }) => id),
       bodies: entries.map(({ data }) => data),
     });
-    const collection = writable(parts, actor, name, "update");
+    const collection = collectionFor(parts.snapshot(), actor, name, "update");
     const plan = planWrite(
       collection,
       "update",
@@ -178,7 +180,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
 
   const updateWhere: Data["updateWhere"] = async (actor, name, filter, data) => {
     pending({ actor, collection: name, action: "update", ids: [], bodies: [data] });
-    const plan = planWrite(writable(parts, actor, name, "update"), "update", [{ data }]);
+    const plan = planWrite(collectionFor(parts.snapshot(), actor, name, "update"), "update", [{ data }]);
     const ids = await write(actor, plan, filter, compileUpdate);
     if (ids.length > 0) await mode.committed({ collection: name, action: "update", ids });
     return ids;
@@ -193,9 +195,8 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     const collection = findCollection(schema, name);
     const target = authorizeWrite(collection, "delete", [], null, accessOf(rules, schema, actor));
     const keys = parseKeys(collection, ids);
-    const removed = keysOf(
-      await runner.run(bind(compileRemove(target, schema.version), bindingOf(actor, [encodeKeys(keys)]))),
-    );
+    const bound = bind(compileRemove(target, schema.version), bindingOf(actor, [encodeKeys(keys)]));
+    const removed = keysOf(await runner.run(bound, optionsFor(actor)));
     if (removed.length < keys.length) throw notFound();
     await mode.committed({ collection: name, action: "delete", ids: removed });
     return removed;
@@ -218,11 +219,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     readOne,
     find: async <T>(actor: Actor, collection: string, query: RawQuery) =>
       JSON.parse((await read(actor, collection, query)).json) as readonly T[],
-    requireRight: (actor, name, action) => {
-      const { schema, rules } = parts.snapshot();
-      const collection = findCollection(schema, name);
-      if (accessOf(rules, schema, actor)(collection, action) === null) throw refusal(collection, action);
-    },
+    requireRight: (actor, name, action) => void collectionFor(parts.snapshot(), actor, name, action),
     create,
     update,
     updateWhere,
@@ -245,6 +242,7 @@ function readStatement(
   const key = `${roleKey(actor)} ${shape} ${collection} ${JSON.stringify(query)}`;
   const known = kept.get(key);
   if (known) return known;
+  collectionFor(snapshot, actor, collection, "read");
   const { schema, rules } = snapshot;
   const plan = planRead(schema, parseRead(collection, query));
   const compiled = compileRead(authorizeRead(plan, accessOf(rules, schema, actor)), shape, schema.version);
@@ -273,16 +271,16 @@ function keptStatements(snapshot: Snapshot): Map<string, KeptStatement> {
 const publicTimeout = 5000;
 const publicOptions: RunOptions = { timeout: publicTimeout };
 
-function readOptions(actor: Actor, signal?: AbortSignal): RunOptions | undefined {
+function optionsFor(actor: Actor, signal?: AbortSignal): RunOptions | undefined {
   if (!signal) return actor.kind === "anonymous" ? publicOptions : undefined;
   return actor.kind === "anonymous" ? { signal, timeout: publicTimeout } : { signal };
 }
 
-/** Denies before the body is looked at: who may not write learns nothing about fields and rules. */
-function writable(parts: DataParts, actor: Actor, name: string, action: "create" | "update") {
-  const { schema, rules } = parts.snapshot();
+/** Denies before the request is looked at: who has no right on the collection learns nothing about its fields. */
+function collectionFor(snapshot: Snapshot, actor: Actor, name: string, action: Action): Collection {
+  const { schema, rules } = snapshot;
   const collection = findCollection(schema, name);
-  authorizeWrite(collection, action, [], null, accessOf(rules, schema, actor));
+  if (accessOf(rules, schema, actor)(collection, action) === null) throw refusal(collection, action);
   return collection;
 }
 

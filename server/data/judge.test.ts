@@ -300,6 +300,13 @@ describe("views", () => {
       /read items in 'comments'/,
     ],
     ["anyone without a right", anonymous, { collection: "posts" }, "FORBIDDEN", /read items in 'posts'/],
+    [
+      "anyone without a right, of fields",
+      anonymous,
+      { collection: "posts", fields: ["secre"] },
+      "FORBIDDEN",
+      /read items in 'posts'/,
+    ],
     ["an unknown field", user("1"), { collection: "posts", fields: ["titel"] }, "UNKNOWN_FIELD", /'title'/],
     ["an unreadable field", user("1"), { collection: "posts", fields: ["secret"] }, "FORBIDDEN", /'secret'/],
     [

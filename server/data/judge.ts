@@ -4,13 +4,16 @@
  */
 import pLimit from "p-limit";
 import { type Actor, roleKey } from "../core/access/actor";
-import { accessOf } from "../core/access/policy";
+import { accessOf, refusal } from "../core/access/policy";
 import { AppError } from "../core/errors";
 import { authorizeRead } from "../core/query/authorize";
+import { findCollection } from "../core/query/plan";
 import type { Param } from "../core/query/variables";
 import {
   bindJudge,
   compileJudge,
+  type Dependencies,
+  dependenciesOf,
   encodeChanges,
   type JudgeStatement,
   type LoggedChange,
@@ -31,6 +34,8 @@ export type View = {
   readonly collection: Collection;
   readonly statement: JudgeStatement;
   readonly params: readonly Param[];
+  /** What it reads beside the row itself. */
+  readonly dependencies: Dependencies;
 };
 
 /** What changes mean to views. */
@@ -60,7 +65,7 @@ const patience = 5_000;
 /** Judgements at the same time: requests need connections too. */
 const concurrency = 3;
 
-type Opened = { readonly collection: Collection; readonly statement: JudgeStatement };
+type Opened = Pick<View, "collection" | "statement" | "dependencies">;
 /** A view and its position in the list to judge. */
 type Seat = { readonly view: View; readonly position: number };
 
@@ -73,8 +78,8 @@ export function createJudge(parts: DataParts): Judge {
     const [first] = seats;
     if (!first) return;
     const sets = seats.map(({ view }) => view.params);
-    const statement = bindJudge(first.view.statement, changes, sets, parts.now());
     try {
+      const statement = bindJudge(first.view.statement, changes, sets, parts.now());
       const rows = await limit(() =>
         parts.database.run(statement, { signal: AbortSignal.timeout(patience) }),
       );
@@ -93,9 +98,9 @@ export function createJudge(parts: DataParts): Judge {
 
   return {
     open: (actor, request) => {
-      const { collection, statement } = openedOf(parts.snapshot(), actor, request);
-      const params = settle(statement.params, actor);
-      return { key: `${statement.text}\n${JSON.stringify(params)}`, collection, statement, params };
+      const opened = openedOf(parts.snapshot(), actor, request);
+      const params = settle(opened.statement.params, actor);
+      return { ...opened, key: `${opened.statement.text}\n${JSON.stringify(params)}`, params };
     },
     judge: async (views, changes) => {
       const failures = new Map<View, AppError>();
@@ -174,11 +179,19 @@ function openedOf(snapshot: Snapshot, actor: Actor, request: ViewRequest): Opene
   const known = kept.get(key);
   if (known) return known;
   const { schema, rules } = snapshot;
-  const read = authorizeRead(planView(schema, request), accessOf(rules, schema, actor));
+  const access = accessOf(rules, schema, actor);
+  const target = findCollection(schema, collection);
+  // Before the request is looked at: who may not read learns nothing about fields.
+  if (access(target, "read") === null) throw refusal(target, "read");
+  const read = authorizeRead(planView(schema, request), access);
   if (!read.collection.realtime) {
     throw new AppError("BAD_REQUEST", `'${collection}' is not live: its schema says realtime: false`);
   }
-  const made = { collection: read.collection, statement: compileJudge(read, schema.version) };
+  const made: Opened = {
+    collection: read.collection,
+    statement: compileJudge(read, schema.version),
+    dependencies: dependenciesOf(read),
+  };
   if (key.length <= openedKeyLength) {
     if (kept.size >= openedCount) kept.clear();
     kept.set(key, made);

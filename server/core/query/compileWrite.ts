@@ -131,7 +131,8 @@ function finish(
   const key = quoteName(target.collection.primaryKey.name);
   const check = target.check === null ? "" : ` where ${checked(target, target.check, parameters)}`;
   return {
-    text: `/* s${version} */ with w as (${text}) select w.${key} from w${check}`,
+    // No collection can be named so: a name of one would hide its table from the check.
+    text: `/* s${version} */ with "#w" as (${text}) select w.${key} from "#w" w${check}`,
     params: parameters.list,
   };
 }

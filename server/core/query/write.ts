@@ -12,6 +12,9 @@ import { type Binding, bindParam } from "./variables";
 /** Most items of one bulk write. */
 export const bulkLimit = 1000;
 
+/** Most mistakes of values that one refusal names; those of types and missing values come one a field. */
+const mostErrors = 100;
+
 /** One row to write: `key` names an existing row (updates), values by column name. */
 export type WriteRow = { readonly key: string | null; readonly values: ReadonlyMap<string, WireValue> };
 
@@ -88,10 +91,11 @@ function planBody(
     try {
       const wire = toWire(value, field);
       if (wire === null && !field.allowNull) errors.push(required(`${place}${field.name}`));
-      else
-        errors.push(
-          ...checkRules(field, wire).map((error) => ({ ...error, field: `${place}${error.field}` })),
-        );
+      else {
+        const room = Math.max(0, mostErrors - errors.length);
+        for (const error of checkRules(field, wire).slice(0, room))
+          errors.push({ ...error, field: `${place}${error.field}` });
+      }
       values.set(field.name, wire);
     } catch (error) {
       if (!(error instanceof AppError)) throw error;

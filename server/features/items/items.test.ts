@@ -445,6 +445,20 @@ describe("permissions hold at every door", () => {
     }
     expect((await read("posts", own)).title).toBe("own");
   });
+  test("without a right on the collection its fields are not told", async () => {
+    const bytes = (text: string) => text.replace(/"requestId":"[^"]*"/, "");
+    const plain = await app.call("GET", "/items/posts");
+    for (const path of [
+      "?fields=secre",
+      "?sort=secre",
+      '?filter={"price":{"like":"x"}}',
+      "/1",
+      "/1?fields=secre",
+    ]) {
+      const answer = await app.call("GET", `/items/posts${path}`);
+      expect([path, answer.status, bytes(answer.text)]).toEqual([path, 403, bytes(plain.text)]);
+    }
+  });
   test("rows and fields of a read", async () => {
     await withPermissions([reads], async () => {
       expect(await list("/items/posts", ann.token)).toEqual({
@@ -529,6 +543,22 @@ describe("permissions hold at every door", () => {
         published: false,
         userUpdated_Id: ann.id,
       });
+    });
+  });
+  test("the check of a written row reads tables, whatever they are called", async () => {
+    const schema = { name: "W", fields: { open: { type: "Boolean" } } };
+    await app.call("POST", "/schemas", { token: app.admin, body: { collectionName: "w", schema } });
+    const relation = { type: "M2O", name: "w", target: "w" };
+    await app.call("POST", "/schemas/posts/relationships", { token: app.admin, body: relation });
+    const [open, closed] = [await create("w", { open: true }), await create("w", { open: false })];
+    const creates = { collection: "posts", action: "create", fields: ["*"], conditions: { "w.open": true } };
+    await withPermissions([creates], async () => {
+      await create("posts", { title: "x", w_Id: open }, ann.token);
+      const answer = await app.call("POST", "/items/posts", {
+        token: ann.token,
+        body: { title: "x", w_Id: closed },
+      });
+      expect([answer.status, error(answer.body).code]).toEqual([403, "FORBIDDEN"]);
     });
   });
   test("a delete reaches only the rows of the condition", async () => {
@@ -656,6 +686,15 @@ describe("hostile input is an answer, never a failure", () => {
     });
     expect([400, 413, 414]).toContain(answer.status);
     expect(error(answer.body).message).not.toBe("");
+  });
+  test("a value with thousands of mistakes is told some of them", async () => {
+    const fields = { list: { type: "Array", values: { type: "String" }, validate: { isEmail: true } } };
+    const schema = { name: "Mails", fields };
+    await app.call("POST", "/schemas", { token: app.admin, body: { collectionName: "mails", schema } });
+    const list = Array.from({ length: 200_000 }, () => "x");
+    const answer = await app.call("POST", "/items/mails", { token: app.admin, body: { list } });
+    expect([answer.status, error(answer.body).code]).toEqual([400, "VALIDATION_ERROR"]);
+    expect(answer.text.length).toBeLessThan(50_000);
   });
   test("malformed JSON, unknown routes, other methods", async () => {
     const bad = await app.call("POST", "/items/posts", { token: app.admin, body: "{" });

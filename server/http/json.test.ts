@@ -12,6 +12,7 @@ const refused: readonly (readonly [string, unknown, string])[] = [
   ["65 levels of objects", nested(65), "64 levels"],
   ["65 levels of lists", JSON.parse("[".repeat(65) + "{}" + "]".repeat(65)), "64 levels"],
   ["10,001 keys", wide(10_001), "10000 keys"],
+  ["10,001 elements of one list", Array.from({ length: 10_001 }, () => 1), "10000 elements"],
   ["10,001 keys over several levels", { a: wide(5_000), b: [wide(5_000)] }, "10000 keys"],
 ];
 
@@ -58,6 +59,22 @@ test("refuses what is too long, not JSON or not UTF-8", async () => {
   expect(await codeOf(readJson(post(chunked(3, 50)), 100))).toBe("PAYLOAD_TOO_LARGE");
   expect(await codeOf(readJson(post('{"a":'), 100))).toBe("INVALID_JSON");
   expect(await codeOf(readJson(post(new Uint8Array([0x22, 0xe9, 0x22])), 100))).toBe("INVALID_JSON");
+});
+
+test("counts values before they are parsed, outside text", async () => {
+  const list = (item: string, count: number) => `{"a":[${Array.from({ length: count }, () => item).join()}]}`;
+  for (const item of ["1", "[]", "{}", '"\\\\"', '"\\",["']) {
+    expect([item, await codeOf(readJson(post(list(item, 1_000_001)), 20_000_000))]).toEqual([
+      item,
+      "BAD_REQUEST",
+    ]);
+  }
+  const text = ",[{".repeat(500_000);
+  expect(await readJson(post(JSON.stringify({ a: text, b: `"${text}` })), 20_000_000)).toEqual({
+    a: text,
+    b: `"${text}`,
+  });
+  expect(await readJson(post(list("1", 400_000)), 20_000_000)).toMatchObject({ a: { length: 400_000 } });
 });
 
 test("does not repeat the body in the message", async () => {

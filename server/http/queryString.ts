@@ -1,9 +1,10 @@
 /** Query string → values. Plain pairs are read directly; brackets (`filter[price][gt]=1`) by the `qs` library. */
 import qs from "qs";
+import { AppError } from "../core/errors";
 
 /**
  * The parameters of a URL. A repeated parameter is a list; `filter[a][eq]=1` is an object. Values are text.
- * Bounded: 10,000 characters of nesting names are cut off by the URL limit, depth by 12 brackets.
+ * @throws AppError QUERY_TOO_COMPLEX beyond 12 brackets, 2,000 parameters or 1,000 items of a list: nothing is dropped.
  */
 export function readQueryString(url: string): Record<string, unknown> {
   const start = url.indexOf("?");
@@ -11,13 +12,7 @@ export function readQueryString(url: string): Record<string, unknown> {
   const hash = url.indexOf("#", start);
   const text = url.slice(start + 1, hash < 0 ? undefined : hash);
   if (text.includes("[") || text.includes("%5B") || text.includes("%5b")) {
-    return qs.parse(text, {
-      depth: 12,
-      arrayLimit: 1000,
-      parameterLimit: 2000,
-      plainObjects: true,
-      strictDepth: true,
-    });
+    return readBrackets(text);
   }
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, value] of new URLSearchParams(text)) {
@@ -26,4 +21,20 @@ export function readQueryString(url: string): Record<string, unknown> {
       present === undefined ? value : Array.isArray(present) ? [...present, value] : [present, value];
   }
   return values;
+}
+
+function readBrackets(text: string): Record<string, unknown> {
+  try {
+    return qs.parse(text, {
+      depth: 12,
+      arrayLimit: 1000,
+      parameterLimit: 2000,
+      plainObjects: true,
+      strictDepth: true,
+      throwOnLimitExceeded: true,
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new AppError("QUERY_TOO_COMPLEX", `url: ${error.message}`);
+  }
 }

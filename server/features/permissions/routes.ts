@@ -20,10 +20,19 @@ export type PermissionsParts = {
 const collection = "baasix_Permission";
 
 const conditions = z.record(z.string(), z.unknown()).nullish();
+// Not an array of texts to zod: it notes every wrong element, and bodies are checked before the caller is known.
 const fields = z
-  .union([z.array(z.string()), z.string()])
+  .custom<string | readonly string[]>(
+    (value) =>
+      typeof value === "string" || (Array.isArray(value) && value.every((name) => typeof name === "string")),
+    "expected a list of texts, or comma text",
+  )
   .nullish()
-  .meta({ description: "Column names, *, relation.*, relation.column; list or comma text" });
+  .meta({
+    type: ["array", "string", "null"],
+    items: { type: "string" },
+    description: "Column names, *, relation.*, relation.column; list or comma text",
+  });
 
 /** A permission as it is written. */
 export const permissionBody = z.strictObject({

@@ -12,7 +12,7 @@ import type { Param } from "../core/query/variables";
 import {
   bindJudge,
   compileJudge,
-  type Dependencies,
+  type Dependency,
   dependenciesOf,
   encodeChanges,
   type JudgeStatement,
@@ -35,7 +35,7 @@ export type View = {
   readonly statement: JudgeStatement;
   readonly params: readonly Param[];
   /** What it reads beside the row itself. */
-  readonly dependencies: Dependencies;
+  readonly dependencies: ReadonlyMap<string, Dependency>;
 };
 
 /** What changes mean to views. */

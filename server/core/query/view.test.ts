@@ -4,7 +4,16 @@ import type { Actor } from "../access/actor";
 import { accessOf } from "../access/policy";
 import { authorizeRead } from "./authorize";
 import { findCollection } from "./plan";
-import { bindJudge, compileJudge, encodeChanges, planView, settle, wholeChange } from "./view";
+import {
+  bindJudge,
+  compileJudge,
+  dependenciesOf,
+  encodeChanges,
+  planView,
+  settle,
+  touches,
+  wholeChange,
+} from "./view";
 
 const user: Actor = { kind: "user", id: "7", role: "role-user", admin: false, session: "s" };
 const rules = rulesFor([
@@ -79,5 +88,53 @@ describe("rows", () => {
     ["create", null, partial, null],
   ] as const)("%s from %j to %j", (action, before, after, whole) => {
     expect(wholeChange(comments, { action, before, after })).toEqual(whole);
+  });
+});
+
+describe("a view depends on", () => {
+  const admin: Actor = { kind: "user", id: "1", role: "role-admin", admin: true, session: "s" };
+  const dependencies = (request: { filter?: unknown; fields?: unknown }): string[] => {
+    const plan = planView(blogSchema, { collection: "posts", ...request });
+    const read = authorizeRead(plan, accessOf(rules, blogSchema, admin));
+    return [...dependenciesOf(read)].map(
+      ([name, { columns, created }]) => `${name}${created ? "+" : ""}: ${[...columns].sort().join(" ")}`,
+    );
+  };
+  test.each([
+    ["nothing but its rows", {}, []],
+    ["what its filter reads of related rows", { filter: { "author.name": "x" } }, ["authors: id name"]],
+    [
+      "rows of a list, which may be created",
+      { filter: { "comments.text": "x" } },
+      ["comments+: deletedAt post_Id text"],
+    ],
+    [
+      "what it shows of them",
+      { fields: ["author.mail", "comments.id"] },
+      ["authors: id mail", "comments+: deletedAt id post_Id"],
+    ],
+    [
+      "rows of its own collection, reached through others",
+      { filter: { "author.posts.title": "x" } },
+      ["authors: id", "posts+: author_Id title"],
+    ],
+  ] as const)("%s", (_name, request, expected) => {
+    expect(dependencies(request)).toEqual([...expected]);
+  });
+
+  test("changes of those columns, deletions, and creations in lists", () => {
+    const columns = new Set(["a", "b"]);
+    const one = { columns, created: false };
+    const row = { a: "1", b: null, c: "x" };
+    const { a: _, ...partial } = row;
+    const update = (after: Record<string, string | null>) =>
+      ({ action: "update", before: row, after }) as const;
+    expect(touches(one, update({ ...row, c: "y" }))).toBe(false);
+    expect(touches(one, update({ ...row, b: "y" }))).toBe(true);
+    expect(touches(one, update(partial))).toBe(false);
+    expect(touches(one, { ...update(row), before: null })).toBe(true);
+    expect(touches(one, { action: "delete", before: row, after: null })).toBe(true);
+    expect(touches(one, { action: "create", before: null, after: row })).toBe(false);
+    expect(touches({ columns, created: true }, { action: "create", before: null, after: row })).toBe(true);
   });
 });

@@ -6,12 +6,12 @@
 import type { ChangeAction } from "@baasix/types";
 import { type Actor, anonymous } from "../access/actor";
 import { isJson } from "../schema/fields";
-import type { Collection, Schema } from "../schema/model";
+import type { Collection, Relation, Schema } from "../schema/model";
 import type { AuthorizedRead } from "./authorize";
 import { collectParameters, compileCondition, type Parameters, visible } from "./compileCondition";
 import { wholeRowJson } from "./compileSelect";
 import { parseRead } from "./parse";
-import { planRead, type ReadPlan, type SelectNode } from "./plan";
+import { type Planned, planRead, type ReadPlan, type SelectNode } from "./plan";
 import { quoteName, type Statement } from "./statement";
 import { bindParam, type Param } from "./variables";
 
@@ -120,6 +120,75 @@ function rows(collection: Collection, source: "o" | "a"): string {
   const columns = [...collection.fields.values()].map(({ name }) => `t.${quoteName(name)}`).join(", ");
   const record = `jsonb_populate_record(null::${quoteName(collection.name)}, c.${source})`;
   return `select c.n as "#", ${columns} from "#change" c cross join lateral ${record} t where c.${source} is not null`;
+}
+
+/**
+ * Which changes of other rows concern a view: of these columns, deletions, and creations where `created`: where rows are
+ * reached through a list. Through a to-one relation a row is there before anything can name it.
+ */
+export type Dependency = { readonly columns: ReadonlySet<string>; readonly created: boolean };
+
+/**
+ * What a view reads beside the row itself, by collection. When it changes, rows may enter or leave the view, or look
+ * otherwise, without a change of their own.
+ */
+export function dependenciesOf(read: AuthorizedRead): ReadonlyMap<string, Dependency> {
+  const found = new Map<string, { readonly columns: Set<string>; created: boolean }>();
+  const note = (row: Collection | null, column: string): void => {
+    if (row === null) return;
+    const known = found.get(row.name) ?? { columns: new Set(), created: false };
+    known.columns.add(column);
+    if (row.paranoid) known.columns.add("deletedAt");
+    found.set(row.name, known);
+  };
+  const open = (relation: Relation, row: Collection | null, target: Collection): void => {
+    note(row, relation.sourceColumn);
+    note(target, relation.targetColumn);
+    const known = found.get(target.name);
+    if (known && relation.kind === "many") known.created = true;
+  };
+  /** `row`: the collection of a related row; null for the row itself. */
+  const visit = (planned: Planned | null, row: Collection | null): void => {
+    switch (planned?.kind) {
+      case "all":
+      case "any":
+        for (const item of planned.items) visit(item, row);
+        return;
+      case "not":
+        return visit(planned.item, row);
+      case "compare":
+        note(row, planned.field.name);
+        return visit(planned.guard, row);
+      case "related":
+        open(planned.relation, row, planned.target);
+        visit(planned.item, planned.target);
+        return visit(planned.rows, planned.target);
+    }
+  };
+  const select = (node: SelectNode, row: Collection | null): void => {
+    for (const { field, guard } of node.columns) {
+      note(row, field.name);
+      visit(guard, row);
+    }
+    for (const { relation, node: child, rows: related } of node.relations) {
+      open(relation, row, child.collection);
+      visit(related, child.collection);
+      select(child, child.collection);
+    }
+  };
+  visit(read.rows, null);
+  visit(read.where, null);
+  select(read.select, null);
+  return found;
+}
+
+/** True when a change of a row may concern those who depend on it so. */
+export function touches({ columns, created }: Dependency, { action, before, after }: LoggedChange): boolean {
+  if (action === "create") return created;
+  if (before === null || after === null) return true;
+  // What is missing in the new row is large and did not change; in the old one, it is not known.
+  for (const name of columns) if (after[name] !== undefined && after[name] !== before[name]) return true;
+  return false;
 }
 
 /** The parameters of one actor's view. Only times stay open, as they pass. */

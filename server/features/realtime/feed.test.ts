@@ -45,6 +45,7 @@ function stage(count = 1) {
       collection: posts,
       statement,
       params: [],
+      dependencies: new Map(),
     }),
     judge: (views, changes) => {
       const { promise, resolve } = Promise.withResolvers<Judgement>();

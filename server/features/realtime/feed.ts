@@ -2,6 +2,7 @@
  * The way of a change from the log to its subscribers: transactions in commit order, one judgement at a time, frames
  * in that order. What cannot be told or judged ends in "resync", never in silence and never in a guess.
  */
+import { touches } from "../../core/query/view";
 import type { Judge, Judgement, View } from "../../data";
 import type { Logger } from "../../http";
 import type { ChangeFeed, ChangeSet, RowChange } from "../../platform/postgres";
@@ -136,7 +137,10 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
       views.publish(live, { ...common, action: gone === null || moved ? "create" : "update", data: now });
     }
     for (const [live, size] of sizes) if (size > burst) views.resync(live, "many changes at once");
-    for (const each of judged) confess(each);
+    for (const each of judged) {
+      confess(each);
+      spread(each.batch);
+    }
   };
 
   /** Tells those whose changes could not be judged that there were some. */
@@ -151,9 +155,20 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
     });
   };
 
+  /** Tells the views that read these rows beside their own. */
+  const spread = ({ changes }: Batch): void => {
+    const table = changes[0]?.table ?? "";
+    for (const live of views.dependingOn(table)) {
+      const dependency = live.view.dependencies.get(table);
+      if (dependency && changes.some((change) => touches(dependency, change))) views.resyncRelated(live);
+    }
+  };
+
   const resyncFor = (sets: readonly ChangeSet[], reason: string): void => {
     const collections = new Set(sets.flatMap(({ changes }) => changes.map(({ table }) => table)));
-    for (const name of collections) for (const live of views.of(name)) views.resync(live, reason);
+    for (const name of collections) {
+      for (const live of new Set([...views.of(name), ...views.dependingOn(name)])) views.resync(live, reason);
+    }
   };
 
   const stopChanges = feed.onChanges(receive, views.watches);

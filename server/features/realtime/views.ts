@@ -13,7 +13,13 @@ export type LiveView = {
   view: View;
   /** Subscribers of each seat. */
   readonly seats: number[];
+  /** Runs for a while after a resync for the sake of related rows; `again`: another one is due when it ends. */
+  pause: ReturnType<typeof setTimeout> | null;
+  again: boolean;
 };
+
+/** Milliseconds between two resyncs of a view because of related rows: each makes every subscriber read. */
+const relatedPause = 1000;
 
 /**
  * One subscription of one socket. `name` is the topic too. A second subscription of the same socket to the same view has
@@ -47,18 +53,24 @@ export type Views = {
     subscription: Subscription,
     refused: (error: unknown) => void,
   ) => Subscription | null;
+  /** The views of a collection. */
   readonly of: (collection: string) => readonly LiveView[];
+  /** The views that read rows of a collection beside their own. */
+  readonly dependingOn: (collection: string) => readonly LiveView[];
   readonly watches: (collection: string) => boolean;
   readonly all: () => Iterable<LiveView>;
   /** Tells the subscribers of a view. */
   readonly publish: (live: LiveView, change: Change) => void;
   readonly resync: (live: LiveView, reason: string) => void;
+  /** The same, because a related row changed: at once, but at most once a second. */
+  readonly resyncRelated: (live: LiveView) => void;
 };
 
 /** Makes an empty registry. `publish` sends text to all sockets that joined a topic. */
 export function createViews(judge: Judge, publish: (topic: string, text: string) => void): Views {
   const byKey = new Map<string, LiveView>();
   const byCollection = new Map<string, Set<LiveView>>();
+  const byDependency = new Map<string, Set<LiveView>>();
   let count = 0;
 
   const liveOf = (view: View): LiveView => {
@@ -67,10 +79,10 @@ export function createViews(judge: Judge, publish: (topic: string, text: string)
       known.view = view;
       return known;
     }
-    const live: LiveView = { name: `v${++count}`, view, seats: [] };
+    const live: LiveView = { name: `v${++count}`, view, seats: [], pause: null, again: false };
     byKey.set(view.key, live);
-    const { name } = view.collection;
-    byCollection.set(name, (byCollection.get(name) ?? new Set()).add(live));
+    addTo(byCollection, view.collection.name, live);
+    for (const name of view.dependencies.keys()) addTo(byDependency, name, live);
     return live;
   };
 
@@ -92,10 +104,9 @@ export function createViews(judge: Judge, publish: (topic: string, text: string)
     live.seats[seat] = (live.seats[seat] ?? 1) - 1;
     if (live.seats.some((subscribers) => subscribers > 0)) return;
     byKey.delete(live.view.key);
-    const { name: collection } = live.view.collection;
-    const views = byCollection.get(collection);
-    views?.delete(live);
-    if (views?.size === 0) byCollection.delete(collection);
+    removeFrom(byCollection, live.view.collection.name, live);
+    for (const collection of live.view.dependencies.keys()) removeFrom(byDependency, collection, live);
+    if (live.pause) clearTimeout(live.pause);
   };
 
   const tell = (live: LiveView, encode: (name: string) => string): void => {
@@ -103,6 +114,19 @@ export function createViews(judge: Judge, publish: (topic: string, text: string)
       const name = nameOf(live, seat);
       if (subscribers > 0) publish(name, encode(name));
     });
+  };
+
+  const resync = (live: LiveView, reason: string): void =>
+    tell(live, (subscription) => encodeFrame({ type: "resync", subscription, reason }));
+
+  const resyncRelated = (live: LiveView): void => {
+    live.again = live.pause !== null;
+    if (live.again) return;
+    resync(live, "a related item changed");
+    live.pause = setTimeout(() => {
+      live.pause = null;
+      if (live.again) resyncRelated(live);
+    }, relatedPause);
   };
 
   return {
@@ -124,10 +148,21 @@ export function createViews(judge: Judge, publish: (topic: string, text: string)
       }
     },
     of: (collection) => [...(byCollection.get(collection) ?? [])],
-    watches: (collection) => byCollection.has(collection),
+    dependingOn: (collection) => [...(byDependency.get(collection) ?? [])],
+    watches: (collection) => byCollection.has(collection) || byDependency.has(collection),
     all: () => byKey.values(),
     publish: (live, change) => tell(live, (name) => encodeChange(name, change)),
-    resync: (live, reason) =>
-      tell(live, (subscription) => encodeFrame({ type: "resync", subscription, reason })),
+    resync,
+    resyncRelated,
   };
+}
+
+function addTo(index: Map<string, Set<LiveView>>, name: string, live: LiveView): void {
+  index.set(name, (index.get(name) ?? new Set()).add(live));
+}
+
+function removeFrom(index: Map<string, Set<LiveView>>, name: string, live: LiveView): void {
+  const views = index.get(name);
+  views?.delete(live);
+  if (views?.size === 0) index.delete(name);
 }

@@ -572,6 +572,22 @@ describe("cookie mode", () => {
     expect((await loginByCookie({ origin: "https://evil.test", host: "localhost" })).status).toBe(403);
   });
 
+  const foreign: readonly (readonly ["GET" | "POST", Record<string, string>])[] = [
+    ["POST", { origin: "https://evil.test" }],
+    ["POST", {}],
+    ["GET", { origin: "https://evil.test" }],
+    ["GET", { "sec-fetch-site": "cross-site" }],
+    ["GET", { "sec-fetch-site": "same-site" }],
+  ];
+  test.each(foreign)("does not log out for a foreign page: %s %j", async (method, headers) => {
+    const cookie = jar(await loginByCookie());
+    const out = await app.call(method, "/auth/logout", {
+      headers: { cookie, host: "localhost", ...headers },
+    });
+    expect([out.status, cookiesOf(out)]).toEqual([403, []]);
+    expect((await app.call("GET", "/auth/me", { headers: { cookie } })).status).toBe(200);
+  });
+
   test("logs out and clears both cookies", async () => {
     const answer = await loginByCookie();
     const out = await app.call("GET", "/auth/logout", { headers: { cookie: jar(answer) } });

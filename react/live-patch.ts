@@ -21,7 +21,7 @@ export function patchList(
   primaryKey: string,
 ): Decision {
   const id: unknown = data[primaryKey];
-  if (id === undefined || !list.data.every((item) => primaryKey in item)) return read;
+  if (id === undefined || list.truncated || !list.data.every((item) => primaryKey in item)) return read;
   const index = list.data.findIndex((item) => item[primaryKey] === id);
   const before = list.data[index];
   const whole = offset === 0 && page <= 1 && list.data.length === list.totalCount;
@@ -38,6 +38,10 @@ export function patchList(
   const after = { ...before, ...data };
   const fields = sort.map((term) => term.slice(0, term.lastIndexOf(":")));
   if (!fields.every((field) => field in before && same(before[field], after[field]))) return read;
+  // Related lists are cut by the size of the whole answer, which a change does not know.
+  if (Object.keys(data).some((field) => isRelatedList(after[field]) && !same(before[field], after[field]))) {
+    return read;
+  }
   return same(before, after)
     ? keep
     : patch(
@@ -58,6 +62,10 @@ export function patchItem(
 
 function patch(data: GenericItem[], totalCount: number): Decision {
   return { kind: "patch", data: { data, totalCount } };
+}
+
+function isRelatedList(value: unknown): boolean {
+  return Array.isArray(value) && typeof value[0] === "object";
 }
 
 /** Both came as JSON. */

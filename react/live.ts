@@ -79,6 +79,8 @@ function start(client: AnyBaasix, cache: QueryClient, target: LiveTarget): () =>
       read();
     },
     onResync: read,
+    // The right to hear of changes may have gone with that to read.
+    onError: read,
   };
   const stops = [
     client.realtime.subscribe<GenericItem>(target.collection, own, onChange),

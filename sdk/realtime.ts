@@ -90,7 +90,9 @@ export type Realtime<Collections> = Omit<ReturnType<typeof createRealtime>, "sub
 /** The subscriptions of one client over one connection. Equal ones share what they receive. */
 export function createRealtime(options: SocketOptions, onError?: (error: BaasixError) => void) {
   const subscribers = new Map<string, Set<Handlers>>();
+  /** Primary keys of the subscriptions that stand, and why others do not, by the key of their view. */
   const live = new Map<string, string>();
+  const refused = new Map<string, BaasixError>();
   const connectionListeners = new Set<(connected: boolean) => void>();
   const resyncListeners = new Set<(collection: string, reason: string) => void>();
   const failures = new Set<(error: BaasixError) => void>();
@@ -102,7 +104,10 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
   function receive(notice: Notice): void {
     if (notice.type === "connection") {
       connected = notice.connected;
-      if (!connected) live.clear();
+      if (!connected) {
+        live.clear();
+        refused.clear();
+      }
       for (const listener of connectionListeners) tell(listener, connected);
       return;
     }
@@ -111,6 +116,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     switch (notice.type) {
       case "live":
         live.set(notice.key, notice.primaryKey);
+        refused.delete(notice.key);
         for (const { onLive } of handlers) tell(onLive, notice.primaryKey);
         return;
       case "change": {
@@ -126,11 +132,14 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
 
   function fail(key: string | null, code: ErrorCode, message: string): void {
     const error = new BaasixError(message, { status: 0, code });
-    if (key !== null) live.delete(key);
-    const concerned =
-      key === null ? [...failures] : [...(subscribers.get(key) ?? [])].map((each) => each.onError);
-    for (const listener of concerned) tell(listener, error);
-    if (!concerned.some(Boolean)) tell(onError, error);
+    tell(onError, error);
+    if (key === null) {
+      for (const failure of failures) tell(failure, error);
+      return;
+    }
+    live.delete(key);
+    refused.set(key, error);
+    for (const each of subscribers.get(key) ?? []) tell(each.onError, error);
   }
 
   function subscribeTo(view: View, handlers: Handlers): () => void {
@@ -140,13 +149,16 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     if (shared) shared.add(handlers);
     else subscribers.set(key, new Set([handlers]));
     const primaryKey = live.get(key);
+    const error = refused.get(key);
     if (!shared) socket.dispatch({ type: "add", key, view });
-    else if (primaryKey !== undefined) handlers.onLive?.(primaryKey);
+    else if (primaryKey !== undefined) tell(handlers.onLive, primaryKey);
+    else if (error) tell(handlers.onError, error);
     return () => {
       const left = subscribers.get(key);
       if (!left?.delete(handlers) || left.size > 0) return;
       subscribers.delete(key);
       live.delete(key);
+      refused.delete(key);
       socket.dispatch({ type: "remove", key });
     };
   }

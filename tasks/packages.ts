@@ -96,6 +96,10 @@ async function emitDeclarations(): Promise<number> {
       outDir: ".declarations",
       stripInternal: true,
       types: [],
+      // Found through node_modules, a file would count as another's and get no declarations.
+      paths: Object.fromEntries(
+        packages.map(({ name, folder }) => [`@baasix/${name}`, [`../../${folder}/index.ts`]]),
+      ),
     },
     files: packages.flatMap(({ folder, entries }) => entries.map((entry) => `../../${folder}/${entry}.ts`)),
     include: [],

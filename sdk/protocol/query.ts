@@ -157,5 +157,12 @@ export type Query<Item = GenericItem> = {
   readonly paranoid?: boolean;
 };
 
-/** Answer of a list read. `totalCount` counts the matching items before paging. */
-export type ListResult<Item> = { readonly data: Item[]; readonly totalCount: number };
+/**
+ * Answer of a list read. `totalCount` counts the matching items before paging; `truncated` tells that lists of
+ * related items inside were cut, as one answer holds about 10,000 rows.
+ */
+export type ListResult<Item> = {
+  readonly data: Item[];
+  readonly totalCount: number;
+  readonly truncated?: true;
+};

@@ -36,6 +36,7 @@ type Proof = { readonly actor: Actor; readonly token: string | null; readonly ex
 /** The longest delay of a timer, in ms. */
 const longestDelay = 2 ** 31 - 1;
 
+/** The state of a socket and what it does at each message; the socket itself does the sending. */
 export class Connection implements Member {
   readonly #parts: ConnectionParts;
   /** The client's address, as sockets of nobody in particular are counted by it. */
@@ -61,15 +62,12 @@ export class Connection implements Member {
     this.#bucket = createBucket(parts.now);
   }
 
-  /** Null before the socket was let in. */
-  get actor(): Actor | null {
-    return this.#proof?.actor ?? null;
-  }
-
+  /** How many it holds. */
   get subscriptions(): number {
     return this.#subscriptions.size;
   }
 
+  /** Called when the upgrade is done. */
   open(socket: ServerWebSocket<Connection>): void {
     this.#socket = socket;
     this.#wait(this.#parts.patience, "nobody signed in in time");
@@ -83,6 +81,7 @@ export class Connection implements Member {
     if (credential !== null) void this.#authenticate(null, credential);
   }
 
+  /** Called for each message, in order. */
   message(_socket: ServerWebSocket<Connection>, message: string | Buffer): void {
     if (!this.#bucket.take()) return this.#throttle(message);
     this.#refusals = 0;

@@ -1,5 +1,6 @@
 /** The one way to the server: an exchange with its timeout and errors, and the request that carries a token. */
 import { answerError, BaasixError } from "./error";
+import { tell } from "./listeners";
 import { sendWithProgress } from "./progress";
 import type { Session } from "./session";
 
@@ -115,7 +116,7 @@ export function createHttp(wire: Wire, session: Session, onError?: (error: Baasi
     try {
       return await send(request);
     } catch (error) {
-      if (error instanceof BaasixError) onError?.(error);
+      if (error instanceof BaasixError) tell(onError, error);
       throw error;
     }
   };

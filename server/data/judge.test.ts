@@ -53,7 +53,7 @@ async function prepare(address: DatabaseAddress): Promise<void> {
 beforeAll(async () => {
   place = await testDatabase(prepare);
   database = await openDatabase(place.address, { shortPool: 4, slowPool: 1 });
-});
+}, 60_000);
 afterAll(async () => {
   await database?.close();
   await place?.drop();

@@ -65,7 +65,7 @@ beforeAll(async () => {
   [ann, bob] = await Promise.all([app.signUp("ann@example.com"), app.signUp("bob@example.com")]);
   const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
   role = (roles.body as { data: { id: string }[] }).data[0]?.id ?? "";
-});
+}, 60_000);
 afterAll(() => app.close());
 
 async function post(path: string, body: unknown, token = app.admin): Promise<Row> {

@@ -70,7 +70,7 @@ type Opened = Pick<View, "collection" | "statement" | "dependencies">;
 type Seat = { readonly view: View; readonly position: number };
 
 /** Opens the door. */
-export function createJudge(parts: DataParts): Judge {
+export function createJudge(parts: Pick<DataParts, "database" | "snapshot" | "now">): Judge {
   const limit = pLimit(concurrency);
 
   /** Sets that fail together are judged apart, so that one view's operand cannot blind the others. */

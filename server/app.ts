@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { Elysia } from "elysia";
 import type { Config } from "./config";
-import { createData, createJudge, openSnapshot } from "./data";
+import { createData, createJudge, createTotals, openSnapshot } from "./data";
 import {
   authRoutes,
   createAuthenticator,
@@ -53,14 +53,18 @@ export async function createApp(
         : logger.warn("database is lost", { error: error.message }),
   });
   const snapshot = await openSnapshot(database);
-  const data = createData({ database, snapshot: snapshot.current, now });
-  data.beforeWrite((write) => protectRights(write, snapshot.current().rules));
-  data.onWrite(({ collection }) => (rightsCollections.has(collection) ? snapshot.reloadRules() : undefined));
-
   const feed = openFeed(address, {
     publication: "baasix_realtime",
     onError: (error) => logger.warn("change feed", { error: error.message }),
   });
+  const totals = createTotals({
+    schema: () => snapshot.current().schema,
+    live: () => feed.status().connected,
+  });
+  const data = createData({ database, snapshot: snapshot.current, now, totals });
+  data.beforeWrite((write) => protectRights(write, snapshot.current().rules));
+  data.onWrite(({ collection }) => (rightsCollections.has(collection) ? snapshot.reloadRules() : undefined));
+
   const secret = await loadSecret(config);
   const tokens = createTokens({ secret, config, clock: now });
   const authenticator = createAuthenticator({
@@ -86,7 +90,7 @@ export async function createApp(
     logger,
     now,
   });
-  followChanges({ feed, snapshot, authenticator, realtime, logger });
+  followChanges({ feed, snapshot, authenticator, realtime, logger, totals });
   const hasAdministrator = await ensureFirstAdmin(data, config);
 
   let accepting = true;

@@ -2,7 +2,7 @@
 import type { Authenticator } from "./features/auth";
 import type { Realtime } from "./features/realtime";
 import type { Logger } from "./http";
-import type { SnapshotStore } from "./data";
+import type { SnapshotStore, Totals } from "./data";
 import type { ChangeFeed, RowChange } from "./platform/postgres";
 
 export type FollowParts = {
@@ -11,10 +11,18 @@ export type FollowParts = {
   readonly authenticator: Authenticator;
   readonly realtime: Realtime;
   readonly logger: Logger;
+  readonly totals: Totals;
 };
 
 /** Keeps rules, schema and sessions in step with the database. A gap in the log reads everything anew. */
-export function followChanges({ feed, snapshot, authenticator, realtime, logger }: FollowParts): void {
+export function followChanges({
+  feed,
+  snapshot,
+  authenticator,
+  realtime,
+  logger,
+  totals,
+}: FollowParts): void {
   const attempt = (work: () => Promise<unknown>): void => {
     work().catch((error: Error) => logger.error("following a change failed", { error: error.message }));
   };
@@ -32,7 +40,11 @@ export function followChanges({ feed, snapshot, authenticator, realtime, logger 
       attempt(() => realtime.recheck(who));
     }
   }, followed);
+  feed.onChanges(({ changes }) => {
+    for (const table of new Set(changes.map((change) => change.table))) totals.touched(table);
+  }, totals.depends);
   feed.onGap(() => {
+    totals.clear();
     authenticator.clear();
     attempt(snapshot.reloadSchema);
     attempt(realtime.recheckAll);

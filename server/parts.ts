@@ -1,7 +1,7 @@
 /** The parts that commands of the terminal need, without HTTP. */
 import { resolve } from "node:path";
 import type { Config } from "./config";
-import { createData, openSnapshot } from "./data";
+import { createData, createTotals, openSnapshot } from "./data";
 import { createAdmin, listAdmins, upsertAdmin } from "./features/auth";
 import { openDatabase } from "./platform/postgres";
 import { attachEmbedded } from "./platform/postgres/embedded";
@@ -32,7 +32,9 @@ export async function openParts(config: Config): Promise<Parts> {
   try {
     const database = await openDatabase(opened.address, { shortPool: 1, slowPool: 1 });
     const snapshot = await openSnapshot(database);
-    const data = createData({ database, snapshot: snapshot.current, now: Date.now });
+    // A command reads too little to remember totals.
+    const totals = createTotals({ schema: () => snapshot.current().schema, live: () => false });
+    const data = createData({ database, snapshot: snapshot.current, now: Date.now, totals });
     return {
       admin: {
         create: (email, password) => createAdmin(data, { email, password }),

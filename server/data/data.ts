@@ -1,10 +1,9 @@
 /** THE DOOR: the one pipeline from an actor and a request to rows, top to bottom. */
-import type { Action, ItemId } from "@baasix/types";
-import { accessOf, refusal } from "../core/access/policy";
-import { type Actor, roleKey } from "../core/access/actor";
+import type { ItemId } from "@baasix/types";
+import type { Actor } from "../core/access/actor";
+import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
-import { authorizeRead, authorizeWrite } from "../core/query/authorize";
-import { compileRead, type ReadShape } from "../core/query/compile";
+import { authorizeWrite } from "../core/query/authorize";
 import {
   compileCreate,
   compileRemove,
@@ -13,27 +12,23 @@ import {
   encodeRows,
 } from "../core/query/compileWrite";
 import { parseFilter } from "../core/query/filter";
-import { parseRead } from "../core/query/parse";
-import { findCollection, planCondition, planRead } from "../core/query/plan";
-import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
-import {
-  completeWrite,
-  parseKey,
-  parseKeys,
-  planWrite,
-  type WriteEntry,
-  type WritePlan,
-} from "../core/query/write";
-import type { Collection } from "../core/schema/model";
-import type { Database, Row, RunOptions, Runner } from "../platform/postgres";
-import type { CommittedWrite, Data, PendingWrite, RawQuery, ReadOneAnswer, WriteBody } from "./door";
+import { planCondition } from "../core/query/plan";
+import { bind, type Binding } from "../core/query/variables";
+import { completeWrite, parseKeys, planWrite, type WriteEntry, type WritePlan } from "../core/query/write";
+import type { Database, Row, Runner } from "../platform/postgres";
+import { collectionFor } from "./access";
+import type { CommittedWrite, Data, PendingWrite, RawQuery, WriteBody } from "./door";
+import { optionsFor, readAll, readItem, readPage, type ReadParts } from "./read";
 import type { Snapshot } from "./snapshot";
+import type { Totals } from "./totals";
 
 /** What the door needs: the database, the current snapshot, and the time in milliseconds since 1970. */
 export type DataParts = {
   readonly database: Database;
   readonly snapshot: () => Snapshot;
   readonly now: () => number;
+  /** Totals of lists that are remembered; commits through this door drop those that they may change. */
+  readonly totals: Totals;
 };
 
 type Listeners = {
@@ -45,6 +40,7 @@ type Listeners = {
 export function createData(parts: DataParts): Data {
   const listeners: Listeners = { before: [], after: [] };
   const announce = async (writes: readonly CommittedWrite[]): Promise<void> => {
+    for (const { collection } of writes) parts.totals.touched(collection);
     for (const write of writes) for (const listener of listeners.after) await listener(write);
   };
   return doorOn(parts, {
@@ -85,38 +81,9 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     for (const listener of mode.listeners.before) listener(write);
   };
 
-  const read: Data["read"] = async (actor, collection, query, signal) => {
-    const options = optionsFor(actor, signal);
-    const statement = readStatement(parts.snapshot(), actor, collection, query, "list");
-    const rows = await runner.run(bind(statement, bindingOf(actor)), options);
-    const first = rows[0];
-    if (first) {
-      return {
-        json: joinRows(rows),
-        totalCount: Number(first[2]),
-        truncated: rows.some((row) => row[1] === true),
-      };
-    }
-    if (statement.first) return { json: "[]", totalCount: 0, truncated: false };
-    // The page is empty, and with it the column that carries the total.
-    const count = readStatement(parts.snapshot(), actor, collection, query, "count");
-    const counted = await runner.run(bind(count, bindingOf(actor)), options);
-    return { json: "[]", totalCount: Number(counted[0]?.[0] ?? 0), truncated: false };
-  };
-
-  const readOne = async (
-    actor: Actor,
-    collection: string,
-    id: ItemId,
-    query: RawQuery = {},
-  ): Promise<ReadOneAnswer> => {
-    const key = parseKey(collectionFor(parts.snapshot(), actor, collection, "read"), id);
-    const statement = readStatement(parts.snapshot(), actor, collection, query, "one");
-    const rows = await runner.run(bind(statement, bindingOf(actor, [key])), optionsFor(actor));
-    const [json, cut] = rows[0] ?? [];
-    if (typeof json !== "string") throw notFound();
-    return { json, truncated: cut === true };
-  };
+  const reading: ReadParts = { ...parts, runner, totals: runner === parts.database ? parts.totals : null };
+  const read: Data["read"] = (actor, collection, query, signal) =>
+    readPage(reading, actor, collection, query, signal);
 
   const write = async (
     actor: Actor,
@@ -192,7 +159,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
       return transaction((rows) => rows.remove(actor, name, ids));
     pending({ actor, collection: name, action: "delete", ids, bodies: [] });
     const { schema, rules } = parts.snapshot();
-    const collection = findCollection(schema, name);
+    const collection = collectionFor(parts.snapshot(), actor, name, "delete");
     const target = authorizeWrite(collection, "delete", [], null, accessOf(rules, schema, actor));
     const keys = parseKeys(collection, ids);
     const bound = bind(compileRemove(target, schema.version), bindingOf(actor, [encodeKeys(keys)]));
@@ -216,7 +183,8 @@ function doorOn(parts: DataParts, mode: Mode): Data {
 
   return {
     read,
-    readOne,
+    readOne: (actor, collection, id, query = {}) => readItem(reading, actor, collection, id, query),
+    stream: (actor, collection, query, signal) => readAll(reading, actor, collection, query, signal),
     find: async <T>(actor: Actor, collection: string, query: RawQuery) =>
       JSON.parse((await read(actor, collection, query)).json) as readonly T[],
     requireRight: (actor, name, action) => void collectionFor(parts.snapshot(), actor, name, action),
@@ -228,66 +196,6 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     beforeWrite: (listener) => void mode.listeners.before.push(listener),
     onWrite: (listener) => void mode.listeners.after.push(listener),
   };
-}
-
-/** parse → plan → authorize → compile. Kept per snapshot and role, for as long as the snapshot lives. */
-function readStatement(
-  snapshot: Snapshot,
-  actor: Actor,
-  collection: string,
-  query: RawQuery,
-  shape: ReadShape,
-): KeptStatement {
-  const kept = keptStatements(snapshot);
-  const key = `${roleKey(actor)} ${shape} ${collection} ${JSON.stringify(query)}`;
-  const known = kept.get(key);
-  if (known) return known;
-  collectionFor(snapshot, actor, collection, "read");
-  const { schema, rules } = snapshot;
-  const plan = planRead(schema, parseRead(collection, query));
-  const compiled = compileRead(authorizeRead(plan, accessOf(rules, schema, actor)), shape, schema.version);
-  const statement: KeptStatement = { ...compiled, first: plan.offset === 0 && plan.limit > 0 };
-  if (key.length <= keptKeyLength) {
-    if (kept.size >= keptStatementCount) kept.clear();
-    kept.set(key, statement);
-  }
-  return statement;
-}
-
-/** `first`: the first page, with room for rows; when it is empty, nothing matches. */
-type KeptStatement = CompiledStatement & { readonly first: boolean };
-
-const keptStatementCount = 2000;
-const keptKeyLength = 2000;
-const statements = new WeakMap<Snapshot, Map<string, KeptStatement>>();
-
-function keptStatements(snapshot: Snapshot): Map<string, KeptStatement> {
-  let kept = statements.get(snapshot);
-  if (!kept) statements.set(snapshot, (kept = new Map()));
-  return kept;
-}
-
-/** A statement for a caller without an account may run this long, in ms; others have the limit of the pool. */
-const publicTimeout = 5000;
-const publicOptions: RunOptions = { timeout: publicTimeout };
-
-function optionsFor(actor: Actor, signal?: AbortSignal): RunOptions | undefined {
-  if (!signal) return actor.kind === "anonymous" ? publicOptions : undefined;
-  return actor.kind === "anonymous" ? { signal, timeout: publicTimeout } : { signal };
-}
-
-/** Denies before the request is looked at: who has no right on the collection learns nothing about its fields. */
-function collectionFor(snapshot: Snapshot, actor: Actor, name: string, action: Action): Collection {
-  const { schema, rules } = snapshot;
-  const collection = findCollection(schema, name);
-  if (accessOf(rules, schema, actor)(collection, action) === null) throw refusal(collection, action);
-  return collection;
-}
-
-function joinRows(rows: readonly Row[]): string {
-  let json = "[";
-  for (let i = 0; i < rows.length; i++) json += i === 0 ? rows[i]?.[0] : `,${rows[i]?.[0]}`;
-  return `${json}]`;
 }
 
 function keysOf(rows: readonly Row[]): readonly ItemId[] {

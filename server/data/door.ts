@@ -3,10 +3,17 @@ import type { Action, ItemId, Query } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
 
 /**
- * A list read: `json` is the text of a JSON array, built by PostgreSQL and passed through untouched. `truncated`: a list
- * inside an item reached its bound (`listLimit`), there may be more of it.
+ * A list read: `json` is the text of a JSON array, built by PostgreSQL and passed through untouched. `totalCount` is null
+ * when none was asked for, and a guess when `estimated`. `truncated`: a list inside an item reached its bound
+ * (`listLimit`), there may be more of it. `nextCursor` is there on a walk by cursor: null behind the last page.
  */
-export type ReadAnswer = { readonly json: string; readonly totalCount: number; readonly truncated: boolean };
+export type ReadAnswer = {
+  readonly json: string;
+  readonly totalCount: number | null;
+  readonly estimated: boolean;
+  readonly truncated: boolean;
+  readonly nextCursor?: string | null;
+};
 
 /** One item as JSON text; `truncated` as in `ReadAnswer`. */
 export type ReadOneAnswer = { readonly json: string; readonly truncated: boolean };
@@ -66,6 +73,16 @@ export type Data = Rows & {
    * @throws AppError FORBIDDEN or UNKNOWN_COLLECTION. Passing promises nothing about a certain row.
    */
   readonly requireRight: (actor: Actor, collection: string, action: Action) => void;
+  /**
+   * Every item that matches, in batches of JSON texts; the pages of a list without its bounds. `limit` bounds the whole.
+   * An aborted `signal` ends it.
+   */
+  readonly stream: (
+    actor: Actor,
+    collection: string,
+    query: RawQuery,
+    signal?: AbortSignal,
+  ) => AsyncGenerator<readonly string[]>;
   /** Several writes and reads in one transaction. Listeners run after the commit. */
   readonly transaction: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;
   /** Calls before each write is parsed, in the order of registration; a callback that throws refuses the write. */

@@ -11,3 +11,4 @@ export type {
 } from "./door";
 export { createJudge, type Judge, type Judgement, type View } from "./judge";
 export { type ChangeOptions, openSnapshot, type Snapshot, type SnapshotStore } from "./snapshot";
+export { createTotals, type Totals } from "./totals";

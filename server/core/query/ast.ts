@@ -34,4 +34,10 @@ export type Read = {
   readonly limit: number;
   readonly offset: number;
   readonly withDeleted: boolean;
+  /** Null: pages by offset. Empty: the first page of a walk by cursor; else where the page before ended. */
+  readonly cursor: string | null;
+  readonly count: CountMode;
 };
+
+/** How the total is found: counted, guessed by the planner of PostgreSQL, or not at all. */
+export type CountMode = "exact" | "estimated" | "none";

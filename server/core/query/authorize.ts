@@ -47,6 +47,10 @@ export function authorizeRead(plan: ReadPlan, access: Access): AuthorizedRead {
   const own = access(plan.collection, "read");
   if (!own) throw refusal(plan.collection, "read");
   const scope: Scope = { collection: plan.collection, own, inherited: [] };
+  if (plan.cursor !== null && columnGuard(scope, plan.collection.primaryKey) !== null) {
+    // A cursor holds the key of the row where a page ended.
+    throw unreadable(scope, plan.collection.primaryKey.name, "cursor");
+  }
   return {
     ...plan,
     select: selectNode(plan.select, scope, access),

@@ -1,7 +1,8 @@
 /** AuthorizedRead → SQL. The answer is built as JSON text by PostgreSQL, one statement a read. */
-import { castType } from "../schema/fields";
+import { castType, jsonExpression } from "../schema/fields";
 import type { Collection, Field } from "../schema/model";
 import type { AuthorizedRead } from "./authorize";
+import { compileKeyset } from "./cursor";
 import { cutFlag, expand, rowJson, selectList } from "./compileSelect";
 import {
   collectParameters,
@@ -15,41 +16,73 @@ import type { SelectNode } from "./plan";
 import { quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
 
-/** What a compiled read gives: `json` and total per row; one row by key; or the total alone. */
-export type ReadShape = "list" | "one" | "count";
+/** What a compiled read gives: a page with its total, the page alone, one row by key, the total, or the planner's guess of it. */
+export type ReadShape = "list" | "page" | "one" | "count" | "estimate";
 
 /**
- * Compiles a read. `list`: rows of [JSON text, cut, total]; `one`: the row whose key is input 0, [JSON text, cut];
- * `count`: one row of [total]. `cut`: a list inside the row reached its bound. The schema's version is part of the text, so a changed schema gives new
- * prepared statements.
+ * Compiles a read. `list` and `page`: rows of [JSON text, cut, total or null, sort keys or null]; `one`: the row whose key
+ * is input 0, [JSON text, cut]; `count`: one row of [total]; `estimate`: one row of [plan as JSON]. `cut`: a list inside
+ * the row reached its bound. The schema's version is part of the text, so a changed schema gives new prepared statements.
  */
-export function compileRead(plan: AuthorizedRead, shape: ReadShape, version: number): CompiledStatement {
+export function compileRead(plan: AuthorizedRead, shape: ReadShape, version: number): CompiledRead {
   const parameters = collectParameters();
-  const total = `select count(*) from ${fromWhere(plan, shape, parameters)}`;
-  if (shape === "count") return { text: `/* s${version} */ ${total}`, params: parameters.list };
-  const from = page(plan, shape, parameters);
-  const last = shape === "list" ? `, (${total})` : "";
-  if (plan.select.relations.length === 0) {
-    const text = `/* s${version} */ select row_to_json(r)::text, false${last} from (${from}) r`;
-    return { text, params: parameters.list };
+  const select = selectFor(plan, shape, parameters);
+  const explain = shape === "estimate" ? "explain (format json) " : "";
+  return {
+    text: `/* s${version} */ ${explain}${select}`,
+    params: parameters.list,
+    collections: [...parameters.collections],
+  };
+}
+
+/** `collections`: all whose rows decide the answer, by name. */
+export type CompiledRead = CompiledStatement & { readonly collections: readonly string[] };
+
+function selectFor(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): string {
+  if (shape === "estimate") return `select from ${fromWhere(plan, shape, parameters)}`;
+  const count = `select count(*) from ${fromWhere(plan, shape, parameters)}`;
+  if (shape === "count") return count;
+  const rows = page(plan, shape, parameters);
+  const total = shape === "list" ? `, ${totalOf(plan, count)}` : shape === "page" ? ", null" : "";
+  const keys = shape === "one" ? "" : plan.cursor === null ? ", null" : `, ${sortKeys}`;
+  const { relations } = plan.select;
+  if (relations.length === 0 && plan.cursor === null) {
+    return `select row_to_json(r)::text, false${total}${keys} from (${rows}) r`;
   }
   const row = parameters.alias();
-  const above = shape === "list" ? plan.limit : 1;
+  const above = shape === "one" ? 1 : plan.limit;
   const joined = `${row}${expand(plan.select, row, parameters, above)}`;
-  const columns = `${rowJson(plan.select, row, parameters)}, ${cutFlag(plan.select, row)}${last}`;
-  return { text: `/* s${version} */ select ${columns} from (${from}) ${joined}`, params: parameters.list };
+  const columns = `${rowJson(plan.select, row, parameters)}, ${cutFlag(plan.select, row)}${total}${keys}`;
+  return `select ${columns} from (${rows}) ${joined}`;
 }
+
+/** A page that is not full tells the total by itself; only then is nothing counted. */
+function totalOf(plan: AuthorizedRead, count: string): string {
+  if (plan.limit === 0 || plan.cursor?.after) return `(${count})`;
+  return `case when count(*) over () < ${plan.limit} then ${plan.offset} + count(*) over () else (${count}) end`;
+}
+
+/** Name of the sort keys in the page's rows. No field can be called so. */
+const sortKeys = '"#k"';
 
 function fromWhere(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): string {
   const alias = parameters.alias();
+  parameters.collections.add(plan.collection.name);
   return `${quoteName(plan.collection.name)} ${alias}${where(plan, alias, shape, parameters)}`;
 }
 
-function where(plan: AuthorizedRead, alias: string, shape: ReadShape, parameters: Parameters): string {
+function where(
+  plan: AuthorizedRead,
+  alias: string,
+  shape: ReadShape,
+  parameters: Parameters,
+  after: string | null = null,
+): string {
   const conditions = visible(plan.collection, plan.withDeleted, alias);
   if (shape === "one") conditions.push(keyEquals(plan.collection, alias, parameters));
   if (plan.rows) conditions.push(compileCondition(plan.rows, alias, parameters));
   if (plan.where) conditions.push(compileCondition(plan.where, alias, parameters));
+  if (after !== null) conditions.push(after);
   return conditions.length > 0 ? ` where ${conditions.join(" and ")}` : "";
 }
 
@@ -63,12 +96,12 @@ function keyEquals(collection: Collection, alias: string, parameters: Parameters
 /** The rows of the page: sorted and cut first, expanded after. */
 function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): string {
   const alias = parameters.alias();
-  const expanded = plan.select.relations.length > 0;
-  const columns = expanded
+  const expanded = plan.select.relations.length > 0 || plan.cursor !== null;
+  const selected = expanded
     ? neededColumns(plan.select).map((field) => `${alias}.${quoteName(field.name)}`)
     : selectList(plan.select, alias, parameters);
   const joins: string[] = [];
-  const order = plan.sort.map((term) => {
+  const keys = plan.sort.map((term) => {
     let holder = alias;
     for (const hop of term.hops) {
       const next = parameters.alias();
@@ -80,9 +113,20 @@ function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): s
       joins.push(` left join ${quoteName(hop.target.name)} ${next} on ${on.join(" and ")}`);
       holder = next;
     }
-    return `${column(term.field, term.guard, holder, parameters)}${term.descending ? " desc" : ""}`;
+    return column(term.field, term.guard, holder, parameters);
   });
-  const from = `${quoteName(plan.collection.name)} ${alias}${joins.join("")}${where(plan, alias, shape, parameters)}`;
+  const order = plan.sort.map((term, i) => `${keys[i]}${term.descending ? " desc" : ""}`);
+  const after = plan.cursor?.after
+    ? compileKeyset(plan.sort, keys, plan.cursor.after, parameters.place)
+    : null;
+  const columns =
+    plan.cursor === null
+      ? selected
+      : [
+          ...selected,
+          `json_build_array(${plan.sort.map((term, i) => jsonExpression(keys[i] ?? "", term.field)).join(", ")})::text as ${sortKeys}`,
+        ];
+  const from = `${quoteName(plan.collection.name)} ${alias}${joins.join("")}${where(plan, alias, shape, parameters, after)}`;
   // Checked whole numbers, written out: a bound limit would make the planner guess a tenth of the table.
   const cut =
     shape === "one"

@@ -8,6 +8,8 @@ import type { Param } from "./variables";
 /** Collects parameters while text is made. The same parameter is bound once, however often it is named. */
 export type Parameters = {
   readonly list: Param[];
+  /** Collections that conditions read, by name. */
+  readonly collections: Set<string>;
   readonly alias: () => string;
   readonly place: (param: Param) => string;
 };
@@ -19,6 +21,7 @@ export function collectParameters(spell = (index: number): string => `$${index +
   let aliases = 0;
   return {
     list,
+    collections: new Set(),
     alias: () => `t${aliases++}`,
     place: (param) => {
       let place = places.get(param);
@@ -68,6 +71,7 @@ export function compileCondition(planned: Planned, alias: string, parameters: Pa
     }
     case "related": {
       const target = parameters.alias();
+      parameters.collections.add(planned.target.name);
       const { relation } = planned;
       const conditions = [
         joinKeys(relation.sourceColumn, alias, relation.targetColumn, target),

@@ -1,12 +1,12 @@
 /** Wire → Read. Knows every documented spelling; knows nothing of collections. */
 import { AppError, suggestion } from "../errors";
-import type { FieldWish, Read, SortTerm } from "./ast";
+import type { CountMode, FieldWish, Read, SortTerm } from "./ast";
 import { isObject, parseFilter, splitPath } from "./filter";
 
 /** Paging and size limits of a read. */
 export const readLimits = { page: 100, maximum: 1000, sort: 8, fields: 200 } as const;
 
-const known = new Set(["fields", "filter", "sort", "limit", "page", "offset", "paranoid"]);
+const known = new Set(["fields", "filter", "sort", "limit", "page", "offset", "paranoid", "cursor", "count"]);
 /** Read elsewhere: the credential by `http/`. */
 const ignored = new Set(["access_token"]);
 
@@ -28,6 +28,8 @@ export function parseRead(collection: string, query: Readonly<Record<string, unk
     sort: parseSort(query.sort),
     limit,
     offset: parseOffset(query, limit),
+    cursor: parseCursor(query),
+    count: parseCount(query.count),
     withDeleted: parseFlag(query.paranoid, "paranoid", true) === false,
   };
 }
@@ -63,6 +65,23 @@ function parseOffset(query: Readonly<Record<string, unknown>>, limit: number): n
   if (!isAbsent(query.offset))
     throw new AppError("INVALID_QUERY", "offset: give either page or offset, not both");
   return (wholeNumber(query.page, "page", 1) - 1) * limit;
+}
+
+/** An empty cursor begins a walk, so that only a missing one means none. */
+function parseCursor(query: Readonly<Record<string, unknown>>): string | null {
+  const { cursor } = query;
+  if (cursor === undefined || cursor === null) return null;
+  if (!isAbsent(query.page) || !isAbsent(query.offset)) {
+    throw new AppError("INVALID_QUERY", "cursor: give either cursor or page and offset, not both");
+  }
+  if (typeof cursor === "string" && cursor.length <= 4096) return cursor;
+  throw new AppError("INVALID_QUERY", "cursor: expected the nextCursor of an answer, or nothing");
+}
+
+function parseCount(value: unknown): CountMode {
+  if (isAbsent(value)) return "exact";
+  if (value === "exact" || value === "estimated" || value === "none") return value;
+  throw new AppError("INVALID_QUERY", "count: expected exact, estimated or none");
 }
 
 function wholeNumber(value: unknown, at: string, min: number): number {

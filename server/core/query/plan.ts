@@ -2,7 +2,8 @@
 import { AppError } from "../errors";
 import { supports } from "../schema/fields";
 import type { Collection, Field, Relation, Schema } from "../schema/model";
-import type { FieldWish, Path, Read, SortTerm } from "./ast";
+import type { CountMode, FieldWish, Path, Read, SortTerm } from "./ast";
+import { decodeCursor, type Keyset } from "./cursor";
 import { findCollection, findColumn, unknownField } from "./find";
 import { planCondition } from "./planCondition";
 import type { Planned } from "./planned";
@@ -52,6 +53,9 @@ export type ReadPlan = {
   readonly limit: number;
   readonly offset: number;
   readonly withDeleted: boolean;
+  readonly count: CountMode;
+  /** Null: pages by offset. `after` null: the first page of a walk by cursor. */
+  readonly cursor: { readonly after: Keyset | null } | null;
 };
 
 /** Most collections that one read may open. */
@@ -60,14 +64,18 @@ const maximumNodes = 60;
 /** Resolves a read against one schema. @throws AppError naming the unknown collection, field or operator and the nearest valid one. */
 export function planRead(schema: Schema, read: Read): ReadPlan {
   const collection = findCollection(schema, read.collection);
+  const sort = planSort(schema, collection, read.sort);
   return {
     collection,
     select: planSelect(schema, collection, read.fields),
     where: read.filter === null ? null : planCondition(schema, collection, read.filter),
-    sort: planSort(schema, collection, read.sort),
+    sort,
     limit: read.limit,
     offset: read.offset,
     withDeleted: read.withDeleted,
+    count: read.count,
+    cursor:
+      read.cursor === null ? null : { after: read.cursor === "" ? null : decodeCursor(sort, read.cursor) },
   };
 }
 
@@ -95,7 +103,7 @@ function planSortTerm(schema: Schema, collection: Collection, term: SortTerm): P
     hops.push({ relation, target: current, rows: null });
   }
   const field = findColumn(current, term.path.at(-1) ?? "", term.at);
-  if (!supports(field, "order")) {
+  if (!supports(field, "order") && field.type !== "Boolean") {
     throw new AppError("INVALID_QUERY", `${term.at}: a field of type ${field.type} has no order`);
   }
   return { hops, field, descending: term.descending, guard: null, at: term.at };

@@ -7,6 +7,7 @@ import type { Images } from "../../platform/images";
 import type { Storage } from "../../platform/storage";
 import { Elysia } from "elysia";
 import { z } from "zod";
+import { listAnswer } from "../items";
 import { fileFolder } from "./keys";
 import { assetQuery, type FilePatch, filePatch, filesCollection } from "./model";
 import { serveAsset } from "./serve";
@@ -54,8 +55,9 @@ export function filesRoutes({ data, identity, storage, images, config }: FilesPa
     .get(
       "/files",
       async ({ actor, request }) => {
-        const { json, totalCount } = await data.read(actor, filesCollection, readQueryString(request.url));
-        return jsonAnswer(`{"data":${json},"totalCount":${totalCount}}`, 200);
+        return listAnswer(
+          await data.read(actor, filesCollection, readQueryString(request.url), request.signal),
+        );
       },
       { detail: { tags: ["Files"], summary: "List files" } },
     )

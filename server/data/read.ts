@@ -1,0 +1,220 @@
+/** Reading through the door: parse → plan → authorize → compile → run, for one row, a page, or all pages in turn. */
+import type { ItemId } from "@baasix/types";
+import { type Actor, roleKey } from "../core/access/actor";
+import { accessOf } from "../core/access/policy";
+import { AppError } from "../core/errors";
+import { type AuthorizedRead, authorizeRead } from "../core/query/authorize";
+import { type CompiledRead, compileRead, type ReadShape } from "../core/query/compile";
+import { encodeCursor } from "../core/query/cursor";
+import { parseRead, readLimits } from "../core/query/parse";
+import { planRead } from "../core/query/plan";
+import type { Statement } from "../core/query/statement";
+import { bind, type Binding } from "../core/query/variables";
+import { parseKey } from "../core/query/write";
+import type { Row, RunOptions, Runner } from "../platform/postgres";
+import { collectionFor } from "./access";
+import type { RawQuery, ReadAnswer, ReadOneAnswer } from "./door";
+import type { Snapshot } from "./snapshot";
+import type { Totals } from "./totals";
+
+/** What reading needs. `totals` null: nothing is remembered (inside a transaction). */
+export type ReadParts = {
+  readonly runner: Runner;
+  readonly snapshot: () => Snapshot;
+  readonly now: () => number;
+  readonly totals: Totals | null;
+};
+
+/** A page of items. An aborted `signal` cancels the statement. */
+export async function readPage(
+  parts: ReadParts,
+  actor: Actor,
+  collection: string,
+  query: RawQuery,
+  signal?: AbortSignal,
+): Promise<ReadAnswer> {
+  const prepared = prepare(parts.snapshot(), actor, collection, query);
+  const { plan } = prepared;
+  const options = optionsFor(actor, signal);
+  const binding: Binding = { actor, now: parts.now() };
+  if (plan.count !== "exact") {
+    const rows = await parts.runner.run(bind(compiled(prepared, "page"), binding), options);
+    const estimated =
+      plan.count === "estimated" ? await estimate(parts, prepared, rows, binding, options) : null;
+    return pageAnswer(plan, rows, estimated);
+  }
+  const counting = remembering(parts.totals, compiled(prepared, "count"), binding);
+  const known = counting?.known() ?? null;
+  const rows = await parts.runner.run(
+    bind(compiled(prepared, known === null ? "list" : "page"), binding),
+    options,
+  );
+  const told = known ?? (await totalOf(parts, prepared, rows, binding, options));
+  if (known === null) counting?.remember(told);
+  return pageAnswer(plan, rows, told);
+}
+
+/** One item by key. @throws AppError NOT_FOUND when it is missing or not visible. */
+export async function readItem(
+  parts: ReadParts,
+  actor: Actor,
+  collection: string,
+  id: ItemId,
+  query: RawQuery,
+): Promise<ReadOneAnswer> {
+  const key = parseKey(collectionFor(parts.snapshot(), actor, collection, "read"), id);
+  const statement = compiled(prepare(parts.snapshot(), actor, collection, query), "one");
+  const rows = await parts.runner.run(
+    bind(statement, { actor, now: parts.now(), inputs: [key] }),
+    optionsFor(actor),
+  );
+  const [json, cut] = rows[0] ?? [];
+  if (typeof json !== "string") throw new AppError("NOT_FOUND", "Item not found");
+  return { json, truncated: cut === true };
+}
+
+/**
+ * All items that match, in batches of JSON texts: walks by cursor, so that neither the server nor a connection holds more
+ * than one batch, however slowly it is taken. A row that stays as it is comes exactly once. `limit` in the query bounds
+ * the whole; without it there is no bound.
+ */
+export async function* readAll(
+  parts: ReadParts,
+  actor: Actor,
+  collection: string,
+  query: RawQuery,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly string[]> {
+  let left = query.limit === undefined || query.limit === "" ? Infinity : Number(query.limit);
+  let cursor: string | null = "";
+  while (cursor !== null && left > 0) {
+    const batch = { ...query, limit: Math.min(left, readLimits.maximum), cursor, count: "none" };
+    const prepared: Prepared = prepare(parts.snapshot(), actor, collection, batch);
+    const rows = await parts.runner.run(bind(compiled(prepared, "page"), { actor, now: parts.now() }), {
+      pool: "slow",
+      ...(signal && { signal }),
+    });
+    left -= rows.length;
+    if (rows.length > 0) yield rows.map((row) => String(row[0]));
+    cursor = nextCursor(prepared.plan, rows);
+  }
+}
+
+function pageAnswer(plan: AuthorizedRead, rows: readonly Row[], totalCount: number | null): ReadAnswer {
+  return {
+    json: joinRows(rows),
+    totalCount,
+    estimated: plan.count === "estimated",
+    truncated: rows.some((row) => row[1] === true),
+    ...(plan.cursor !== null && { nextCursor: nextCursor(plan, rows) }),
+  };
+}
+
+/** The cursor behind a full page; null behind the last one. */
+function nextCursor(plan: AuthorizedRead, rows: readonly Row[]): string | null {
+  const keys = rows.at(-1)?.[3];
+  return plan.limit > 0 && rows.length === plan.limit && typeof keys === "string"
+    ? encodeCursor(plan.sort, keys)
+    : null;
+}
+
+/** The total that a page with rows carries. An empty page carries none: the first page then says 0, a later one counts. */
+async function totalOf(
+  { runner }: ReadParts,
+  prepared: Prepared,
+  rows: readonly Row[],
+  binding: Binding,
+  options: RunOptions | undefined,
+): Promise<number> {
+  if (rows[0]) return Number(rows[0][2]);
+  if (isFirst(prepared.plan) && prepared.plan.limit > 0) return 0;
+  const counted = await runner.run(bind(compiled(prepared, "count"), binding), options);
+  return Number(counted[0]?.[0] ?? 0);
+}
+
+/** The planner's guess; exact where the page itself tells. */
+async function estimate(
+  { runner }: ReadParts,
+  prepared: Prepared,
+  rows: readonly Row[],
+  binding: Binding,
+  options: RunOptions | undefined,
+): Promise<number> {
+  const { plan } = prepared;
+  if (rows.length < plan.limit && !plan.cursor?.after && (rows.length > 0 || isFirst(plan)))
+    return plan.offset + rows.length;
+  const answer = await runner.run(bind(compiled(prepared, "estimate"), binding), options);
+  const guess = answer[0]?.[0] as readonly { readonly Plan: { readonly "Plan Rows": number } }[] | undefined;
+  return Math.max(plan.offset + rows.length, guess?.[0]?.Plan["Plan Rows"] ?? 0);
+}
+
+function isFirst(plan: AuthorizedRead): boolean {
+  return plan.offset === 0 && !plan.cursor?.after;
+}
+
+/** The memory of one bound count; null where its total may not be remembered. */
+function remembering(totals: Totals | null, count: CompiledRead, binding: Binding) {
+  // A total that depends on the time of asking is another one every millisecond.
+  if (totals === null || count.params.some((param) => param.kind === "now")) return null;
+  const key = keyOf(bind(count, binding));
+  const stamp = totals.begin(count.collections);
+  return {
+    known: () => totals.known(key),
+    remember: (total: number) => totals.remember(key, count.collections, stamp, total),
+  };
+}
+
+function keyOf({ text, params }: Statement): string {
+  return `${text} ${JSON.stringify(params)}`;
+}
+
+/** A read that was planned and authorized; its statements are compiled when they are first wanted. */
+type Prepared = {
+  readonly plan: AuthorizedRead;
+  readonly version: number;
+  readonly statements: Map<ReadShape, CompiledRead>;
+};
+
+function compiled({ plan, version, statements }: Prepared, shape: ReadShape): CompiledRead {
+  let statement = statements.get(shape);
+  if (!statement) statements.set(shape, (statement = compileRead(plan, shape, version)));
+  return statement;
+}
+
+const keptReads = 2000;
+const keptKeyLength = 2000;
+const kept = new WeakMap<Snapshot, Map<string, Prepared>>();
+
+/** parse → plan → authorize. Kept per snapshot and role, for as long as the snapshot lives. */
+function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Prepared {
+  let reads = kept.get(snapshot);
+  if (!reads) kept.set(snapshot, (reads = new Map()));
+  const key = `${roleKey(actor)} ${collection} ${JSON.stringify(query)}`;
+  const known = reads.get(key);
+  if (known) return known;
+  collectionFor(snapshot, actor, collection, "read");
+  const { schema, rules } = snapshot;
+  const plan = authorizeRead(planRead(schema, parseRead(collection, query)), accessOf(rules, schema, actor));
+  const prepared: Prepared = { plan, version: schema.version, statements: new Map() };
+  if (key.length <= keptKeyLength) {
+    if (reads.size >= keptReads) reads.clear();
+    reads.set(key, prepared);
+  }
+  return prepared;
+}
+
+/** A statement for a caller without an account may run this long, in ms; others have the limit of the pool. */
+const publicTimeout = 5000;
+const publicOptions: RunOptions = { timeout: publicTimeout };
+
+/** Limits of an actor's statements. */
+export function optionsFor(actor: Actor, signal?: AbortSignal): RunOptions | undefined {
+  if (!signal) return actor.kind === "anonymous" ? publicOptions : undefined;
+  return actor.kind === "anonymous" ? { signal, timeout: publicTimeout } : { signal };
+}
+
+function joinRows(rows: readonly Row[]): string {
+  let json = "[";
+  for (let i = 0; i < rows.length; i++) json += i === 0 ? rows[i]?.[0] : `,${rows[i]?.[0]}`;
+  return `${json}]`;
+}

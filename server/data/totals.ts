@@ -1,0 +1,99 @@
+/**
+ * Totals of lists, remembered until something that they count may have changed. A total belongs to one bound statement
+ * and is dropped by the first commit that writes a collection which the statement reads: writes of this process before
+ * they are answered, those of others when the log tells them.
+ */
+import type { Schema } from "../core/schema/model";
+
+/** When a total began to be counted; see `Totals.begin`. */
+export type Stamp = readonly number[];
+
+export type Totals = {
+  /** The total of a statement, if it is remembered. */
+  readonly known: (key: string) => number | null;
+  /** Call before counting: a write that comes in between keeps the result from being remembered. */
+  readonly begin: (collections: readonly string[]) => Stamp;
+  readonly remember: (key: string, collections: readonly string[], stamp: Stamp, total: number) => void;
+  /** Rows of the collection were written; rows that point at them may have gone or changed with them. */
+  readonly touched: (collection: string) => void;
+  /** True when a total of the collection is remembered or being counted: else its changes need not be told. */
+  readonly depends: (collection: string) => boolean;
+  /** Anything may have changed. */
+  readonly clear: () => void;
+};
+
+export type TotalsParts = {
+  readonly schema: () => Schema;
+  /** True while the writes of others are told; else nothing is remembered. */
+  readonly live: () => boolean;
+};
+
+type Entry = { readonly total: number; readonly collections: readonly string[]; readonly stamp: Stamp };
+
+/** Most totals that are remembered. */
+const capacity = 10_000;
+
+export function createTotals({ schema, live }: TotalsParts): Totals {
+  const versions = new Map<string, number>();
+  const entries = new Map<string, Entry>();
+  const dependent = new Set<string>();
+  const versionOf = (collection: string): number => versions.get(collection) ?? 0;
+  // From here on changes must be told: one that is committed while the total is being counted may be missing in it.
+  const begin = (collections: readonly string[]): Stamp =>
+    collections.map((collection) => {
+      dependent.add(collection);
+      return versionOf(collection);
+    });
+  const stands = ({ collections, stamp }: Omit<Entry, "total">): boolean =>
+    collections.every((collection, i) => versionOf(collection) === stamp[i]);
+
+  const raise = (collection: string, seen: Set<string>): void => {
+    if (seen.has(collection)) return;
+    seen.add(collection);
+    versions.set(collection, versionOf(collection) + 1);
+    dependent.delete(collection);
+    for (const holder of holdersOf(schema(), collection)) raise(holder, seen);
+  };
+  const clear = (): void => {
+    entries.clear();
+    // What is being counted now must not be remembered either.
+    for (const collection of dependent) versions.set(collection, versionOf(collection) + 1);
+    dependent.clear();
+  };
+
+  return {
+    begin,
+    known: (key) => {
+      const entry = live() ? entries.get(key) : undefined;
+      if (!entry) return null;
+      if (stands(entry)) return entry.total;
+      entries.delete(key);
+      return null;
+    },
+    remember: (key, collections, stamp, total) => {
+      if (!live() || !stands({ collections, stamp })) return;
+      if (entries.size >= capacity) entries.clear();
+      entries.set(key, { total, collections, stamp });
+    },
+    touched: (collection) => raise(collection, new Set()),
+    depends: (collection) => dependent.has(collection),
+    clear,
+  };
+}
+
+const holders = new WeakMap<Schema, ReadonlyMap<string, readonly string[]>>();
+
+/** Collections with a key that points at this one: deleting there may delete or change rows here. */
+function holdersOf(schema: Schema, collection: string): readonly string[] {
+  let known = holders.get(schema);
+  if (!known) {
+    const found = new Map<string, string[]>();
+    for (const { name, relations } of schema.collections.values()) {
+      for (const { kind, target } of relations.values()) {
+        if (kind === "one") found.set(target, [...(found.get(target) ?? []), name]);
+      }
+    }
+    holders.set(schema, (known = found));
+  }
+  return known.get(collection) ?? [];
+}

@@ -72,7 +72,7 @@ export async function testApp({ env = {}, now }: { env?: Record<string, string>;
     });
     const response = await app.routes.handle(request);
     const text = await response.text();
-    const json = response.headers.get("content-type")?.includes("json") === true && text !== "";
+    const json = response.headers.get("content-type")?.startsWith("application/json") === true && text !== "";
     return { status: response.status, body: json ? JSON.parse(text) : null, headers: response.headers, text };
   };
 

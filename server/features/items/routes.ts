@@ -4,6 +4,7 @@ import type { ItemId } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import type { Data } from "../../data";
 import { type Identity, readQueryString } from "../../http";
+import { exportItems } from "./export";
 import { dataAnswer, itemAnswer, listAnswer } from "./answer";
 import { bulkCreate, bulkRemove, bulkUpdate, item, readBody, readEntry } from "./model";
 
@@ -18,8 +19,7 @@ export function itemsRoutes({ data, identity }: ItemsParts) {
     .use(identity)
     .get(
       "/items/:collection",
-      async ({ actor, params, request }) =>
-        listAnswer(await data.read(actor, params.collection, readQueryString(request.url), request.signal)),
+      ({ actor, params, request }) => listItems(data, actor, params.collection, request),
       hidden,
     )
     .get(
@@ -77,6 +77,12 @@ export function itemsRoutes({ data, identity }: ItemsParts) {
       },
       hidden,
     );
+}
+
+async function listItems(data: Data, actor: Actor, collection: string, request: Request): Promise<Response> {
+  const query = readQueryString(request.url);
+  if (query.export !== undefined) return exportItems(data, actor, collection, query, request.signal);
+  return listAnswer(await data.read(actor, collection, query, request.signal));
 }
 
 function createItem(

@@ -171,7 +171,7 @@ type RelationOf = {
 function relationsOf(definition: SchemaDefinition): readonly RelationOf[] {
   const declared = Object.entries(definition.fields).flatMap(([name, field]): readonly RelationOf[] => {
     if (field.relType === undefined || field.target === undefined) return [];
-    const many = field.relType === "HasMany" || field.relType === "BelongsToMany";
+    const many = field.relType === "HasMany";
     // With a type of its own the field is the key's column, and the relation stands under `as`.
     if (field.type !== undefined)
       return [{ name: field.as ?? name, target: field.target, many, key: name, field }];

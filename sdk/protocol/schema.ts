@@ -65,11 +65,19 @@ export type FieldDefinition = {
   /** Never readable by anyone over the API. System collections only. */
   readonly hidden?: boolean;
   readonly SystemGenerated?: boolean | "true";
-  readonly relType?: "BelongsTo" | "HasMany" | "HasOne" | "BelongsToMany";
+  /** `BelongsTo`: the key is a column here. `HasMany`, `HasOne`: it is one of the target. */
+  readonly relType?: "BelongsTo" | "HasMany" | "HasOne";
   readonly target?: string;
   readonly foreignKey?: string;
   readonly targetKey?: string;
   readonly as?: string;
+  /** `false`: no foreign key in the database. */
+  readonly constraints?: boolean;
+  /** A column of the key's holder and its value: only such rows are related. */
+  readonly scope?: { readonly [column: string]: string };
+  /** The list of an M2A relation, and the collections that it may lead to. Told only; the junction decides. */
+  readonly polymorphic?: boolean;
+  readonly tables?: readonly string[];
   readonly onDelete?: ReferentialAction;
   readonly onUpdate?: ReferentialAction;
 };
@@ -94,6 +102,8 @@ export type SchemaDefinition = {
   /** `false` keeps the collection out of the change feed; default true. */
   readonly realtime?: boolean;
   readonly indexes?: readonly IndexDefinition[];
+  /** Holds the pairs of an M2M or M2A relation. Only such a collection may be called `…_junction`. */
+  readonly isJunction?: boolean;
   readonly description?: string;
 };
 

@@ -89,8 +89,8 @@ function holdersOf(schema: Schema, collection: string): readonly string[] {
   if (!known) {
     const found = new Map<string, string[]>();
     for (const { name, relations } of schema.collections.values()) {
-      for (const { kind, target } of relations.values()) {
-        if (kind === "one") found.set(target, [...(found.get(target) ?? []), name]);
+      for (const { keyOn, target } of relations.values()) {
+        if (keyOn === "source") found.set(target, [...(found.get(target) ?? []), name]);
       }
     }
     holders.set(schema, (known = found));

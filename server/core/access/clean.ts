@@ -5,7 +5,7 @@
 import { AppError } from "../errors";
 import type { Condition } from "../query/ast";
 import { isObject, parseFilter } from "../query/filter";
-import type { Collection, Schema } from "../schema/model";
+import type { Collection, Relation, Schema } from "../schema/model";
 import type { PermissionRow } from "./rules";
 
 /** Rows to store anew, and rows to delete. */
@@ -69,12 +69,15 @@ function trace(schema: Schema, collection: Collection, path: readonly string[]):
     if (name === "*" || name === "**") return `${meaning}.${name}`;
     const relation = here.relations.get(name);
     if (!relation && !here.fields.has(name)) return null;
-    meaning += relation
-      ? `.${name}(${relation.kind} ${relation.sourceColumn} ${relation.target} ${relation.targetColumn})`
-      : `.${name}`;
+    meaning += relation ? `.${name}(${meaningOf(relation)})` : `.${name}`;
     here = relation && schema.collections.get(relation.target);
   }
   return meaning;
+}
+
+function meaningOf({ kind, keyOn, sourceColumn, target, targetColumn, scope }: Relation): string {
+  const key = `${kind} ${keyOn} ${sourceColumn} ${target} ${targetColumn}`;
+  return scope === null ? key : `${key} ${scope.column} ${JSON.stringify(scope.value)}`;
 }
 
 /** Every path that a condition compares. A condition that cannot be read allows nothing and has none. */

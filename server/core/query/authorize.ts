@@ -182,11 +182,19 @@ function openRelation(scope: Scope, relation: Relation, target: Collection, acce
   const opened: Scope = { collection: target, own, inherited };
   if (inherited.length > 0) return opened;
   if (!own) return null;
-  const holder = relation.kind === "one" ? scope : opened;
-  const key = holder.collection.fields.get(
-    relation.kind === "one" ? relation.sourceColumn : relation.targetColumn,
-  );
-  return key && columnGuard(holder, key) === null ? opened : null;
+  const holder = relation.keyOn === "source" ? scope : opened;
+  return keyColumns(relation).every((name) => {
+    const key = holder.collection.fields.get(name);
+    return key !== undefined && columnGuard(holder, key) === null;
+  })
+    ? opened
+    : null;
+}
+
+/** The columns that join the two, of the side that holds the key. */
+function keyColumns({ keyOn, sourceColumn, targetColumn, scope }: Relation): readonly string[] {
+  const key = keyOn === "source" ? sourceColumn : targetColumn;
+  return scope === null ? [key] : [key, scope.column];
 }
 
 function throughEveryGrant(grants: readonly Grant[], relation: string): readonly FieldGrant[] {

@@ -1,6 +1,6 @@
 /** AuthorizedRead → SQL. The answer is built as JSON text by PostgreSQL, one statement a read. */
 import { castType, jsonExpression } from "../schema/fields";
-import type { Collection, Field } from "../schema/model";
+import type { Collection, Field, Relation } from "../schema/model";
 import type { AuthorizedRead } from "./authorize";
 import { compileKeyset } from "./cursor";
 import { cutFlag, expand, rowJson, selectList } from "./compileSelect";
@@ -105,10 +105,7 @@ function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): s
     let holder = alias;
     for (const hop of term.hops) {
       const next = parameters.alias();
-      const on = [
-        joinKeys(hop.relation.sourceColumn, holder, hop.relation.targetColumn, next),
-        ...visible(hop.target, false, next),
-      ];
+      const on = [joinKeys(hop.relation, holder, next), ...visible(hop.target, false, next)];
       if (hop.rows) on.push(compileCondition(hop.rows, next, parameters));
       joins.push(` left join ${quoteName(hop.target.name)} ${next} on ${on.join(" and ")}`);
       holder = next;
@@ -141,7 +138,12 @@ function neededColumns(node: SelectNode): readonly Field[] {
   if (node.columns.some((selected) => selected.guard !== null)) return [...node.collection.fields.values()];
   const names = new Set([
     ...node.columns.map(({ field }) => field.name),
-    ...node.relations.map(({ relation }) => relation.sourceColumn),
+    ...node.relations.flatMap(({ relation }) => sourceColumns(relation)),
   ]);
   return [...node.collection.fields.values()].filter((field) => names.has(field.name));
+}
+
+/** The columns of the row itself that a relation joins by. */
+function sourceColumns({ sourceColumn, keyOn, scope }: Relation): readonly string[] {
+  return scope !== null && keyOn === "source" ? [sourceColumn, scope.column] : [sourceColumn];
 }

@@ -1,8 +1,8 @@
 /** Conditions and columns as SQL, and the parameters that they bind. */
 import { castType } from "../schema/fields";
-import type { Collection, Field } from "../schema/model";
+import type { Collection, Field, Relation } from "../schema/model";
 import type { Planned } from "./plan";
-import { quoteName } from "./statement";
+import { quoteLiteral, quoteName } from "./statement";
 import type { Param } from "./variables";
 
 /** Collects parameters while text is made. The same parameter is bound once, however often it is named. */
@@ -40,9 +40,13 @@ export function visible(collection: Collection, withDeleted: boolean, alias: str
   return collection.paranoid && !withDeleted ? [`${alias}."deletedAt" is null`] : [];
 }
 
-/** Two rows belong together. */
-export function joinKeys(sourceColumn: string, source: string, targetColumn: string, target: string): string {
-  return `${target}.${quoteName(targetColumn)} = ${source}.${quoteName(sourceColumn)}`;
+/** Two rows, named by their aliases, belong together. */
+export function joinKeys(relation: Relation, source: string, target: string): string {
+  const { sourceColumn, targetColumn, scope, keyOn } = relation;
+  const keys = `${target}.${quoteName(targetColumn)} = ${source}.${quoteName(sourceColumn)}`;
+  if (scope === null) return keys;
+  const holder = keyOn === "source" ? source : target;
+  return `${keys} and ${holder}.${quoteName(scope.column)} = ${quoteLiteral(scope.value)}`;
 }
 
 /** A column, or null where its guard does not hold. */
@@ -73,10 +77,7 @@ export function compileCondition(planned: Planned, alias: string, parameters: Pa
       const target = parameters.alias();
       parameters.collections.add(planned.target.name);
       const { relation } = planned;
-      const conditions = [
-        joinKeys(relation.sourceColumn, alias, relation.targetColumn, target),
-        ...visible(planned.target, false, target),
-      ];
+      const conditions = [joinKeys(relation, alias, target), ...visible(planned.target, false, target)];
       if (planned.rows) conditions.push(compileCondition(planned.rows, target, parameters));
       conditions.push(compileCondition(planned.item, target, parameters));
       return `exists (select 1 from ${quoteName(planned.target.name)} ${target} where ${conditions.join(" and ")})`;

@@ -78,10 +78,7 @@ function expansion(
   const alias = parameters.alias();
   const many = relation.kind === "many";
   const limit = many ? listLimit(above) : 1;
-  const conditions = [
-    joinKeys(relation.sourceColumn, holder, relation.targetColumn, alias),
-    ...visible(node.collection, false, alias),
-  ];
+  const conditions = [joinKeys(relation, holder, alias), ...visible(node.collection, false, alias)];
   if (rows) conditions.push(compileCondition(rows, alias, parameters));
   const joined = `${quoteName(node.collection.name)} ${alias}${expand(node, alias, parameters, above * limit)}`;
   const order = many ? ` order by ${alias}.${quoteName(node.collection.primaryKey.name)}` : "";

@@ -1,6 +1,6 @@
 /** Names of a request → what the schema has under them, or a refusal with the nearest valid name. */
 import { AppError, suggestion } from "../errors";
-import type { Collection, Field, Schema } from "../schema/model";
+import type { Collection, Field, Relation, Schema } from "../schema/model";
 
 /** The collection of a name. @throws AppError UNKNOWN_COLLECTION */
 export function findCollection(schema: Schema, name: string): Collection {
@@ -14,14 +14,21 @@ export function findColumn(collection: Collection, name: string, at: string): Fi
   const relation = collection.relations.get(name);
   const field =
     collection.fields.get(name) ??
-    (relation?.kind === "one" ? collection.fields.get(relation.sourceColumn) : undefined);
+    (relation && standsForKey(relation) ? collection.fields.get(relation.sourceColumn) : undefined);
   if (field) return field;
-  if (relation)
+  if (relation) {
+    const what = relation.kind === "many" ? "a list" : "a related item";
     throw new AppError(
       "INVALID_QUERY",
-      `${at}: '${name}' is a list; name a field of it, such as '${name}.id'`,
+      `${at}: '${name}' is ${what}; name a field of it, such as '${name}.id'`,
     );
+  }
   throw unknownField(collection, name, at);
+}
+
+/** True for a relation whose name may stand for its key: the key lies in the row, and leads to one collection alone. */
+export function standsForKey({ keyOn, scope }: Relation): boolean {
+  return keyOn === "source" && scope === null;
 }
 
 /** The refusal of a name that is neither a field nor a relation. */

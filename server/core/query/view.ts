@@ -144,8 +144,10 @@ export function dependenciesOf(read: AuthorizedRead): ReadonlyMap<string, Depend
   const open = (relation: Relation, row: Collection | null, target: Collection): void => {
     note(row, relation.sourceColumn);
     note(target, relation.targetColumn);
+    if (relation.scope) note(relation.keyOn === "source" ? row : target, relation.scope.column);
     const known = found.get(target.name);
-    if (known && relation.kind === "many") known.created = true;
+    // Without a foreign key a row may be named before it is there.
+    if (known && !relation.constrained) known.created = true;
   };
   /** `row`: the collection of a related row; null for the row itself. */
   const visit = (planned: Planned | null, row: Collection | null): void => {

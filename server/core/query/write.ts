@@ -3,10 +3,11 @@ import type { FieldError, ItemId } from "@baasix/types";
 import { AppError, suggestion } from "../errors";
 import type { GrantDefault } from "../access/rules";
 import { parseValue, toWire, type WireValue } from "../schema/fields";
-import type { Collection, Field } from "../schema/model";
+import type { Collection, Field, Relation } from "../schema/model";
 import { checkRules } from "../schema/validate";
 import type { AuthorizedTarget } from "./authorize";
 import { isObject } from "./filter";
+import { standsForKey } from "./find";
 import { type Binding, bindParam } from "./variables";
 
 /** Most items of one bulk write. */
@@ -110,13 +111,8 @@ function planBody(
 /** The column that a name of the body sets; null when the server fills it whatever the client says. */
 function writableField(collection: Collection, name: string, value: unknown, place: string): Field | null {
   const relation = collection.fields.has(name) ? undefined : collection.relations.get(name);
-  if (relation && (relation.kind === "many" || (typeof value === "object" && value !== null))) {
-    throw new AppError(
-      "INVALID_VALUE",
-      relation.kind === "one"
-        ? `${place}${name}: give the key of the related item ('${relation.sourceColumn}')`
-        : `${place}${name}: write the items of '${relation.target}' themselves, with '${relation.targetColumn}' set`,
-    );
+  if (relation && (!standsForKey(relation) || (typeof value === "object" && value !== null))) {
+    throw new AppError("INVALID_VALUE", `${place}${name}: ${keyHint(relation)}`);
   }
   const field = collection.fields.get(relation ? relation.sourceColumn : name);
   if (!field) {
@@ -133,6 +129,13 @@ function writableField(collection: Collection, name: string, value: unknown, pla
     throw new AppError("INVALID_VALUE", `${place}${name}: set by deleting the item`);
   }
   return field.managed === null ? field : null;
+}
+
+function keyHint({ keyOn, sourceColumn, target, targetColumn, scope }: Relation): string {
+  if (keyOn === "target") return `write the items of '${target}' themselves, with '${targetColumn}' set`;
+  return scope === null
+    ? `give the key of the related item ('${sourceColumn}')`
+    : `give '${sourceColumn}' the key of the related item, and '${scope.column}' the value '${scope.value}'`;
 }
 
 function checkKeyKept(collection: Collection, key: string, values: Map<string, WireValue>): void {

@@ -291,7 +291,7 @@ function dropConstraint(table: string, name: string): string {
 }
 
 function attach(relation: Relation): readonly Part[] {
-  if (relation.kind === "many") return [];
+  if (!relation.constrained) return [];
   const { source, sourceColumn, target, targetColumn, onDelete, onUpdate } = relation;
   const constraint = `constraint ${quoteName(nameOf.reference(source, sourceColumn))}`;
   const reference = `foreign key (${quoteName(sourceColumn)}) references ${quoteName(target)} (${quoteName(targetColumn)})`;
@@ -300,7 +300,7 @@ function attach(relation: Relation): readonly Part[] {
 }
 
 function detach(relation: Relation): readonly Part[] {
-  if (relation.kind === "many") return [];
+  if (!relation.constrained) return [];
   return [
     [
       "detach",

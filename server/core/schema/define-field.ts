@@ -35,12 +35,20 @@ export const fieldKeys = [
   "foreignKey",
   "targetKey",
   "as",
+  "constraints",
+  "scope",
+  "polymorphic",
+  "tables",
+  "through",
+  "otherKey",
   "onDelete",
   "onUpdate",
   "showAs",
   "displayFormat",
   "displayOptions",
-] as const satisfies readonly (keyof FieldDefinition | "showAs" | "displayFormat" | "displayOptions")[];
+] as const satisfies readonly (
+  keyof FieldDefinition | "through" | "otherKey" | "showAs" | "displayFormat" | "displayOptions"
+)[];
 
 const longestText = 10_485_760;
 const keyTypes: readonly FieldType[] = ["UUID", "SUID", "String", "Text", "Integer", "BigInt"];

@@ -268,7 +268,7 @@ describe("collections", () => {
     ["constructor", {}, "collectionName: expected a name of letters"],
     ['x"; drop', {}, "collectionName: expected a name of letters"],
     ["BAASIX_x", {}, "collectionName: 'BAASIX_x': names that begin with 'baasix_' or 'pg_' are reserved"],
-    ["a_junction", {}, "collectionName: 'a_junction': names that end in '_junction' are reserved"],
+    ["a_junction", {}, "collectionName: 'a_junction': names that end in '_junction' are those of junctions"],
     ["a", null, "schema: expected an object, got null"],
     ["a", [], "schema: expected an object, got a list of 0"],
     ["a", { field: {} }, "schema.field: unknown key; did you mean 'fields'?"],
@@ -358,6 +358,9 @@ describe("relations", () => {
     expect(made.relations.get("category")).toEqual({
       name: "category",
       kind: "one",
+      keyOn: "source",
+      scope: null,
+      constrained: true,
       source: "products",
       sourceColumn: "category_Id",
       target: "categories",
@@ -418,11 +421,11 @@ describe("relations", () => {
     ],
     [
       { r: { relType: "BelongTo", target: "categories" } },
-      "schema.fields.r.relType: expected BelongsTo or HasMany, got 'BelongTo'; did you mean 'BelongsTo'?",
+      "schema.fields.r.relType: expected BelongsTo, HasMany, HasOne, got 'BelongTo'; did you mean 'BelongsTo'?",
     ],
     [
-      { r: { relType: "HasOne", target: "categories" } },
-      "schema.fields.r.relType: HasOne is not available in this version; expected BelongsTo or HasMany",
+      { r: { relType: "BelongsToMany", target: "categories" } },
+      "schema.fields.r.relType: a many-to-many relation leads to its junction: HasMany with the junction as target",
     ],
     [
       { r: { ...category, onDelete: "DESTROY" } },

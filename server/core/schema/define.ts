@@ -6,8 +6,9 @@ import type { RelationDraft } from "./define-relation";
 import { type Draft, readDraft } from "./draft";
 import { readExpression } from "./expression";
 import { castType } from "./fields";
-import type { Collection, Field, Relation, Schema } from "./model";
+import type { Collection, Field, Relation, RelationScope, Schema } from "./model";
 import { invalid, nameOf } from "./names";
+import { sameJson } from "./same";
 import { systemCollections } from "./system";
 
 /** How `buildSchema` names the place of a definition in messages; by default the collection's name. */
@@ -103,7 +104,7 @@ function resolveColumns(draft: Draft, drafts: ReadonlyMap<string, Draft>): Known
     const target = drafts.get(relation.target);
     if (!target || (target.guarded && !draft.system)) throw unknownTarget(relation, drafts.values());
     const targetKey = target.fields.get(target.primaryKey);
-    if (relation.kind === "one" && targetKey)
+    if (relation.keyOn === "source" && targetKey)
       keys.set(relation.column, keyColumn(draft, relation, targetKey));
   }
   const declared = [...draft.fields.values()].map((field) => keys.get(field.name) ?? field);
@@ -157,7 +158,7 @@ function keyColumn(draft: Draft, relation: RelationDraft, targetKey: Field): Fie
 function resolveRelations(one: Known, find: Find): Collection {
   const { draft, name, fields, primaryKey, guarded } = one;
   const relations = draft.relations.map((relation) =>
-    relation.kind === "one" ? toOne(one, relation, find) : toMany(one, relation, find),
+    relation.keyOn === "source" ? belongsTo(one, relation, find) : hasRows(one, relation, find),
   );
   const resolved = [...fields.values()].map((field) => resolveDefault(field, draft.place, find));
   const { indexes, timestamps, paranoid, usertrack, realtime, system, definition } = draft;
@@ -183,9 +184,10 @@ function targetOf(relation: RelationDraft, find: Find): Known {
   return target;
 }
 
-function toOne(source: Known, relation: RelationDraft, find: Find): Relation {
+function belongsTo(source: Known, relation: RelationDraft, find: Find): Relation {
   const target = targetOf(relation, find);
   checkTargetKey(relation, target);
+  checkScope(relation, source);
   const nullable = source.fields.get(relation.column)?.allowNull ?? false;
   if (relation.onDelete === "SET NULL" && !nullable) {
     throw invalid(
@@ -193,16 +195,34 @@ function toOne(source: Known, relation: RelationDraft, find: Find): Relation {
       `SET NULL needs a key that may be null; allow null on '${relation.column}', or use RESTRICT or CASCADE`,
     );
   }
+  const { name, kind, keyOn, scope, constrained } = relation;
   return {
-    name: relation.name,
-    kind: "one",
+    name,
+    kind,
+    keyOn,
     source: source.name,
     sourceColumn: relation.column,
     target: target.name,
     targetColumn: target.primaryKey.name,
-    onDelete: relation.onDelete ?? (nullable ? "SET NULL" : "RESTRICT"),
-    onUpdate: relation.onUpdate ?? "NO ACTION",
+    scope,
+    constrained,
+    onDelete: constrained ? (relation.onDelete ?? (nullable ? "SET NULL" : "RESTRICT")) : "NO ACTION",
+    onUpdate: (constrained ? relation.onUpdate : null) ?? "NO ACTION",
   };
+}
+
+/** The column that a scope names belongs to the holder of the key, and holds text. */
+function checkScope({ scope, place }: RelationDraft, holder: Known): void {
+  if (scope === null) return;
+  const field = holder.fields.get(scope.column);
+  const at = `${place}.scope.${scope.column}`;
+  if (!field || field.hidden) {
+    throw invalid(
+      at,
+      `'${holder.name}' has no field '${scope.column}'${suggestion(scope.column, holder.fields.keys())}`,
+    );
+  }
+  if (castType(field) !== "text") throw invalid(at, `expected a field of text; it is ${field.type}`);
 }
 
 function checkTargetKey(relation: RelationDraft, { name, primaryKey }: Known): void {
@@ -214,38 +234,75 @@ function checkTargetKey(relation: RelationDraft, { name, primaryKey }: Known): v
   }
 }
 
-function toMany(source: Known, relation: RelationDraft, find: Find): Relation {
+function hasRows(source: Known, relation: RelationDraft, find: Find): Relation {
   const target = targetOf(relation, find);
   checkTargetKey(relation, source);
+  checkScope(relation, target);
   const column = target.fields.get(relation.column);
   const place = `${relation.place}.foreignKey`;
   if (!column || column.hidden) {
     const near = suggestion(relation.column, target.fields.keys());
     throw invalid(place, `'${target.name}' has no field '${relation.column}'${near}; add it there first`);
   }
-  const forward = target.draft.relations.find((one) => one.kind === "one" && one.column === column.name);
-  if (forward && forward.target !== source.name) {
-    throw invalid(
-      place,
-      `'${target.name}.${column.name}' leads to '${forward.target}', not to '${source.name}'`,
-    );
-  }
+  const forward = forwardOf(source, target, relation);
   if (castType(column) !== castType(source.primaryKey)) {
     throw invalid(
       place,
       `'${target.name}.${column.name}' is ${column.type}; the primary key of '${source.name}' is ${source.primaryKey.type}`,
     );
   }
+  const { name, kind, keyOn, scope } = relation;
+  if (kind === "one" && !isUnique(target, column, scope)) {
+    throw invalid(
+      place,
+      `HasOne needs a key that is unique; add "unique": true to '${target.name}.${column.name}', or use HasMany`,
+    );
+  }
   return {
-    name: relation.name,
-    kind: "many",
+    name,
+    kind,
+    keyOn,
     source: source.name,
     sourceColumn: source.primaryKey.name,
     target: target.name,
     targetColumn: column.name,
+    scope,
+    constrained: false,
     onDelete: forward?.onDelete ?? "NO ACTION",
     onUpdate: forward?.onUpdate ?? "NO ACTION",
   };
+}
+
+/** The relation that the reverse of it is: the one that declares the key, as far as there is one. */
+function forwardOf(source: Known, target: Known, relation: RelationDraft): RelationDraft | undefined {
+  const holders = target.draft.relations.filter(
+    ({ keyOn, column }) => keyOn === "source" && column === relation.column,
+  );
+  const forward = holders.find(({ scope }) => sameJson(scope, relation.scope)) ?? holders[0];
+  if (!forward || (forward.target === source.name && sameJson(forward.scope, relation.scope))) return forward;
+  const key = `'${target.name}.${relation.column}'`;
+  if (forward.target === source.name || forward.scope !== null) {
+    throw invalid(
+      `${relation.place}.scope`,
+      `${key} leads to '${source.name}' only where ${showScope(forward.scope)}; got ${showScope(relation.scope)}`,
+    );
+  }
+  throw invalid(
+    `${relation.place}.foreignKey`,
+    `${key} leads to '${forward.target}', not to '${source.name}'`,
+  );
+}
+
+function showScope(scope: RelationScope | null): string {
+  return scope === null ? "no scope" : `'${scope.column}' is '${scope.value}'`;
+}
+
+function isUnique({ draft }: Known, column: Field, scope: RelationScope | null): boolean {
+  const names = new Set([column.name, ...(scope === null ? [] : [scope.column])]);
+  const covered = draft.indexes.some(
+    ({ unique, fields }) => unique && fields.every((field) => names.has(field)),
+  );
+  return column.unique || column.primaryKey || covered;
 }
 
 function resolveDefault(field: Field, place: string, find: Find): Field {
@@ -294,7 +351,7 @@ function databaseNames(collection: Collection): readonly (readonly [name: string
 /** All indexes of a collection: the declared ones, and one per foreign key that no other index begins with. */
 export function indexesOf(collection: Collection): readonly Collection["indexes"][number][] {
   const keys = [...collection.relations.values()]
-    .filter(({ kind }) => kind === "one")
+    .filter(({ keyOn }) => keyOn === "source")
     .map(({ sourceColumn }) => sourceColumn)
     .filter((column) => {
       const field = collection.fields.get(column);
@@ -304,7 +361,7 @@ export function indexesOf(collection: Collection): readonly Collection["indexes"
     });
   return [
     ...collection.indexes,
-    ...keys.map((column) => ({
+    ...[...new Set(keys)].map((column) => ({
       name: nameOf.index(collection.name, [column]),
       fields: [column],
       unique: false,

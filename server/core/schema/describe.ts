@@ -30,11 +30,11 @@ function generatedColumn(field: Field): [string, FieldDefinition] {
 }
 
 function generatedRelation(relation: Relation): [string, FieldDefinition] {
-  const { kind, target, sourceColumn, targetColumn, onDelete } = relation;
+  const { kind, keyOn, target, sourceColumn, targetColumn, onDelete } = relation;
   const definition: FieldDefinition =
-    kind === "one"
+    keyOn === "source"
       ? { relType: "BelongsTo", target, foreignKey: sourceColumn, onDelete }
-      : { relType: "HasMany", target, foreignKey: targetColumn };
+      : { relType: kind === "many" ? "HasMany" : "HasOne", target, foreignKey: targetColumn };
   return [relation.name, { ...definition, SystemGenerated: true }];
 }
 

@@ -105,10 +105,10 @@ function checkUnused(collection: Collection, schema: Schema): void {
   );
 }
 
-/** The to-one relations that lead to a collection. */
+/** The relations whose keys are those of a collection. */
 export function relationsTo(schema: Schema, collection: string): readonly Relation[] {
   return [...schema.collections.values()].flatMap(({ relations }) =>
-    [...relations.values()].filter(({ kind, target }) => kind === "one" && target === collection),
+    [...relations.values()].filter(({ keyOn, target }) => keyOn === "source" && target === collection),
   );
 }
 
@@ -145,7 +145,7 @@ function diffRelations(before: Collection, after: Collection, from: Schema, to: 
     if (!old) changes.push({ kind: "addRelation", collection: after, relation });
     else if (!sameJson(old, relation)) {
       changes.push({ kind: "changeRelation", collection: after, from: old, to: relation, retyped: false });
-    } else if (retyped && relation.kind === "one") {
+    } else if (retyped && relation.constrained) {
       changes.push({ kind: "changeRelation", collection: after, from: old, to: relation, retyped: true });
     }
   }

@@ -44,6 +44,7 @@ const definitionKeys = [
   "usertrack",
   "realtime",
   "indexes",
+  "isJunction",
   "description",
   "options",
 ] as const;
@@ -72,11 +73,13 @@ const plainField: Omit<Field, "name" | "type"> = {
  */
 export function readDraft(collection: unknown, input: unknown, options: DraftOptions): Draft {
   const { place, system, guarded } = options;
-  const name = system ? String(collection) : checkCollectionName(collection, "collectionName");
   checkJsonShape(input, place);
   const entries = readObject(input, place, definitionKeys);
+  const junction = readFlag(entries, "isJunction", place, false);
+  const name = system ? String(collection) : checkCollectionName(collection, "collectionName", junction);
   const flags = readFlags(entries, place);
   const parts = readParts(entries.get("fields"), `${place}.fields`, system);
+  if (junction) inferScopes(parts);
   const primaryKey = addPrimaryKey(parts, `${place}.fields`);
   addTimestamps(parts, flags, `${place}.fields`);
   if (flags.usertrack) addUsertrack(parts, `${place}.fields`);
@@ -183,8 +186,17 @@ function readParts(input: unknown, place: string, system: boolean): Parts {
   return parts;
 }
 
+/** A junction that was exported elsewhere says nothing of its scope: the column `collection` names the target. */
+function inferScopes({ fields, relations }: Parts): void {
+  if (!fields.has("collection")) return;
+  relations.forEach((relation, index) => {
+    if (relation.keyOn === "target" || relation.constrained || relation.scope !== null) return;
+    relations[index] = { ...relation, scope: { column: "collection", value: relation.target } };
+  });
+}
+
 function columnsOf(relations: readonly RelationDraft[]): string[] {
-  return relations.filter(({ kind }) => kind === "one").map(({ column }) => column);
+  return relations.filter(({ keyOn }) => keyOn === "source").map(({ column }) => column);
 }
 
 function addPrimaryKey({ fields }: Parts, place: string): string {
@@ -256,9 +268,12 @@ function userRelation(name: string, column: string, place: string): RelationDraf
   return {
     name,
     kind: "one",
+    keyOn: "source",
     column,
     target: "baasix_User",
     targetKey: null,
+    scope: null,
+    constrained: true,
     onDelete: "SET NULL",
     onUpdate: null,
     allowNull: true,
@@ -271,19 +286,20 @@ function userRelation(name: string, column: string, place: string): RelationDraf
 
 function checkNames({ fields, followers, relations }: Parts, place: string): void {
   const seen = new Set([...fields.keys(), ...followers.keys()]);
-  const columns = new Set<string>();
+  const columns = new Map<string, RelationDraft>();
   for (const relation of relations) {
     if (seen.has(relation.name))
       throw invalid(relation.place, `there is already a field '${relation.name}'; choose another name`);
     seen.add(relation.name);
-    if (relation.kind !== "one") continue;
-    if (columns.has(relation.column)) {
+    if (relation.keyOn === "target") continue;
+    const other = columns.get(relation.column);
+    if (other && (other.scope === null || relation.scope === null)) {
       throw invalid(
         `${relation.place}.foreignKey`,
         `'${relation.column}' is the key of another relation already`,
       );
     }
-    columns.add(relation.column);
+    columns.set(relation.column, relation);
   }
   const clash = relations.find(({ name }) => columns.has(name));
   if (clash) throw invalid(clash.place, `'${clash.name}' is also a key column; choose another name`);

@@ -73,7 +73,9 @@ type Reverse = FieldDefinition & { readonly target: string; readonly foreignKey:
 
 function isReverse(field: FieldDefinition | null): field is Reverse {
   return (
-    field?.relType === "HasMany" && typeof field.target === "string" && typeof field.foreignKey === "string"
+    (field?.relType === "HasMany" || field?.relType === "HasOne") &&
+    typeof field.target === "string" &&
+    typeof field.foreignKey === "string"
   );
 }
 
@@ -97,6 +99,6 @@ function hasColumn(
   return (
     fields.has(column) ||
     followers.has(column) ||
-    relations.some((one) => one.kind === "one" && one.column === column)
+    relations.some((one) => one.keyOn === "source" && one.column === column)
   );
 }

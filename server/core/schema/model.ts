@@ -42,20 +42,28 @@ export type Field = {
 };
 
 /**
- * A way from one collection to another. `one`: the key is a column of `source` that names a row of `target`
- * (BelongsTo). `many`: rows of `target` whose `targetColumn` names a row of `source` (HasMany).
- * In both, rows match where source.sourceColumn = target.targetColumn.
+ * A way from one collection to another. `kind`: how many rows of `target` there may be. `keyOn`: which side holds the
+ * key: `source` (BelongsTo), or `target` (HasMany; HasOne, where the key is unique). Rows match where
+ * source.sourceColumn = target.targetColumn and, with a `scope`, the named column of the key's holder has that value:
+ * in the junction of an M2A relation one key leads to rows of several collections, and `collection` says to which.
  */
 export type Relation = {
   readonly name: string;
   readonly kind: "one" | "many";
+  readonly keyOn: "source" | "target";
   readonly source: string;
   readonly sourceColumn: string;
   readonly target: string;
   readonly targetColumn: string;
+  readonly scope: RelationScope | null;
+  /** The database holds a foreign key for it. */
+  readonly constrained: boolean;
   readonly onDelete: ReferentialAction;
   readonly onUpdate: ReferentialAction;
 };
+
+/** A column and the value that it must have. */
+export type RelationScope = { readonly column: string; readonly value: string };
 
 /** An index over columns of one collection; `name` is unique in the database. */
 export type Index = { readonly name: string; readonly fields: readonly string[]; readonly unique: boolean };

@@ -41,8 +41,8 @@ export function isReservedCollection(name: string): boolean {
   return /^(baasix|pg)_/i.test(name);
 }
 
-/** Checks the name of a user's collection. @throws AppError INVALID_SCHEMA */
-export function checkCollectionName(name: unknown, place: string): string {
+/** Checks the name of a user's collection; only a junction may be called `…_junction`. @throws AppError INVALID_SCHEMA */
+export function checkCollectionName(name: unknown, place: string, junction: boolean): string {
   const checked = checkIdentifier(name, place);
   if (isReservedCollection(checked)) {
     throw invalid(
@@ -50,8 +50,11 @@ export function checkCollectionName(name: unknown, place: string): string {
       `'${checked}': names that begin with 'baasix_' or 'pg_' are reserved; choose another`,
     );
   }
-  if (/_junction$/i.test(checked)) {
-    throw invalid(place, `'${checked}': names that end in '_junction' are reserved; choose another`);
+  if (!junction && /_junction$/i.test(checked)) {
+    throw invalid(
+      place,
+      `'${checked}': names that end in '_junction' are those of junctions; choose another, or say "isJunction": true`,
+    );
   }
   return checked;
 }

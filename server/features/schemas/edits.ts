@@ -11,7 +11,7 @@ type Given = { readonly [key: string]: unknown };
 /** A new collection. @throws AppError SCHEMA_EXISTS, INVALID_SCHEMA */
 export function createEdit(schema: Schema, name: string, definition: Given): SchemaEdit {
   if (schema.collections.has(name)) throw new AppError("SCHEMA_EXISTS", `Schema already exists: '${name}'`);
-  checkCollectionName(name, "collectionName");
+  checkCollectionName(name, "collectionName", definition.isJunction === true);
   return { put: [{ collectionName: name, schema: asDefinition(definition) }], remove: [] };
 }
 
@@ -107,10 +107,10 @@ export function unrelateEdit(schema: Schema, name: string, field: string): Schem
   }
   if (source.system && !isGenerated(entry[1])) throw builtIn(name);
   const put = [withoutRelation(source, entry, relation.sourceColumn)];
-  const reverse = relation.kind === "one" ? schema.collections.get(relation.target) : undefined;
+  const reverse = relation.keyOn === "source" ? schema.collections.get(relation.target) : undefined;
   const aliases = Object.entries(reverse?.definition.fields ?? {}).filter(
     ([, one]) =>
-      one.relType === "HasMany" &&
+      (one.relType === "HasMany" || one.relType === "HasOne") &&
       isGenerated(one) &&
       one.target === name &&
       one.foreignKey === relation.sourceColumn,

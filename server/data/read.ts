@@ -85,19 +85,27 @@ export async function* readAll(
   query: RawQuery,
   signal?: AbortSignal,
 ): AsyncGenerator<readonly string[]> {
-  let left = query.limit === undefined || query.limit === "" ? Infinity : Number(query.limit);
+  collectionFor(parts.snapshot(), actor, collection, "read");
+  let left = wholeLimit(query.limit);
   let cursor: string | null = "";
   while (cursor !== null && left > 0) {
     const batch = { ...query, limit: Math.min(left, readLimits.maximum), cursor, count: "none" };
     const prepared: Prepared = prepare(parts.snapshot(), actor, collection, batch);
     const rows = await parts.runner.run(bind(compiled(prepared, "page"), { actor, now: parts.now() }), {
+      ...optionsFor(actor, signal),
       pool: "slow",
-      ...(signal && { signal }),
     });
     left -= rows.length;
     if (rows.length > 0) yield rows.map((row) => String(row[0]));
     cursor = nextCursor(prepared.plan, rows);
   }
+}
+
+/** How many rows `readAll` gives; a page's maximum does not bound it. @throws AppError INVALID_QUERY */
+function wholeLimit(value: unknown): number {
+  if (value === undefined || value === "" || Number(value) === -1) return Infinity;
+  if (/^\d{1,15}$/.test(String(value))) return Number(value);
+  throw new AppError("INVALID_QUERY", "limit: expected a whole number of at least -1");
 }
 
 function pageAnswer(plan: AuthorizedRead, rows: readonly Row[], totalCount: number | null): ReadAnswer {

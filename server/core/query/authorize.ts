@@ -51,13 +51,33 @@ export function authorizeRead(plan: ReadPlan, access: Access): AuthorizedRead {
     // A cursor holds the key of the row where a page ended.
     throw unreadable(scope, plan.collection.primaryKey.name, "cursor");
   }
+  const where = plan.where && condition(plan.where, scope, access);
+  const rows = rowCondition(own);
+  const open = rows === null && (where === null || isOpen(where));
   return {
     ...plan,
     select: selectNode(plan.select, scope, access),
-    where: plan.where && condition(plan.where, scope, access),
+    where,
     sort: plan.sort.map((term) => sortTerm(term, scope, access)),
-    rows: rowCondition(own),
+    rows,
+    // The planner guesses from all rows, also from those that the actor may not see.
+    count: plan.count === "estimated" && !open ? "exact" : plan.count,
   } as unknown as AuthorizedRead;
+}
+
+/** True when a condition asks of nothing that is hidden from the actor on some rows. */
+function isOpen(planned: Planned): boolean {
+  switch (planned.kind) {
+    case "all":
+    case "any":
+      return planned.items.every(isOpen);
+    case "not":
+      return isOpen(planned.item);
+    case "compare":
+      return planned.guard === null;
+    case "related":
+      return planned.rows === null && isOpen(planned.item);
+  }
 }
 
 /**

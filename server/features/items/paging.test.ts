@@ -113,6 +113,22 @@ describe("a walk by cursor gives every row once, in the order of one long list",
 describe("totals", () => {
   test("none", async () =>
     expect(await page("count=none&limit=1&fields=id")).not.toHaveProperty("totalCount"));
+  test("estimated: exact for those who do not see every row, as the guess is made from all of them", async () => {
+    const roles = await app.call("GET", "/items/baasix_Role?filter[name]=public", { token: app.admin });
+    const permission = {
+      role_Id: (roles.body as { data: { id: string }[] }).data[0]?.id,
+      collection: "things",
+      action: "read",
+      fields: ["*"],
+      conditions: { done: true },
+    };
+    const made = await app.call("POST", "/permissions", { token: app.admin, body: permission });
+    await outsider(app.address, "analyze things");
+    const path = "/items/things?limit=0&count=estimated&filter[done]=false";
+    expect((await app.call("GET", path)).body).toEqual({ data: [], totalCount: 0 });
+    expect((await app.call("GET", path, { token: app.admin })).body).toMatchObject({ estimated: true });
+    await app.call("DELETE", `/permissions/${(made.body as { id: string }).id}`, { token: app.admin });
+  });
   test("estimated: exact where the page tells, else the planner's guess", async () => {
     expect(await page("count=estimated&fields=id")).toMatchObject({ totalCount: 50, estimated: true });
     await outsider(app.address, 'analyze "things"');
@@ -195,6 +211,7 @@ describe("export", () => {
     const json = await call("export=json&sort=-id&fields=id,team.name");
     expect(json.body).toEqual(lines.map((line) => JSON.parse(line)));
     expect((await call("export=ndjson&limit=1500")).text.trimEnd().split("\n")).toHaveLength(1500);
+    expect((await call("export=ndjson&limit=-1")).text.trimEnd().split("\n").length).toBeGreaterThan(1500);
     expect((await call('export=json&filter={"id":-1}')).body).toEqual([]);
   });
   test("csv quotes, and neutralises what a spreadsheet would run", async () => {
@@ -211,6 +228,8 @@ describe("export", () => {
     const user = await app.signUp("export@example.com");
     for (const [query, token, status] of [
       ["export=ndjson", user.token, 403],
+      ["export=ndjson&limit=0", user.token, 403],
+      ["export=ndjson&limit=abc", app.admin, 400],
       ["export=xml", app.admin, 400],
       ["export=csv&fields=nope", app.admin, 400],
     ] as const) {

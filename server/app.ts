@@ -90,7 +90,7 @@ export async function createApp(
     logger,
     now,
   });
-  followChanges({ feed, snapshot, authenticator, realtime, logger, totals });
+  const stopFollowing = followChanges({ feed, snapshot, authenticator, realtime, logger, totals });
   const hasAdministrator = await ensureFirstAdmin(data, config);
 
   let accepting = true;
@@ -146,6 +146,7 @@ export async function createApp(
     /** Ends everything that `createApp` began, in order. Call after the listener has stopped. */
     close: async () => {
       clearInterval(sweep);
+      stopFollowing();
       await realtime.close();
       await feed.close();
       await database.close();

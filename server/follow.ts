@@ -14,7 +14,13 @@ export type FollowParts = {
   readonly totals: Totals;
 };
 
-/** Keeps rules, schema and sessions in step with the database. A gap in the log reads everything anew. */
+/** How often the database is asked for rules and schema while no log tells of their changes, in ms. */
+const pollInterval = 2_000;
+
+/**
+ * Keeps rules, schema and sessions in step with the database. A gap in the log reads everything anew; without a log, or
+ * after a reading that failed, the database is asked again and again. Gives the function that stops asking.
+ */
 export function followChanges({
   feed,
   snapshot,
@@ -22,10 +28,22 @@ export function followChanges({
   realtime,
   logger,
   totals,
-}: FollowParts): void {
+}: FollowParts): () => void {
+  let behind = false;
   const attempt = (work: () => Promise<unknown>): void => {
-    work().catch((error: Error) => logger.error("following a change failed", { error: error.message }));
+    work().catch((error: Error) => {
+      behind = true;
+      logger.error("following a change failed", { error: error.message });
+    });
   };
+  let asking = false;
+  const poll = setInterval(() => {
+    if (asking || (feed.status().connected && !behind)) return;
+    asking = true;
+    behind = false;
+    attempt(() => snapshot.reloadSchema().finally(() => (asking = false)));
+  }, pollInterval);
+  poll.unref();
   feed.onChanges(({ changes }) => {
     const tables = new Set(changes.map((change) => change.table));
     if (tables.has("baasix_SchemaDefinition")) attempt(snapshot.reloadSchema);
@@ -49,6 +67,7 @@ export function followChanges({
     attempt(snapshot.reloadSchema);
     attempt(realtime.recheckAll);
   });
+  return () => clearInterval(poll);
 }
 
 const tables: ReadonlySet<string> = new Set([

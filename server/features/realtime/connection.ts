@@ -43,6 +43,8 @@ export class Connection implements Member {
   readonly address: string;
   readonly #bucket: Bucket;
   readonly #subscriptions = new Map<string, Subscription>();
+  /** Characters of what a subscription asked for. */
+  readonly #sizes = new WeakMap<ViewRequest, number>();
   #socket: ServerWebSocket<Connection> | null = null;
   /** The credential of the upgrade, until it was looked at. */
   #credential: string | null;
@@ -191,7 +193,17 @@ export class Connection implements Member {
     if (this.#subscriptions.size >= limits.subscriptions) {
       throw new AppError("QUERY_TOO_COMPLEX", `A socket may hold ${limits.subscriptions} subscriptions`);
     }
+    const size = JSON.stringify(request).length;
+    let total = size;
+    for (const held of this.#subscriptions.values()) total += this.#sizes.get(held.request) ?? 0;
+    if (total > limits.requests) {
+      throw new AppError(
+        "QUERY_TOO_COMPLEX",
+        `The subscriptions of a socket may ask for ${limits.requests} characters together`,
+      );
+    }
     const subscription = this.#parts.views.enter(this, actor, request);
+    this.#sizes.set(request, size);
     this.#subscriptions.set(subscription.name, subscription);
     const { primaryKey } = subscription.live.view.collection;
     this.#send(

@@ -9,6 +9,8 @@ export const limits = {
   /** What may wait while a token is checked. */
   waiting: 1024 * 1024,
   subscriptions: 100,
+  /** Characters of all that its subscriptions ask for: they are kept, and read again when rules change. */
+  requests: 256 * 1024,
   /** Messages a second, and at once. */
   rate: 20,
   burst: 40,

@@ -767,6 +767,19 @@ describe("bad input", () => {
     offset = 0;
   });
 
+  test("the subscriptions of a socket ask for 256 KiB together; one that ends makes room", async () => {
+    const socket = await openSocket(url, app.admin);
+    const filter = (text: string) => ({ filter: { text: text.repeat(200_000) } });
+    await using([socket], async () => {
+      const first = await socket.subscribe("notes", filter("a"));
+      socket.send({ type: "subscribe", collection: "notes", ...filter("b") });
+      expect(await socket.expect("error")).toMatchObject({ code: "QUERY_TOO_COMPLEX" });
+      socket.send({ type: "unsubscribe", subscription: first });
+      await socket.expect("unsubscribed");
+      await socket.subscribe("notes", filter("b"));
+    });
+  });
+
   test("a request that is no upgrade is told so", async () => {
     const answer = await fetch(`${url}/realtime`);
     expect(answer.status).toBe(400);

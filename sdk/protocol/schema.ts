@@ -102,6 +102,12 @@ export type SchemaDefinition = {
   /** `false` keeps the collection out of the change feed; default true. */
   readonly realtime?: boolean;
   readonly indexes?: readonly IndexDefinition[];
+  /**
+   * Makes an index for searches: `true` over every text field, or over the named fields. `fuzzy` makes another one for
+   * `searchMode=fuzzy`, where the database has `pg_trgm`. Both cost time with every write.
+   */
+  readonly searchable?:
+    boolean | readonly string[] | { readonly fields?: readonly string[]; readonly fuzzy?: boolean };
   /** Holds the pairs of an M2M or M2A relation. Only such a collection may be called `…_junction`. */
   readonly isJunction?: boolean;
   readonly description?: string;

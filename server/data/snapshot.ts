@@ -33,6 +33,7 @@ import {
 } from "../core/schema/store";
 import { systemCollections } from "../core/schema/system";
 import { type Database, type Runner, sqlState } from "../platform/postgres";
+import { ensureExtensions, ensureSearchFunctions } from "./extensions";
 import { assessChanges, checkChanges, lockChanged, runChanges } from "./migrate";
 
 /** One moment. `version` grows with every change of schema or rules; `schema.version` with those of the schema. */
@@ -83,14 +84,20 @@ export async function openSnapshot(
   { tableTimeout = defaultTableTimeout }: SnapshotOptions = {},
 ): Promise<SnapshotStore> {
   const published = await ensurePublication(database);
-  const parts: StoreParts = { database, published, tableTimeout };
+  const extensions = await ensureExtensions(database);
+  const parts: StoreParts = { database, published, tableTimeout, extensions };
   const records = await database.transaction((runner) => bootstrap(runner, parts), { pool: "slow" });
   const rights = readRights(await database.run(loadRights));
-  return createStore(parts, buildSchema(1, records), rights);
+  return createStore(parts, buildSchema(1, records, undefined, extensions), rights);
 }
 
 /** `published` false: the database has no publication. */
-type StoreParts = { readonly database: Database; readonly published: boolean; readonly tableTimeout: number };
+type StoreParts = {
+  readonly database: Database;
+  readonly published: boolean;
+  readonly tableTimeout: number;
+  readonly extensions: ReadonlySet<string>;
+};
 
 /** False where the role may not make a publication: everything works but the feed of changes. */
 async function ensurePublication(database: Database): Promise<boolean> {
@@ -116,10 +123,11 @@ async function takeTurn(runner: Runner, tableTimeout: number): Promise<void> {
 
 async function bootstrap(
   runner: Runner,
-  { published, tableTimeout }: StoreParts,
+  { published, tableTimeout, extensions }: StoreParts,
 ): Promise<readonly SchemaRecord[]> {
   await takeTurn(runner, tableTimeout);
   await runner.run(createRefuse);
+  await ensureSearchFunctions(runner, extensions);
   const [there] = await runner.run(hasDefinitions);
   const stored = there?.[0] === true ? readDefinitions(await runner.run(loadDefinitions)) : [];
   const next = buildSchema(1, stored);
@@ -193,7 +201,7 @@ function createStore(
     const isSame =
       known.length === stored.size &&
       known.every(({ name, definition }) => sameJson(stored.get(name), definition));
-    return isSame ? schema : buildSchema(schema.version + 1, records);
+    return isSame ? schema : buildSchema(schema.version + 1, records, undefined, schema.extensions);
   }
 
   async function reloadSchema(): Promise<void> {

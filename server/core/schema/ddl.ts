@@ -7,6 +7,7 @@ import { castType, parseValue, sqlType } from "./fields";
 import type { Collection, Field, Index, Relation } from "./model";
 import { nameOf } from "./names";
 import { sameJson } from "./same";
+import { searchIndexBody } from "./search";
 
 /** 122 random bits as 22 characters that need no escaping in a URL. */
 const suid = `translate(rtrim(encode(uuid_send(gen_random_uuid()), 'base64'), '='), '+/', '-_')`;
@@ -310,9 +311,9 @@ function detach(relation: Relation): readonly Part[] {
 }
 
 function createIndex(collection: Collection, index: Index): string {
-  const columns = index.fields.map(quoteName).join(", ");
+  const body = index.kind ? searchIndexBody(index) : `(${index.fields.map(quoteName).join(", ")})`;
   const unique = index.unique ? "unique " : "";
-  return `create ${unique}index ${quoteName(index.name)} on ${quoteName(collection.name)} (${columns})`;
+  return `create ${unique}index ${quoteName(index.name)} on ${quoteName(collection.name)} ${body}`;
 }
 
 /** Row rules on leaving and deleting need the old row, hence the full identity. */

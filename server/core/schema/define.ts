@@ -9,6 +9,7 @@ import { castType } from "./fields";
 import type { Collection, Field, Relation, RelationScope, Schema } from "./model";
 import { invalid, nameOf } from "./names";
 import { sameJson } from "./same";
+import { searchIndexes } from "./search";
 import { systemCollections } from "./system";
 
 /** How `buildSchema` names the place of a definition in messages; by default the collection's name. */
@@ -22,7 +23,7 @@ export function readDefinition(name: string, input: unknown, others: Schema): Co
   const records = recordsOf(others).filter((record) => record.collectionName !== name);
   const drafts = readDrafts(records, (collection) => collection);
   const draft = readDraft(name, input, { place: "schema", system: false, guarded: false });
-  const collection = assemble(others.version, [...drafts, draft]).collections.get(name);
+  const collection = assemble(others.version, [...drafts, draft], others.extensions).collections.get(name);
   if (!collection) throw invalid("collectionName", `'${name}' cannot be defined`);
   return collection;
 }
@@ -37,14 +38,16 @@ export function recordsOf(schema: Schema): readonly SchemaRecord[] {
 
 /**
  * Builds the whole: the built-in collections, with the reverse relations that were added to them, and the stored ones.
+ * `extensions`: those of the database.
  * @throws AppError INVALID_SCHEMA
  */
 export function buildSchema(
   version: number,
   records: readonly SchemaRecord[],
   placeOf: PlaceOf = (name) => name,
+  extensions: ReadonlySet<string> = new Set(),
 ): Schema {
-  return assemble(version, readDrafts(records, placeOf));
+  return assemble(version, readDrafts(records, placeOf), extensions);
 }
 
 /** The Schema that stored rows describe, built-in collections as they were stored: the tables before an upgrade. */
@@ -58,7 +61,7 @@ export function storedSchema(records: readonly SchemaRecord[]): Schema {
       serverOwned: builtIn?.serverOwned,
     });
   });
-  return assemble(0, drafts);
+  return assemble(0, drafts, new Set());
 }
 
 function readDrafts(records: readonly SchemaRecord[], placeOf: PlaceOf): readonly Draft[] {
@@ -88,14 +91,14 @@ type Known = {
 };
 type Find = (name: string) => Known | undefined;
 
-function assemble(version: number, drafts: readonly Draft[]): Schema {
+function assemble(version: number, drafts: readonly Draft[], extensions: ReadonlySet<string>): Schema {
   const byName = new Map(drafts.map((draft) => [draft.name, draft] as const));
   const columns = new Map(drafts.map((draft) => [draft.name, resolveColumns(draft, byName)] as const));
   const find: Find = (name) => columns.get(name);
   const collections = new Map<string, Collection>();
   for (const [name, one] of columns) collections.set(name, resolveRelations(one, find));
   checkDatabaseNames(collections);
-  return { version, collections };
+  return { version, extensions, collections };
 }
 
 function resolveColumns(draft: Draft, drafts: ReadonlyMap<string, Draft>): Known {
@@ -161,12 +164,13 @@ function resolveRelations(one: Known, find: Find): Collection {
     relation.keyOn === "source" ? belongsTo(one, relation, find) : hasRows(one, relation, find),
   );
   const resolved = [...fields.values()].map((field) => resolveDefault(field, draft.place, find));
-  const { indexes, timestamps, paranoid, usertrack, realtime, system, definition } = draft;
+  const { indexes, searchable, timestamps, paranoid, usertrack, realtime, system, definition } = draft;
   return {
     name,
     fields: new Map(resolved.map((field) => [field.name, field] as const)),
     relations: new Map(relations.map((relation) => [relation.name, relation] as const)),
     indexes,
+    searchable,
     primaryKey: resolved.find((field) => field.name === primaryKey.name) ?? primaryKey,
     timestamps,
     paranoid,
@@ -348,7 +352,7 @@ function databaseNames(collection: Collection): readonly (readonly [name: string
   ];
 }
 
-/** All indexes of a collection: the declared ones, and one per foreign key that no other index begins with. */
+/** All indexes of a collection: the declared ones, those of searches, and one per key that no other index begins with. */
 export function indexesOf(collection: Collection): readonly Collection["indexes"][number][] {
   const keys = [...collection.relations.values()]
     .filter(({ keyOn }) => keyOn === "source")
@@ -361,6 +365,7 @@ export function indexesOf(collection: Collection): readonly Collection["indexes"
     });
   return [
     ...collection.indexes,
+    ...(collection.searchable ? searchIndexes(collection.name, collection.searchable) : []),
     ...[...new Set(keys)].map((column) => ({
       name: nameOf.index(collection.name, [column]),
       fields: [column],

@@ -3,9 +3,10 @@ import type { FieldDefinition, IndexDefinition, SchemaDefinition } from "@baasix
 import { AppError } from "../errors";
 import { fieldKeys, readField } from "./define-field";
 import { type RelationDraft, readRelation } from "./define-relation";
-import type { Field, Index } from "./model";
+import type { Field, Index, SearchIndex } from "./model";
 import { checkCollectionName, checkFieldName, checkIdentifier, invalid, nameOf } from "./names";
 import { type Entries, readFlag, readList, readObject, readWords } from "./readers";
+import { readSearchable } from "./search";
 import { readJson } from "./values";
 
 /** A definition whose relations and SQL defaults are not resolved yet. */
@@ -18,6 +19,7 @@ export type Draft = {
   readonly followers: ReadonlyMap<string, Entries>;
   readonly relations: readonly RelationDraft[];
   readonly indexes: readonly Index[];
+  readonly searchable: SearchIndex | null;
   readonly primaryKey: string;
   readonly timestamps: boolean;
   readonly paranoid: boolean;
@@ -44,6 +46,7 @@ const definitionKeys = [
   "usertrack",
   "realtime",
   "indexes",
+  "searchable",
   "isJunction",
   "description",
   "options",
@@ -97,6 +100,7 @@ export function readDraft(collection: unknown, input: unknown, options: DraftOpt
     followers: parts.followers,
     relations: parts.relations,
     indexes: readIndexes(entries, name, [...parts.fields.keys(), ...columnsOf(parts.relations)], place),
+    searchable: readSearchable(entries, parts.fields, place),
     primaryKey,
     ...flags,
     definition: storedDefinition(name, entries, flags),

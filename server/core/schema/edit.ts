@@ -5,6 +5,7 @@ import { buildSchema, recordsOf } from "./define";
 import { relationsTo } from "./diff";
 import { readDraft } from "./draft";
 import type { Schema } from "./model";
+import { invalid } from "./names";
 
 /** Definitions to store (new or anew), and collections to remove. */
 export type SchemaEdit = { readonly put: readonly SchemaRecord[]; readonly remove: readonly string[] };
@@ -31,13 +32,24 @@ export function applyEdit(schema: Schema, edit: SchemaEdit, version: number): Ed
     [...records].map(([name, definition]) => [name, prune(name, definition, records, touched, given)]),
   );
   const list = [...pruned].map(([collectionName, definition]) => ({ collectionName, schema: definition }));
-  const next = buildSchema(version, list, (name) => (given.has(name) ? "schema" : name));
+  const placeOf = (name: string): string => (given.has(name) ? "schema" : name);
+  const next = buildSchema(version, list, placeOf, schema.extensions);
+  for (const name of given) checkExtensions(next, name);
   const put = recordsOf(next).filter(
     (record) =>
       JSON.stringify(record.schema) !==
       JSON.stringify(schema.collections.get(record.collectionName)?.definition),
   );
   return { schema: next, put, removed: edit.remove };
+}
+
+/** What a definition may ask for only where the database has it. */
+function checkExtensions({ collections, extensions }: Schema, name: string): void {
+  if (!collections.get(name)?.searchable?.fuzzy || extensions.has("pg_trgm")) return;
+  throw invalid(
+    "schema.searchable.fuzzy",
+    "it needs the extension pg_trgm, which this database does not have",
+  );
 }
 
 function checkUnreferenced(schema: Schema, name: string, removed: readonly string[]): void {

@@ -65,8 +65,16 @@ export type Relation = {
 /** A column and the value that it must have. */
 export type RelationScope = { readonly column: string; readonly value: string };
 
-/** An index over columns of one collection; `name` is unique in the database. */
-export type Index = { readonly name: string; readonly fields: readonly string[]; readonly unique: boolean };
+/** An index over columns of one collection; `name` is unique in the database. `kind`: one that serves searches. */
+export type Index = {
+  readonly name: string;
+  readonly fields: readonly string[];
+  readonly unique: boolean;
+  readonly kind?: "search" | "fuzzy";
+};
+
+/** Fields that are indexed for searches; `fuzzy`: also for those that forgive mistakes. */
+export type SearchIndex = { readonly fields: readonly string[]; readonly fuzzy: boolean };
 
 /** A collection = one table of the schema `public`, named as the collection. */
 export type Collection = {
@@ -74,6 +82,7 @@ export type Collection = {
   readonly fields: ReadonlyMap<string, Field>;
   readonly relations: ReadonlyMap<string, Relation>;
   readonly indexes: readonly Index[];
+  readonly searchable: SearchIndex | null;
   /** The primary key's field. Every collection has exactly one. */
   readonly primaryKey: Field;
   readonly timestamps: boolean;
@@ -88,8 +97,12 @@ export type Collection = {
   readonly definition: SchemaDefinition;
 };
 
-/** All collections. `version` grows with every change and is part of each statement's text. */
+/**
+ * All collections. `version` grows with every change and is part of each statement's text. `extensions`: those of the
+ * database that statements may rely on (`unaccent`, `pg_trgm`, `postgis`).
+ */
 export type Schema = {
   readonly version: number;
+  readonly extensions: ReadonlySet<string>;
   readonly collections: ReadonlyMap<string, Collection>;
 };

@@ -97,5 +97,7 @@ export const nameOf = {
   check: (table: string, column: string): string => joinNames(table, column, "values"),
   reference: (table: string, column: string): string => joinNames("fk", table, column),
   index: (table: string, columns: readonly string[]): string => joinNames(table, ...columns, "idx"),
+  search: (table: string): string => joinNames(table, "searchable"),
+  fuzzySearch: (table: string): string => joinNames(table, "searchable", "fuzzy"),
   sequence: (table: string, column: string): string => joinNames(table, column, "seq"),
 } as const;

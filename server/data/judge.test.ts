@@ -10,7 +10,7 @@ import type { Schema } from "../core/schema/model";
 import { type Database, type DatabaseAddress, openDatabase } from "../platform/postgres";
 import { blogSchema, rulesFor } from "../testing/blog";
 import { outsider, testDatabase, type TestDatabase } from "../testing/postgres";
-import { createJudge, type View } from "./judge";
+import { createJudge, type JudgeOptions, type View } from "./judge";
 import type { Snapshot } from "./snapshot";
 
 const user = (id: string): Actor => ({ kind: "user", id, role: "role-user", admin: false, session: "s" });
@@ -61,9 +61,13 @@ afterAll(async () => {
 
 type Permission = Partial<PermissionRow> & Pick<PermissionRow, "collection" | "action">;
 
-function judgeWith(permissions: readonly Permission[], now = Date.parse("2026-11-20T12:00:00Z")) {
+function judgeWith(
+  permissions: readonly Permission[],
+  now = Date.parse("2026-11-20T12:00:00Z"),
+  options: JudgeOptions = {},
+) {
   const snapshot: Snapshot = { schema: blogSchema, rules: rulesFor(permissions), version: 1 } as Snapshot;
-  return createJudge({ database, snapshot: () => snapshot, now: () => now });
+  return createJudge({ database, snapshot: () => snapshot, now: () => now }, options);
 }
 
 /** Verdicts as sentences: `create {…}`, `update {…}`, `delete {…}`, or nothing. */
@@ -280,6 +284,25 @@ describe("views", () => {
       [2, 1],
     ]);
     expect([...failures.keys()]).toEqual([views[1] as View]);
+  });
+
+  test("that take too long are given up together, and the quick ones are judged before them", async () => {
+    const judge = judgeWith([everything, { collection: "comments", action: "read" }], undefined, {
+      patience: 300,
+    });
+    const slow = Array.from({ length: 6 }, (_, n) => ({
+      OR: Array.from({ length: n + 1 }, () => ({ "comments.text": "x" })),
+    }));
+    const views = [...slow, { title: "Hello" }].map((filter) =>
+      judge.open(user("1"), { collection: "posts", filter, ...title }),
+    );
+    expect((await judge.judge(views, [created(post())])).failures.size).toBe(0);
+    await database.transaction(async (runner) => {
+      await runner.run({ text: "lock table comments in access exclusive mode", params: [] });
+      const { verdicts, failures } = await judge.judge(views, [created(post())]);
+      expect(verdicts.map(({ view }) => view)).toEqual([6]);
+      expect([...failures.values()].map(({ code }) => code)).toEqual(slow.map(() => "TIMEOUT"));
+    });
   });
 
   test("many changes keep their order", async () => {

@@ -58,10 +58,11 @@ export type Judge = {
   readonly judge: (views: readonly View[], changes: readonly LoggedChange[]) => Promise<Judgement>;
 };
 
-/** Bounds of one statement: changes, parameter sets, and milliseconds. */
+/** Bounds of one statement: changes and parameter sets. */
 const changeLimit = 500;
 const setLimit = 500;
-const patience = 5_000;
+/** Milliseconds for all statements about the same changes: later changes wait for them. */
+const defaultPatience = 5_000;
 /** Judgements at the same time: requests need connections too. */
 const concurrency = 3;
 
@@ -69,21 +70,44 @@ type Opened = Pick<View, "collection" | "statement" | "dependencies">;
 /** A view and its position in the list to judge. */
 type Seat = { readonly view: View; readonly position: number };
 
+/** `patience`: milliseconds for all statements about the same changes, 5,000 unless told. */
+export type JudgeOptions = { readonly patience?: number };
+
 /** Opens the door. */
-export function createJudge(parts: Pick<DataParts, "database" | "snapshot" | "now">): Judge {
+export function createJudge(
+  parts: Pick<DataParts, "database" | "snapshot" | "now">,
+  { patience = defaultPatience }: JudgeOptions = {},
+): Judge {
   const limit = pLimit(concurrency);
+  /** Milliseconds that a statement took last. The cheap come first, so that dear ones cost nobody else a verdict. */
+  const costs = new WeakMap<JudgeStatement, number>();
+  const costOf = (seats: readonly Seat[]): number => {
+    const statement = seats[0]?.view.statement;
+    return (statement && costs.get(statement)) ?? Infinity;
+  };
 
   /** Sets that fail together are judged apart, so that one view's operand cannot blind the others. */
-  const judgeSets = async (seats: readonly Seat[], changes: string, answer: Answer): Promise<void> => {
+  const judgeSets = async (
+    seats: readonly Seat[],
+    changes: string,
+    answer: Answer,
+    signal: AbortSignal,
+  ): Promise<void> => {
     const [first] = seats;
     if (!first) return;
     const sets = seats.map(({ view }) => view.params);
     try {
       const statement = bindJudge(first.view.statement, changes, sets, parts.now());
-      const rows = await limit(() =>
-        parts.database.run(statement, { signal: AbortSignal.timeout(patience) }),
-      );
-      answer.rows.push(...rows.map(([set, ...rest]) => [seats[set as number]?.position, ...rest]));
+      const rows = await limit(async () => {
+        const started = performance.now();
+        try {
+          return await parts.database.run(statement, { signal });
+        } finally {
+          const known = signal.aborted ? (costs.get(first.view.statement) ?? 0) : 0;
+          costs.set(first.view.statement, Math.max(known, performance.now() - started));
+        }
+      });
+      for (const [set, ...rest] of rows) answer.rows.push([seats[set as number]?.position, ...rest]);
     } catch (error) {
       const failure = error instanceof AppError ? error : unexpected(error);
       if (seats.length === 1 || failure.code === "UNAVAILABLE" || failure.code === "TIMEOUT") {
@@ -91,8 +115,8 @@ export function createJudge(parts: Pick<DataParts, "database" | "snapshot" | "no
         return;
       }
       const middle = seats.length >> 1;
-      await judgeSets(seats.slice(0, middle), changes, answer);
-      await judgeSets(seats.slice(middle), changes, answer);
+      await judgeSets(seats.slice(0, middle), changes, answer, signal);
+      await judgeSets(seats.slice(middle), changes, answer, signal);
     }
   };
 
@@ -106,14 +130,15 @@ export function createJudge(parts: Pick<DataParts, "database" | "snapshot" | "no
       const failures = new Map<View, AppError>();
       const collection = views[0]?.collection;
       if (!collection || changes.length === 0) return { verdicts: [], failures, untold: false };
-      const groups = groupByText(views);
+      const groups = groupByText(views).toSorted((a, b) => (costOf(a) < costOf(b) ? -1 : 1));
       const told = tell(collection, changes);
       const verdicts: Verdict[] = [];
       for (let from = 0; from < told.length; from += changeLimit) {
         const slice = told.slice(from, from + changeLimit);
         const text = encodeChanges(collection, slice);
         const answer: Answer = { rows: [], failures };
-        await Promise.all(groups.map((seats) => judgeSets(seats, text, answer)));
+        const signal = AbortSignal.timeout(patience);
+        await Promise.all(groups.map((seats) => judgeSets(seats, text, answer, signal)));
         verdicts.push(...merge(answer.rows, slice));
       }
       return {

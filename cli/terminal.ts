@@ -43,6 +43,15 @@ export function processTerminal(env: Readonly<Record<string, string | undefined>
   };
 }
 
+/** Resolves when all that was said has left the process. */
+export async function flush(): Promise<void> {
+  await Promise.all(
+    [process.stdout, process.stderr].map(
+      (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),
+    ),
+  );
+}
+
 async function askSecrets(questions: readonly string[]): Promise<readonly string[]> {
   // readline edits the line as usual; what it would show goes nowhere.
   const hidden = new Writable({ write: (_chunk, _encoding, done) => done() });

@@ -44,6 +44,8 @@ export async function createApp(
   { now = Date.now }: AppOptions = {},
 ) {
   const logger = createLogger(config);
+  // Closes what was opened, the newest first: when a later part fails to open, and when the app ends.
+  await using opened = new AsyncDisposableStack();
   const database = await openDatabase(address, {
     shortPool: config.DATABASE_POOL_MAX,
     slowPool: config.DATABASE_SLOW_POOL_MAX,
@@ -52,11 +54,13 @@ export async function createApp(
         ? logger.info("database is back")
         : logger.warn("database is lost", { error: error.message }),
   });
+  opened.defer(() => database.close());
   const snapshot = await openSnapshot(database);
   const feed = openFeed(address, {
     publication: "baasix_realtime",
     onError: (error) => logger.warn("change feed", { error: error.message }),
   });
+  opened.defer(() => feed.close());
   const totals = createTotals({
     schema: () => snapshot.current().schema,
     live: () => feed.status().connected,
@@ -90,7 +94,8 @@ export async function createApp(
     logger,
     now,
   });
-  const stopFollowing = followChanges({ feed, snapshot, authenticator, realtime, logger, totals });
+  opened.defer(() => realtime.close());
+  opened.defer(followChanges({ feed, snapshot, authenticator, realtime, logger, totals }));
   const hasAdministrator = await ensureFirstAdmin(data, config);
 
   let accepting = true;
@@ -100,6 +105,7 @@ export async function createApp(
     );
   }, sweepInterval);
   sweep.unref();
+  opened.defer(() => clearInterval(sweep));
 
   const routes: Elysia = new Elysia({ name: "baasix", normalize: false });
   const server = () => routes.server;
@@ -130,6 +136,7 @@ export async function createApp(
     .use(realtime.routes)
     .use(openApiRoutes({ identity, snapshot: snapshot.current, version, app: () => routes }));
 
+  const closing = opened.move();
   return {
     routes,
     data,
@@ -144,13 +151,7 @@ export async function createApp(
       accepting = false;
     },
     /** Ends everything that `createApp` began, in order. Call after the listener has stopped. */
-    close: async () => {
-      clearInterval(sweep);
-      stopFollowing();
-      await realtime.close();
-      await feed.close();
-      await database.close();
-    },
+    close: () => closing.disposeAsync(),
   };
 }
 

@@ -87,6 +87,15 @@ describe("serve refuses", () => {
     expect(line).not.toContain("hidden-word");
   });
 
+  test("a key file that holds no key, and does not linger", async () => {
+    const cwd = join(folder.path, "key");
+    mkdirSync(join(cwd, "baasix_data"), { recursive: true });
+    await Bun.write(join(cwd, "baasix_data/secret.key"), "short");
+    const line = oneLine(await baasix(["serve", "--port", "0"], { cwd, env: { LOG_LEVEL: "warn" } }));
+    expect(line).toContain("secret.key");
+    expect(postgresIn(cwd)).toEqual([]);
+  });
+
   test("a data directory that cannot be made", async () => {
     await Bun.write(join(folder.path, "file"), "");
     const line = oneLine(

@@ -32,7 +32,7 @@ export type LoggerOptions = {
   readonly LOG_LEVEL: LogLevel;
   /** Default: `pretty` on a terminal, else `json` (one object a line). */
   readonly LOG_FORMAT?: "json" | "pretty" | undefined;
-  /** Where text goes; default the standard output. */
+  /** Where text goes; default the standard error: standard output is for the result of a command. */
   readonly write?: (text: string) => void;
 };
 
@@ -46,7 +46,7 @@ const batchMilliseconds = 100;
  */
 export function createLogger(options: LoggerOptions): Logger {
   const limit = rank[options.LOG_LEVEL];
-  const json = (options.LOG_FORMAT ?? (process.stdout.isTTY ? "pretty" : "json")) === "json";
+  const json = (options.LOG_FORMAT ?? (process.stderr.isTTY ? "pretty" : "json")) === "json";
   const output = createOutput(options.write);
   const timestamp = createStamp();
   const log = (level: "error" | "warn" | "info" | "debug") => (message: string, fields?: LogFields) => {
@@ -80,7 +80,7 @@ export function createLogger(options: LoggerOptions): Logger {
 type Output = { readonly add: (line: string) => void; readonly flush: () => void };
 
 function createOutput(write: ((text: string) => void) | undefined): Output {
-  const sink = write ? { write, ready: () => true } : standardOutput();
+  const sink = write ? { write, ready: () => true } : standardError();
   let waiting: string[] = [];
   let size = 0;
   let lost = 0;
@@ -123,17 +123,17 @@ function createOutput(write: ((text: string) => void) | undefined): Output {
 
 function writeAtExit(text: string): void {
   try {
-    writeSync(1, text);
+    writeSync(2, text);
   } catch {
     // Nobody reads any more, and there is nowhere to say so.
   }
 }
 
-/** The standard output as a stream: `ready` is false while its reader is a batch behind. */
-function standardOutput() {
+/** The standard error as a stream: `ready` is false while its reader is a batch behind. */
+function standardError() {
   let draining = false;
   let closed = false;
-  const stream = process.stdout;
+  const stream = process.stderr;
   stream.on("drain", () => {
     draining = false;
   });

@@ -10,8 +10,8 @@ export type UserRecord = User & {
   readonly updatedAt: string;
 };
 
-/** What makes a user. */
-export type UserInput = ItemInput<UserRecord> & { readonly password?: string; readonly role_Id?: string };
+/** Fields of a user. An account with a password is made by `auth.register`. */
+export type UserInput = ItemInput<UserRecord>;
 
 /** The role calls of a client. */
 export type Roles = Items<Role> & {
@@ -48,7 +48,7 @@ export function createRoles(http: Http): Roles {
 
 /** The calls on `/items/baasix_User`. */
 export function createUsers(http: Http): Users {
-  const items = createItems<UserRecord & { password?: string; role_Id?: string }>(http, "baasix_User");
+  const items = createItems<UserRecord>(http, "baasix_User");
   return {
     find: items.find,
     findOne: (id, fields, options) => items.findOne(id, { ...options, fields }),

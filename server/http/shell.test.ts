@@ -172,6 +172,8 @@ test("counts requests per client and says when to come back", async () => {
   expect(refused.status).toBe(429);
   expect(refused.headers.get("retry-after")).toBe("4");
   expect(JSON.parse(await refused.text()).error.code).toBe("RATE_LIMITED");
+  const preflight = new Request("http://localhost/text", { method: "OPTIONS" });
+  expect((await limited.handle(preflight)).status).toBe(204);
   now = 5000;
   expect((await ask()).status).toBe(200);
 });

@@ -69,9 +69,10 @@ export function shell({ config, logger, origins, clientAddress, server, clock }:
       return response;
     };
 
+    // Before the limit: a browser that gets no answer to its preflight cannot show the page the 429 either.
+    if (request.method === "OPTIONS") return finish(preflight(request, origins));
     if (count > config.RATE_LIMIT) return finish(errorAnswer(tooMany(wait), facts.id));
     if (request.url.length > urlLimit) return finish(errorAnswer(urlTooLong(), facts.id));
-    if (request.method === "OPTIONS") return finish(preflight(request, origins));
     const answer = route(request);
     if (!(answer instanceof Promise)) return finish(answer);
     return answer.then(finish, (error: unknown) => finish(failure(error, request, logger)));

@@ -336,6 +336,29 @@ async function readingsAfter(
   }
 }
 
+test("a live list whose right was taken is live again once it can be read again", async () => {
+  await tasks().create({ name: "a" });
+  const { baasix, of } = await signedUp();
+  const list = probe<UseQueryResult<ListResult<Task>>>();
+  const read = () => ({ ...useItems<Task>("tasks", { sort: "name" }, { live: true, retry: false }) });
+  show(baasix, <list.Probe read={read} />);
+  await list.until(({ isSuccess }) => isSuccess);
+  const { data: rights } = await admin.permissions.find({ filter: { collection: "tasks", action: "read" } });
+  const [right] = rights;
+  if (!right) throw new Error("the role may read tasks");
+  await admin.permissions.delete(right.id);
+  await list.until(({ error }) => (error as { status?: number } | null)?.status === 403);
+  const { role_Id, collection, action, fields } = right;
+  await admin.permissions.create({ role_Id, collection, action, fields });
+  // Each reading is a chance to listen again, not sooner than a second after the end.
+  for (let reading = 0; of("subscribe").length < 2 && reading < 50; reading++) {
+    await list.last()?.refetch();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await tasks().create({ name: "b" });
+  await list.until((result) => names(result) === "a,b");
+});
+
 test("a live list with related items is mended with them, and hears of them", async () => {
   const ann = await admin.items("people").create({ name: "Ann" });
   const id = await admin.items("tasks").create({ name: "a", owner: ann });

@@ -75,15 +75,35 @@ function start(client: AnyBaasix, cache: QueryClient, target: LiveTarget): () =>
     ...(fields && { fields }),
     onLive(key: string) {
       primaryKey = key;
+      endings = 0;
       // The query may have been read before its changes were listened to.
       read();
     },
     onResync: read,
-    // The right to hear of changes may have gone with that to read.
-    onError: read,
+    onError() {
+      endings += 1;
+      endedAt = Date.now();
+      // The right to hear of changes may have gone with that to read.
+      read();
+    },
   };
+  let endings = 0;
+  let endedAt: number | null = null;
+  const listen = () => client.realtime.subscribe<GenericItem>(target.collection, own, onChange);
+  let stopListening = listen();
+  // A later reading that succeeds tells that the right is back: then the list becomes live again. Not the one that
+  // followed the end at once, and each time more patiently, or two refusals would chase each other.
+  const stopWatching = cache.getQueryCache().subscribe((event) => {
+    if (endedAt === null || event.type !== "updated" || event.action.type !== "success") return;
+    if (event.query !== findQuery(cache, queryKey)) return;
+    if (Date.now() - endedAt < Math.min(60_000, 500 * 2 ** endings)) return;
+    endedAt = null;
+    stopListening();
+    stopListening = listen();
+  });
   const stops = [
-    client.realtime.subscribe<GenericItem>(target.collection, own, onChange),
+    () => stopListening(),
+    stopWatching,
     ...target.also.map((collection) =>
       client.realtime.subscribe<GenericItem>(collection, { onLive: read, onResync: read }, read),
     ),

@@ -1,7 +1,7 @@
 export { addressKey, type ClientAddress, createClientAddress, type PeerSource } from "./address";
 export { errorAnswer, statusOf, toAppError } from "./errors";
 export { type Authenticate, type Identity, identity } from "./identity";
-export { checkJson, readJson } from "./json";
+export { checkJson } from "./json";
 export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogLevel, mask } from "./logger";
 export { createOrigins, type OriginConfig, type Origins } from "./origins";
 export { createRecent, type Recent } from "./recent";

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { AppError } from "../core/errors";
-import { checkJson, readJson } from "./json";
+import { checkJson, createJsonReader } from "./json";
+
+const readJson = createJsonReader();
 
 const nested = (levels: number): unknown => JSON.parse('{"a":'.repeat(levels) + "1" + "}".repeat(levels));
 const wide = (keys: number) => Object.fromEntries(Array.from({ length: keys }, (_, i) => [`k${i}`, i]));
@@ -81,4 +83,37 @@ test("does not repeat the body in the message", async () => {
   const error = await readJson(post('{"password": hunter2secret}'), 100).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(AppError);
   expect(String(error)).not.toContain("hunter2");
+});
+
+/** A body whose end comes when the test says so. */
+function pending(piece: string) {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(piece)),
+    pull: async (controller) => {
+      await promise;
+      controller.close();
+    },
+  });
+  return { request: post(body), end: resolve };
+}
+
+test("bounds what is being received at one time, and forgets what has come", async () => {
+  const read = createJsonReader({ held: 100 });
+  const slow = pending(JSON.stringify("a".repeat(70)));
+  const reading = read(slow.request, 1000);
+  expect(await codeOf(read(post(chunked(1, 50)), 1000))).toBe("UNAVAILABLE");
+  slow.end();
+  expect(await reading).toBe("a".repeat(70));
+  expect(await read(post(chunked(1, 0)), 1000)).toBeNull();
+  expect(await codeOf(read(post(chunked(1, 90)), 1000))).toBe("INVALID_JSON");
+});
+
+test("gives up a body that does not come, and one that breaks off", async () => {
+  const read = createJsonReader({ deadline: 20 });
+  expect(await codeOf(read(pending("[").request, 1000))).toBe("BAD_REQUEST");
+  const broken = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.error(new Error("gone")),
+  });
+  expect(await codeOf(read(post(broken), 1000))).toBe("BAD_REQUEST");
 });

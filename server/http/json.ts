@@ -53,22 +53,71 @@ function checkDocument(value: object, depth: number, seen: number): number {
 // Fatal: bytes that are not UTF-8 would otherwise be stored as U+FFFD. RFC 8259 section 8.1 wants UTF-8.
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
+/** Reads and checks a JSON body of at most `limit` bytes; an empty body is null. */
+export type JsonReader = (request: Request, limit: number) => Promise<unknown>;
+
+/** `held`: bytes of unread bodies at one time, together; `deadline`: ms for one body. */
+export type JsonReaderOptions = { readonly held?: number; readonly deadline?: number };
+
 /**
- * Reads and checks a JSON body of at most `limit` bytes; an empty body is null. Never holds more than the limit,
- * whatever the client announces.
- * @throws AppError PAYLOAD_TOO_LARGE, INVALID_JSON, BAD_REQUEST for more than 1,000,000 values, or what `checkJson` refuses.
+ * Makes the reader of bodies. It never holds more of a body than its limit, nor more of all bodies together than 256 MiB,
+ * whatever clients announce; one that takes longer than two minutes is given up.
+ * @throws AppError PAYLOAD_TOO_LARGE, INVALID_JSON, UNAVAILABLE when too much is being received, BAD_REQUEST for a body
+ * that does not come, for more than 1,000,000 values, or what `checkJson` refuses.
  */
-export async function readJson(request: Request, limit: number): Promise<unknown> {
-  const announced = request.headers.get("content-length");
-  if (announced !== null && Number(announced) > limit) throw tooLarge(limit);
-  const bytes =
-    announced === null ? await readBounded(request, limit) : new Uint8Array(await request.arrayBuffer());
-  if (bytes.byteLength > limit) throw tooLarge(limit);
-  if (bytes.byteLength === 0) return null;
-  countValues(bytes);
-  const value = parse(bytes);
-  checkJson(value);
-  return value;
+export function createJsonReader({
+  held: mostHeld = 256 * 1024 * 1024,
+  deadline = 120_000,
+}: JsonReaderOptions = {}): JsonReader {
+  let held = 0;
+
+  const readPieces = async (request: Request, limit: number): Promise<Uint8Array> => {
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    const reader = request.body?.getReader();
+    if (!reader) return Buffer.concat(pieces);
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new AppError("BAD_REQUEST", `body: not here after ${deadline / 1000} s`)),
+      deadline,
+    );
+    try {
+      for (;;) {
+        const { done, value } = await Promise.race([reader.read(), late.promise]);
+        if (done) return Buffer.concat(pieces);
+        size += value.byteLength;
+        held += value.byteLength;
+        if (size > limit) throw tooLarge(limit);
+        if (held > mostHeld)
+          throw new AppError("UNAVAILABLE", "Too many large bodies at once; try again in a moment");
+        pieces.push(value);
+      }
+    } catch (error) {
+      reader.cancel().catch(() => {});
+      throw error instanceof AppError
+        ? error
+        : new AppError("BAD_REQUEST", "body: it ended early", null, { cause: error });
+    } finally {
+      clearTimeout(timer);
+      held -= size;
+    }
+  };
+
+  return async (request, limit) => {
+    const announced = request.headers.get("content-length");
+    if (announced !== null && Number(announced) > limit) throw tooLarge(limit);
+    // Most bodies are small: they are not worth counting.
+    const bytes =
+      announced !== null && Number(announced) <= smallJsonLimit
+        ? new Uint8Array(await request.arrayBuffer())
+        : await readPieces(request, limit);
+    if (bytes.byteLength > limit) throw tooLarge(limit);
+    if (bytes.byteLength === 0) return null;
+    countValues(bytes);
+    const value = parse(bytes);
+    checkJson(value);
+    return value;
+  };
 }
 
 /** Before parsing: a parser makes gigabytes of objects from 20 MiB of brackets. Counts commas and openings outside text. */
@@ -104,18 +153,6 @@ function parse(bytes: Uint8Array): unknown {
       `body: not valid JSON (${reason.replace(/["'`].*$/s, "").trim() || "syntax error"})`,
     );
   }
-}
-
-/** A body without Content-Length (chunked): read piece by piece, given up at the limit. */
-async function readBounded(request: Request, limit: number): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for await (const piece of request.body ?? []) {
-    size += piece.byteLength;
-    if (size > limit) throw tooLarge(limit);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces);
 }
 
 function tooLarge(limit: number): AppError {

@@ -7,7 +7,7 @@ import { Elysia } from "elysia";
 import { AppError } from "../core/errors";
 import { addressKey, type ClientAddress, type PeerSource } from "./address";
 import { errorAnswer, statusOf, toAppError } from "./errors";
-import { jsonLimit, readJson, smallJsonLimit } from "./json";
+import { createJsonReader, jsonLimit, smallJsonLimit } from "./json";
 import type { Logger } from "./logger";
 import { addCorsHeaders, type Origins, preflight } from "./origins";
 import { nextRequestId, type RequestFacts, requestFacts, settleFacts } from "./request";
@@ -39,6 +39,7 @@ export function shell({ config, logger, origins, clientAddress, server, clock }:
   acceptLongUrls();
   const clients = createWindowCounter(config.RATE_LIMIT_INTERVAL);
   const limit = String(config.RATE_LIMIT);
+  const readJson = createJsonReader();
 
   const around = (route: Route, request: Request): Answer | Promise<Answer> => {
     const started = performance.now();

@@ -1,18 +1,23 @@
 /** Schema definitions as they are written, stored and answered by `/schemas`. */
 import type { Json } from "./query";
 
-/** Field types. Letter case is ignored on input (`ENUM` = `Enum`). */
+/** Field types. Letter case is ignored on input (`ENUM` = `Enum`). `Array_Integer` is an Array of Integer, `Range_Date` a Range. */
 export type FieldType =
   | "UUID"
   | "SUID"
   | "String"
   | "Text"
+  | "HTML"
+  | "CiText"
+  | "TOKEN"
   | "Integer"
   | "BigInt"
   | "Boolean"
   | "DateTime"
+  | "DateTime_NO_TZ"
   | "Date"
   | "Time"
+  | "Time_NO_TZ"
   | "Decimal"
   | "Double"
   | "Float"
@@ -20,7 +25,18 @@ export type FieldType =
   | "JSON"
   | "JSONB"
   | "Enum"
-  | "Array";
+  | "VIRTUAL"
+  | "Point"
+  | "LineString"
+  | "Polygon"
+  | "MultiPoint"
+  | "MultiLineString"
+  | "MultiPolygon"
+  | "GeometryCollection"
+  | "Geometry"
+  | "Geography"
+  | "Array"
+  | "Range";
 
 /** A generated default, or `SQL` with one expression that administrators alone may write. */
 export type GeneratedDefault =
@@ -57,8 +73,13 @@ export type FieldDefinition = {
   readonly defaultValue?: DefaultValue;
   /** Same as `defaultValue`. */
   readonly default?: DefaultValue;
-  /** `{length}` of String, `{precision, scale}` of Decimal, `{type}` of Array, the list (or `{values}`) of Enum. */
+  /**
+   * `{length}` of String, `{precision, scale}` of Decimal, `{type}` of Array and Range, `{srid}` of PostGIS types, the list
+   * (or `{values}`) of Enum.
+   */
   readonly values?: Json;
+  /** An SQL expression over the other fields: the database works the value out and keeps it. VIRTUAL is such a text. */
+  readonly calculated?: string;
   readonly validate?: ValidationRules;
   readonly description?: string;
   readonly comment?: string;

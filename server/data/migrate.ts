@@ -1,12 +1,14 @@
 /** Runs a list of schema changes inside a transaction: asks what would be lost, then makes them, naming what failed. */
 import type { SchemaChange } from "@baasix/types";
 import { AppError } from "../core/errors";
-import { compileChanges, type DdlOptions } from "../core/schema/ddl";
+import { compileChanges, type DdlOptions, type NeededBy, neededExtensions } from "../core/schema/ddl";
 import { describeChanges } from "../core/schema/describe";
+import { nameOfType } from "../core/schema/describe-field";
 import type { Change } from "../core/schema/diff";
+import type { Extension } from "../core/schema/fields";
 import type { Field } from "../core/schema/model";
 import { risksOf } from "../core/schema/risk";
-import { lockTables, takenNames } from "../core/schema/store";
+import { extensionStates, lockTables, takenNames } from "../core/schema/store";
 import { type Runner, sqlState } from "../platform/postgres";
 
 /** The changes as they are told, with what each would lose or what blocks it, as the data is now. */
@@ -14,12 +16,48 @@ export async function assessChanges(
   runner: Runner,
   changes: readonly Change[],
 ): Promise<readonly SchemaChange[]> {
+  await checkExtensions(runner, changes);
   const found = new Map<Change, { readonly loses?: string; readonly blocked?: string }>();
   for (const { change, probe, loses, blocked } of risksOf(changes)) {
     const [row] = await attempt(change, () => runner.run(probe));
     if (row?.[0] === true) found.set(change, loses === undefined ? { blocked } : { loses });
   }
   return describeChanges(changes, found);
+}
+
+/** @throws AppError INVALID_SCHEMA naming the field and the extension that the database server does not have. */
+async function checkExtensions(runner: Runner, changes: readonly Change[]): Promise<void> {
+  const needed = neededExtensions(changes);
+  if (needed.size === 0) return;
+  const states = new Map(
+    (await runner.run(extensionStates([...needed.keys()]))).map(([name, schema]) => [name, schema] as const),
+  );
+  for (const [name, by] of needed) {
+    const schema = states.get(name);
+    if (schema === "public" || schema === "pg_catalog" || schema === null) continue;
+    throw extensionError(
+      name,
+      by,
+      schema === undefined
+        ? "which this database server does not have"
+        : `which lies in the schema '${String(schema)}' of the database; it must lie in 'public'`,
+    );
+  }
+}
+
+function extensionError(
+  name: Extension,
+  { change, field }: NeededBy,
+  why: string,
+  cause?: unknown,
+): AppError {
+  const place = `${change.collection.name}.${field.name}`;
+  return new AppError(
+    "INVALID_SCHEMA",
+    `${place}.type: ${nameOfType(field)} needs the extension '${name}' of PostgreSQL, ${why}`,
+    { extension: name },
+    { cause },
+  );
 }
 
 /**
@@ -99,6 +137,11 @@ async function attempt<T>(change: Change, work: () => Promise<T>): Promise<T> {
 function explain(change: Change, error: unknown): AppError | null {
   const state = sqlState(error);
   if (state === null) return null;
+  const [needed] = state === "42501" ? neededExtensions([change]) : [];
+  if (needed) {
+    const why = "which the database role may not install; let an administrator of the database do it";
+    return extensionError(...needed, why, error);
+  }
   const place = changePlace(change);
   const conflict = (message: string) =>
     new AppError("CONFLICT", `${place}: ${message}`, null, { cause: error });
@@ -110,6 +153,16 @@ function explain(change: Change, error: unknown): AppError | null {
   if (state === "55P03") return conflict("the table is in use by another change; try again");
   if (state === "42P07") return conflict("a name that it needs is taken in the database; choose another");
   if (state === "42501") return conflict("the database role may not make this change");
+  if (state === "42P17") {
+    return new AppError(
+      "INVALID_SCHEMA",
+      `${place}: a calculated field must follow from its row alone (no now() or random(); for texts || and coalesce, ` +
+        `numbers cast to text): ${rootMessage(error)}`,
+      null,
+      { cause: error },
+    );
+  }
+  if (state === "0A000") return conflict(rootMessage(error));
   if (state === "2BP01") return conflict("something else in the database depends on it");
   if (change.kind === "changeType" && state.startsWith("22")) {
     return conflict(`some values cannot become ${change.to.type}; change or clear them first`);

@@ -17,10 +17,12 @@ import {
   createRefuse,
   hasDefinitions,
   hasPublication,
+  lacksGenerated,
   loadDefinitions,
   loadRights,
   lockTimeout,
   publishedTables,
+  publishGenerated,
   putDefinitions,
   putPermissions,
   readDefinitions,
@@ -102,15 +104,16 @@ type StoreParts = {
 /** False where the role may not make a publication: everything works but the feed of changes. */
 async function ensurePublication(database: Database): Promise<boolean> {
   const [row] = await database.run(hasPublication);
-  if (row?.[0] === true) return true;
   try {
-    await database.run(createPublication);
+    if (row?.[0] !== true) await database.run(createPublication);
+    const [lacking] = await database.run(lacksGenerated);
+    if (lacking?.[0] === true) await database.run(publishGenerated);
     return true;
   } catch (error) {
     // Another instance may have been first; a role without the right does without.
     const state = sqlState(error);
     if (state === "42710" || state === "23505") return true;
-    if (state === "42501") return false;
+    if (state === "42501") return row?.[0] === true;
     throw error;
   }
 }

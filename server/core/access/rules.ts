@@ -141,6 +141,8 @@ function parseDefaults(collection: Collection, defaults: unknown): readonly Gran
     const field = collection.fields.get(name);
     if (!field || field.hidden)
       throw new AppError("UNKNOWN_FIELD", `${at}: '${collection.name}' has no field '${name}'`);
+    if (field.managed === "generated")
+      throw new AppError("INVALID_VALUE", `${at}: the database calculates it`);
     const variable = readVariable(defaults[name], at);
     if (variable) return { field, value: { variable } };
     return { field, value: { wire: toWire(defaults[name], field, at) } };

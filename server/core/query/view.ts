@@ -5,8 +5,9 @@
  */
 import type { ChangeAction } from "@baasix/types";
 import { type Actor, anonymous } from "../access/actor";
+import { generatedSql } from "../schema/ddl";
 import { isJson } from "../schema/fields";
-import type { Collection, Relation, Schema } from "../schema/model";
+import type { Collection, Field, Relation, Schema } from "../schema/model";
 import type { AuthorizedRead } from "./authorize";
 import { collectParameters, compileCondition, type Parameters, visible } from "./compileCondition";
 import { wholeRowJson } from "./compileSelect";
@@ -117,9 +118,20 @@ function side(read: AuthorizedRead, node: SelectNode, source: string, parameters
 }
 
 function rows(collection: Collection, source: "o" | "a"): string {
-  const columns = [...collection.fields.values()].map(({ name }) => `t.${quoteName(name)}`).join(", ");
+  const fields = [...collection.fields.values()];
+  const told = fields.filter(isTold).map(({ name }) => `t.${quoteName(name)}`);
   const record = `jsonb_populate_record(null::${quoteName(collection.name)}, c.${source})`;
-  return `select c.n as "#", ${columns} from "#change" c cross join lateral ${record} t where c.${source} is not null`;
+  const text = `select c.n as "#", ${told.join(", ")} from "#change" c cross join lateral ${record} t where c.${source} is not null`;
+  const generated = fields.filter((field) => !isTold(field));
+  if (generated.length === 0) return text;
+  // In a select of their own: the expressions name columns without a table.
+  const made = generated.map((field) => `${generatedSql(field)} as ${quoteName(field.name)}`);
+  return `select s.*, ${made.join(", ")} from (${text}) s`;
+}
+
+/** The log of some versions of PostgreSQL does not tell calculated columns: they are calculated again. */
+function isTold(field: Field): boolean {
+  return field.generated === null;
 }
 
 /**
@@ -137,6 +149,8 @@ export function dependenciesOf(read: AuthorizedRead): ReadonlyMap<string, Depend
   const note = (row: Collection | null, column: string): void => {
     if (row === null) return;
     const known = found.get(row.name) ?? { columns: new Set(), created: false };
+    // What a calculated column follows from is told, the column itself is not.
+    if (row.fields.get(column)?.generated) for (const name of row.fields.keys()) known.columns.add(name);
     known.columns.add(column);
     if (row.paranoid) known.columns.add("deletedAt");
     found.set(row.name, known);
@@ -234,7 +248,9 @@ export function wholeChange(
 
 function isWhole(collection: Collection, row: RowText | null): boolean {
   if (row === null) return false;
-  for (const name of collection.fields.keys()) if (row[name] === undefined) return false;
+  for (const field of collection.fields.values()) {
+    if (isTold(field) && row[field.name] === undefined) return false;
+  }
   return true;
 }
 

@@ -1,6 +1,6 @@
 /** How the values of a column become values of another type, and back: nothing is rounded or cut unseen. */
 import type { FieldType } from "@baasix/types";
-import { castType, type FieldShape, isJson, itemShape, sqlType } from "./fields";
+import { castType, type FieldShape, isJson, isSpatial, itemShape, jsonExpression, sqlType } from "./fields";
 
 /** SQL that converts. `back` null: every value survives, so nothing has to be compared. */
 export type Conversion = {
@@ -8,7 +8,16 @@ export type Conversion = {
   readonly back: ((sql: string) => string) | null;
 };
 
-const textTypes: readonly FieldType[] = ["SUID", "String", "Text", "Enum"];
+const textTypes: readonly FieldType[] = [
+  "SUID",
+  "String",
+  "Text",
+  "HTML",
+  "CiText",
+  "TOKEN",
+  "Enum",
+  "VIRTUAL",
+];
 const wholeTypes: readonly FieldType[] = ["Integer", "BigInt"];
 
 /** Types of which every value fits into the named one. */
@@ -16,16 +25,38 @@ const widenings: Partial<Record<FieldType, readonly FieldType[]>> = {
   Integer: ["BigInt", "Double"],
   Float: ["Double", "Real"],
   Real: ["Double", "Float"],
-  Date: ["DateTime"],
+  Date: ["DateTime", "DateTime_NO_TZ"],
+  DateTime: ["DateTime_NO_TZ"],
+  DateTime_NO_TZ: ["DateTime"],
 };
 
 /** The way from one type to another, or null when there is none (an Array has no single value). */
 export function conversion(from: FieldShape, to: FieldShape): Conversion | null {
+  if (isSpatial(from) || isSpatial(to)) return spatialConversion(from, to);
+  if (from.type === "Range" || to.type === "Range") return rangeConversion(from, to);
   if (isJson(to)) return { forth: (sql) => `to_jsonb(${sql})`, back: null };
   if (from.type === "Array" || to.type === "Array") return arrayConversion(from, to);
   if (isText(to)) return textConversion(from, to);
   const forth = (sql: string): string => cast(from, to, sql);
   return { forth, back: widens(from, to) ? null : (sql) => cast(to, from, sql) };
+}
+
+/** Between geometries of one coordinate system; to JSON as GeoJSON. */
+function spatialConversion(from: FieldShape, to: FieldShape): Conversion | null {
+  if (isJson(to)) return { forth: (sql) => `to_jsonb(${jsonExpression(sql, from)})`, back: null };
+  if (!isSpatial(from) || !isSpatial(to) || from.srid !== to.srid) return null;
+  return { forth: (sql) => `${sql}::${sqlType(to)}`, back: null };
+}
+
+/** Ranges over other bounds, by the way of their text; to JSON as they are answered, to text as PostgreSQL writes them. */
+function rangeConversion(from: FieldShape, to: FieldShape): Conversion | null {
+  if (isJson(to)) return { forth: (sql) => `to_jsonb(${jsonExpression(sql, from)})`, back: null };
+  if (from.type === "Range" && isText(to) && to.length === null) {
+    return { forth: (sql) => `${sql}::text`, back: (sql) => `${sql}::${sqlType(from)}` };
+  }
+  if (to.type !== "Range" || !(from.type === "Range" || isText(from))) return null;
+  const forth = (sql: string): string => `${sql}::text::${sqlType(to)}`;
+  return { forth, back: (sql) => `${sql}::text::${sqlType(from)}` };
 }
 
 function arrayConversion(from: FieldShape, to: FieldShape): Conversion | null {
@@ -90,9 +121,14 @@ function cast(from: FieldShape, to: FieldShape, sql: string): string {
   if (isText(from)) return `${sql}::${target}`;
   if (isJson(from)) return `(${sql} #>> '{}')::${target}`;
   if (isJson(to)) return `to_jsonb(${sql})`;
-  if (from.type === "DateTime" && (to.type === "Date" || to.type === "Time")) {
+  if (from.type === "DateTime" && ["Date", "Time", "Time_NO_TZ"].includes(to.type)) {
     return `(${sql} at time zone 'UTC')::${target}`;
   }
+  if (from.type === "DateTime" && to.type === "DateTime_NO_TZ") return `(${sql} at time zone 'UTC')`;
+  if (from.type === "DateTime_NO_TZ" && to.type === "DateTime") return `(${sql} at time zone 'UTC')`;
+  if (from.type === "DateTime_NO_TZ" && to.type === "Date") return `${sql}::${target}`;
+  if (from.type === "DateTime_NO_TZ" && (to.type === "Time" || to.type === "Time_NO_TZ"))
+    return `${sql}::${target}`;
   if (from.type === "Date" && to.type === "DateTime") return `(${sql}::timestamp at time zone 'UTC')`;
   if (isNumber(from) && isNumber(to)) return `${sql}::${target}`;
   if (from.type === "Boolean" && isNumber(to)) return `${sql}::integer::${target}`;

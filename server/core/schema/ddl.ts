@@ -3,9 +3,11 @@ import { quoteLiteral, quoteName, type Statement } from "../query/statement";
 import { conversion } from "./convert";
 import { allowedValues } from "./describe-field";
 import type { Change } from "./diff";
-import { castType, parseValue, sqlType } from "./fields";
+import { indexesOf } from "./define";
+import { castType, type Extension, extensionOf, parseValue, sqlType } from "./fields";
 import type { Collection, Field, Index, Relation } from "./model";
 import { nameOf } from "./names";
+import { timeRange } from "./ranges";
 import { sameJson } from "./same";
 import { searchIndexBody } from "./search";
 
@@ -55,12 +57,14 @@ export type DdlOptions = { readonly published: boolean };
  * comes after it.
  */
 const phases = [
+  "prepare",
   "detach",
   "drop",
   "create",
   "add",
   "retype",
   "tighten",
+  "derive",
   "attach",
   "index",
   "publish",
@@ -96,7 +100,7 @@ function compileChange(change: Change, options: DdlOptions): readonly Part[] {
     case "addField":
       return addColumn(change.collection, change.field);
     case "dropField":
-      return [["drop", `alter table ${table} drop column ${quoteName(change.field.name)}`]];
+      return [dropColumn(change.collection, change.field)];
     case "changeType":
       return changeType(change.collection, change.from, change.to);
     case "changeNull":
@@ -109,6 +113,8 @@ function compileChange(change: Change, options: DdlOptions): readonly Part[] {
           ? ["attach", addUnique(change.collection, change.to)]
           : ["detach", dropConstraint(table, nameOf.unique(change.collection.name, change.to.name))],
       ];
+    case "changeGenerated":
+      return changeGenerated(change.collection, change.from, change.to);
     case "changeDefault":
       return changeDefault(change.collection, change.from, change.to);
     case "changeValues":
@@ -152,15 +158,53 @@ function createTable(collection: Collection, options: DdlOptions): readonly Part
     ...fields.filter((field) => allowedValues(field)).map((field) => valuesSql(collection, field)),
   ];
   return [
+    ...fields.flatMap((field) => prepare(field)),
     ["create", `create table ${quoteName(name)} (${parts.join(", ")})`],
     ...(collection.realtime ? publish(collection, options) : []),
     ...fields.flatMap((field) => verify(field)),
   ];
 }
 
+/** What the database must know before a column can have its type. */
+function prepare(field: Field): readonly Part[] {
+  const extension = extensionOf(field);
+  if (extension !== null) return [["prepare", `create extension if not exists ${extension}`]];
+  return sqlType(field) === timeRange ? [["prepare", createTimeRange]] : [];
+}
+
+/** The extensions that new columns need, each with the first change that asks for it. */
+export function neededExtensions(changes: readonly Change[]): ReadonlyMap<Extension, NeededBy> {
+  const needed = new Map<Extension, NeededBy>();
+  const note = (change: Change, field: Field): void => {
+    const extension = extensionOf(field);
+    if (extension !== null && !needed.has(extension)) needed.set(extension, { change, field });
+  };
+  for (const change of changes) {
+    if (change.kind === "createCollection") {
+      for (const field of change.collection.fields.values()) note(change, field);
+    } else if (change.kind === "addField") note(change, change.field);
+    else if (change.kind === "changeType" || change.kind === "changeGenerated") note(change, change.to);
+  }
+  return needed;
+}
+
+/** What asks for an extension. */
+export type NeededBy = { readonly change: Change; readonly field: Field };
+
+const createTimeRange =
+  `do $$ begin create type ${timeRange} as range (subtype = time); ` +
+  "exception when duplicate_object then null; end $$";
+
+/** A calculated column as an expression over its row: what the database itself works out. */
+export function generatedSql(field: Field): string {
+  return `(${field.generated ?? "null"})::${castType(field)}`;
+}
+
 function columnSql(collection: Collection, field: Field): string {
   const type = `${quoteName(field.name)} ${sqlType(field)}`;
   const required = field.allowNull ? "" : " not null";
+  if (field.generated !== null)
+    return `${type}${required} generated always as (${generatedSql(field)}) stored`;
   if (field.default?.kind === "autoincrement") return `${type} not null ${identity(collection, field)}`;
   const made = columnDefault(field, collection);
   return `${type}${required}${made === null ? "" : ` default ${made}`}`;
@@ -185,12 +229,34 @@ function verify(field: Field): readonly Part[] {
 function addColumn(collection: Collection, field: Field): readonly Part[] {
   const table = quoteName(collection.name);
   return [
-    ["add", `alter table ${table} add column ${columnSql(collection, field)}`],
+    ...prepare(field),
+    // What it is calculated from may be new, too.
+    [
+      field.generated === null ? "add" : "derive",
+      `alter table ${table} add column ${columnSql(collection, field)}`,
+    ],
     ...(field.unique ? [["attach", addUnique(collection, field)] as const] : []),
     ...(allowedValues(field)
       ? [["attach", `alter table ${table} add ${valuesSql(collection, field)}`] as const]
       : []),
     ...verify(field),
+  ];
+}
+
+/** What is calculated from a column goes before it. */
+function dropColumn(collection: Collection, field: Field): Part {
+  const text = `alter table ${quoteName(collection.name)} drop column ${quoteName(field.name)}`;
+  return [field.generated === null ? "drop" : "detach", text];
+}
+
+/** Another expression: the column is made anew, with the indexes that went with it. None: it keeps its values. */
+function changeGenerated(collection: Collection, from: Field, to: Field): readonly Part[] {
+  if (to.generated === null) return [["retype", alterColumn(collection, to, "drop expression")]];
+  const indexes = indexesOf(collection).filter(({ fields }) => fields.includes(to.name));
+  return [
+    dropColumn(collection, from),
+    ...addColumn(collection, to),
+    ...indexes.map((index): Part => ["index", createIndex(collection, index, "if not exists ")]),
   ];
 }
 
@@ -203,11 +269,13 @@ function changeType(collection: Collection, from: Field, to: Field): readonly Pa
   const way = conversion(from, to);
   if (!way) return [];
   const column = quoteName(to.name);
+  const prepared = prepare(to);
   const alter = alterColumn(collection, to, `type ${sqlType(to)} using ${way.forth(column)}`);
   const kept = columnDefault(from, collection) !== null && from.default?.kind !== "autoincrement";
   const remade = kept && sameJson(from.default, to.default);
   const made = columnDefault(to, collection);
   return [
+    ...prepared,
     // The old default may not be of the new type.
     ...(kept ? [["retype", alterColumn(collection, to, "drop default")] as const] : []),
     ["retype", alter],
@@ -310,10 +378,10 @@ function detach(relation: Relation): readonly Part[] {
   ];
 }
 
-function createIndex(collection: Collection, index: Index): string {
+function createIndex(collection: Collection, index: Index, condition = ""): string {
   const body = index.kind ? searchIndexBody(index) : `(${index.fields.map(quoteName).join(", ")})`;
   const unique = index.unique ? "unique " : "";
-  return `create ${unique}index ${quoteName(index.name)} on ${quoteName(collection.name)} ${body}`;
+  return `create ${unique}index ${condition}${quoteName(index.name)} on ${quoteName(collection.name)} ${body}`;
 }
 
 /** Row rules on leaving and deleting need the old row, hence the full identity. */

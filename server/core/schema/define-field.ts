@@ -5,11 +5,13 @@ import {
   type FieldShape,
   fieldTypeNames,
   generatedDefaults,
+  heldTypeNames,
   isJson,
-  itemTypeNames,
+  isSpatial,
   readTypeName,
   toWire,
 } from "./fields";
+import { defaultSrid } from "./geometry";
 import type { Field, FieldDefault } from "./model";
 import { invalid } from "./names";
 import { type Entries, readCount, readFlag, readList, readObject, readWords } from "./readers";
@@ -25,6 +27,7 @@ export const fieldKeys = [
   "defaultValue",
   "default",
   "values",
+  "calculated",
   "validate",
   "description",
   "comment",
@@ -70,7 +73,14 @@ export function readField(name: string, entries: Entries, place: string, system:
       "only built-in collections have hidden fields; use the fields of permissions",
     );
   }
+  const generated = readCalculated(entries, shape, place);
   const fallback = readDefault(entries, shape, place);
+  if (generated !== null && (primaryKey || fallback !== null)) {
+    throw invalid(
+      `${place}.calculated`,
+      `a calculated field is no primary key and has no defaultValue; remove ${primaryKey ? "primaryKey" : "defaultValue"}`,
+    );
+  }
   const allowNull = readFlag(entries, "allowNull", place, null);
   if (primaryKey && allowNull === true)
     throw invalid(`${place}.allowNull`, "a primary key is never null; remove it");
@@ -84,16 +94,29 @@ export function readField(name: string, entries: Entries, place: string, system:
     default: fallback,
     validate: readRules(entries.get("validate"), shape, `${place}.validate`),
     hidden,
-    managed: null,
+    generated,
+    managed: generated === null ? null : "generated",
     description: readWords(entries, "description", place) ?? readWords(entries, "comment", place),
   };
 }
 
 function readUnique(entries: Entries, shape: FieldShape, place: string): boolean {
   const unique = readFlag(entries, "unique", place, false);
-  if (unique && isJson(shape))
-    throw invalid(`${place}.unique`, "JSON values cannot be unique; use another type");
+  if (unique && (isJson(shape) || isSpatial(shape)))
+    throw invalid(`${place}.unique`, `${shape.type} values cannot be unique; use another type`);
   return unique;
+}
+
+/** The expression as it was written; `define.ts` reads it, as it names other fields. */
+function readCalculated(entries: Entries, { type }: FieldShape, place: string): string | null {
+  const expression = readWords(entries, "calculated", place);
+  if (expression === null && type === "VIRTUAL") {
+    throw invalid(
+      `${place}.calculated`,
+      `a VIRTUAL field needs an SQL expression over other fields, such as "firstName" || ' ' || "lastName"`,
+    );
+  }
+  return expression;
 }
 
 function readShape(entries: Entries, place: string): FieldShape {
@@ -116,9 +139,18 @@ function readSizes(
   place: string,
 ): FieldShape {
   const at = `${place}.values`;
-  const plain: FieldShape = { type, length: null, precision: null, scale: null, values: [], items: null };
+  const plain: FieldShape = {
+    type,
+    length: null,
+    precision: null,
+    scale: null,
+    values: [],
+    items: null,
+    srid: null,
+  };
   if (type === "Enum") return { ...plain, values: readMembers(values, at) };
-  if (type === "Array") return readItemSizes(items, values, place);
+  if (type === "Array" || type === "Range") return readItemSizes(type, items, values, place);
+  if (isSpatial(plain)) return { ...plain, srid: readSrid(values, at) };
   if (values === undefined || values === null) return plain;
   if (type === "String") {
     const sizes = readObject(values, at, ["length", "stringLength"]);
@@ -140,8 +172,23 @@ function readPrecision(values: unknown, at: string): Pick<FieldShape, "precision
   return { precision, scale: precision === null ? null : (scale ?? 0) };
 }
 
-function readItemSizes(named: FieldType | null, values: unknown, place: string): FieldShape {
+/** The highest number that PostGIS allows. */
+const highestSrid = 999_999;
+
+function readSrid(values: unknown, at: string): number {
+  if (values === undefined || values === null) return defaultSrid;
+  const sizes = readObject(values, at, ["srid"]);
+  return readCount(sizes, "srid", at, 1, highestSrid) ?? defaultSrid;
+}
+
+function readItemSizes(
+  holder: "Array" | "Range",
+  named: FieldType | null,
+  values: unknown,
+  place: string,
+): FieldShape {
   const at = `${place}.values`;
+  const held = heldTypeNames(holder);
   const entries =
     values === undefined || values === null
       ? new Map<string, unknown>()
@@ -149,14 +196,10 @@ function readItemSizes(named: FieldType | null, values: unknown, place: string):
   const written = entries.get("type");
   const found = typeof written === "string" ? readTypeName(written) : null;
   const items = named ?? found?.type ?? null;
-  if (
-    items === null ||
-    !itemTypeNames.includes(items) ||
-    (named !== null && found !== null && named !== found.type)
-  ) {
+  if (items === null || !held.includes(items) || (named !== null && found !== null && named !== found.type)) {
     throw invalid(
       `${at}.type`,
-      `expected the type of the items, such as {"type": "String"}; one of ${itemTypeNames.join(", ")}` +
+      `expected the type of the ${holder === "Array" ? "items" : "bounds"}, such as {"type": "${holder === "Array" ? "String" : "Date"}"}; one of ${held.join(", ")}` +
         (written === undefined ? "" : `; got ${showValue(written)}`),
     );
   }
@@ -166,7 +209,7 @@ function readItemSizes(named: FieldType | null, values: unknown, place: string):
     items === "Enum" ? (sizes.values ?? null) : Object.keys(sizes).length === 0 ? null : sizes,
     place,
   );
-  return { ...item, type: "Array", items };
+  return { ...item, type: holder, items };
 }
 
 function readMembers(values: unknown, at: string): readonly string[] {
@@ -231,7 +274,10 @@ function readGenerator(named: Entries, shape: FieldShape, at: string): FieldDefa
   if (kind === "sql") return { kind, expression: readWords(named, "value", at) ?? "" };
   if (!generatedDefaults(shape).includes(kind)) {
     const fitting = fieldTypeNames.filter(
-      (type) => type !== "Array" && generatedDefaults({ ...shape, type, items: null }).includes(kind),
+      (type) =>
+        type !== "Array" &&
+        type !== "Range" &&
+        generatedDefaults({ ...shape, type, items: null }).includes(kind),
     );
     throw invalid(at, `${name} suits ${fitting.join(", ")}; this field is ${shape.type}`);
   }
@@ -241,7 +287,9 @@ function readGenerator(named: Entries, shape: FieldShape, at: string): FieldDefa
 function readStatic(value: unknown, shape: FieldShape, at: string): FieldDefault | null {
   if (value === null) return null;
   try {
-    return { kind: "static", value: toWire(value, shape) };
+    const wire = toWire(value, shape);
+    // The text of PostGIS is not read back; GeoJSON is.
+    return { kind: "static", value: isSpatial(shape) ? value : wire };
   } catch (error) {
     if (error instanceof AppError) throw invalid(at, error.message);
     throw error;

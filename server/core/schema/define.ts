@@ -4,8 +4,8 @@ import { suggestion } from "../errors";
 import { readField } from "./define-field";
 import type { RelationDraft } from "./define-relation";
 import { type Draft, readDraft } from "./draft";
-import { readExpression } from "./expression";
-import { castType } from "./fields";
+import { readExpression, readRowExpression } from "./expression";
+import { castType, extensionOf } from "./fields";
 import type { Collection, Field, Relation, RelationScope, Schema } from "./model";
 import { invalid, nameOf } from "./names";
 import { sameJson } from "./same";
@@ -98,7 +98,22 @@ function assemble(version: number, drafts: readonly Draft[], extensions: Readonl
   const collections = new Map<string, Collection>();
   for (const [name, one] of columns) collections.set(name, resolveRelations(one, find));
   checkDatabaseNames(collections);
-  return { version, extensions, collections };
+  return { version, extensions: withNeeded(extensions, collections), collections };
+}
+
+/** A column of an extension's type is proof that the extension is there. */
+function withNeeded(
+  extensions: ReadonlySet<string>,
+  collections: ReadonlyMap<string, Collection>,
+): ReadonlySet<string> {
+  const all = new Set(extensions);
+  for (const { fields } of collections.values()) {
+    for (const field of fields.values()) {
+      const extension = extensionOf(field);
+      if (extension !== null) all.add(extension);
+    }
+  }
+  return all;
 }
 
 function resolveColumns(draft: Draft, drafts: ReadonlyMap<string, Draft>): Known {
@@ -112,15 +127,16 @@ function resolveColumns(draft: Draft, drafts: ReadonlyMap<string, Draft>): Known
   }
   const declared = [...draft.fields.values()].map((field) => keys.get(field.name) ?? field);
   const derived = [...keys.values()].filter(({ name }) => !draft.fields.has(name));
-  const ordered = [
-    ...declared.filter(({ managed }) => managed === null),
-    ...derived,
-    ...declared.filter(({ managed }) => managed !== null),
-  ];
+  const ordered = [...declared.filter(isOwn), ...derived, ...declared.filter((field) => !isOwn(field))];
   const fields = new Map(ordered.map((field) => [field.name, field] as const));
   const primaryKey = fields.get(draft.primaryKey);
   if (!primaryKey) throw invalid(`${draft.place}.fields`, "no field is the primary key");
   return { draft, name: draft.name, guarded: draft.guarded, fields, primaryKey };
+}
+
+/** True for a column that the definition itself declares, in its place. */
+function isOwn({ managed }: Field): boolean {
+  return managed === null || managed === "generated";
 }
 
 function unknownTarget(relation: RelationDraft, drafts: Iterable<Draft>): Error {
@@ -135,6 +151,12 @@ function unknownTarget(relation: RelationDraft, drafts: Iterable<Draft>): Error 
 function keyColumn(draft: Draft, relation: RelationDraft, targetKey: Field): Field {
   const declared = draft.fields.get(relation.column);
   if (declared) {
+    if (declared.generated !== null) {
+      throw invalid(
+        `${draft.place}.fields.${relation.column}.calculated`,
+        "a key is written, not calculated",
+      );
+    }
     if (castType(declared) === castType(targetKey)) return declared;
     throw invalid(
       `${draft.place}.fields.${relation.column}.type`,
@@ -163,7 +185,9 @@ function resolveRelations(one: Known, find: Find): Collection {
   const relations = draft.relations.map((relation) =>
     relation.keyOn === "source" ? belongsTo(one, relation, find) : hasRows(one, relation, find),
   );
-  const resolved = [...fields.values()].map((field) => resolveDefault(field, draft.place, find));
+  const resolved = [...fields.values()].map((field) =>
+    resolveGenerated(resolveDefault(field, draft.place, find), one),
+  );
   const { indexes, searchable, timestamps, paranoid, usertrack, realtime, system, definition } = draft;
   return {
     name,
@@ -316,6 +340,12 @@ function resolveDefault(field: Field, place: string, find: Find): Field {
     ...field,
     default: { kind: "sql", expression: readExpression(field.default.expression, at, find).sql },
   };
+}
+
+function resolveGenerated(field: Field, { draft, name, guarded, fields }: Known): Field {
+  if (field.generated === null) return field;
+  const at = `${draft.place}.fields.${field.name}.calculated`;
+  return { ...field, generated: readRowExpression(field.generated, at, { name, guarded, fields }) };
 }
 
 /** Tables, indexes and sequences share one space of names in PostgreSQL; a clash is told before it happens there. */

@@ -1,6 +1,7 @@
 /** A field in the words of definitions. */
 import type { FieldDefinition, Json } from "@baasix/types";
 import type { FieldShape } from "./fields";
+import { defaultSrid } from "./geometry";
 import type { Field } from "./model";
 
 /** The values that a CHECK allows, of an Enum or an Array of Enum. */
@@ -8,11 +9,13 @@ export function allowedValues(field: Field): readonly string[] | null {
   return field.type === "Enum" || field.items === "Enum" ? field.values : null;
 }
 
-/** A type as people write it: `String(255)`, `Decimal(10,2)`, `Array(Integer)`. */
+/** A type as people write it: `String(255)`, `Decimal(10,2)`, `Array(Integer)`, `Range(Date)`, `Point(3857)`. */
 export function nameOfType(field: FieldShape): string {
-  const sizes = field.length ?? (field.precision === null ? null : `${field.precision},${field.scale ?? 0}`);
+  const srid = field.srid === defaultSrid ? null : field.srid;
+  const sizes =
+    field.length ?? srid ?? (field.precision === null ? null : `${field.precision},${field.scale ?? 0}`);
   const sized = `${field.items ?? field.type}${sizes === null ? "" : `(${sizes})`}`;
-  return field.type === "Array" ? `Array(${sized})` : sized;
+  return field.items === null ? sized : `${field.type}(${sized})`;
 }
 
 /** A field as a definition says it, for answers. */
@@ -22,6 +25,7 @@ export function describeField(field: Field): FieldDefinition {
     ...(field.length !== null && { length: field.length }),
     ...(field.precision !== null && { precision: field.precision, scale: field.scale ?? 0 }),
     ...(field.items === "Enum" && { values: field.values }),
+    ...(field.srid !== null && { srid: field.srid }),
   };
   return {
     type: field.type,
@@ -30,6 +34,7 @@ export function describeField(field: Field): FieldDefinition {
     ...(field.unique && { unique: true }),
     ...(field.type === "Enum" && { values: field.values }),
     ...(Object.keys(sizes).length > 0 && { values: sizes }),
+    ...(field.generated !== null && { calculated: field.generated }),
     ...(field.default !== null && { defaultValue: describeDefault(field) }),
     ...(Object.keys(field.validate).length > 0 && { validate: field.validate }),
     ...(field.description !== null && { description: field.description }),

@@ -128,6 +128,7 @@ function aspect({ kind, from, to }: FieldChange): { readonly from: Json; readonl
     if (kind === "changeDefault") return (describeDefault(field) as Json) ?? null;
     if (kind === "changeValues") return allowedValues(field);
     if (kind === "changePrimaryKey") return field.name;
+    if (kind === "changeGenerated") return field.generated;
     return {
       validate: { ...field.validate, len: field.validate.len ?? undefined },
       description: field.description,

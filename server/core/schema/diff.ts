@@ -15,7 +15,13 @@ export type Change =
   | { readonly kind: "dropField"; readonly collection: Collection; readonly field: Field }
   | {
       readonly kind:
-        "changeType" | "changeNull" | "changeUnique" | "changeDefault" | "changeValues" | "changeField";
+        | "changeType"
+        | "changeNull"
+        | "changeUnique"
+        | "changeDefault"
+        | "changeValues"
+        | "changeGenerated"
+        | "changeField";
       readonly collection: Collection;
       readonly from: Field;
       readonly to: Field;
@@ -114,9 +120,19 @@ export function relationsTo(schema: Schema, collection: string): readonly Relati
 
 function diffFields(from: Field, to: Field, collection: Collection): readonly Change[] {
   const changes: Change[] = [];
+  if (to.generated !== null) {
+    if (from.generated === null) {
+      return [
+        { kind: "dropField", collection, field: from },
+        { kind: "addField", collection, field: to },
+      ];
+    }
+    if (!sameColumn(from, to)) return [{ kind: "changeGenerated", collection, from, to }];
+  }
   const add = (kind: Extract<Change, { from: Field }>["kind"]): void => {
     changes.push({ kind, collection, from, to });
   };
+  if (from.generated !== null && to.generated === null) add("changeGenerated");
   const retyped = sqlType(from) !== sqlType(to);
   if (retyped && !conversion(from, to)) {
     throw invalid(
@@ -131,6 +147,17 @@ function diffFields(from: Field, to: Field, collection: Collection): readonly Ch
   if (!sameJson(allowedValues(from), allowedValues(to))) add("changeValues");
   if (!sameJson(from.validate, to.validate) || from.description !== to.description) add("changeField");
   return changes;
+}
+
+/** True when two calculated fields are the same column. */
+function sameColumn(from: Field, to: Field): boolean {
+  return (
+    from.generated === to.generated &&
+    sqlType(from) === sqlType(to) &&
+    from.allowNull === to.allowNull &&
+    from.unique === to.unique &&
+    sameJson(allowedValues(from), allowedValues(to))
+  );
 }
 
 function diffRelations(before: Collection, after: Collection, from: Schema, to: Schema): readonly Change[] {

@@ -65,6 +65,8 @@ const plainField: Omit<Field, "name" | "type"> = {
   scale: null,
   values: [],
   items: null,
+  srid: null,
+  generated: null,
   hidden: false,
   managed: null,
   description: null,

@@ -53,6 +53,21 @@ export function readExpression(text: unknown, place: string, find: FindCollectio
   return { sql, subselect: reader.subselects() > 0 };
 }
 
+/**
+ * Checks the expression of a calculated field: as `readExpression`, with the other fields of the collection and without
+ * sub-selects. PostgreSQL itself refuses what is not the same every time, such as now().
+ * @throws AppError INVALID_SCHEMA
+ */
+export function readRowExpression(
+  text: string,
+  place: string,
+  table: NonNullable<ReturnType<FindCollection>>,
+): string {
+  if (text.length > longest) throw invalid(place, `an expression may have ${longest} characters`);
+  const row: Scope = { table, columns: true, aggregates: false, row: true };
+  return createReader(tokenize(text, place), place, () => undefined).whole(row);
+}
+
 function tokenize(text: string, place: string): readonly Token[] {
   if (/--|\/\*|;|\$/.test(text.replace(/'(?:[^']|'')*'/g, "''"))) {
     throw invalid(place, "one expression only: no ';', no comment, no '$'");
@@ -74,11 +89,12 @@ function tokenize(text: string, place: string): readonly Token[] {
   return [...tokens, { kind: "end", text: "the end" }];
 }
 
-/** Where a column may stand: nowhere, or in a sub-select over this collection. */
+/** Where a column may stand: nowhere, in a sub-select over this collection, or (`row`) as a field of the very row. */
 type Scope = {
   readonly table: NonNullable<ReturnType<FindCollection>> | null;
   readonly columns: boolean;
   readonly aggregates: boolean;
+  readonly row?: boolean;
 };
 const outside: Scope = { table: null, columns: false, aggregates: false };
 
@@ -170,6 +186,7 @@ function createReader(tokens: readonly Token[], place: string, find: FindCollect
   }
 
   function parenthesis(scope: Scope): string {
+    if (is("select") && scope.row) throw fail("a calculated field knows its own row alone, no sub-select");
     if (is("select")) {
       const sql = subselect(scope);
       expect(")");
@@ -219,6 +236,7 @@ function createReader(tokens: readonly Token[], place: string, find: FindCollect
   }
 
   function aggregate(name: string, scope: Scope): string {
+    if (scope.row) throw fail(`'${name}' looks at many rows; a calculated field knows its own row alone`);
     if (!scope.aggregates)
       throw fail(`'${name}' belongs into a sub-select: (SELECT ${name}(field) FROM collection)`);
     if (name === "count" && is("*", 1)) {
@@ -319,13 +337,18 @@ function createReader(tokens: readonly Token[], place: string, find: FindCollect
       const valid = [...scope.table.fields.values()].filter((one) => !one.hidden).map((one) => one.name);
       throw fail(`'${scope.table.name}' has no field '${wanted}'${suggestion(wanted, valid)}`);
     }
+    if (scope.row && field.generated !== null) {
+      throw fail(
+        `'${wanted}' is calculated itself; PostgreSQL allows no field that follows from another such one`,
+      );
+    }
     if (!scope.columns) throw fail(`'${wanted}' must stand inside an aggregate, such as MAX(${wanted})`);
     return quoteName(field.name);
   }
 
   return {
-    whole: (): string => {
-      const sql = expression(outside);
+    whole: (scope = outside): string => {
+      const sql = expression(scope);
       if (peek().kind !== "end") throw fail(`unexpected '${peek().text}' after '${sql}'`);
       return sql;
     },

@@ -1,7 +1,7 @@
 /** Every field type: what it reads, what it refuses, and that values survive the trip through PostgreSQL. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Database, openDatabase } from "../../platform/postgres";
-import { testDatabase } from "../../testing/postgres";
+import { outsider, testDatabase } from "../../testing/postgres";
 import { AppError } from "../errors";
 import {
   castType,
@@ -24,12 +24,16 @@ const shape = (type: FieldShape["type"], more: Partial<FieldShape> = {}): FieldS
   scale: null,
   values: [],
   items: null,
+  srid: null,
   ...more,
 });
 const money = shape("Decimal", { precision: 10, scale: 2 });
 const state = shape("Enum", { values: ["draft", "it's", "out"] });
 const list = (items: FieldShape["items"], more: Partial<FieldShape> = {}) =>
   shape("Array", { items, ...more });
+
+const range = (items: FieldShape["items"], more: Partial<FieldShape> = {}) =>
+  shape("Range", { items, ...more });
 
 const good: readonly (readonly [field: FieldShape, value: unknown, text: string | null])[] = [
   [shape("Integer"), 5, "5"],
@@ -70,6 +74,36 @@ const good: readonly (readonly [field: FieldShape, value: unknown, text: string 
   [list("Integer"), [1, null, "3"], '{"1",NULL,"3"}'],
   [list("String"), ['a"b', "c\\d", "", "null"], '{"a\\"b","c\\\\d","","null"}'],
   [list("Text"), [], "{}"],
+  [shape("HTML"), "<b>é</b>", "<b>é</b>"],
+  [shape("CiText"), "Ann", "Ann"],
+  [shape("TOKEN"), "a-b_c", "a-b_c"],
+  [shape("DateTime_NO_TZ"), "2026-11-20T09:13:51.5", "2026-11-20T09:13:51.5"],
+  [shape("DateTime_NO_TZ"), "2026-11-20T09:13:51.123Z", "2026-11-20T09:13:51.123"],
+  [shape("DateTime_NO_TZ"), new Date(0), "1970-01-01T00:00:00.000"],
+  [shape("DateTime_NO_TZ"), "2026-11-20", "2026-11-20T00:00:00"],
+  [shape("Time_NO_TZ"), "09:13", "09:13"],
+  [range("Integer"), { lower: 1, upper: 5 }, '["1","5"]'],
+  [range("Integer"), { lower: 1, upper: 5, upperInclusive: false }, '["1","5")'],
+  [range("Integer"), { lower: null, upper: 5 }, '(,"5"]'],
+  [range("Integer"), { lower: null, upper: null }, "(,)"],
+  [range("Integer"), { upper: 5 }, '(,"5"]'],
+  [range("Integer"), { lower: 3, upper: 3, lowerInclusive: false }, '("3","3"]'],
+  [range("Integer"), { empty: true }, "empty"],
+  [
+    range("Integer"),
+    { lower: null, upper: null, lowerInclusive: false, upperInclusive: false, empty: true },
+    "empty",
+  ],
+  [range("Integer"), "[1,6)", '["1","6")'],
+  [range("Integer"), "empty", "empty"],
+  [range("Decimal"), { lower: "0.10", upper: 1e3 }, '["0.10","1000"]'],
+  [range("DateTime"), '["2026-11-20 09:00:00+00",)', '["2026-11-20T09:00:00+00:00",)'],
+  [
+    range("DateTime"),
+    { lower: "2026-11-20T10:00:00+02:00", upper: "2026-11-20T08:00:00Z" },
+    '["2026-11-20T10:00:00+02:00","2026-11-20T08:00:00Z"]',
+  ],
+  [range("Time"), { lower: "09:00", upper: "09:00:00" }, '["09:00","09:00:00"]'],
 ];
 
 const bad: readonly (readonly [field: FieldShape, value: unknown, message: string])[] = [
@@ -122,6 +156,33 @@ const bad: readonly (readonly [field: FieldShape, value: unknown, message: strin
   [list("Integer"), "1,2", "expected a list, got '1,2'"],
   [list("Integer"), [1, 2.5], "[1]: expected a whole number"],
   [shape("Text"), undefined, "expected text, got nothing"],
+  [shape("DateTime_NO_TZ"), "2026-11-20T09:13:51+02:00", "date and time without an offset"],
+  [shape("DateTime_NO_TZ"), "2026-11-20T09:13:51+00:00", "date and time without an offset"],
+  [
+    shape("DateTime_NO_TZ"),
+    "now",
+    "date and time without an offset, such as 2026-11-20T09:13:51.123, got 'now'",
+  ],
+  [range("Integer"), 5, "expected a range such as"],
+  [range("Integer"), [1, 5], "expected a range such as"],
+  [range("Integer"), {}, "expected a range such as"],
+  [range("Integer"), "1-5", "expected a range such as"],
+  [range("Integer"), "[1,2", "expected a range such as"],
+  [range("Integer"), '["1","2\\","3"]', "expected a range such as"],
+  [range("Integer"), { from: 1, to: 2 }, "expected only lower, upper, lowerInclusive, upperInclusive, empty"],
+  [range("Integer"), JSON.parse('{"lower":1,"__proto__":{}}'), "expected only lower, upper"],
+  [range("Integer"), { lower: 1, upperInclusive: 1 }, "expected true or false as upperInclusive, got 1"],
+  [range("Integer"), { lower: "x", upper: 1 }, "lower: expected a whole number"],
+  [range("Integer"), { lower: 5, upper: 1 }, "Lower bound (5) cannot be greater than upper bound (1)"],
+  [range("BigInt"), { lower: "9223372036854775807", upper: "9223372036854775806" }, "Lower bound (9"],
+  [range("Decimal"), { lower: "0.2", upper: "0.19" }, "Lower bound (0.2)"],
+  [range("Date"), { lower: "2026-11-21", upper: "2026-11-20" }, "Lower bound (2026-11-21)"],
+  [
+    range("DateTime"),
+    { lower: "2026-11-20T08:00:00.000001Z", upper: "2026-11-20T10:00:00+02:00" },
+    "Lower bound (2026-11-20T08:00:00.000001Z)",
+  ],
+  [range("Time"), { lower: "09:00:00.000001", upper: "09:00" }, "Lower bound (09:00:00.000001)"],
 ];
 
 describe("reading", () => {
@@ -147,10 +208,12 @@ describe("reading", () => {
 test("type names are read in any letter case, with their aliases", () => {
   expect(readTypeName("ENUM")).toEqual({ type: "Enum", items: null });
   expect(readTypeName("Array_String")).toEqual({ type: "Array", items: "String" });
-  expect(readTypeName("HTML")).toEqual({ type: "Text", items: null });
+  expect(readTypeName("HTML")).toEqual({ type: "HTML", items: null });
+  expect(readTypeName("range_datetime_no_tz")).toEqual({ type: "Range", items: "DateTime_NO_TZ" });
+  expect(readTypeName("range_uuid")).toBeNull();
   expect(readTypeName("array_json")).toBeNull();
   expect(readTypeName("constructor")).toBeNull();
-  expect(fieldTypeNames).toHaveLength(18);
+  expect(fieldTypeNames).toHaveLength(34);
 });
 
 test("what a type shows to the outside", () => {
@@ -181,6 +244,14 @@ function caught(work: () => unknown): AppError {
     throw error;
   }
   throw new Error("expected an error");
+}
+
+function closed<Bound>(lower: Bound, upper: Bound) {
+  return { lower, upper, lowerInclusive: true, upperInclusive: true };
+}
+
+function open<Bound>(lower: Bound, upper: Bound) {
+  return { lower, upper, lowerInclusive: false, upperInclusive: false };
 }
 
 const trips: readonly (readonly [field: FieldShape, value: unknown, answer?: unknown])[] = [
@@ -220,6 +291,48 @@ const trips: readonly (readonly [field: FieldShape, value: unknown, answer?: unk
   [list("DateTime"), ["2026-11-20T09:13:51Z"], ["2026-11-20T09:13:51+00:00"]],
   [list("Enum", { values: ["a"] }), ["a"]],
   [list("Text"), null],
+  [shape("HTML"), "<p title='x'>\"</p>"],
+  [shape("CiText"), "ÄbC"],
+  [shape("TOKEN"), "a-b_c"],
+  [shape("DateTime_NO_TZ"), "2026-11-20T09:13:51.123456"],
+  [shape("DateTime_NO_TZ"), "0001-01-01T00:00:00Z", "0001-01-01T00:00:00"],
+  [shape("Time_NO_TZ"), "00:00", "00:00:00"],
+  [shape("VIRTUAL"), "text"],
+  [list("CiText"), ["a", "A", null]],
+  [list("Double"), [0.1, 1e300]],
+  [list("Date"), ["2026-11-20", null]],
+  [list("DateTime_NO_TZ"), ["2026-11-20T09:13:51"]],
+  [list("Time"), ["09:13:00"]],
+  [list("Time_NO_TZ"), ["09:13:00.5"]],
+  [range("Integer"), closed(1, 5)],
+  [range("Integer"), { lower: 1, upper: 6, upperInclusive: false }, closed(1, 5)],
+  [range("Integer"), { lower: 0, upper: 5, lowerInclusive: false }, closed(1, 5)],
+  [range("Integer"), closed(-2147483648, 2147483646)],
+  [range("Integer"), { lower: null, upper: 5 }, { ...closed(null, 5), lowerInclusive: false }],
+  [range("Integer"), { lower: 5 }, { ...closed(5, null), upperInclusive: false }],
+  [range("Integer"), { lower: null, upper: null }, open(null, null)],
+  [range("Integer"), { empty: true }, { ...open(null, null), empty: true }],
+  [range("Integer"), { lower: 5, upper: 5, lowerInclusive: false }, { ...open(null, null), empty: true }],
+  [range("Integer"), null],
+  [range("BigInt"), closed("-9223372036854775808", "9223372036854775806")],
+  [range("Decimal"), closed("0.10", "123456789012345678901234567890.5")],
+  [range("Decimal"), open("1", "1.5")],
+  [range("Double"), closed(0.1, 1e300)],
+  [range("Double"), { ...closed(-5e-324, 2), upperInclusive: false }],
+  [range("Date"), closed("2026-02-28", "2026-03-01")],
+  [
+    range("Date"),
+    { lower: "2026-02-28", upper: "2026-03-01", upperInclusive: false },
+    closed("2026-02-28", "2026-02-28"),
+  ],
+  [
+    range("DateTime"),
+    open("2026-11-20T11:00:00.000001+02:00", "2026-11-21T00:00:00Z"),
+    open("2026-11-20T09:00:00.000001+00:00", "2026-11-21T00:00:00+00:00"),
+  ],
+  [range("DateTime_NO_TZ"), closed("2026-11-20T09:00:00", "2026-11-20T10:00:00.5")],
+  [range("Time"), { ...closed("09:00:00", "17:30:00"), upperInclusive: false }],
+  [range("Time_NO_TZ"), closed("00:00:00", "23:59:59.999999")],
 ];
 
 describe("through PostgreSQL", () => {
@@ -228,6 +341,11 @@ describe("through PostgreSQL", () => {
   beforeAll(async () => {
     const made = await testDatabase();
     drop = made.drop;
+    await outsider(
+      made.address,
+      "create extension citext",
+      "create type baasix_timerange as range (subtype = time)",
+    );
     database = await openDatabase(made.address, { shortPool: 1, slowPool: 1 });
   });
   afterAll(async () => {

@@ -32,12 +32,20 @@ export type Field = {
   readonly scale: number | null;
   /** Enum: the allowed values in order. */
   readonly values: readonly string[];
-  /** Array: the type of its items. */
+  /** Array: the type of its items; Range: that of its bounds. */
   readonly items: FieldType | null;
+  /** Types of PostGIS: the number of the coordinate system. */
+  readonly srid: number | null;
+  /** A calculated column: the SQL expression over its row, checked and with its names quoted. */
+  readonly generated: string | null;
   /** Never readable, filterable or sortable by anyone but the system. */
   readonly hidden: boolean;
-  /** Filled by the server: timestamps, usertrack, soft delete; `server`: by a feature (a file's size). No client may write it. */
-  readonly managed: "createdAt" | "updatedAt" | "deletedAt" | "userCreated" | "userUpdated" | "server" | null;
+  /**
+   * Filled by the server: timestamps, usertrack, soft delete; `server`: by a feature (a file's size); `generated`: by the
+   * database. No client may write it.
+   */
+  readonly managed:
+    "createdAt" | "updatedAt" | "deletedAt" | "userCreated" | "userUpdated" | "server" | "generated" | null;
   readonly description: string | null;
 };
 

@@ -35,7 +35,8 @@ function riskOf(
     case "dropCollection":
       return { loses: `all items of '${table}'`, probe: exists(table, "true") };
     case "dropField": {
-      const { name, managed } = change.field;
+      const { name, managed, generated } = change.field;
+      if (generated !== null) return null;
       const loses =
         managed === "deletedAt"
           ? `which items of '${table}' are deleted: they would reappear`
@@ -43,7 +44,7 @@ function riskOf(
       return { loses, probe: exists(table, `${quoteName(name)} is not null`) };
     }
     case "addField":
-      return !change.field.allowNull && isBare(change.field, table)
+      return !change.field.allowNull && change.field.generated === null && isBare(change.field, table)
         ? {
             blocked: "the items that exist would have no value; give it a defaultValue, or allow null",
             probe: exists(table, "true"),

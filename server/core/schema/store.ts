@@ -54,6 +54,27 @@ export const publishedTables: Statement = plain(
   `select tablename from pg_publication_tables where pubname = ${quoteLiteral(publicationName)} and schemaname = 'public'`,
 );
 
+/** Columns [name, schema that it is installed in or null], of those extensions that the server has. */
+export function extensionStates(names: readonly string[]): Statement {
+  return plain(
+    "select a.name, n.nspname from pg_available_extensions a left join pg_extension e on e.extname = a.name " +
+      "left join pg_namespace n on n.oid = e.extnamespace " +
+      "where a.name = any(array(select json_array_elements_text($1::text::json)))",
+    JSON.stringify(names),
+  );
+}
+
+/** True where the publication leaves out calculated columns, which PostgreSQL 18 and later could carry. */
+export const lacksGenerated: Statement = plain(
+  `select coalesce(to_jsonb(p) ->> 'pubgencols' = 'n', false) from pg_publication p ` +
+    `where pubname = ${quoteLiteral(publicationName)}`,
+);
+
+/** Without it PostgreSQL 18 refuses to change rows whose whole identity holds a calculated column. */
+export const publishGenerated: Statement = plain(
+  `alter publication ${quoteName(publicationName)} set (publish_generated_columns = 'stored')`,
+);
+
 /** Brings the publication in step: one statement per table. */
 export function changePublication(action: "add" | "drop", table: string): Statement {
   return plain(`alter publication ${quoteName(publicationName)} ${action} table ${quoteName(table)}`);

@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import type { FieldDefinition } from "@baasix/types";
 import { buildSchema } from "./define";
 import { toWire } from "./fields";
-import { checkRules, compareDecimals } from "./validate";
+import { checkRules } from "./validate";
+import { compareDecimals } from "./values";
 
 function check(definition: FieldDefinition, value: unknown): readonly string[] {
   const schema = buildSchema(1, [{ collectionName: "c", schema: { name: "C", fields: { x: definition } } }]);
@@ -47,6 +48,22 @@ const rows: readonly (readonly [definition: FieldDefinition, value: unknown, mes
     [{ type: "String", validate: { isUrl: true } }, "javascript:alert(1)", ["Invalid URL format"]],
     [{ type: "Text", validate: { is: "^[a-z]+$" } }, "abc", []],
     [{ type: "Text", validate: { matches: "^[a-z]+$" } }, "ab1", ["Value does not match required pattern"]],
+    [{ type: "Array_Decimal", validate: { max: 1 } }, ["0.5", "1.00"], []],
+    [{ type: "Range_Integer", validate: { min: 0, max: 9 } }, { lower: 0, upper: 9 }, []],
+    [
+      { type: "Range_Integer", validate: { min: 0, max: 9 } },
+      { lower: -1, upper: 10 },
+      ["Lower bound: Value -1 is less than minimum 0", "Upper bound: Value 10 is greater than maximum 9"],
+    ],
+    [{ type: "Range_Integer", validate: { min: 0 } }, { lower: null, upper: 3 }, []],
+    [{ type: "Range_Integer", validate: { min: 0 } }, { empty: true }, []],
+    [
+      { type: "Range_Decimal", validate: { isInt: true } },
+      { lower: "1.5", upper: "2.0" },
+      ["Lower bound: Value 1.5 must be an integer"],
+    ],
+    [{ type: "HTML", validate: { notEmpty: true } }, "", ["Field cannot be empty"]],
+    [{ type: "CiText", validate: { len: [2, 3] } }, "a", ["Value must be at least 2 characters long"]],
     [
       { type: "Array_String", validate: { notEmpty: true } },
       ["a", ""],

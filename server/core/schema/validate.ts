@@ -4,8 +4,9 @@ import { z } from "zod";
 import { type FieldShape, itemShape, ruleFamily } from "./fields";
 import type { Field } from "./model";
 import { invalid } from "./names";
+import { readRangeText } from "./ranges";
 import { readCount, readFlag, readList, readObject } from "./readers";
-import { readDecimal, showValue } from "./values";
+import { compareDecimals, readDecimal, showValue } from "./values";
 
 const numberRules = ["min", "max", "isInt"] as const;
 const textRules = ["notEmpty", "isEmail", "isUrl", "len", "is", "matches"] as const;
@@ -94,11 +95,22 @@ type Failure = Pick<FieldError, "message" | "rule">;
  */
 export function checkRules(field: Field, value: unknown): readonly FieldError[] {
   if (value === null || Object.keys(field.validate).length === 0) return [];
-  if (field.type !== "Array") return failures(field, field.validate, value, "");
+  if (field.items === null) return failures(field, field.validate, value, "");
   const shape = itemShape(field);
+  if (field.type === "Range") return rangeFailures({ ...field, ...shape }, String(value));
   return (Array.isArray(value) ? value : []).flatMap((item: unknown, index) =>
     item === null ? [] : failures({ ...field, ...shape }, field.validate, item, `Array element [${index}]: `),
   );
+}
+
+function rangeFailures(field: Field, text: string): readonly FieldError[] {
+  const parts = readRangeText(text);
+  if (parts === "empty") return [];
+  return (["lower", "upper"] as const).flatMap((side) => {
+    const bound = parts[side];
+    const prefix = side === "lower" ? "Lower bound: " : "Upper bound: ";
+    return bound === null ? [] : failures(field, field.validate, bound, prefix);
+  });
 }
 
 function failures(
@@ -126,22 +138,6 @@ function numberFailures({ min, max, isInt }: ValidationRules, value: string): re
     found.push({ rule: "isInt", message: `Value ${value} must be an integer` });
   }
   return found;
-}
-
-/** Compares two decimal texts exactly: less than, equal to or greater than 0. */
-export function compareDecimals(a: string, b: string): number {
-  const [left, right] = [readDecimal(a, null, null), readDecimal(b, null, null)];
-  const places = Math.max(fractionOf(left).length, fractionOf(right).length);
-  const [x, y] = [scaled(left, places), scaled(right, places)];
-  return x < y ? -1 : x > y ? 1 : 0;
-}
-
-function fractionOf(text: string): string {
-  return text.split(".")[1] ?? "";
-}
-
-function scaled(text: string, places: number): bigint {
-  return BigInt((text.split(".")[0] ?? "") + fractionOf(text).padEnd(places, "0"));
 }
 
 function textFailures(rules: ValidationRules, value: string): readonly Failure[] {

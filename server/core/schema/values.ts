@@ -176,6 +176,22 @@ export function readInstant(value: unknown): string {
   return `${day}T${hour}:${minute}:${second}${fraction === undefined ? "" : `.${fraction}`}${offset}`;
 }
 
+/**
+ * A date and time of a wall clock, without an offset: ISO 8601 as in `readInstant`. `Z` is allowed, since JSON of a Date
+ * ends in it, and says nothing more; another offset would be lost and is refused. A JS Date is taken in UTC.
+ */
+export function readWallClock(value: unknown): string {
+  const expected = "an ISO 8601 date and time without an offset, such as 2026-11-20T09:13:51.123";
+  const text = value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : value;
+  const zone = typeof text === "string" ? isoDateTime.exec(text)?.[6] : undefined;
+  if (zone !== undefined && zone.toUpperCase() !== "Z") throw mismatch(expected, value);
+  try {
+    return readInstant(value).slice(0, -1);
+  } catch (error) {
+    throw error instanceof AppError ? mismatch(expected, value) : error;
+  }
+}
+
 function readOffset(zone: string): string | null {
   if (zone === "Z" || zone === "z") return "Z";
   const hours = zone.slice(1, 3);
@@ -236,6 +252,38 @@ function checkJson(value: unknown, path: string, depth: number): void {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+/** Compares two decimal texts exactly: less than, equal to or greater than 0. */
+export function compareDecimals(a: string, b: string): number {
+  const [left, right] = [readDecimal(a, null, null), readDecimal(b, null, null)];
+  const places = Math.max(fractionOf(left).length, fractionOf(right).length);
+  const [x, y] = [scaled(left, places), scaled(right, places)];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+function fractionOf(text: string): string {
+  return text.split(".")[1] ?? "";
+}
+
+function scaled(text: string, places: number): bigint {
+  return BigInt((text.split(".")[0] ?? "") + fractionOf(text).padEnd(places, "0"));
+}
+
+/** Compares two texts that `readDate`, `readTime`, `readWallClock` or `readInstant` gave, to the nanosecond. */
+export function compareMoments(a: string, b: string): number {
+  const [x, y] = [nanoseconds(a), nanoseconds(b)];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+const moment =
+  /^(?:(\d{4}-\d{2}-\d{2})T?)?(?:(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?)?(Z|[+-]\d{2}:\d{2})?$/;
+
+function nanoseconds(text: string): bigint {
+  const [, day = "1970-01-01", hour = "00", minute = "00", second = "00", fraction = "", zone = "Z"] =
+    moment.exec(text) ?? [];
+  const minutes = BigInt(Date.parse(`${day}T${hour}:${minute}:00${zone}`)) * 1_000_000n;
+  return minutes + BigInt(second) * 1_000_000_000n + BigInt(fraction.padEnd(9, "0"));
 }
 
 /** The text of a PostgreSQL array, for `$1::type[]`. */

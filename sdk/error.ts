@@ -4,10 +4,17 @@ import type { ErrorCode } from "@baasix/types";
 /**
  * Codes the client raises itself, beside those of the server: `TIMEOUT` (408), `NETWORK_ERROR` (0: no
  * answer), `UNKNOWN` (an answer that is no Baasix error), `NO_REFRESH_TOKEN` (401),
- * `SESSION_CHANGED` (0: the user signed out or changed while the request ran), `INVALID_ARGUMENT` (0: never sent).
+ * `SESSION_CHANGED` (0: the user signed out or changed while the request ran), `INVALID_ARGUMENT` (0: never sent),
+ * `NOT_SINGLE` (0: several items where one was expected).
  */
 export type ClientErrorCode =
-  "TIMEOUT" | "NETWORK_ERROR" | "UNKNOWN" | "NO_REFRESH_TOKEN" | "SESSION_CHANGED" | "INVALID_ARGUMENT";
+  | "TIMEOUT"
+  | "NETWORK_ERROR"
+  | "UNKNOWN"
+  | "NO_REFRESH_TOKEN"
+  | "SESSION_CHANGED"
+  | "INVALID_ARGUMENT"
+  | "NOT_SINGLE";
 
 type Cause = {
   readonly status: number;

@@ -3,6 +3,7 @@ import { answerError, BaasixError } from "./error";
 import { tell } from "./listeners";
 import { sendWithProgress } from "./progress";
 import type { Session } from "./session";
+import { streamOf } from "./stream";
 
 /** What is used of the global `fetch`. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -29,8 +30,8 @@ export type HttpRequest = CallOptions & {
   readonly query?: Readonly<Record<string, unknown>>;
   /** Sent as JSON, or as it is when it is a form. */
   readonly body?: unknown;
-  /** `blob` gives the bytes; default is the parsed JSON (undefined when the answer is empty). */
-  readonly answer?: "json" | "blob";
+  /** `blob` gives the bytes, `stream` while they arrive; default is the parsed JSON (undefined when the answer is empty). */
+  readonly answer?: "json" | "blob" | "stream";
   /** Percent of the body that has been sent. */
   readonly onProgress?: (percent: number) => void;
 };
@@ -94,6 +95,7 @@ export async function exchange<Answer>(
       ? sendWithProgress(wire.fetch, url, init, onProgress)
       : wire.fetch(url, init));
     if (!response.ok) throw answerError(response.status, response.statusText, await response.text());
+    if (request.answer === "stream") return streamOf(response, signal, reasonOf) as Answer;
     if (request.answer === "blob") return (await response.blob()) as Answer;
     return parseAnswer<Answer>(response.status, await response.text());
   });

@@ -133,6 +133,8 @@ export async function typedClient(baasix: Baasix<Collections>, plain: Baasix): P
   );
   baasix.realtime.on("teams", "create", (team) => team.name satisfies string);
   const first = await baasix.items("posts").query().select("title").where({ views: 1 }).first();
+  first satisfies { title: string } | null;
+  // @ts-expect-error -- a field that was not selected
   first?.views satisfies number | undefined;
   // @ts-expect-error -- an unknown collection
   baasix.items("post");

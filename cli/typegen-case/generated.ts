@@ -2,7 +2,7 @@
 // Values have the types of the wire: BigInt and Decimal are strings (every digit is kept), dates are ISO 8601 strings.
 
 export interface _2024Sale {
-  id: string;
+  id: `${number}`;
   unknown: unknown;
 }
 
@@ -60,9 +60,9 @@ export interface Post {
    * more lines.
    */
   body: string | null;
-  views: string;
+  views: `${number}`;
   /** @minimum 0 */
-  price: string | null;
+  price: `${number}` | null;
   rank: number;
   score: number | null;
   weight: number | null;

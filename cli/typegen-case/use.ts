@@ -1,6 +1,6 @@
 /** What the generated types promise, held by the type check: this file compiles and the wrong uses in it do not. */
 import { createBaasix } from "@baasix/sdk";
-import type { Filter, Query } from "@baasix/types";
+import type { Filter, NumberText, Query } from "@baasix/types";
 import type { BaasixCollections, CollectionName, Post } from "./generated";
 
 type Item<Name extends CollectionName> = BaasixCollections[Name];
@@ -8,15 +8,15 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 
 type Holds<T extends true> = T;
 
 export type FieldsHaveTheTypesOfTheWire = [
-  Holds<Same<Post["views"], string>>,
-  Holds<Same<Post["price"], string | null>>,
+  Holds<Same<Post["views"], NumberText>>,
+  Holds<Same<Post["price"], NumberText | null>>,
   Holds<Same<Post["rank"], number>>,
   Holds<Same<Post["status"], "draft" | "published" | "it's late">>,
   Holds<Same<Post["tags"], string[]>>,
   Holds<Same<Post["meta"], unknown>>,
   Holds<Same<Post["category_Id"], string | null>>,
   Holds<Same<Item<"comments">["id"], number>>,
-  Holds<Same<Item<"2024 sales">["id"], string>>,
+  Holds<Same<Item<"2024 sales">["id"], NumberText>>,
 ];
 
 export function relationsLeadToTheirCollections(post: Post): string | null | undefined {
@@ -31,6 +31,8 @@ export const query: Query<Post> = {
   filter: {
     status: { in: ["draft", "published"] },
     rank: { gte: 3 },
+    price: { gte: 10, lt: "20.50" },
+    views: { in: [1, "9007199254740993"] },
     category: { name: { startsWith: "a" } },
     comments: { text: { contains: "thanks" } },
     OR: [{ live: true }, { startsAt: { gt: "2026-01-01T00:00:00Z" } }],
@@ -53,6 +55,22 @@ export const wrong: readonly Filter<Post>[] = [
 export const name: CollectionName = "postz";
 
 const baasix = createBaasix<BaasixCollections>({ url: "http://localhost:8056" });
+
+export async function answersHoldWhatWasAskedFor(): Promise<void> {
+  const { data } = await baasix.items("posts").find({
+    fields: ["title", "price", "category.name", "comments.text"],
+  });
+  data satisfies {
+    title: string;
+    price: NumberText | null;
+    category: { id: string; name: string } | null;
+    comments: { id: number; text: string }[];
+  }[];
+  const [column] = (await baasix.items("posts").find({ fields: ["*"] })).data;
+  // @ts-expect-error -- `*` is the columns alone
+  const related: unknown = column?.category;
+  return void related;
+}
 
 export async function theClientKnowsTheCollections(): Promise<number> {
   const { data } = await baasix.items("posts").find({ filter: { rank: { gt: 1 } }, sort: "-startsAt" });

@@ -1,3 +1,4 @@
+export * from "./aggregate";
 export * from "./auth";
 export * from "./errors";
 export * from "./files";
@@ -5,3 +6,4 @@ export * from "./items";
 export * from "./query";
 export * from "./realtime";
 export * from "./schema";
+export * from "./selection";

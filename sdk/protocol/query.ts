@@ -42,6 +42,15 @@ export type RelationPath<Item> = {
     | `${Key}.${RelationName<RelatedItem<Item[Key]>>}.${string}`;
 }[RelationName<Item>];
 
+/** The value at a path. */
+export type ValueAt<Item, Path extends string> = Path extends keyof Item
+  ? Item[Path]
+  : Path extends `${infer Relation}.${infer Rest}`
+    ? Relation extends keyof Item
+      ? ValueAt<RelatedItem<Item[Relation]>, Rest>
+      : unknown
+    : unknown;
+
 /** What `fields` may name: a column, `*`, `relation.column`, `relation.*`, to any depth; `-secret` leaves one out. */
 export type FieldPath<Item = GenericItem> =
   | "*"
@@ -49,6 +58,9 @@ export type FieldPath<Item = GenericItem> =
   | `${RelationName<Item>}.*${string}`
   | RelationPath<Item>
   | `-${FieldName<Item> | RelationPath<Item>}`;
+
+/** What `fields` takes: a list of paths, or comma text. */
+export type FieldList<Item = GenericItem> = readonly FieldPath<Item>[] | string;
 
 /** What a value of the field may be compared with. */
 type Operand<Value> =
@@ -108,13 +120,7 @@ export type FieldFilter<Value> = unknown extends Value
 
 /** Conditions on dotted paths (`"author.name"`) through relations. */
 type PathFilters<Item> = {
-  readonly [Path in RelationPath<Item>]?: Path extends `${infer Relation}.${infer Rest}`
-    ? Relation extends keyof Item
-      ? Rest extends keyof RelatedItem<Item[Relation]>
-        ? FieldFilter<RelatedItem<Item[Relation]>[Rest]>
-        : unknown
-      : unknown
-    : unknown;
+  readonly [Path in RelationPath<Item>]?: FieldFilter<ValueAt<Item, Path>>;
 };
 
 /**
@@ -145,24 +151,57 @@ export type SortTerm<Item = GenericItem> =
 export type Sort<Item = GenericItem> =
   { readonly [Path in SortPath<Item>]?: SortDirection } | readonly SortTerm<Item>[] | string;
 
-/** Parameters of a list read. `limit` defaults to 100, at most 1,000; `-1` is the maximum. `page` starts at 1. */
-export type Query<Item = GenericItem> = {
-  readonly fields?: readonly FieldPath<Item>[] | string;
+/** How `totalCount` comes about: counted, guessed by PostgreSQL's planner, or left out. */
+export type CountMode = "exact" | "estimated" | "none";
+
+/** Conditions on related items inside the answer, by relation: lists show the matching ones, other items stay. */
+export type RelConditions<Item = GenericItem> = {
+  readonly [Name in RelationName<Item>]?: Filter<RelatedItem<Item[Name]>>;
+};
+
+/** Parameters that choose items: those of lists, counts, exports and aggregates. */
+export type Choice<Item = GenericItem> = {
   readonly filter?: Filter<Item>;
-  readonly sort?: Sort<Item>;
-  readonly limit?: number;
-  readonly page?: number;
-  readonly offset?: number;
+  /** All words, also as beginnings of words and in other grammatical forms. */
+  readonly search?: string;
+  /** Where to search; default all text of the collection. */
+  readonly searchFields?: readonly FieldName<Item>[] | string;
   /** `false` includes soft-deleted items of a `paranoid` collection. */
   readonly paranoid?: boolean;
 };
 
 /**
- * Answer of a list read. `totalCount` counts the matching items before paging; `truncated` tells that lists of
- * related items inside were cut, as one answer holds about 10,000 rows.
+ * Parameters of a list read. `limit` defaults to 100, at most 1,000; `-1` is the maximum. `page` starts at 1.
+ * `Fields` and `Count` say what the answer holds.
  */
-export type ListResult<Item> = {
+export type Query<
+  Item = GenericItem,
+  Fields extends FieldList<Item> | undefined = FieldList<Item> | undefined,
+  Count extends CountMode = "exact" | "estimated",
+> = Choice<Item> & {
+  readonly fields?: Fields;
+  readonly relConditions?: RelConditions<Item>;
+  readonly sort?: Sort<Item>;
+  /** Best matches of `search` first, where no `sort` is given. */
+  readonly sortByRelevance?: boolean;
+  readonly limit?: number;
+  readonly page?: number;
+  readonly offset?: number;
+  /** Walks the list page by page: empty for the first page, then the `nextCursor` of the page before. */
+  readonly cursor?: string;
+  /** Default `exact`. */
+  readonly count?: Count;
+};
+
+/**
+ * Answer of a list read. `totalCount` counts the matching items before paging (a guess where `estimated`);
+ * `nextCursor` is there on a walk by cursor, null behind the last page; `truncated` tells that lists of related
+ * items inside were cut, as one answer holds about 10,000 rows.
+ */
+export type ListResult<Item, Count extends CountMode = "exact" | "estimated"> = {
   readonly data: Item[];
-  readonly totalCount: number;
+  readonly totalCount: Count extends "none" ? undefined : number;
+  readonly estimated?: true;
+  readonly nextCursor?: string | null;
   readonly truncated?: true;
 };

@@ -35,6 +35,9 @@ function readBrackets(text: string): Record<string, unknown> {
     });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new AppError("QUERY_TOO_COMPLEX", `url: ${error.message}`);
+    throw new AppError(
+      "QUERY_TOO_COMPLEX",
+      "url: at most 12 brackets a name, 2,000 parameters and 1,000 items a list; send the filter as JSON",
+    );
   }
 }

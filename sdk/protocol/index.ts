@@ -3,6 +3,7 @@ export * from "./auth";
 export * from "./errors";
 export * from "./files";
 export * from "./items";
+export * from "./operators";
 export * from "./query";
 export * from "./realtime";
 export * from "./schema";

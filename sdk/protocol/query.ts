@@ -1,4 +1,5 @@
 /** The query language as it travels: plain objects that may be written by hand or made by the SDK's builder. */
+import type { OperatorClass, OperatorName, OperatorTable } from "./operators";
 
 /** A JSON value. */
 export type Json =
@@ -73,50 +74,121 @@ type Operand<Value> =
         ? Value | string
         : Value);
 
-type TextOperators = {
-  readonly like?: string;
-  readonly notLike?: string;
-  readonly ilike?: string;
-  readonly iLike?: string;
-  readonly notILike?: string;
-  readonly startsWith?: string;
-  readonly endsWith?: string;
-  readonly startsWiths?: string;
-  readonly endsWiths?: string;
-  readonly contains?: string;
+type Item<Value> = Value extends readonly (infer Member)[] ? Member : Value;
+
+/** What each kind of operand is, beside a column of the value. */
+type Operands<Value> = {
+  readonly nullable: Operand<Value> | null;
+  readonly value: Operand<Value>;
+  readonly list: readonly Operand<Value>[] | Variable;
+  readonly pair: readonly [Operand<Value>, Operand<Value>];
+  readonly flag: boolean;
+  readonly truth: boolean | null;
+  readonly text: string;
+  readonly contents: Value extends string ? string : unknown;
+  readonly items: Item<Value> | readonly Item<Value>[] | Variable;
+  readonly json: unknown;
+  readonly jsonKey: string;
+  readonly jsonKeys: string | readonly string[];
+  readonly jsonKeyValue: { readonly key: string; readonly value: string | number | boolean | null };
+  readonly jsonKeyOrder: { readonly key: string; readonly value: string | number };
+  readonly jsonKeyValues: {
+    readonly key: string;
+    readonly values: readonly (string | number | boolean | null)[];
+  };
+  readonly jsonKeyPattern: { readonly key: string; readonly pattern: string };
+  readonly jsonPath: string | { readonly path: string; readonly vars?: { readonly [name: string]: unknown } };
+  readonly jsonLength: { readonly path?: string; readonly op?: Sign; readonly value: number };
+  readonly jsonType: JsonTypeName | { readonly path?: string; readonly type: JsonTypeName };
+  readonly jsonDeep: {
+    readonly path: readonly (string | number)[];
+    readonly op?: Sign | "like" | "ilike" | "iLike";
+    readonly value: string | number | boolean | null;
+  };
+  readonly range: Value;
+  readonly rangeOrValue: Value | string | number;
+  readonly geometry: GeoJson;
+  readonly distance: { readonly geometry: GeoJson; readonly distance: number; readonly not?: boolean };
 };
+
+type Sign = "eq" | "ne" | "gt" | "gte" | "lt" | "lte";
+type JsonTypeName = "object" | "array" | "string" | "number" | "boolean" | "null";
+
+/** A geometry of GeoJSON (RFC 7946). */
+export type GeoJson = {
+  readonly type: string;
+  readonly coordinates?: readonly unknown[];
+  readonly geometries?: readonly GeoJson[];
+};
+
+/** The classes of field types whose values look so. */
+type ClassOf<Value> = unknown extends Value
+  ? OperatorClass
+  : | "any"
+    | (Value extends string
+        ? "equality" | "order" | "text"
+        : Value extends number | Date
+          ? "equality" | "order"
+          : Value extends boolean
+            ? "equality"
+            : Value extends readonly unknown[]
+              ? "list" | "json"
+              : "equality" | "order" | "json" | "range" | "geometry");
+
+/** A column of JSON, a range or a geometry looks like a related item. */
+type ObjectOperators<Value> = Value extends readonly unknown[]
+  ? never
+  : FilterOperators<Value> | CastOperators;
 
 type NullOperators = { readonly isNull?: boolean; readonly isNotNull?: boolean };
 
-type ComparisonOperators<Value> = {
-  readonly eq?: Value | null;
-  readonly ne?: Value | null;
-  readonly neq?: Value | null;
-  readonly gt?: Value;
-  readonly gte?: Value;
-  readonly lt?: Value;
-  readonly lte?: Value;
-  readonly in?: readonly Value[];
-  readonly notIn?: readonly Value[];
-  readonly nin?: readonly Value[];
-  readonly between?: readonly [Value, Value];
-  readonly notBetween?: readonly [Value, Value];
+/** The types that `cast` reads a column as. */
+export type CastName =
+  | "text"
+  | "varchar"
+  | "char"
+  | "character"
+  | "integer"
+  | "int"
+  | "bigint"
+  | "smallint"
+  | "decimal"
+  | "numeric"
+  | "real"
+  | "double precision"
+  | "float"
+  | "boolean"
+  | "bool"
+  | "date"
+  | "timestamp"
+  | "timestamptz"
+  | "time"
+  | "timetz"
+  | "uuid"
+  | "json"
+  | "jsonb"
+  | "text[]"
+  | "varchar[]"
+  | "integer[]"
+  | "bigint[]"
+  | "uuid[]";
+
+/** Filter operators on a value; `operators.ts` tells what each means. */
+export type FilterOperators<Value> = {
+  readonly [
+    Name in OperatorName as OperatorTable[Name]["on"] & ClassOf<Value> extends never ? never : Name
+  ]?: Operands<Value>[OperatorTable[Name]["takes"]];
 };
 
-/**
- * Filter operators on a value: `neq` is `ne`, `iLike` is `ilike`, `nin` is `notIn`; `startsWiths` and
- * `endsWiths` mind the letter case. Those of text are there for text alone.
- */
-export type FilterOperators<Value> = ComparisonOperators<Operand<Value>> &
-  NullOperators &
-  (Value extends string ? TextOperators : unknown extends Value ? TextOperators : unknown);
+/** Filter operators on a column that is read as another type: operators and operands are those of that type. */
+export type CastOperators = FilterOperators<unknown> & { readonly cast: CastName };
 
 /** The condition on one field: a bare value means `eq`. A related item takes a nested filter. */
 export type FieldFilter<Value> = unknown extends Value
   ? unknown
   : [RelatedItem<Value>] extends [never]
-    ? FilterOperators<Present<Value>> | Operand<Present<Value>> | Extract<Value, null>
-    : Filter<RelatedItem<Value>> | NullOperators;
+    ? FilterOperators<Present<Value>> | CastOperators | Operand<Present<Value>> | Extract<Value, null>
+    : Filter<RelatedItem<Value>> | NullOperators | ObjectOperators<Present<Value>>;
 
 /** Conditions on dotted paths (`"author.name"`) through relations. */
 type PathFilters<Item> = {

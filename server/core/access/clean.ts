@@ -5,6 +5,7 @@
 import { AppError } from "../errors";
 import type { Condition } from "../query/ast";
 import { isObject, parseFilter } from "../query/filter";
+import { isReference, readReference } from "../query/variables";
 import type { Collection, Relation, Schema } from "../schema/model";
 import type { PermissionRow } from "./rules";
 
@@ -101,6 +102,13 @@ function pathsOf(condition: Condition, prefix: readonly string[]): readonly (rea
     case "within":
       return [[...prefix, condition.relation], ...pathsOf(condition.item, [...prefix, condition.relation])];
     case "compare":
-      return [[...prefix, condition.column]];
+      return [[...prefix, condition.column], ...columnsIn(condition.operand)];
   }
+}
+
+/** The paths that `$COL` names in an operand; they begin at the collection of the rule, or at its name. */
+function columnsIn(operand: unknown): readonly (readonly string[])[] {
+  if (Array.isArray(operand)) return operand.flatMap(columnsIn);
+  const reference = isReference(operand) ? readReference(operand, "conditions") : null;
+  return reference?.kind === "column" ? [reference.path] : [];
 }

@@ -17,6 +17,8 @@ export type Condition =
       readonly column: string;
       readonly operator: string;
       readonly operand: unknown;
+      /** The type that the column is read as, as it was named. */
+      readonly cast: { readonly type: unknown; readonly at: string } | null;
       readonly at: string;
     };
 

@@ -8,6 +8,7 @@ import { type Access, type Policy, refusal } from "../access/policy";
 import type { Grant } from "../access/rules";
 import { AppError } from "../errors";
 import type { Collection, Field, Relation } from "../schema/model";
+import type { ActorOperand, ColumnOperand, Operand } from "./planned";
 import type { Planned, PlannedSort, ReadPlan, SelectedColumn, SelectedRelation, SelectNode } from "./plan";
 
 declare const authorized: unique symbol;
@@ -74,7 +75,7 @@ function isOpen(planned: Planned): boolean {
     case "not":
       return isOpen(planned.item);
     case "compare":
-      return planned.guard === null;
+      return planned.guard === null && planned.operands.every(isOpenOperand);
     case "related":
       return planned.rows === null && isOpen(planned.item);
   }
@@ -83,6 +84,14 @@ function isOpen(planned: Planned): boolean {
 /**
  * Checks a write of the given columns. `filter` is the client's own condition on the target (null: rows are named by key).
  * @throws AppError FORBIDDEN naming the first column that no grant opens.
+function isOpenOperand(operand: Operand): boolean {
+  if (operand.kind === "wrapped") return isOpenOperand(operand.value);
+  if (operand.kind === "array") return operand.items.every(isOpenOperand);
+  if (operand.kind === "json") return operand.inserts.every(({ value }) => isOpenOperand(value));
+  if (operand.kind === "param") return true;
+  return operand.guard === null && operand.hops.every(({ rows }) => rows === null);
+}
+
  */
 export function authorizeWrite(
   collection: Collection,
@@ -148,18 +157,26 @@ function condition(planned: Planned, scope: Scope, access: Access): Planned {
   switch (planned.kind) {
     case "all":
     case "any":
-      return { kind: planned.kind, items: planned.items.map((item) => condition(item, scope, access)) };
+  return conditionIn(planned, [scope], access);
+}
+
+/** `scopes`: from the collection that the condition is about to the one that this part is about. */
+function conditionIn(planned: Planned, scopes: readonly Scope[], access: Access): Planned {
+  const scope = scopes.at(-1);
+  if (!scope) throw new Error("a condition stands in no collection");
+      return { kind: planned.kind, items: planned.items.map((item) => conditionIn(item, scopes, access)) };
     case "not":
-      return { kind: "not", item: condition(planned.item, scope, access) };
+      return { kind: "not", item: conditionIn(planned.item, scopes, access) };
     case "compare": {
       const guard = columnGuard(scope, planned.field);
       if (guard === "refused") throw unreadable(scope, planned.field.name, planned.at);
-      return { ...planned, guard };
+      return { ...planned, guard, operands: planned.operands.map((one) => operandIn(one, scopes, access)) };
     }
     case "related": {
       const opened = openRelation(scope, planned.relation, planned.target, access);
       if (!opened) throw unreadable(scope, planned.relation.name, planned.at);
-      return { ...planned, item: condition(planned.item, opened, access), rows: rowCondition(opened.own) };
+      const item = conditionIn(planned.item, [...scopes, opened], access);
+      return { ...planned, item, rows: rowCondition(opened.own) };
     }
   }
 }

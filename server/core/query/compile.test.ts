@@ -101,7 +101,7 @@ describe("conditions", () => {
     [
       "in with a variable",
       { title: { in: ["a", "$CURRENT_USER"] } },
-      '((t0."title" = $1::text) or (t0."title" = $2::text))',
+      '(t0."title" = any(array[$1::text, $2::text]::text[]))',
       ["a", "user-1"],
     ],
     [
@@ -123,7 +123,7 @@ describe("conditions", () => {
       '(t0."title" ilike $1::text)',
       ["%5\\%\\_\\\\%"],
     ],
-    ["isNull false", { title: { isNull: "false" } }, 'not ((t0."title" is null))', []],
+    ["isNull false", { title: { isNull: "false" } }, '(t0."title" is not null)', []],
     ["NOT", { NOT: { published: true } }, 'not ((t0."published" = $1::boolean))', ["true"]],
     ["no alternative matches nothing", { OR: [] }, "false", []],
     ["$NOW", { at: { gt: "$NOW-DAYS_1" } }, '(t0."at" > $1::timestamptz)', ["2026-11-19T12:00:00.000Z"]],

@@ -1,9 +1,10 @@
 /** Conditions and columns as SQL, and the parameters that they bind. */
 import { castType } from "../schema/fields";
 import type { Collection, Field, Relation } from "../schema/model";
-import type { Planned } from "./plan";
+import { arrayText } from "../schema/values";
+import type { ActorOperand, ColumnOperand, Comparison, Hop, Operand, Planned, Related } from "./planned";
 import { quoteLiteral, quoteName } from "./statement";
-import type { Param } from "./variables";
+import { mayLackValue, type Param } from "./variables";
 
 /** Collects parameters while text is made. The same parameter is bound once, however often it is named. */
 export type Parameters = {
@@ -57,30 +58,184 @@ export function column(field: Field, guard: Planned | null, alias: string, param
 
 /** A condition as SQL about the row of `alias`. The row may be a table's, or any row value of its shape. */
 export function compileCondition(planned: Planned, alias: string, parameters: Parameters): string {
+  return conditionSql(planned, [alias], parameters);
+}
+
+/** `aliases`: the rows from the one that the condition is about to the one that this part is about. */
+function conditionSql(planned: Planned, aliases: readonly string[], parameters: Parameters): string {
   switch (planned.kind) {
     case "all":
     case "any": {
-      const parts = planned.items.map((item) => compileCondition(item, alias, parameters));
+      const parts = planned.items.map((item) => conditionSql(item, aliases, parameters));
       if (parts.length === 0) return planned.kind === "all" ? "true" : "false";
       return `(${parts.join(planned.kind === "all" ? " and " : " or ")})`;
     }
     case "not":
-      return `not (${compileCondition(planned.item, alias, parameters)})`;
-    case "compare": {
-      const { field, operator } = planned;
-      const cast = operator.operand === "pattern" ? "text" : castType(field);
-      const suffix = operator.operand === "list" ? "[]" : "";
-      const operands = planned.operands.map((param) => `${parameters.place(param)}::${cast}${suffix}`);
-      return `(${operator.sql({ column: column(field, planned.guard, alias, parameters), operands })})`;
-    }
-    case "related": {
-      const target = parameters.alias();
-      parameters.collections.add(planned.target.name);
-      const { relation } = planned;
-      const conditions = [joinKeys(relation, alias, target), ...visible(planned.target, false, target)];
-      if (planned.rows) conditions.push(compileCondition(planned.rows, target, parameters));
-      conditions.push(compileCondition(planned.item, target, parameters));
-      return `exists (select 1 from ${quoteName(planned.target.name)} ${target} where ${conditions.join(" and ")})`;
-    }
+      return `not (${conditionSql(planned.item, aliases, parameters)})`;
+    case "compare":
+      return comparisonSql(planned, aliases, parameters);
+    case "related":
+      return relatedSql(planned, aliases, parameters);
   }
+}
+
+function comparisonSql(planned: Comparison, aliases: readonly string[], parameters: Parameters): string {
+  const { field, cast, guard, operator, operands, choice } = planned;
+  const plain = column(field, guard, aliases.at(-1) ?? "", parameters);
+  const left = cast === null ? plain : cast.sql(plain);
+  const right = operands.map((operand) => operandSql(operand, aliases, parameters));
+  const sql = `(${operator.sql(left, right, choice)})`;
+  return operator.lenient ? known(operands, sql, parameters) : sql;
+}
+
+function relatedSql(planned: Related, aliases: readonly string[], parameters: Parameters): string {
+  const { relation, target, rows, item, form, negated } = planned;
+  const alias = parameters.alias();
+  const conditions = related(relation, target, rows, aliases.at(-1) ?? "", alias, parameters);
+  const condition = conditionSql(item, [...aliases, alias], parameters);
+  const from = `from ${quoteName(target.name)} ${alias} where ${conditions.join(" and ")}`;
+  if (form === "value") return `(select ${condition} ${from} limit 1)`;
+  const exists = `exists (select 1 ${from} and ${condition})`;
+  return negated ? known(operandsIn(item), exists, parameters) : exists;
+}
+
+/** What must hold for a row of `alias` to be one that the relation leads to. */
+function related(
+  relation: Relation,
+  target: Collection,
+  rows: Planned | null,
+  holder: string,
+  alias: string,
+  parameters: Parameters,
+): string[] {
+  parameters.collections.add(target.name);
+  const conditions = [joinKeys(relation, holder, alias), ...visible(target, false, alias)];
+  if (rows) conditions.push(compileCondition(rows, alias, parameters));
+  return conditions;
+}
+
+/** The condition, or unknown while a variable among the operands has no value: what cannot be decided is refused. */
+function known(operands: readonly Operand[], sql: string, parameters: Parameters): string {
+  const tests = new Set(operands.flatMap((operand) => valuesOf(operand, parameters)));
+  if (tests.size === 0) return sql;
+  return `(case when ${[...tests].map((value) => `${value} is not null`).join(" and ")} then ${sql} end)`;
+}
+
+/** SQL of every value that an actor may lack. */
+function valuesOf(operand: Operand, parameters: Parameters): readonly string[] {
+  switch (operand.kind) {
+    case "param":
+      return mayLackValue(operand.param) ? [`${parameters.place(operand.param)}::text`] : [];
+    case "actor":
+      return [actorSql(operand, parameters)];
+    case "array":
+      return operand.items.flatMap((item) => valuesOf(item, parameters));
+    case "json":
+      return [
+        ...(mayLackValue(operand.param) ? [`${parameters.place(operand.param)}::text`] : []),
+        ...operand.inserts.map(({ value }) => actorSql(value, parameters)),
+      ];
+    case "wrapped":
+      return valuesOf(operand.value, parameters);
+    case "column":
+      return [];
+  }
+}
+
+function operandsIn(planned: Planned): readonly Operand[] {
+  if (planned.kind === "compare") return planned.operands;
+  if (planned.kind === "not" || planned.kind === "related") return operandsIn(planned.item);
+  return planned.items.flatMap(operandsIn);
+}
+
+function operandSql(operand: Operand, aliases: readonly string[], parameters: Parameters): string {
+  switch (operand.kind) {
+    case "param":
+      return `${parameters.place(operand.param)}::${operand.cast}`;
+    case "column":
+      return columnSql(operand, aliases, parameters);
+    case "actor":
+      return actorSql(operand, parameters);
+    case "array":
+      return arraySql(operand, aliases, parameters);
+    case "json":
+      return operand.inserts.reduce(
+        (document, { path, value }) => {
+          const place = parameters.place({ kind: "value", text: arrayText(path) });
+          return `jsonb_set(${document}, ${place}::text[], to_jsonb(${actorSql(value, parameters)}))`;
+        },
+        `${parameters.place(operand.param)}::text::jsonb`,
+      );
+    case "wrapped":
+      return operand.sql(operandSql(operand.value, aliases, parameters));
+  }
+}
+
+/** `$COL`: a column of one of the rows, or behind to-one relations of it. */
+function columnSql(operand: ColumnOperand, aliases: readonly string[], parameters: Parameters): string {
+  const { scope, hops, field, guard, cast } = operand;
+  const value = (alias: string): string => {
+    const plain = column(field, guard, alias, parameters);
+    return cast === null ? plain : cast.sql(plain);
+  };
+  const holder = aliases[scope] ?? "";
+  return hops.length === 0 ? value(holder) : behind(hops, holder, value, parameters);
+}
+
+/** A scalar sub-select: a value of the row behind to-one relations. */
+function behind(
+  hops: readonly Hop[],
+  holder: string,
+  value: (alias: string) => string,
+  parameters: Parameters,
+): string {
+  const [hop, ...rest] = hops;
+  if (!hop) return value(holder);
+  const alias = parameters.alias();
+  const conditions = related(hop.relation, hop.target, hop.rows, holder, alias, parameters);
+  const inner = behind(rest, alias, value, parameters);
+  return `(select ${inner} from ${quoteName(hop.target.name)} ${alias} where ${conditions.join(" and ")} limit 1)`;
+}
+
+/** A path from the actor's own row: one value, or the array of all that stand at its end. */
+function actorSql(operand: ActorOperand, parameters: Parameters): string {
+  const { key, source, rows, hops, field, guard, list, cast } = operand;
+  parameters.collections.add(source.name);
+  const alias = parameters.alias();
+  const from = [`${quoteName(source.name)} ${alias}`];
+  const place = `${parameters.place(key)}::${castType(source.primaryKey)}`;
+  const conditions = [
+    `${alias}.${quoteName(source.primaryKey.name)} = ${place}`,
+    ...visible(source, false, alias),
+  ];
+  if (rows) conditions.push(compileCondition(rows, alias, parameters));
+  let holder = alias;
+  for (const hop of hops) {
+    const next = parameters.alias();
+    from.push(`${quoteName(hop.target.name)} ${next}`);
+    conditions.push(...related(hop.relation, hop.target, hop.rows, holder, next, parameters));
+    holder = next;
+  }
+  const value = `${column(field, guard, holder, parameters)}::${cast}`;
+  const select = `select ${value} from ${from.join(", ")} where ${conditions.join(" and ")}`;
+  if (!list) return `(${select} limit 1)`;
+  return `(case when ${place} is not null then array(select v from (${select}) as r(v) where v is not null) end)`;
+}
+
+/** An array with variables in it; a list that is missing would vanish when it is appended, so all are looked for first. */
+function arraySql(
+  operand: Operand & { readonly kind: "array" },
+  aliases: readonly string[],
+  parameters: Parameters,
+): string {
+  const single = operand.items.filter((item) => item.kind !== "actor" || !item.list);
+  const lists = operand.items.filter((item) => item.kind === "actor" && item.list);
+  const parts = lists.map((item) => operandSql(item, aliases, parameters));
+  if (single.length > 0 || parts.length === 0) {
+    parts.unshift(
+      `array[${single.map((item) => operandSql(item, aliases, parameters)).join(", ")}]::${operand.cast}[]`,
+    );
+  }
+  const all = parts.length === 1 ? (parts[0] ?? "") : `(${parts.join(" || ")})`;
+  return parts.length === 1 ? all : known(lists, all, parameters);
 }

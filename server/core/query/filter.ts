@@ -54,29 +54,37 @@ function field(
   const [first, ...rest] = path as [string, ...string[]];
   if (rest.length > 0)
     return { kind: "within", relation: first, item: field(rest, value, at, depth, budget), at };
-  if (!isObject(value)) return comparison(first, "eq", value, at, budget);
+  if (!isObject(value)) return comparison(first, "eq", value, null, at, budget);
   const keys = Object.keys(value).filter((key) => value[key] !== undefined);
   if (keys.length === 0)
     throw new AppError("INVALID_QUERY", `${at}: expected an operator such as {"eq": value}`);
-  if (!keys.some((key) => operators.has(key) || key === "cast")) {
+  const cast = keys.includes("cast") && !isObject(value.cast) ? { type: value.cast, at: `${at}.cast` } : null;
+  if (cast !== null && keys.length === 1)
+    throw new AppError("INVALID_QUERY", `${at}: expected an operator beside cast, such as {"eq": value}`);
+  if (cast === null && !keys.some((key) => operators.has(key))) {
     // No operator among the keys: the name is a relation and the object a filter on it. Should it be a column,
     // the planner reports the first key as an unknown operator.
     return { kind: "within", relation: first, item: group(value, at, depth + 1, budget), at };
   }
-  return conjunction(keys.map((key) => comparison(first, key, value[key], `${at}.${key}`, budget)));
+  return conjunction(
+    keys
+      .filter((key) => key !== "cast")
+      .map((key) => comparison(first, key, value[key], cast, `${at}.${key}`, budget)),
+  );
 }
 
 function comparison(
   column: string,
   operator: string,
   operand: unknown,
+  cast: { readonly type: unknown; readonly at: string } | null,
   at: string,
   budget: Budget,
 ): Condition {
   if (++budget.conditions > filterLimits.conditions) {
     throw new AppError("QUERY_TOO_COMPLEX", `${at}: a filter may hold ${filterLimits.conditions} conditions`);
   }
-  return { kind: "compare", column, operator, operand, at };
+  return { kind: "compare", column, operator, operand, cast, at };
 }
 
 /** Joins conditions with AND; those that open the same relation are joined inside it: one related row meets them all. */

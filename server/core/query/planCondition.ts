@@ -1,69 +1,99 @@
 /** Condition → Planned: names become fields, relations and operators, operands become parameters. Nothing here asks who may. */
 import { AppError, suggestion } from "../errors";
-import { operandShape, parseValue, supports } from "../schema/fields";
-import type { Collection, Field, Relation, Schema } from "../schema/model";
-import { arrayText } from "../schema/values";
+import type { FieldShape } from "../schema/fields";
+import type { Collection, Relation, Schema } from "../schema/model";
 import type { Condition } from "./ast";
+import { planCast } from "./casts";
 import { findCollection, findColumn, unknownField } from "./find";
-import { type Operator, operators } from "./operators";
-import type { Planned } from "./planned";
-import { type Param, readVariable } from "./variables";
+import { operator, operatorFor, operators, typesOf, worksOn } from "./operators";
+import type { Operator } from "./operators/operator";
+import type { Planned, Related, Scope } from "./planned";
+
+/** Where a condition stands. `negated`: below an odd number of NOTs, where unknown and false differ. */
+type Place = { readonly schema: Schema; readonly scopes: readonly Scope[]; readonly negated: boolean };
 
 /** Resolves a condition on a collection: a filter of a request, or the row rule of a permission. */
 export function planCondition(schema: Schema, collection: Collection, condition: Condition): Planned {
+  return plan(condition, { schema, scopes: [{ collection, relation: null }], negated: false });
+}
+
+function plan(condition: Condition, place: Place): Planned {
   switch (condition.kind) {
     case "all":
     case "any":
-      return {
-        kind: condition.kind,
-        items: condition.items.map((item) => planCondition(schema, collection, item)),
-      };
+      return { kind: condition.kind, items: condition.items.map((item) => plan(item, place)) };
     case "not":
-      return { kind: "not", item: planCondition(schema, collection, condition.item) };
+      return { kind: "not", item: plan(condition.item, { ...place, negated: !place.negated }) };
     case "within":
-      return planWithin(schema, collection, condition);
+      return planWithin(condition, place);
     case "compare":
-      return planCompare(collection, condition);
+      return planCompare(condition, place);
   }
 }
 
-function planWithin(
-  schema: Schema,
-  collection: Collection,
-  condition: Condition & { kind: "within" },
-): Planned {
+function here({ scopes }: Place): Collection {
+  const scope = scopes.at(-1);
+  if (!scope) throw new Error("a condition stands in no collection");
+  return scope.collection;
+}
+
+function planWithin(condition: Condition & { kind: "within" }, place: Place): Planned {
+  const collection = here(place);
+  const { at } = condition;
   const relation = collection.relations.get(condition.relation);
   if (!relation) {
     const field = collection.fields.get(condition.relation);
     const inner = firstName(condition.item);
-    if (field && inner !== null) throw unknownOperator(inner, condition.at);
-    throw unknownField(collection, condition.relation, condition.at);
+    if (field && inner !== null) throw unknownOperator(inner, at);
+    throw unknownField(collection, condition.relation, at);
   }
-  const target = findCollection(schema, relation.target);
-  const item = planCondition(schema, target, condition.item);
-  return relation.kind === "one"
-    ? lookUp(relation, target, item, condition.at)
-    : related(relation, target, item, condition.at);
+  const target = findCollection(place.schema, relation.target);
+  const scopes = [...place.scopes, { collection: target, relation }];
+  if (relation.kind === "one") {
+    const item = plan(condition.item, { ...place, scopes });
+    return lookUp(relation, target, item, at, place.negated);
+  }
+  // A list asks for some row of which the condition is true: within, what is unknown counts as false again.
+  const item = plan(condition.item, { ...place, scopes, negated: false });
+  return { ...someRow(relation, target, item, at), negated: place.negated };
 }
 
-function related(relation: Relation, target: Collection, item: Planned, at: string): Planned {
-  return { kind: "related", relation, target, item, rows: null, at };
+function someRow(relation: Relation, target: Collection, item: Planned, at: string): Related {
+  return { kind: "related", relation, target, item, form: "some", negated: false, rows: null, at };
 }
 
 /**
- * A to-one relation reads like columns of the row itself: where there is no related row its columns are null.
- * So `isNull` also holds without a related row, and AND, OR and NOT stay outside.
+ * A to-one relation reads like columns of the row itself: where there is no related row its columns are null. So `isNull`
+ * also holds without a related row, and below NOT a comparison with nothing is unknown. Where neither matters, one
+ * question for the related row is asked, which PostgreSQL can turn into a join.
  */
-function lookUp(relation: Relation, target: Collection, item: Planned, at: string): Planned {
-  if (item.kind === "all" && !item.items.some(testsNull)) return related(relation, target, item, at);
-  if (item.kind === "all" || item.kind === "any") {
-    return { kind: item.kind, items: item.items.map((part) => lookUp(relation, target, part, at)) };
+function lookUp(
+  relation: Relation,
+  target: Collection,
+  item: Planned,
+  at: string,
+  negated: boolean,
+): Planned {
+  if (!negated && !testsNull(item)) return someRow(relation, target, item, at);
+  switch (item.kind) {
+    case "all":
+    case "any":
+      return {
+        kind: item.kind,
+        items: item.items.map((part) => lookUp(relation, target, part, at, negated)),
+      };
+    case "not":
+      return { kind: "not", item: lookUp(relation, target, item.item, at, !negated) };
+    case "compare":
+      if (item.operator.name === "isNull") {
+        const present: Planned = { ...item, operator: operator("isNotNull") };
+        return { kind: "not", item: someRow(relation, target, present, at) };
+      }
+      if (!negated || item.operator.name === "isNotNull") return someRow(relation, target, item, at);
+      return { ...someRow(relation, target, item, at), form: "value" };
+    case "related":
+      return { ...someRow(relation, target, item, at), form: item.form };
   }
-  if (item.kind === "compare" && item.operator.name === "isNull") {
-    const present: Planned = { ...item, operator: operators.get("isNotNull") ?? item.operator };
-    return { kind: "not", item: related(relation, target, present, at) };
-  }
-  return related(relation, target, item, at);
 }
 
 function testsNull(item: Planned): boolean {
@@ -72,79 +102,46 @@ function testsNull(item: Planned): boolean {
   return item.kind === "not" ? testsNull(item.item) : item.items.some(testsNull);
 }
 
-function planCompare(collection: Collection, condition: Condition & { kind: "compare" }): Planned {
+function planCompare(condition: Condition & { kind: "compare" }, { schema, scopes }: Place): Planned {
   const { at } = condition;
+  const collection = scopes.at(-1)?.collection;
+  const named = operators.get(condition.operator);
+  if (!collection) throw new Error("a condition stands in no collection");
   const field = findColumn(collection, condition.column, at);
-  const found = operators.get(condition.operator);
-  if (!found) throw unknownOperator(condition.operator, at);
-  const [operator, operand] = withoutNull(found, condition.operand);
-  if (!supports(field, operator.on)) {
-    throw new AppError(
+  if (!named) throw unknownOperator(condition.operator, at);
+  const cast = condition.cast === null ? null : planCast(condition.cast.type, field, condition.cast.at);
+  const shape = cast?.shape ?? field;
+  const chosen = operatorFor(named, shape);
+  if (!worksOn(chosen, shape)) throw misplaced(chosen, shape, schema, at);
+  const {
+    operands,
+    choice = "",
+    test,
+  } = chosen.operand.read(condition.operand, { schema, shape, scopes, at });
+  return {
+    kind: "compare",
+    field,
+    cast,
+    operator: test === undefined ? chosen : operator(test),
+    operands,
+    choice,
+    guard: null,
+    at,
+  };
+}
+
+function misplaced(chosen: Operator, shape: FieldShape, schema: Schema, at: string): AppError {
+  const { name, on } = chosen;
+  if (on.includes("geometry") && !schema.extensions.has("postgis")) {
+    return new AppError(
       "INVALID_QUERY",
-      `${at}: the operator '${operator.name}' does not work on a field of type ${field.type}`,
+      `${at}: the operator '${name}' needs the PostgreSQL extension 'postgis', which this server's database does not have`,
     );
   }
-  const item: Planned = { kind: "compare", field, operator, operands: [], guard: null, at };
-  switch (operator.operand) {
-    case "flag":
-      return readFlag(operand, at) ? item : { kind: "not", item };
-    case "value":
-      return { ...item, operands: [readOperand(field, operand, at)] };
-    case "pattern":
-      return { ...item, operands: [readPattern(operator, operand, at)] };
-    case "pair":
-      if (!Array.isArray(operand) || operand.length !== 2) throw invalidOperand(at, "a list of two values");
-      return { ...item, operands: operand.map((value, i) => readOperand(field, value, `${at}[${i}]`)) };
-    case "list":
-      if (!Array.isArray(operand)) throw invalidOperand(at, "a list of values");
-      return planList(item, operand);
-  }
-}
-
-/** `eq: null` and `ne: null` are tests for null. */
-function withoutNull(operator: Operator, operand: unknown): readonly [Operator, unknown] {
-  if (operand !== null || operator.operand !== "value") return [operator, operand];
-  const test = operator.name === "eq" ? "isNull" : operator.name === "ne" ? "isNotNull" : null;
-  return test === null ? [operator, operand] : [operators.get(test) ?? operator, true];
-}
-
-function planList(item: Planned & { kind: "compare" }, values: readonly unknown[]): Planned {
-  const params = values.map((value, i) => readOperand(item.field, value, `${item.at}[${i}]`));
-  if (params.some((param) => param.kind !== "value")) {
-    // A variable has no place in an array that is bound as one text: one comparison each instead.
-    const single = operators.get(item.operator.name === "in" ? "eq" : "ne") ?? item.operator;
-    const items = params.map((param): Planned => ({ ...item, operator: single, operands: [param] }));
-    return { kind: item.operator.name === "in" ? "any" : "all", items };
-  }
-  const texts = params.map((param) => (param.kind === "value" ? param.text : null));
-  return { ...item, operands: [{ kind: "value", text: arrayText(texts) }] };
-}
-
-function readOperand(field: Field, value: unknown, at: string): Param {
-  const variable = readVariable(value, at);
-  if (variable) return variable;
-  if (value === null || value === undefined) throw invalidOperand(at, "a value; to test for null use isNull");
-  return { kind: "value", text: parseValue(value, operandShape(field), at) };
-}
-
-function readPattern(operator: Operator, value: unknown, at: string): Param {
-  const variable = readVariable(value, at);
-  if (variable) return variable;
-  if (typeof value !== "string" && typeof value !== "number") throw invalidOperand(at, "a text");
-  const text = String(value);
-  if (text.includes("\0") || !text.isWellFormed())
-    throw invalidOperand(at, "a text without NUL or unpaired surrogates");
-  return { kind: "value", text: operator.pattern ? operator.pattern(text) : text };
-}
-
-function readFlag(value: unknown, at: string): boolean {
-  if (value === true || value === "true") return true;
-  if (value === false || value === "false") return false;
-  throw invalidOperand(at, "true or false");
-}
-
-function invalidOperand(at: string, expected: string): AppError {
-  return new AppError("INVALID_VALUE", `${at}: expected ${expected}`);
+  return new AppError(
+    "INVALID_QUERY",
+    `${at}: the operator '${name}' does not work on a field of type ${shape.type}; it works on ${typesOf(chosen).join(", ")}`,
+  );
 }
 
 function unknownOperator(name: string, at: string): AppError {

@@ -1,6 +1,7 @@
 /** Conditions whose names are resolved: what `authorize` judges and `compile` turns into SQL. */
+import type { FieldShape } from "../schema/fields";
 import type { Collection, Field, Relation } from "../schema/model";
-import type { Operator } from "./operators";
+import type { Operator } from "./operators/operator";
 import type { Param } from "./variables";
 
 /**
@@ -10,19 +11,93 @@ import type { Param } from "./variables";
 export type Planned =
   | { readonly kind: "all" | "any"; readonly items: readonly Planned[] }
   | { readonly kind: "not"; readonly item: Planned }
+  | Comparison
+  | Related;
+
+export type Comparison = {
+  readonly kind: "compare";
+  readonly field: Field;
+  readonly cast: Cast | null;
+  readonly operator: Operator;
+  readonly operands: readonly Operand[];
+  /** Picks among the SQL forms of the operator. */
+  readonly choice: string;
+  readonly guard: Planned | null;
+  readonly at: string;
+};
+
+/**
+ * Rows behind a relation. `some`: true when one of them meets the condition, else false. `value`: what the condition
+ * says of the one row, unknown without it; planned below NOT, where unknown and false differ.
+ */
+export type Related = {
+  readonly kind: "related";
+  readonly relation: Relation;
+  readonly target: Collection;
+  readonly item: Planned;
+  readonly form: "some" | "value";
+  /** Below an odd number of NOTs: a variable without a value must then not count as "no such row". */
+  readonly negated: boolean;
+  readonly rows: Planned | null;
+  readonly at: string;
+};
+
+/** A column read as another type. Rows whose value cannot be are null there, so that no cast ever fails. */
+export type Cast = { readonly shape: FieldShape; readonly sql: (column: string) => string };
+
+/** A collection on the way from the one that a filter is about; `relation` leads to it, null for the first. */
+export type Scope = { readonly collection: Collection; readonly relation: Relation | null };
+
+/** A to-one step. `rows` (set by `authorize`) limits which rows exist for the actor. */
+export type Hop = {
+  readonly relation: Relation;
+  readonly target: Collection;
+  readonly rows: Planned | null;
+};
+
+/** What a column is compared with. */
+export type Operand =
+  | { readonly kind: "param"; readonly param: Param; readonly cast: string }
+  | ColumnOperand
+  | ActorOperand
+  /** A list with variables in it, an array of the type `cast`. */
+  | { readonly kind: "array"; readonly items: readonly Operand[]; readonly cast: string }
+  /** A JSON document; `inserts` are put into it at their paths. */
   | {
-      readonly kind: "compare";
-      readonly field: Field;
-      readonly operator: Operator;
-      readonly operands: readonly Param[];
-      readonly guard: Planned | null;
-      readonly at: string;
+      readonly kind: "json";
+      readonly param: Param;
+      readonly inserts: readonly { readonly path: readonly string[]; readonly value: ActorOperand }[];
     }
-  | {
-      readonly kind: "related";
-      readonly relation: Relation;
-      readonly target: Collection;
-      readonly item: Planned;
-      readonly rows: Planned | null;
-      readonly at: string;
-    };
+  /** SQL around another operand: the pattern made from a variable. */
+  | { readonly kind: "wrapped"; readonly value: Operand; readonly sql: (value: string) => string };
+
+/** `$COL(path)`: a column of the row of `scopes[scope]`, or behind to-one relations of it. */
+export type ColumnOperand = {
+  readonly kind: "column";
+  readonly scope: number;
+  readonly hops: readonly Hop[];
+  readonly collection: Collection;
+  readonly field: Field;
+  readonly cast: Cast | null;
+  readonly guard: Planned | null;
+  readonly at: string;
+};
+
+/**
+ * `$CURRENT_USER.path`, `$CURRENT_ROLE.path`: read from the row of `source` whose key is `key`. `list`: the path passes a
+ * list, the operand is an array of what stands at its end.
+ */
+export type ActorOperand = {
+  readonly kind: "actor";
+  readonly key: Param;
+  readonly source: Collection;
+  readonly rows: Planned | null;
+  readonly hops: readonly Hop[];
+  readonly collection: Collection;
+  readonly field: Field;
+  readonly guard: Planned | null;
+  readonly list: boolean;
+  /** Type that it is compared as. */
+  readonly cast: string;
+  readonly at: string;
+};

@@ -12,9 +12,10 @@ import type { AuthorizedRead } from "./authorize";
 import { collectParameters, compileCondition, type Parameters, visible } from "./compileCondition";
 import { wholeRowJson } from "./compileSelect";
 import { parseRead } from "./parse";
-import { type Planned, planRead, type ReadPlan, type SelectNode } from "./plan";
+import { planRead, type ReadPlan, type SelectNode } from "./plan";
+import type { Hop, Operand, Planned } from "./planned";
 import { quoteName, type Statement } from "./statement";
-import { bindParam, type Param } from "./variables";
+import { bindParam, type Param, settleParam } from "./variables";
 
 /** What a subscriber asks for, as it came. */
 export type ViewRequest = {
@@ -163,23 +164,60 @@ export function dependenciesOf(read: AuthorizedRead): ReadonlyMap<string, Depend
     // Without a foreign key a row may be named before it is there.
     if (known && !relation.constrained) known.created = true;
   };
-  /** `row`: the collection of a related row; null for the row itself. */
-  const visit = (planned: Planned | null, row: Collection | null): void => {
-    switch (planned?.kind) {
+  const pass = (hops: readonly Hop[], from: Collection | null): Collection | null => {
+    let row = from;
+    for (const { relation, target, rows } of hops) {
+      open(relation, row, target);
+      visit(rows, target);
+      row = target;
+    }
+    return row;
+  };
+  const visitOperand = (operand: Operand, chain: readonly (Collection | null)[]): void => {
+    switch (operand.kind) {
+      case "param":
+        return;
+      case "array":
+        for (const item of operand.items) visitOperand(item, chain);
+        return;
+      case "wrapped":
+        return visitOperand(operand.value, chain);
+      case "json":
+        for (const { value } of operand.inserts) visitOperand(value, chain);
+        return;
+      case "column":
+      case "actor": {
+        const from = operand.kind === "actor" ? operand.source : (chain[operand.scope] ?? null);
+        if (operand.kind === "actor") visit(operand.rows, from);
+        const row = pass(operand.hops, from);
+        note(row, operand.field.name);
+        return visit(operand.guard, row);
+      }
+    }
+  };
+  /** `chain`: the collections of the rows on the way to the one that the condition is about; null for the row itself. */
+  const visitIn = (planned: Planned, chain: readonly (Collection | null)[]): void => {
+    const row = chain.at(-1) ?? null;
+    switch (planned.kind) {
       case "all":
       case "any":
-        for (const item of planned.items) visit(item, row);
+        for (const item of planned.items) visitIn(item, chain);
         return;
       case "not":
-        return visit(planned.item, row);
+        return visitIn(planned.item, chain);
       case "compare":
         note(row, planned.field.name);
+        for (const operand of planned.operands) visitOperand(operand, chain);
         return visit(planned.guard, row);
       case "related":
         open(planned.relation, row, planned.target);
-        visit(planned.item, planned.target);
+        visitIn(planned.item, [...chain, planned.target]);
         return visit(planned.rows, planned.target);
     }
+  };
+  /** `row`: the collection of a related row; null for the row itself. */
+  const visit = (planned: Planned | null, row: Collection | null): void => {
+    if (planned) visitIn(planned, [row]);
   };
   const select = (node: SelectNode, row: Collection | null): void => {
     for (const { field, guard } of node.columns) {
@@ -209,9 +247,7 @@ export function touches({ columns, created }: Dependency, { action, before, afte
 
 /** The parameters of one actor's view. Only times stay open, as they pass. */
 export function settle(params: readonly Param[], actor: Actor): readonly Param[] {
-  return params.map((param) =>
-    param.kind === "now" ? param : { kind: "value", text: bindParam(param, { actor, now: 0 }) },
-  );
+  return params.map((param) => settleParam(param, actor));
 }
 
 /** Fills in a judgement. `sets` are settled parameters, one list a view; `now` in milliseconds since 1970. */

@@ -81,9 +81,6 @@ function isOpen(planned: Planned): boolean {
   }
 }
 
-/**
- * Checks a write of the given columns. `filter` is the client's own condition on the target (null: rows are named by key).
- * @throws AppError FORBIDDEN naming the first column that no grant opens.
 function isOpenOperand(operand: Operand): boolean {
   if (operand.kind === "wrapped") return isOpenOperand(operand.value);
   if (operand.kind === "array") return operand.items.every(isOpenOperand);
@@ -92,6 +89,9 @@ function isOpenOperand(operand: Operand): boolean {
   return operand.guard === null && operand.hops.every(({ rows }) => rows === null);
 }
 
+/**
+ * Checks a write of the given columns. `filter` is the client's own condition on the target (null: rows are named by key).
+ * @throws AppError FORBIDDEN naming the first column that no grant opens.
  */
 export function authorizeWrite(
   collection: Collection,
@@ -154,9 +154,6 @@ function selectNode(node: SelectNode, scope: Scope, access: Access): SelectNode 
 }
 
 function condition(planned: Planned, scope: Scope, access: Access): Planned {
-  switch (planned.kind) {
-    case "all":
-    case "any":
   return conditionIn(planned, [scope], access);
 }
 
@@ -164,6 +161,9 @@ function condition(planned: Planned, scope: Scope, access: Access): Planned {
 function conditionIn(planned: Planned, scopes: readonly Scope[], access: Access): Planned {
   const scope = scopes.at(-1);
   if (!scope) throw new Error("a condition stands in no collection");
+  switch (planned.kind) {
+    case "all":
+    case "any":
       return { kind: planned.kind, items: planned.items.map((item) => conditionIn(item, scopes, access)) };
     case "not":
       return { kind: "not", item: conditionIn(planned.item, scopes, access) };
@@ -179,6 +179,54 @@ function conditionIn(planned: Planned, scopes: readonly Scope[], access: Access)
       return { ...planned, item, rows: rowCondition(opened.own) };
     }
   }
+}
+
+/** What an operand reads is read by the actor, too: other columns, and the row of its own account. */
+function operandIn(operand: Operand, scopes: readonly Scope[], access: Access): Operand {
+  switch (operand.kind) {
+    case "param":
+      return operand;
+    case "array":
+      return { ...operand, items: operand.items.map((item) => operandIn(item, scopes, access)) };
+    case "wrapped":
+      return { ...operand, value: operandIn(operand.value, scopes, access) };
+    case "json":
+      return {
+        ...operand,
+        inserts: operand.inserts.map(({ path, value }) => ({ path, value: actorPath(value, access) })),
+      };
+    case "actor":
+      return actorPath(operand, access);
+    case "column": {
+      const scope = scopes[operand.scope];
+      if (!scope) throw new Error("a column reference stands in no collection");
+      return { ...operand, ...readablePath(operand, scope, access) };
+    }
+  }
+}
+
+/** The row of the account is read like any other row: the actor needs the right, and conditions hold for it. */
+function actorPath(operand: ActorOperand, access: Access): ActorOperand {
+  const { source, hops, field, at } = operand;
+  const own = access(source, "read");
+  const scope: Scope = { collection: source, own, inherited: [] };
+  if (!own) throw unreadable(scope, hops[0]?.relation.name ?? field.name, at);
+  return { ...operand, rows: rowCondition(own), ...readablePath(operand, scope, access) };
+}
+
+type OperandPath = Pick<ColumnOperand, "hops" | "field" | "at">;
+
+function readablePath({ hops, field, at }: OperandPath, from: Scope, access: Access) {
+  let current = from;
+  const opened = hops.map((hop) => {
+    const next = openRelation(current, hop.relation, hop.target, access);
+    if (!next) throw unreadable(current, hop.relation.name, at);
+    current = next;
+    return { ...hop, rows: rowCondition(next.own) };
+  });
+  const guard = columnGuard(current, field);
+  if (guard === "refused") throw unreadable(current, field.name, at);
+  return { hops: opened, guard };
 }
 
 function sortTerm(term: PlannedSort, scope: Scope, access: Access): PlannedSort {

@@ -1,5 +1,5 @@
 /** Schema definitions as they are written, stored and answered by `/schemas`. */
-import type { Json } from "./query";
+import type { Json } from "./values";
 
 /** Field types. Letter case is ignored on input (`ENUM` = `Enum`). `Array_Integer` is an Array of Integer, `Range_Date` a Range. */
 export type FieldType =
@@ -139,13 +139,18 @@ export type SchemaRecord = { readonly collectionName: string; readonly schema: S
 
 /** Body of `POST /schemas/:collection/relationships`. */
 export type RelationshipDefinition = {
-  readonly type: "M2O";
+  readonly type: "M2O" | "O2M" | "O2O" | "M2M" | "M2A";
   readonly name: string;
-  readonly target: string;
-  /** Name of the reverse list on the target. */
+  /** All but M2A. */
+  readonly target?: string;
+  /** M2A: the collections that it may lead to. */
+  readonly tables?: readonly string[];
+  /** Name of the way back, on the target. */
   readonly alias?: string;
-  /** Column of the key; default `<name>_Id`. */
+  /** Column of the key; default `<name>_Id`, for O2M `<alias>_Id`. */
   readonly foreignKey?: string;
+  /** M2M, M2A: name of the junction; default `<source>_<target>_<name>_junction`, for M2A `<source>_<name>_junction`. */
+  readonly through?: string;
   readonly allowNull?: boolean;
   readonly unique?: boolean;
   readonly description?: string;

@@ -68,7 +68,8 @@ function readDrafts(records: readonly SchemaRecord[], placeOf: PlaceOf): readonl
   const stored = new Map(records.map(({ collectionName, schema }) => [collectionName, schema] as const));
   const builtIn = [...systemCollections].map(([name, { definition, guarded, serverOwned }]) => {
     const added = Object.entries(stored.get(name)?.fields ?? {}).filter(
-      ([field, { relType }]) => relType === "HasMany" && !Object.hasOwn(definition.fields, field),
+      ([field, { relType }]) =>
+        (relType === "HasMany" || relType === "HasOne") && !Object.hasOwn(definition.fields, field),
     );
     const input = { ...definition, fields: { ...definition.fields, ...Object.fromEntries(added) } };
     return readDraft(name, input, { place: placeOf(name), system: true, guarded, serverOwned });

@@ -3,8 +3,7 @@ import type { FieldDefinition, SchemaDefinition } from "@baasix/types";
 import { AppError, suggestion } from "../../core/errors";
 import { isGenerated, type SchemaEdit } from "../../core/schema/edit";
 import type { Collection, Schema } from "../../core/schema/model";
-import { checkCollectionName, checkRelationName } from "../../core/schema/names";
-import type { RelationshipBody } from "./model";
+import { checkCollectionName } from "../../core/schema/names";
 
 type Given = { readonly [key: string]: unknown };
 
@@ -50,45 +49,6 @@ function keyOf(field: string, entry: Partial<FieldDefinition>): string | null {
 export function removeEdit(schema: Schema, name: string): SchemaEdit {
   ownCollection(schema, name);
   return { put: [], remove: [name] };
-}
-
-/**
- * A to-one relation with its key column, and with `alias` the reverse list on the target.
- * @throws AppError NOT_FOUND, CONFLICT, INVALID_SCHEMA
- */
-export function relateEdit(schema: Schema, name: string, body: RelationshipBody): SchemaEdit {
-  checkKind(body);
-  const source = ownCollection(schema, name);
-  const target = findTarget(schema, body.target);
-  const relation = checkRelationName(body.name, source.name, "name");
-  checkFree(source, relation, "name");
-  const foreignKey = body.foreignKey ?? `${relation}_Id`;
-  const { allowNull, unique, onDelete, onUpdate } = body;
-  const forward: FieldDefinition = {
-    relType: "BelongsTo",
-    target: target.name,
-    foreignKey,
-    ...(allowNull !== undefined && { allowNull }),
-    ...(unique !== undefined && { unique }),
-    ...(onDelete !== undefined && { onDelete }),
-    ...(onUpdate !== undefined && { onUpdate }),
-    ...(body.description && { description: body.description }),
-    SystemGenerated: true,
-  };
-  const fields = new Map([[source.name, { [relation]: forward }]]);
-  if (body.alias) {
-    const alias = checkRelationName(body.alias, target.name, "alias");
-    checkFree(target, alias, "alias");
-    if (target === source && alias === relation) throw taken(source, alias, "alias");
-    const reverse: FieldDefinition = {
-      relType: "HasMany",
-      target: source.name,
-      foreignKey,
-      SystemGenerated: true,
-    };
-    fields.set(target.name, { ...fields.get(target.name), [alias]: reverse });
-  }
-  return { put: [...fields].map(([collection, added]) => withFields(schema, collection, added)), remove: [] };
 }
 
 /** A relation taken away, with the key column and the reverse list that the server made for it. @throws AppError NOT_FOUND */
@@ -155,51 +115,15 @@ function without(definition: SchemaDefinition, names: ReadonlySet<string>): Sche
   return { ...definition, fields: Object.fromEntries(fields) };
 }
 
-function withFields(schema: Schema, name: string, added: SchemaDefinition["fields"]) {
-  const definition = findCollection(schema, name).definition;
-  return { collectionName: name, schema: { ...definition, fields: { ...definition.fields, ...added } } };
-}
-
-function checkKind(body: RelationshipBody): void {
-  const kind = body.type.toUpperCase();
-  if (["O2M", "O2O", "M2M", "M2A"].includes(kind)) {
-    throw new AppError(
-      "INVALID_SCHEMA",
-      `type: ${kind} is not available in this version; M2O is, and with 'alias' it makes the list on the other side too`,
-    );
-  }
-  if (kind !== "M2O") throw new AppError("INVALID_SCHEMA", `type: expected M2O, got '${body.type}'`);
-  const foreign = body.through ? "through" : body.tables ? "tables" : null;
-  if (foreign) throw new AppError("INVALID_SCHEMA", `${foreign}: an M2O relation has none; remove it`);
-}
-
-function findTarget(schema: Schema, name: string | undefined): Collection {
-  if (name === undefined)
-    throw new AppError("INVALID_SCHEMA", "target: a relation names the collection that it leads to");
-  const target = schema.collections.get(name);
-  if (target && !target.guarded) return target;
-  const names = [...schema.collections.values()].filter(({ guarded }) => !guarded).map((one) => one.name);
-  throw new AppError("INVALID_SCHEMA", `target: unknown collection '${name}'${suggestion(name, names)}`);
-}
-
-function checkFree(collection: Collection, name: string, place: string): void {
-  if (collection.fields.has(name) || collection.relations.has(name)) throw taken(collection, name, place);
-}
-
-function taken(collection: Collection, name: string, place: string): AppError {
-  return new AppError(
-    "CONFLICT",
-    `${place}: '${collection.name}' already has a field '${name}'; choose another name`,
-  );
-}
-
-function findCollection(schema: Schema, name: string): Collection {
+/** @throws AppError NOT_FOUND */
+export function findCollection(schema: Schema, name: string): Collection {
   const collection = schema.collections.get(name);
   if (!collection) throw new AppError("NOT_FOUND", "Schema not found");
   return collection;
 }
 
-function ownCollection(schema: Schema, name: string): Collection {
+/** A collection whose definition may be changed. @throws AppError NOT_FOUND, INVALID_SCHEMA */
+export function ownCollection(schema: Schema, name: string): Collection {
   const collection = findCollection(schema, name);
   if (collection.system) throw builtIn(name);
   return collection;

@@ -18,19 +18,19 @@ const action = z.enum(["CASCADE", "SET NULL", "RESTRICT", "NO ACTION"]);
 
 /** Body of `POST /schemas/:collection/relationships`. */
 export const relationshipBody = z.strictObject({
-  type: z.string().meta({ description: "M2O" }),
+  type: z.string().meta({ description: "M2O, O2M, O2O, M2M or M2A" }),
   name: z.string(),
   target: z.string().optional(),
-  alias: z.string().nullish().meta({ description: "Name of the reverse list on the target" }),
+  alias: z.string().nullish().meta({ description: "Name of the way back on the target" }),
   foreignKey: z.string().nullish().meta({ description: "Column of the key; default <name>_Id" }),
   allowNull: z.boolean().optional(),
   unique: z.boolean().optional(),
   description: z.string().nullish(),
   onDelete: action.optional(),
   onUpdate: action.optional(),
-  through: z.string().nullish(),
-  // Only whether it is there counts; a list would be checked element by element before the caller is known.
-  tables: z.unknown().optional(),
+  through: z.string().nullish().meta({ description: "Name of the junction of M2M and M2A" }),
+  // Read by the edit: a list would be checked element by element before the caller is known.
+  tables: z.unknown().optional().meta({ description: "Collections that an M2A relation leads to" }),
 });
 
 const flag = z

@@ -6,9 +6,10 @@ import type { SchemaEdit } from "../../core/schema/edit";
 import type { Schema } from "../../core/schema/model";
 import type { Data, SnapshotStore } from "../../data";
 import type { Identity } from "../../http";
-import { createEdit, relateEdit, removeEdit, unrelateEdit, updateEdit } from "./edits";
+import { createEdit, removeEdit, unrelateEdit, updateEdit } from "./edits";
 import { listSchemas, readSchema, visibleTo } from "./list";
 import { type ChangeQuery, changeQuery, createBody, listQuery, relationshipBody, updateBody } from "./model";
+import { relateEdit } from "./relate";
 
 export type SchemasParts = {
   readonly snapshot: Pick<SnapshotStore, "current" | "changeSchema">;

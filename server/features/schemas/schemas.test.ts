@@ -409,10 +409,10 @@ describe("mistakes", () => {
     [
       "POST",
       "/schemas/zebra_a/relationships",
-      { type: "M2M", name: "tags", target: "zebra_b" },
+      { type: "M2M", name: "tags", target: "zebra_b", foreignKey: "x" },
       400,
       "INVALID_SCHEMA",
-      "type: M2M is not available in this version; M2O is",
+      "foreignKey: a relation of type M2M has none (it takes target, through); remove it",
     ],
     [
       "POST",
@@ -420,7 +420,7 @@ describe("mistakes", () => {
       { type: "M2X", name: "tags", target: "zebra_b" },
       400,
       "INVALID_SCHEMA",
-      "type: expected M2O",
+      "type: expected M2O, O2O, O2M, M2M, M2A, got 'M2X'",
     ],
     [
       "POST",

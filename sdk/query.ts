@@ -1,26 +1,27 @@
 /** The fluent builder: each step is a new builder, and what it holds is the plain query one may write by hand. */
-import type {
-  AggregateQuery,
-  AggregateRow,
-  Aggregates,
-  CountMode,
-  FieldPath,
-  Filter,
-  FilterOperators,
-  GenericItem,
-  GroupTerm,
-  ListResult,
-  Query,
-  RelConditions,
-  Selected,
-  Sort,
-  SortDirection,
-  ValueAt,
-  ValuePath,
+import {
+  type AggregateQuery,
+  type AggregateRow,
+  type Aggregates,
+  type CountMode,
+  type FieldPath,
+  type Filter,
+  type FilterOperators,
+  type GenericItem,
+  type GroupTerm,
+  type ListResult,
+  type OperatorName,
+  operatorNames,
+  type Query,
+  type RelConditions,
+  type Selected,
+  type Sort,
+  type SortDirection,
+  type ValueAt,
+  type ValuePath,
 } from "@baasix/types";
 import { BaasixError, invalidArgument } from "./error";
 import type { CallOptions } from "./http";
-import { operatorNames, type OperatorName } from "./operators";
 
 /** A query of whatever fields and count. */
 export type AnyQuery<Item = GenericItem> = Query<Item, Query<Item>["fields"], CountMode>;

@@ -1,5 +1,14 @@
 /** Type tests of queries: read by `bun check`, never run. */
-import type { FieldPath, Filter, ItemId, ItemInput, Query, Sort } from "@baasix/types";
+import type {
+  FieldPath,
+  Filter,
+  FilterOperators,
+  ItemId,
+  ItemInput,
+  OperatorName,
+  Query,
+  Sort,
+} from "@baasix/types";
 import type { Baasix } from "./client";
 
 interface User {
@@ -150,3 +159,48 @@ export async function typedClient(baasix: Baasix<Collections>, plain: Baasix): P
   // @ts-expect-error -- an unknown field of the given type
   await plain.items<Post>("posts").find({ sort: { viewz: "asc" } });
 }
+
+interface Place {
+  name: string;
+  rank: number | null;
+  open: boolean;
+  at: { type: "Point"; coordinates: number[] } | null;
+  stay: { lower: string | null; upper: string | null; lowerInclusive: boolean; upperInclusive: boolean };
+  labels: ("a" | "b")[];
+  meta: unknown;
+  price: `${number}`;
+}
+
+export const operators: Filter<Place>[] = [
+  { at: { within: { type: "Polygon", coordinates: [] } } },
+  { at: { dwithin: { geometry: { type: "Point", coordinates: [1, 2] }, distance: 100 } } },
+  { stay: { rangeContains: "2026-01-01" } },
+  { stay: { rangeOverlaps: { lower: "2026-01-01", upper: null } } },
+  { labels: { arraycontains: ["a"], contains: "b", isNotNull: true } },
+  { meta: { jsonbKeyGt: { key: "size", value: 3 } } },
+  { meta: { jsonbDeepValue: { path: ["a", "b"], op: "like", value: "x%" } } },
+  { rank: { cast: "text", like: "1%" } },
+  { rank: { is: null }, open: { is: true }, name: { nstartsWith: "x" } },
+  { rank: { in: "$CURRENT_USER.ranks" } },
+  // @ts-expect-error -- a text operator on a number
+  { rank: { gt: 1, like: "1%" } },
+  // @ts-expect-error -- an order on a boolean
+  { open: { gt: true } },
+  // @ts-expect-error -- not one of the items
+  { labels: { arraycontains: ["c"] } },
+  // @ts-expect-error -- text operators are not for Decimals
+  { price: { like: "1%" } },
+  // @ts-expect-error -- no geometry
+  { at: { within: "here" } },
+  // @ts-expect-error -- a wrong bound
+  { stay: { rangeContains: 3 } },
+  // @ts-expect-error -- no such operator
+  { meta: "x", rank: { jsonbHasKey: "a" } },
+];
+
+/** An operator whose operand has no type here would be `never`. */
+type Untyped = {
+  [Name in OperatorName]: FilterOperators<unknown>[Name] extends undefined ? Name : never;
+}[OperatorName];
+export const untypedOperators: Untyped[] = [];
+untypedOperators satisfies never[];

@@ -1,20 +1,11 @@
 /** Aggregates as they travel: what is worked out of many items, in all or by group. */
-import type {
-  Choice,
-  CountMode,
-  Filter,
-  GenericItem,
-  NumberText,
-  RelationPath,
-  SortDirection,
-  ValueAt,
-} from "./query";
+import type { Filter } from "./filter";
+import type { ValueAt, ValuePath } from "./paths";
+import type { Choice, CountMode, SortDirection } from "./query";
+import type { GenericItem, NumberText } from "./values";
 
 /** `distinct` counts different values, `array_agg` lists all of them. */
 export type AggregateFunction = "count" | "sum" | "avg" | "min" | "max" | "distinct" | "array_agg";
-
-/** A column of the items or, through relations, of others. */
-export type ValuePath<Item = GenericItem> = (keyof Item & string) | RelationPath<Item>;
 
 /** One value to work out. `*` counts items. */
 export type Aggregate<Item = GenericItem> = {

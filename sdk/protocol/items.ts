@@ -1,5 +1,6 @@
 /** Answers of the item routes. */
-import type { GenericItem, NumberText, RelatedItem } from "./query";
+import type { RelatedItem } from "./paths";
+import type { GenericItem, NumberText } from "./values";
 
 /** A primary key value: UUID, SUID or text, or a number. */
 export type ItemId = string | number;

@@ -1,7 +1,5 @@
 /** What an answer holds when `fields` names it: types alone. */
-import type { FieldList, RelatedItem } from "./query";
-
-type FieldName<Item> = keyof Item & string;
+import type { FieldList, FieldName, RelatedItem } from "./paths";
 
 /** Names that `*` stands for. A relation is told by being optional: a read without its name does not hold it. */
 type ColumnName<Item> = {

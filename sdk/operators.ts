@@ -1,2 +1,0 @@
-/** The names of the filter operators, for the builder's steps. */
-export { type OperatorName, operatorNames } from "@baasix/types";

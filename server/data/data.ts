@@ -11,6 +11,7 @@ import {
   encodeKeys,
   encodeRows,
 } from "../core/query/compileWrite";
+import { isAggregate } from "../core/query/aggregate";
 import { parseFilter } from "../core/query/filter";
 import { planCondition } from "../core/query/plan";
 import { bind, type Binding } from "../core/query/variables";
@@ -18,6 +19,7 @@ import { completeWrite, parseKeys, planWrite, type WriteEntry, type WritePlan } 
 import type { Database, Row, Runner } from "../platform/postgres";
 import { collectionFor } from "./access";
 import type { CommittedWrite, Data, PendingWrite, RawQuery, WriteBody } from "./door";
+import { readGroups } from "./aggregate";
 import { optionsFor, readAll, readItem, readPage, type ReadParts } from "./read";
 import type { Snapshot } from "./snapshot";
 import type { Totals } from "./totals";
@@ -83,7 +85,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
 
   const reading: ReadParts = { ...parts, runner, totals: runner === parts.database ? parts.totals : null };
   const read: Data["read"] = (actor, collection, query, signal) =>
-    readPage(reading, actor, collection, query, signal);
+    (isAggregate(query) ? readGroups : readPage)(reading, actor, collection, query, signal);
 
   const write = async (
     actor: Actor,

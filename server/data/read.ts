@@ -9,11 +9,12 @@ import { encodeCursor } from "../core/query/cursor";
 import { parseRead, readLimits } from "../core/query/parse";
 import { planRead } from "../core/query/plan";
 import type { Statement } from "../core/query/statement";
-import { bind, type Binding } from "../core/query/variables";
+import { bind, type Binding, followsTime } from "../core/query/variables";
 import { parseKey } from "../core/query/write";
 import type { Row, RunOptions, Runner } from "../platform/postgres";
 import { collectionFor } from "./access";
 import type { RawQuery, ReadAnswer, ReadOneAnswer } from "./door";
+import { keepBySnapshot } from "./kept";
 import type { Snapshot } from "./snapshot";
 import type { Totals } from "./totals";
 
@@ -163,7 +164,7 @@ function isFirst(plan: AuthorizedRead): boolean {
 /** The memory of one bound count; null where its total may not be remembered. */
 function remembering(totals: Totals | null, count: CompiledRead, binding: Binding) {
   // A total that depends on the time of asking is another one every millisecond.
-  if (totals === null || count.params.some((param) => param.kind === "now")) return null;
+  if (totals === null || count.params.some(followsTime)) return null;
   const key = keyOf(bind(count, binding));
   const stamp = totals.begin(count.collections);
   return {
@@ -189,26 +190,17 @@ function compiled({ plan, version, statements }: Prepared, shape: ReadShape): Co
   return statement;
 }
 
-const keptReads = 2000;
-const keptKeyLength = 2000;
-const kept = new WeakMap<Snapshot, Map<string, Prepared>>();
+const keep = keepBySnapshot<Prepared>();
 
 /** parse → plan → authorize. Kept per snapshot and role, for as long as the snapshot lives. */
 function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Prepared {
-  let reads = kept.get(snapshot);
-  if (!reads) kept.set(snapshot, (reads = new Map()));
-  const key = `${roleKey(actor)} ${collection} ${JSON.stringify(query)}`;
-  const known = reads.get(key);
-  if (known) return known;
-  collectionFor(snapshot, actor, collection, "read");
-  const { schema, rules } = snapshot;
-  const plan = authorizeRead(planRead(schema, parseRead(collection, query)), accessOf(rules, schema, actor));
-  const prepared: Prepared = { plan, version: schema.version, statements: new Map() };
-  if (key.length <= keptKeyLength) {
-    if (reads.size >= keptReads) reads.clear();
-    reads.set(key, prepared);
-  }
-  return prepared;
+  return keep(snapshot, `${roleKey(actor)} ${collection} ${JSON.stringify(query)}`, () => {
+    collectionFor(snapshot, actor, collection, "read");
+    const { schema, rules } = snapshot;
+    const read = planRead(schema, parseRead(collection, query));
+    const plan = authorizeRead(read, accessOf(rules, schema, actor));
+    return { plan, version: schema.version, statements: new Map() };
+  });
 }
 
 /** A statement for a caller without an account may run this long, in ms; others have the limit of the pool. */

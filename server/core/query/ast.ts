@@ -27,11 +27,23 @@ export type FieldWish = { readonly path: Path; readonly exclude: boolean; readon
 
 export type SortTerm = { readonly path: Path; readonly descending: boolean; readonly at: string };
 
+/**
+ * Words to look for. `words`: each must begin a word of the row, or share its stem; `fuzzy`: be like one. `fields` null:
+ * where the collection is searched by default. `relevance`: the best matches come first.
+ */
+export type Search = {
+  readonly mode: "words" | "fuzzy";
+  readonly words: readonly string[];
+  readonly fields: readonly { readonly name: string; readonly at: string }[] | null;
+  readonly relevance: boolean;
+};
+
 /** A list read. `limit` and `offset` are checked whole numbers. */
 export type Read = {
   readonly collection: string;
   readonly fields: readonly FieldWish[];
   readonly filter: Condition | null;
+  readonly search: Search | null;
   readonly sort: readonly SortTerm[];
   readonly limit: number;
   readonly offset: number;

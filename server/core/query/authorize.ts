@@ -3,18 +3,27 @@
  * plan mentions, on every collection that it reaches, is judged here. `compile` accepts nothing that was not here.
  */
 import type { Action } from "@baasix/types";
-import { type FieldGrant, grantsColumn, throughRelation } from "../access/grants";
+import { everyField, type FieldGrant, grantsColumn, throughRelation } from "../access/grants";
 import { type Access, type Policy, refusal } from "../access/policy";
 import type { Grant } from "../access/rules";
 import { AppError } from "../errors";
 import type { Collection, Field, Relation } from "../schema/model";
 import type { ActorOperand, ColumnOperand, Operand } from "./planned";
+import type { AggregatePlan } from "./planAggregate";
 import type { Planned, PlannedSort, ReadPlan, SelectedColumn, SelectedRelation, SelectNode } from "./plan";
+import type { PlannedSearch } from "./search";
 
 declare const authorized: unique symbol;
 
 /** A read that may run. Made by `authorizeRead` alone. */
 export type AuthorizedRead = ReadPlan & {
+  /** Rows of the collection that the actor may read. */
+  readonly rows: Planned | null;
+  readonly [authorized]: true;
+};
+
+/** A read of groups that may run. Made by `authorizeAggregate` alone. */
+export type AuthorizedAggregate = AggregatePlan & {
   /** Rows of the collection that the actor may read. */
   readonly rows: Planned | null;
   readonly [authorized]: true;
@@ -54,11 +63,13 @@ export function authorizeRead(plan: ReadPlan, access: Access): AuthorizedRead {
   }
   const where = plan.where && condition(plan.where, scope, access);
   const rows = rowCondition(own);
-  const open = rows === null && (where === null || isOpen(where));
+  // A search may narrow by an index that holds more fields than the actor may read.
+  const open = rows === null && plan.search === null && (where === null || isOpen(where));
   return {
     ...plan,
     select: selectNode(plan.select, scope, access),
     where,
+    search: plan.search && readableSearch(plan.search, scope),
     sort: plan.sort.map((term) => sortTerm(term, scope, access)),
     rows,
     // The planner guesses from all rows, also from those that the actor may not see.
@@ -87,6 +98,33 @@ function isOpenOperand(operand: Operand): boolean {
   if (operand.kind === "json") return operand.inserts.every(({ value }) => isOpenOperand(value));
   if (operand.kind === "param") return true;
   return operand.guard === null && operand.hops.every(({ rows }) => rows === null);
+}
+
+/**
+ * Checks an aggregate: every field that it works with or groups by is read, on the rows where the actor may. The columns
+ * of the groups are made of those, so `having` may name each.
+ * @throws AppError FORBIDDEN naming the field
+ */
+export function authorizeAggregate(plan: AggregatePlan, access: Access): AuthorizedAggregate {
+  const own = access(plan.collection, "read");
+  if (!own) throw refusal(plan.collection, "read");
+  const scope: Scope = { collection: plan.collection, own, inherited: [] };
+  const groups: Scope = { ...scope, inherited: [everyField] };
+  return {
+    ...plan,
+    values: plan.values.map((value) => ({
+      ...value,
+      path: value.path && { ...value.path, ...readablePath(value.path, scope, access) },
+    })),
+    groups: plan.groups.map((group) => ({
+      ...group,
+      path: { ...group.path, ...readablePath(group.path, scope, access) },
+    })),
+    where: plan.where && condition(plan.where, scope, access),
+    search: plan.search && readableSearch(plan.search, scope),
+    having: plan.having && condition(plan.having, groups, access),
+    rows: rowCondition(own),
+  } as unknown as AuthorizedAggregate;
 }
 
 /**
@@ -229,18 +267,20 @@ function readablePath({ hops, field, at }: OperandPath, from: Scope, access: Acc
   return { hops: opened, guard };
 }
 
-function sortTerm(term: PlannedSort, scope: Scope, access: Access): PlannedSort {
-  let current = scope;
-  const hops = term.hops.map((hop) => {
-    const opened = openRelation(current, hop.relation, hop.target, access);
-    if (!opened) throw unreadable(current, hop.relation.name, term.at);
-    current = opened;
-    return { ...hop, rows: rowCondition(opened.own) };
+/** Searches the fields that the actor may read, each on the rows where it may. */
+function readableSearch(search: PlannedSearch, scope: Scope): PlannedSearch {
+  const fields = search.fields.flatMap((one) => {
+    const guard = columnGuard(scope, one.field);
+    if (guard !== "refused") return [{ ...one, guard }];
+    if (one.at !== null) throw unreadable(scope, one.field.name, one.at);
+    return [];
   });
+  return { ...search, fields };
+}
+
+function sortTerm(term: PlannedSort, scope: Scope, access: Access): PlannedSort {
   // The primary key that the planner adds for a stable order shows nothing that the page does not.
-  const guard = term.at === "" ? null : columnGuard(current, term.field);
-  if (guard === "refused") throw unreadable(current, term.field.name, term.at);
-  return { ...term, hops, guard };
+  return term.at === "" ? term : { ...term, ...readablePath(term, scope, access) };
 }
 
 /** Null: readable on every row. A condition: readable where it holds. */

@@ -4,14 +4,9 @@ import type { Collection, Field, Relation } from "../schema/model";
 import type { AuthorizedRead } from "./authorize";
 import { compileKeyset } from "./cursor";
 import { cutFlag, expand, rowJson, selectList } from "./compileSelect";
-import {
-  collectParameters,
-  column,
-  compileCondition,
-  joinKeys,
-  type Parameters,
-  visible,
-} from "./compileCondition";
+import { collectParameters, column, type Parameters } from "./compileCondition";
+import { compileRows, joinHop, whereSql } from "./compileRows";
+import { compileRelevance } from "./compileSearch";
 import type { SelectNode } from "./plan";
 import { quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
@@ -78,12 +73,9 @@ function where(
   parameters: Parameters,
   after: string | null = null,
 ): string {
-  const conditions = visible(plan.collection, plan.withDeleted, alias);
-  if (shape === "one") conditions.push(keyEquals(plan.collection, alias, parameters));
-  if (plan.rows) conditions.push(compileCondition(plan.rows, alias, parameters));
-  if (plan.where) conditions.push(compileCondition(plan.where, alias, parameters));
-  if (after !== null) conditions.push(after);
-  return conditions.length > 0 ? ` where ${conditions.join(" and ")}` : "";
+  const key = shape === "one" ? [keyEquals(plan.collection, alias, parameters)] : [];
+  const rows = compileRows(plan, alias, parameters);
+  return whereSql([...key, ...rows, ...(after === null ? [] : [after])]);
 }
 
 const keyInput: Param = { kind: "input", index: 0 };
@@ -105,14 +97,13 @@ function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): s
     let holder = alias;
     for (const hop of term.hops) {
       const next = parameters.alias();
-      const on = [joinKeys(hop.relation, holder, next), ...visible(hop.target, false, next)];
-      if (hop.rows) on.push(compileCondition(hop.rows, next, parameters));
-      joins.push(` left join ${quoteName(hop.target.name)} ${next} on ${on.join(" and ")}`);
+      joins.push(joinHop("left join", hop, holder, next, parameters));
       holder = next;
     }
     return column(term.field, term.guard, holder, parameters);
   });
   const order = plan.sort.map((term, i) => `${keys[i]}${term.descending ? " desc" : ""}`);
+  if (plan.search?.relevance) order.unshift(`${compileRelevance(plan.search, alias, parameters)} desc`);
   const after = plan.cursor?.after
     ? compileKeyset(plan.sort, keys, plan.cursor.after, parameters.place)
     : null;

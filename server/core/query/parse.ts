@@ -2,13 +2,29 @@
 import { AppError, suggestion } from "../errors";
 import type { CountMode, FieldWish, Read, SortTerm } from "./ast";
 import { isObject, parseFilter, splitPath } from "./filter";
+import { fromJson, isAbsent, parseFlag, textList, wholeNumber } from "./parameters";
+import { parseSearch } from "./search";
 
 /** Paging and size limits of a read. */
 export const readLimits = { page: 100, maximum: 1000, sort: 8, fields: 200 } as const;
 
-const known = new Set(["fields", "filter", "sort", "limit", "page", "offset", "paranoid", "cursor", "count"]);
+const known = new Set([
+  "fields",
+  "filter",
+  "sort",
+  "limit",
+  "page",
+  "offset",
+  "paranoid",
+  "cursor",
+  "count",
+  "search",
+  "searchFields",
+  "searchMode",
+  "sortByRelevance",
+]);
 /** Read elsewhere: the credential by `http/`. */
-const ignored = new Set(["access_token"]);
+export const ignored: ReadonlySet<string> = new Set(["access_token"]);
 
 /**
  * Parses a list query. Each value may be what it means or its text: `filter` and `sort` as JSON text,
@@ -25,6 +41,7 @@ export function parseRead(collection: string, query: Readonly<Record<string, unk
     collection,
     fields: parseFields(query.fields),
     filter: isAbsent(query.filter) ? null : parseFilter(fromJson(query.filter, "filter")),
+    search: parseSearch(query),
     sort: parseSort(query.sort),
     limit,
     offset: parseOffset(query, limit),
@@ -34,20 +51,8 @@ export function parseRead(collection: string, query: Readonly<Record<string, unk
   };
 }
 
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null || value === "";
-}
-
-function fromJson(value: unknown, at: string): unknown {
-  if (typeof value !== "string") return value;
-  try {
-    return JSON.parse(value);
-  } catch {
-    throw new AppError("INVALID_QUERY", `${at}: not valid JSON`);
-  }
-}
-
-function parseLimit(value: unknown): number {
+/** How many rows: 100 when nothing is said. @throws AppError INVALID_QUERY */
+export function parseLimit(value: unknown): number {
   if (isAbsent(value)) return readLimits.page;
   const limit = wholeNumber(value, "limit", -1);
   if (limit === -1) return readLimits.maximum;
@@ -60,7 +65,8 @@ function parseLimit(value: unknown): number {
   return limit;
 }
 
-function parseOffset(query: Readonly<Record<string, unknown>>, limit: number): number {
+/** How many rows to pass over, from `page` or `offset`. @throws AppError INVALID_QUERY */
+export function parseOffset(query: Readonly<Record<string, unknown>>, limit: number): number {
   if (isAbsent(query.page)) return isAbsent(query.offset) ? 0 : wholeNumber(query.offset, "offset", 0);
   if (!isAbsent(query.offset))
     throw new AppError("INVALID_QUERY", "offset: give either page or offset, not both");
@@ -78,23 +84,11 @@ function parseCursor(query: Readonly<Record<string, unknown>>): string | null {
   throw new AppError("INVALID_QUERY", "cursor: expected the nextCursor of an answer, or nothing");
 }
 
-function parseCount(value: unknown): CountMode {
+/** @throws AppError INVALID_QUERY */
+export function parseCount(value: unknown): CountMode {
   if (isAbsent(value)) return "exact";
   if (value === "exact" || value === "estimated" || value === "none") return value;
   throw new AppError("INVALID_QUERY", "count: expected exact, estimated or none");
-}
-
-function wholeNumber(value: unknown, at: string, min: number): number {
-  const number = typeof value === "string" && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
-  if (typeof number === "number" && Number.isSafeInteger(number) && number >= min) return number;
-  throw new AppError("INVALID_QUERY", `${at}: expected a whole number of at least ${min}`);
-}
-
-function parseFlag(value: unknown, at: string, fallback: boolean): boolean {
-  if (isAbsent(value)) return fallback;
-  if (value === true || value === "true") return true;
-  if (value === false || value === "false") return false;
-  throw new AppError("INVALID_QUERY", `${at}: expected true or false`);
 }
 
 /** `a,b`, `["a","b"]` (list or JSON text) or a repeated parameter. Nothing given: `*`. */
@@ -110,25 +104,8 @@ function parseFields(value: unknown): readonly FieldWish[] {
   });
 }
 
-function textList(value: unknown, at: string): readonly string[] {
-  if (typeof value === "string") {
-    if (value.trimStart().startsWith("[")) return textList(fromJson(value, at), at);
-    return value
-      .split(",")
-      .map((name) => name.trim())
-      .filter((name) => name !== "");
-  }
-  if (Array.isArray(value) && value.every((name) => typeof name === "string")) {
-    return value
-      .flatMap((name) => name.split(","))
-      .map((name) => name.trim())
-      .filter((name) => name !== "");
-  }
-  throw new AppError("INVALID_QUERY", `${at}: expected a list of names`);
-}
-
 /** `{"a":"desc"}`, `["-a","b"]`, `[{"a":"desc"}]`, `[{"field":"a","direction":"desc"}]`, `-a,b`, `a:desc`. */
-function parseSort(value: unknown): readonly SortTerm[] {
+export function parseSort(value: unknown): readonly SortTerm[] {
   if (isAbsent(value)) return [];
   const given = typeof value === "string" && /^\s*[[{]/.test(value) ? fromJson(value, "sort") : value;
   const terms = sortTerms(given, "sort");
@@ -155,7 +132,8 @@ function sortTerms(value: unknown, at: string): readonly SortTerm[] {
 }
 
 function sortText(term: string, at: string): SortTerm {
-  const colon = term.lastIndexOf(":");
+  // The colons of a group such as date:month:createdAt belong to its name.
+  const colon = /^[-+]?date:[^:]*:[^:]*$/i.test(term) ? -1 : term.lastIndexOf(":");
   if (colon > 0) return sortTerm(term.slice(0, colon), term.slice(colon + 1), at);
   const descending = term.startsWith("-");
   return sortTerm(descending || term.startsWith("+") ? term.slice(1) : term, descending ? "desc" : "asc", at);

@@ -4,9 +4,11 @@ import { supports } from "../schema/fields";
 import type { Collection, Field, Relation, Schema } from "../schema/model";
 import type { CountMode, FieldWish, Path, Read, SortTerm } from "./ast";
 import { decodeCursor, type Keyset } from "./cursor";
-import { findCollection, findColumn, unknownField } from "./find";
+import { findCollection, unknownField } from "./find";
+import { type PlannedPath, planPath } from "./paths";
 import { planCondition } from "./planCondition";
 import type { Planned } from "./planned";
+import { type PlannedSearch, planSearch } from "./search";
 
 export { findCollection, findColumn } from "./find";
 export { planCondition } from "./planCondition";
@@ -32,23 +34,14 @@ export type SelectNode = {
   readonly relations: readonly SelectedRelation[];
 };
 
-/** One sort key. `hops` are to-one relations; `rows` (set by `authorize`) limits each hop's rows. */
-export type PlannedSort = {
-  readonly hops: readonly {
-    readonly relation: Relation;
-    readonly target: Collection;
-    readonly rows: Planned | null;
-  }[];
-  readonly field: Field;
-  readonly descending: boolean;
-  readonly guard: Planned | null;
-  readonly at: string;
-};
+/** One sort key: a path through to-one relations. */
+export type PlannedSort = PlannedPath & { readonly descending: boolean };
 
 export type ReadPlan = {
   readonly collection: Collection;
   readonly select: SelectNode;
   readonly where: Planned | null;
+  readonly search: PlannedSearch | null;
   readonly sort: readonly PlannedSort[];
   readonly limit: number;
   readonly offset: number;
@@ -69,6 +62,7 @@ export function planRead(schema: Schema, read: Read): ReadPlan {
     collection,
     select: planSelect(schema, collection, read.fields),
     where: read.filter === null ? null : planCondition(schema, collection, read.filter),
+    search: read.search === null ? null : planSearch(schema, collection, read.search),
     sort,
     limit: read.limit,
     offset: read.offset,
@@ -92,21 +86,19 @@ function planSort(
 }
 
 function planSortTerm(schema: Schema, collection: Collection, term: SortTerm): PlannedSort {
-  const hops: { relation: Relation; target: Collection; rows: null }[] = [];
-  let current = collection;
-  for (const name of term.path.slice(0, -1)) {
-    const relation = current.relations.get(name);
-    if (!relation) throw unknownField(current, name, term.at);
-    if (relation.kind === "many")
-      throw new AppError("INVALID_QUERY", `${term.at}: '${name}' is a list and cannot be sorted by`);
-    current = findCollection(schema, relation.target);
-    hops.push({ relation, target: current, rows: null });
+  const path = planPath(schema, collection, term.path, term.at);
+  const list = path.hops.find(({ relation }) => relation.kind === "many");
+  if (list) {
+    throw new AppError(
+      "INVALID_QUERY",
+      `${term.at}: '${list.relation.name}' is a list and cannot be sorted by`,
+    );
   }
-  const field = findColumn(current, term.path.at(-1) ?? "", term.at);
+  const { field } = path;
   if (!supports(field, "order") && field.type !== "Boolean") {
     throw new AppError("INVALID_QUERY", `${term.at}: a field of type ${field.type} has no order`);
   }
-  return { hops, field, descending: term.descending, guard: null, at: term.at };
+  return { ...path, descending: term.descending };
 }
 
 type Draft = {

@@ -6,7 +6,7 @@ import { quoteLiteral, quoteName, type Statement } from "../query/statement";
 
 const plain = (text: string): Statement => ({ text, params: [] });
 
-/** Extensions that a search uses where they are there. Both are trusted: the owner of a database may create them. */
+/** Extensions that a search uses where they are there. The owner of a database may create both. */
 export const wantedExtensions = ["unaccent", "pg_trgm"] as const;
 
 /** The extensions whose objects our statements can name, as one column. */

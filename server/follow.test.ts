@@ -90,4 +90,4 @@ test("without a log the database is asked: schema and rights of another instance
   await other.close();
   await one.close();
   await server.stop();
-});
+}, 60_000);

@@ -51,6 +51,15 @@ describe("generateTypes", () => {
     expect(text).toContain(`kind: ${values.map((value) => JSON.stringify(value)).join(" | ")};`);
   });
 
+  test("a collection whose item would be called as a type of the protocol gets another name", () => {
+    const fields = { id: { type: "UUID", primaryKey: true }, at: { type: "Geometry" } };
+    const text = generateTypes([
+      { collectionName: "geometries", schema: { name: "x", timestamps: false, fields } },
+    ]);
+    expect(text).toContain("export interface Geometry2 {");
+    expect(text).toContain("at: Geometry | null;");
+  });
+
   test("a description cannot leave its comment", () => {
     const record: SchemaRecord = {
       collectionName: "x",

@@ -1,32 +1,13 @@
 /** Definitions → TypeScript, pure: the same schemas give the same text, in alphabetical order. */
 import type { FieldDefinition, SchemaDefinition, SchemaRecord, ValidationRules } from "@baasix/types";
 import { singular } from "pluralize";
+import { inBrackets, protocolNames, wireType } from "./wire-types";
 
 const head = [
   '// Written by "baasix generate". Do not edit: run it again after a schema change.',
   "// Values have the types of the wire: BigInt and Decimal are strings (every digit is kept), dates are ISO 8601 strings.",
   "",
 ].join("\n");
-
-/** How each field type looks in an answer. Enum and Array are made from their values. */
-const wireTypes: { readonly [type: string]: string } = {
-  uuid: "string",
-  suid: "string",
-  string: "string",
-  text: "string",
-  integer: "number",
-  bigint: "`${number}`",
-  boolean: "boolean",
-  datetime: "string",
-  date: "string",
-  time: "string",
-  decimal: "`${number}`",
-  double: "number",
-  float: "number",
-  real: "number",
-  json: "unknown",
-  jsonb: "unknown",
-};
 
 /** A property of a generated interface. */
 type Member = {
@@ -47,8 +28,12 @@ export function generateTypes(schemas: readonly SchemaRecord[]): string {
   const interfaces = interfaceNames(names);
   const bodies = names.map((name) => writeInterface(name, known, interfaces));
   const map = names.map((name) => `  ${propertyName(name)}: ${interfaces.get(name)};`).join("\n");
+  const used = protocolNames.filter((name) =>
+    bodies.some((body) => new RegExp(`\\b${name}\\b[ <;]`).test(body)),
+  );
   return [
     head,
+    ...(used.length === 0 ? [] : [`import type { ${used.join(", ")} } from "@baasix/sdk";\n`]),
     ...bodies,
     `/** Every collection by its name, for createBaasix<BaasixCollections>({ url }). */\nexport interface BaasixCollections {\n${map}\n}\n`,
     `/** The name of a collection. */\nexport type CollectionName = keyof BaasixCollections;\n`,
@@ -70,7 +55,7 @@ function reachable(known: ReadonlyMap<string, SchemaDefinition>): Set<string> {
 
 /** Names in the singular and PascalCase; a second collection that would get the same name gets a number. */
 function interfaceNames(names: readonly string[]): ReadonlyMap<string, string> {
-  const taken = new Set(["BaasixCollections", "CollectionName"]);
+  const taken = new Set(["BaasixCollections", "CollectionName", ...protocolNames]);
   const result = new Map<string, string>();
   for (const name of names) {
     const base = interfaceName(name);
@@ -123,7 +108,7 @@ function membersOf(
   for (const relation of relationsOf(definition)) {
     if (relation.key !== null) put(keyMember(relation.key, relation, known));
     const target = interfaces.get(relation.target) ?? "{ [field: string]: unknown }";
-    const type = relation.many ? `${wrapUnion(target)}[]` : `${target} | null`;
+    const type = relation.many ? `${inBrackets(target)}[]` : `${target} | null`;
     put({ name: relation.name, type, optional: true, comment: describe(relation.field) });
   }
   for (const name of managedColumns(definition)) {
@@ -138,7 +123,7 @@ function columnMember(name: string, field: FieldDefinition): Member {
   const type = wireType(field.type ?? "", field.values);
   return {
     name,
-    type: nullable && type !== "unknown" ? `${type} | null` : type,
+    type: nullable && type !== "unknown" ? `${type.includes(" & ") ? `(${type})` : type} | null` : type,
     optional: false,
     comment: [...describe(field), ...ruleTags(field.validate)],
   };
@@ -192,32 +177,6 @@ function managedColumns(definition: SchemaDefinition): readonly string[] {
     ...(definition.timestamps === false ? [] : ["createdAt", "updatedAt"]),
     ...(definition.paranoid === true ? ["deletedAt"] : []),
   ];
-}
-
-function wireType(type: string, values: unknown): string {
-  const lower = type.toLowerCase();
-  if (lower === "enum") return enumType(values);
-  if (lower === "array") return `${wrapUnion(wireType(arrayItem(values), null))}[]`;
-  return wireTypes[lower] ?? "unknown";
-}
-
-function enumType(values: unknown): string {
-  const list = Array.isArray(values) ? values : property(values, "values");
-  if (!Array.isArray(list) || list.length === 0) return "string";
-  return list.map((value) => JSON.stringify(String(value))).join(" | ");
-}
-
-function arrayItem(values: unknown): string {
-  const type = property(values, "type");
-  return typeof type === "string" ? type : "";
-}
-
-function property(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
-}
-
-function wrapUnion(type: string): string {
-  return type.includes(" | ") ? `(${type})` : type;
 }
 
 function describe(field: FieldDefinition): readonly string[] {

@@ -1,6 +1,8 @@
 // Written by "baasix generate". Do not edit: run it again after a schema change.
 // Values have the types of the wire: BigInt and Decimal are strings (every digit is kept), dates are ISO 8601 strings.
 
+import type { Geometry, RangeValue } from "@baasix/sdk";
+
 export interface _2024Sale {
   id: `${number}`;
   unknown: unknown;
@@ -76,6 +78,14 @@ export interface Post {
   status: "draft" | "published" | "it's late";
   mood: "calm" | "cross" | null;
   tags: string[];
+  moods: ("calm" | "cross")[] | null;
+  marks: `${number}`[] | null;
+  seats: RangeValue<number>;
+  open: RangeValue<string> | null;
+  place_at: (Geometry & { type: "Point"; coordinates: number[] }) | null;
+  area: Geometry | null;
+  full: string | null;
+  local: string | null;
   /** @format email */
   contact: string | null;
   "odd name": string | null;

@@ -1,6 +1,6 @@
 /** What the generated types promise, held by the type check: this file compiles and the wrong uses in it do not. */
 import { createBaasix } from "@baasix/sdk";
-import type { Filter, NumberText, Query } from "@baasix/types";
+import type { Filter, Geometry, NumberText, Query, RangeValue } from "@baasix/types";
 import type { BaasixCollections, CollectionName, Post } from "./generated";
 
 type Item<Name extends CollectionName> = BaasixCollections[Name];
@@ -14,6 +14,10 @@ export type FieldsHaveTheTypesOfTheWire = [
   Holds<Same<Post["status"], "draft" | "published" | "it's late">>,
   Holds<Same<Post["tags"], string[]>>,
   Holds<Same<Post["meta"], unknown>>,
+  Holds<Same<Post["moods"], ("calm" | "cross")[] | null>>,
+  Holds<Same<Post["seats"]["lower"], number | null>>,
+  Holds<Post["seats"] extends RangeValue<number> ? true : false>,
+  Holds<NonNullable<Post["area"]> extends Geometry ? true : false>,
   Holds<Same<Post["category_Id"], string | null>>,
   Holds<Same<Item<"comments">["id"], number>>,
   Holds<Same<Item<"2024 sales">["id"], NumberText>>,

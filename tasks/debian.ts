@@ -9,6 +9,11 @@ const needed: readonly { readonly file: string; readonly package: string; readon
     package: "postgresql-15",
     why: "DATABASE_URL is tested against a server that is not ours",
   },
+  {
+    file: "/usr/share/postgresql/15/extension/postgis.control",
+    package: "postgresql-15-postgis-3",
+    why: "fields of places and their filters are tested with PostGIS",
+  },
 ];
 
 /** Installs what is missing when we are root on Debian; elsewhere says what to install. Gives the exit code. */

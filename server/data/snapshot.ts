@@ -13,6 +13,7 @@ import type { Schema } from "../core/schema/model";
 import { sameJson } from "../core/schema/same";
 import {
   changePublication,
+  createCastable,
   createPublication,
   createRefuse,
   hasDefinitions,
@@ -130,6 +131,7 @@ async function bootstrap(
 ): Promise<readonly SchemaRecord[]> {
   await takeTurn(runner, tableTimeout);
   await runner.run(createRefuse);
+  await runner.run(createCastable);
   await ensureSearchFunctions(runner, extensions);
   const [there] = await runner.run(hasDefinitions);
   const stored = there?.[0] === true ? readDefinitions(await runner.run(loadDefinitions)) : [];

@@ -86,7 +86,7 @@ function isOpen(planned: Planned): boolean {
     case "not":
       return isOpen(planned.item);
     case "compare":
-      return planned.guard === null && planned.operands.every(isOpenOperand);
+      return isOpenPath(planned) && planned.operands.every(isOpenOperand);
     case "related":
       return planned.rows === null && isOpen(planned.item);
   }
@@ -97,7 +97,11 @@ function isOpenOperand(operand: Operand): boolean {
   if (operand.kind === "array") return operand.items.every(isOpenOperand);
   if (operand.kind === "json") return operand.inserts.every(({ value }) => isOpenOperand(value));
   if (operand.kind === "param") return true;
-  return operand.guard === null && operand.hops.every(({ rows }) => rows === null);
+  return isOpenPath(operand);
+}
+
+function isOpenPath({ guard, hops }: Pick<ColumnOperand, "guard" | "hops">): boolean {
+  return guard === null && hops.every(({ rows }) => rows === null);
 }
 
 /**
@@ -206,9 +210,8 @@ function conditionIn(planned: Planned, scopes: readonly Scope[], access: Access)
     case "not":
       return { kind: "not", item: conditionIn(planned.item, scopes, access) };
     case "compare": {
-      const guard = columnGuard(scope, planned.field);
-      if (guard === "refused") throw unreadable(scope, planned.field.name, planned.at);
-      return { ...planned, guard, operands: planned.operands.map((one) => operandIn(one, scopes, access)) };
+      const operands = planned.operands.map((one) => operandIn(one, scopes, access));
+      return { ...planned, operands, ...readablePath(planned, scope, access) };
     }
     case "related": {
       const opened = openRelation(scope, planned.relation, planned.target, access);

@@ -2,7 +2,16 @@
 import { castType } from "../schema/fields";
 import type { Collection, Field, Relation } from "../schema/model";
 import { arrayText } from "../schema/values";
-import type { ActorOperand, ColumnOperand, Comparison, Hop, Operand, Planned, Related } from "./planned";
+import type {
+  ActorOperand,
+  Cast,
+  ColumnOperand,
+  Comparison,
+  Hop,
+  Operand,
+  Planned,
+  Related,
+} from "./planned";
 import { quoteLiteral, quoteName } from "./statement";
 import { mayLackValue, type Param } from "./variables";
 
@@ -80,22 +89,27 @@ function conditionSql(planned: Planned, aliases: readonly string[], parameters: 
 }
 
 function comparisonSql(planned: Comparison, aliases: readonly string[], parameters: Parameters): string {
-  const { field, cast, guard, operator, operands, choice } = planned;
-  const plain = column(field, guard, aliases.at(-1) ?? "", parameters);
-  const left = cast === null ? plain : cast.sql(plain);
+  const { hops, field, cast, guard, operator, operands, choice } = planned;
+  const value = (alias: string): string => compared(field, cast, column(field, guard, alias, parameters));
+  const left = behind(hops, aliases.at(-1) ?? "", value, parameters);
   const right = operands.map((operand) => operandSql(operand, aliases, parameters));
   const sql = `(${operator.sql(left, right, choice)})`;
   return operator.lenient ? known(operands, sql, parameters) : sql;
 }
 
+/** A column as it is compared. Arrays know operators for equal types alone, and operands are cast without a length. */
+function compared(field: Field, cast: Cast | null, sql: string): string {
+  if (cast !== null) return cast.sql(sql);
+  return field.type === "Array" && field.length !== null ? `${sql}::${castType(field)}` : sql;
+}
+
 function relatedSql(planned: Related, aliases: readonly string[], parameters: Parameters): string {
-  const { relation, target, rows, item, form, negated } = planned;
+  const { relation, target, rows, item, negated } = planned;
   const alias = parameters.alias();
   const conditions = related(relation, target, rows, aliases.at(-1) ?? "", alias, parameters);
   const condition = conditionSql(item, [...aliases, alias], parameters);
-  const from = `from ${quoteName(target.name)} ${alias} where ${conditions.join(" and ")}`;
-  if (form === "value") return `(select ${condition} ${from} limit 1)`;
-  const exists = `exists (select 1 ${from} and ${condition})`;
+  const where = [...conditions, condition].join(" and ");
+  const exists = `exists (select 1 from ${quoteName(target.name)} ${alias} where ${where})`;
   return negated ? known(operandsIn(item), exists, parameters) : exists;
 }
 
@@ -174,12 +188,8 @@ function operandSql(operand: Operand, aliases: readonly string[], parameters: Pa
 /** `$COL`: a column of one of the rows, or behind to-one relations of it. */
 function columnSql(operand: ColumnOperand, aliases: readonly string[], parameters: Parameters): string {
   const { scope, hops, field, guard, cast } = operand;
-  const value = (alias: string): string => {
-    const plain = column(field, guard, alias, parameters);
-    return cast === null ? plain : cast.sql(plain);
-  };
-  const holder = aliases[scope] ?? "";
-  return hops.length === 0 ? value(holder) : behind(hops, holder, value, parameters);
+  const value = (alias: string): string => compared(field, cast, column(field, guard, alias, parameters));
+  return behind(hops, aliases[scope] ?? "", value, parameters);
 }
 
 /** A scalar sub-select: a value of the row behind to-one relations. */

@@ -7,7 +7,7 @@ import { planCast } from "./casts";
 import { findCollection, findColumn, unknownField } from "./find";
 import { operator, operatorFor, operators, typesOf, worksOn } from "./operators";
 import type { Operator } from "./operators/operator";
-import type { Planned, Related, Scope } from "./planned";
+import type { Comparison, Hop, Operand, Planned, Related, Scope } from "./planned";
 
 /** Where a condition stands. `negated`: below an odd number of NOTs, where unknown and false differ. */
 type Place = { readonly schema: Schema; readonly scopes: readonly Scope[]; readonly negated: boolean };
@@ -51,7 +51,7 @@ function planWithin(condition: Condition & { kind: "within" }, place: Place): Pl
   const scopes = [...place.scopes, { collection: target, relation }];
   if (relation.kind === "one") {
     const item = plan(condition.item, { ...place, scopes });
-    return lookUp(relation, target, item, at, place.negated);
+    return lookUp({ relation, target, depth: place.scopes.length, at }, item, place.negated);
   }
   // A list asks for some row of which the condition is true: within, what is unknown counts as false again.
   const item = plan(condition.item, { ...place, scopes, negated: false });
@@ -59,47 +59,68 @@ function planWithin(condition: Condition & { kind: "within" }, place: Place): Pl
 }
 
 function someRow(relation: Relation, target: Collection, item: Planned, at: string): Related {
-  return { kind: "related", relation, target, item, form: "some", negated: false, rows: null, at };
+  return { kind: "related", relation, target, item, negated: false, rows: null, at };
 }
 
+/** A to-one relation that is passed: `depth` is the place of its row among the scopes. */
+type Passed = {
+  readonly relation: Relation;
+  readonly target: Collection;
+  readonly depth: number;
+  readonly at: string;
+};
+
 /**
- * A to-one relation reads like columns of the row itself: where there is no related row its columns are null. So `isNull`
- * also holds without a related row, and below NOT a comparison with nothing is unknown. Where neither matters, one
- * question for the related row is asked, which PostgreSQL can turn into a join.
+ * A to-one relation reads like columns of the row itself: where there is no related row its columns are null. Where this
+ * shows, below NOT and in tests that null meets, each column is looked up by itself. Elsewhere one question for the
+ * related row is asked, which PostgreSQL can turn into a join.
  */
-function lookUp(
-  relation: Relation,
-  target: Collection,
-  item: Planned,
-  at: string,
-  negated: boolean,
-): Planned {
-  if (!negated && !testsNull(item)) return someRow(relation, target, item, at);
+function lookUp(passed: Passed, item: Planned, negated: boolean): Planned {
+  const { relation, target, at } = passed;
+  if (!negated && !meetsNull(item)) return someRow(relation, target, item, at);
   switch (item.kind) {
     case "all":
     case "any":
-      return {
-        kind: item.kind,
-        items: item.items.map((part) => lookUp(relation, target, part, at, negated)),
-      };
+      return { kind: item.kind, items: item.items.map((part) => lookUp(passed, part, negated)) };
     case "not":
-      return { kind: "not", item: lookUp(relation, target, item.item, at, !negated) };
-    case "compare":
-      if (item.operator.name === "isNull") {
+      return { kind: "not", item: lookUp(passed, item.item, !negated) };
+    case "related":
+      return someRow(relation, target, item, at);
+    case "compare": {
+      // These two are never unknown, so that the question for the row does.
+      if (item.operator.name === "isNotNull" && item.hops.length === 0)
+        return someRow(relation, target, item, at);
+      if (item.operator.name === "isNull" && item.hops.length === 0) {
         const present: Planned = { ...item, operator: operator("isNotNull") };
         return { kind: "not", item: someRow(relation, target, present, at) };
       }
-      if (!negated || item.operator.name === "isNotNull") return someRow(relation, target, item, at);
-      return { ...someRow(relation, target, item, at), form: "value" };
-    case "related":
-      return { ...someRow(relation, target, item, at), form: item.form };
+      return negated || item.onNull ? lift(item, passed) : someRow(relation, target, item, at);
+    }
   }
 }
 
-function testsNull(item: Planned): boolean {
-  if (item.kind === "compare") return item.operator.name === "isNull";
+function meetsNull(item: Planned): boolean {
+  if (item.kind === "compare") return item.onNull;
   if (item.kind === "related") return false;
-  return item.kind === "not" ? testsNull(item.item) : item.items.some(testsNull);
+  return item.kind === "not" ? meetsNull(item.item) : item.items.some(meetsNull);
+}
+
+/** The comparison, said of the row before the relation. */
+function lift(item: Comparison, { relation, target, depth }: Passed): Comparison {
+  const hop: Hop = { relation, target, rows: null };
+  return {
+    ...item,
+    hops: [hop, ...item.hops],
+    operands: item.operands.map((operand) => liftOperand(operand, hop, depth)),
+  };
+}
+
+function liftOperand(operand: Operand, hop: Hop, depth: number): Operand {
+  if (operand.kind === "array") {
+    return { ...operand, items: operand.items.map((item) => liftOperand(item, hop, depth)) };
+  }
+  if (operand.kind !== "column" || operand.scope !== depth) return operand;
+  return { ...operand, scope: depth - 1, hops: [hop, ...operand.hops] };
 }
 
 function planCompare(condition: Condition & { kind: "compare" }, { schema, scopes }: Place): Planned {
@@ -116,15 +137,18 @@ function planCompare(condition: Condition & { kind: "compare" }, { schema, scope
   const {
     operands,
     choice = "",
+    onNull = false,
     test,
   } = chosen.operand.read(condition.operand, { schema, shape, scopes, at });
   return {
     kind: "compare",
+    hops: [],
     field,
     cast,
     operator: test === undefined ? chosen : operator(test),
     operands,
     choice,
+    onNull: onNull || chosen.onNull === true || test === "isNull",
     guard: null,
     at,
   };

@@ -16,26 +16,26 @@ export type Planned =
 
 export type Comparison = {
   readonly kind: "compare";
+  /** To-one relations on the way to the column: without a row at their end it is null. */
+  readonly hops: readonly Hop[];
   readonly field: Field;
   readonly cast: Cast | null;
   readonly operator: Operator;
   readonly operands: readonly Operand[];
   /** Picks among the SQL forms of the operator. */
   readonly choice: string;
+  /** It may hold where the column is null. */
+  readonly onNull: boolean;
   readonly guard: Planned | null;
   readonly at: string;
 };
 
-/**
- * Rows behind a relation. `some`: true when one of them meets the condition, else false. `value`: what the condition
- * says of the one row, unknown without it; planned below NOT, where unknown and false differ.
- */
+/** True when a row behind the relation meets the condition, else false. */
 export type Related = {
   readonly kind: "related";
   readonly relation: Relation;
   readonly target: Collection;
   readonly item: Planned;
-  readonly form: "some" | "value";
   /** Below an odd number of NOTs: a variable without a value must then not count as "no such row". */
   readonly negated: boolean;
   readonly rows: Planned | null;

@@ -27,8 +27,7 @@ test("the statement reads the rows as values, and parameters as columns of a set
     filter: { title: { ne: "x" } },
   });
   const statement = compileJudge(authorizeRead(plan, accessOf(rules, blogSchema, user)), 7);
-  const condition = (row: string) =>
-    `(${row}."secret" = v.p0::text) and (${row}."title" <> v.p1::text)`;
+  const condition = (row: string) => `(${row}."secret" = v.p0::text) and (${row}."title" <> v.p1::text)`;
   const columns = ["id", "title", "price", "views", "secret", "published", "at", "author_Id"]
     .map((name) => `t."${name}"`)
     .join(", ");

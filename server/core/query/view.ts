@@ -205,10 +205,12 @@ export function dependenciesOf(read: AuthorizedRead): ReadonlyMap<string, Depend
         return;
       case "not":
         return visitIn(planned.item, chain);
-      case "compare":
-        note(row, planned.field.name);
+      case "compare": {
         for (const operand of planned.operands) visitOperand(operand, chain);
-        return visit(planned.guard, row);
+        const end = pass(planned.hops, row);
+        note(end, planned.field.name);
+        return visit(planned.guard, end);
+      }
       case "related":
         open(planned.relation, row, planned.target);
         visitIn(planned.item, [...chain, planned.target]);

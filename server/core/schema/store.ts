@@ -44,6 +44,19 @@ export const createRefuse: Statement = plain(
     `$$ begin raise exception using errcode = 'BX403', message = message; end $$`,
 );
 
+/**
+ * True when a text can be read as the type: casts of columns in filters ask before they cast. Before version 16 PostgreSQL
+ * only knows by trying.
+ */
+export const createCastable: Statement = plain(
+  `do $do$ begin if current_setting('server_version_num')::integer >= 160000 then ` +
+    `create or replace function baasix_castable(value text, type text) returns boolean ` +
+    `language sql stable parallel safe as $$ select pg_input_is_valid(value, type) $$; ` +
+    `else create or replace function baasix_castable(value text, type text) returns boolean ` +
+    `language plpgsql stable as $$ begin execute format('select %L::%s', value, type::regtype); ` +
+    `return value is not null; exception when others then return false; end $$; end if; end $do$`,
+);
+
 export const hasPublication: Statement = plain(
   `select exists (select 1 from pg_publication where pubname = ${quoteLiteral(publicationName)})`,
 );

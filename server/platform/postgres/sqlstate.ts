@@ -29,7 +29,7 @@ export function translate(error: unknown): unknown {
   if (!(error instanceof SQL.PostgresError)) return error;
   if (error.errno === undefined) return isConnectionLoss(error) ? unavailable(error) : internal(error);
   const { errno } = error;
-  const translation = byState[errno] ?? byClass[errno.slice(0, 2)];
+  const translation = byWords(error) ?? byState[errno] ?? byClass[errno.slice(0, 2)];
   if (!translation) return internal(error);
   const said = translation.say(error);
   const { message, details } = typeof said === "string" ? { message: said, details: null } : said;
@@ -122,6 +122,20 @@ const byState: { readonly [state: string]: Translation } = {
   // Raised by our own SQL functions; the message is ours.
   BX403: entry("FORBIDDEN", (failure) => failure.message),
 };
+
+const badPath = entry("INVALID_VALUE", "A JSON path is not valid.");
+const badGeometry = entry(
+  "INVALID_VALUE",
+  "A geometry is not valid, or the operation is not possible with it.",
+);
+
+/** States that many errors share, told apart by words that no translation of PostgreSQL changes. */
+function byWords({ errno, message }: Failure): Translation | null {
+  if (errno === "42601" && message.includes("jsonpath")) return badPath;
+  if (errno === "XX000" && /geometry|geography|GEOS|TopologyException|lwgeom|transform:/i.test(message))
+    return badGeometry;
+  return null;
+}
 
 /** For states the table above does not name, by their first two characters. */
 const byClass: { readonly [prefix: string]: Translation } = {

@@ -71,7 +71,11 @@ const keyValue: OperandType = {
     const parts = readParts(operand, ["key", "value"], '{"key": "a", "value": 1}', at);
     const { operand: value, kind } = readCompared(parts.value, context, `${at}.value`);
     const key = readWords(parts.key, context, `${at}.key`);
-    return { operands: value === null ? [key] : [key, value], choice: kind };
+    return {
+      operands: value === null ? [key] : [key, value],
+      choice: kind,
+      ...(value === null && { onNull: true }),
+    };
   },
 };
 
@@ -118,6 +122,7 @@ const keyValues: OperandType = {
         bound(arrayText(documents), "text[]::jsonb[]"),
       ],
       choice: compared.some(({ kind }) => kind === "null") ? "null" : "",
+      ...((values.length === 0 || values.includes(null)) && { onNull: true }),
     };
   },
 };
@@ -253,7 +258,12 @@ const deep: OperandType = {
     const path = readArray(parts.path, "text", `${at}.path`, (one, place) => readWords(one, context, place));
     const sign = readChoice(parts.op ?? "eq", deepSigns, `${at}.op`);
     const { operand: value, kind } = readDeep(sign, parts.value, context);
-    return { operands: value === null ? [path] : [path, value], choice: `${sign} ${kind}` };
+    const onNull = kind === "null" || sign === "ne";
+    return {
+      operands: value === null ? [path] : [path, value],
+      choice: `${sign} ${kind}`,
+      ...(onNull && { onNull }),
+    };
   },
 };
 
@@ -279,6 +289,7 @@ function deepSql(column: string, path: string, operand: string, choice: string):
 
 type Form = (column: string, operands: readonly string[], choice: string) => string;
 const lenient = { lenient: true } as const;
+const onNull = { lenient: true, onNull: true } as const;
 
 const entry = (
   name: string,
@@ -344,7 +355,7 @@ export const documents: readonly Operator[] = [
     keyValue,
     "the key has another value, or none; null: it has one",
     (column, [of, value = ""], kind) => different(json(column, of), asText(column, of), value, kind),
-    lenient,
+    onNull,
   ),
   keyOrdered("jsonbKeyGt", "gt", "greater"),
   keyOrdered("jsonbKeyGte", "gte", "greater or equal"),
@@ -377,7 +388,7 @@ export const documents: readonly Operator[] = [
     key,
     "the key is missing or null",
     (column, [of]) => `${asText(column, of)} is null`,
-    lenient,
+    onNull,
   ),
   entry(
     "jsonbKeyIsNotNull",

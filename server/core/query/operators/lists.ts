@@ -1,5 +1,6 @@
 /** Operators on arrays and on ranges. */
-import { castType, itemShape, operandShape, parseValue } from "../../schema/fields";
+import { castType, type FieldShape, itemShape, operandShape, parseValue } from "../../schema/fields";
+import { familyOf, numberShape } from "../casts";
 import { bound, items, readValue } from "./operands";
 import type { OperandContext, OperandType, Operator, Reading } from "./operator";
 
@@ -50,6 +51,12 @@ const range: OperandType = {
 
 const rangeText = /^(?:[[(]|empty$)/;
 
+/** There is no range of floating-point numbers: those of numeric hold them. */
+function boundShape({ shape }: OperandContext): FieldShape {
+  const bound = itemShape(shape);
+  return familyOf(bound) === "float" ? numberShape : bound;
+}
+
 /** A range, or a value that may lie in one. */
 const rangeOrValue: OperandType = {
   kind: "rangeOrValue",
@@ -58,7 +65,7 @@ const rangeOrValue: OperandType = {
     (typeof operand === "object" && operand !== null) ||
     (typeof operand === "string" && rangeText.test(operand))
       ? readRange(operand, context)
-      : { operands: [readValue(operand, itemShape(context.shape), context, context.at)] },
+      : { operands: [readValue(operand, boundShape(context), context, context.at)] },
 };
 
 const ranged = (name: string, sign: string, operand: OperandType, description: string): Operator => ({

@@ -129,6 +129,7 @@ export const list: OperandType = {
     const whole = planReferencedList(operand, shape, context, at);
     if (whole) return only({ kind: "array", items: [whole], cast });
     if (!Array.isArray(operand)) throw invalidOperand(at, "a list of values", operand);
+    if (operand.length === 0) return { operands: [bound("{}", `${cast}[]`)], onNull: true };
     return only(
       readArray(
         operand,

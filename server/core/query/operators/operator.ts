@@ -46,6 +46,8 @@ export type OperandContext = {
 export type Reading = {
   readonly operands: readonly Operand[];
   readonly choice?: string;
+  /** With this operand the operator may hold where the column is null. */
+  readonly onNull?: true;
   readonly test?: "isNull" | "isNotNull";
 };
 
@@ -70,6 +72,8 @@ export type Operator = {
   readonly sql: (column: string, operands: readonly string[], choice: string) => string;
   /** It may hold, or fail, although an operand is null: a variable without a value is then looked for beside it. */
   readonly lenient?: true;
+  /** It may hold where the column is null, whatever the operand. */
+  readonly onNull?: true;
   /** On these classes the name means another operator. */
   readonly instead?: Partial<Readonly<Record<OperatorClass, string>>>;
 };

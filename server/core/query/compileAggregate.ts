@@ -108,19 +108,19 @@ function familiesOf(values: readonly PlannedValue[]): readonly Family[] {
 
 /** Follows paths from a row by joins; the same way is joined once. */
 type Ways = {
-  /** The alias of the row at the end of a way, counted from `from` hops on. */
-  readonly follow: (hops: readonly Hop[], from?: number) => string;
-  readonly value: (path: PlannedPath, from?: number) => string;
+  /** The alias of the row at the end of a way. */
+  readonly follow: (hops: readonly Hop[]) => string;
+  readonly value: (path: PlannedPath) => string;
   readonly joins: string[];
 };
 
 function ways(root: string, kind: "left join" | "join", parameters: Parameters): Ways {
   const known = new Map<string, string>();
   const joins: string[] = [];
-  const follow = (hops: readonly Hop[], from = 0, how = kind): string => {
+  const follow = (hops: readonly Hop[], how = kind): string => {
     let holder = root;
     let way = "";
-    for (const hop of hops.slice(from)) {
+    for (const hop of hops) {
       way += `.${hop.relation.name}`;
       let next = known.get(way);
       if (next === undefined) {
@@ -134,9 +134,9 @@ function ways(root: string, kind: "left join" | "join", parameters: Parameters):
   };
   return {
     joins,
-    follow: (hops, from) => follow(hops, from),
+    follow: (hops) => follow(hops),
     // Behind the last list a path reads columns, which are null where there is no row.
-    value: (path, from) => column(path.field, path.guard, follow(path.hops, from, "left join"), parameters),
+    value: ({ hops, field, guard }) => column(field, guard, follow(hops, "left join"), parameters),
   };
 }
 
@@ -145,19 +145,20 @@ function groupColumn({ path, part }: PlannedGroup, on: Ways): string {
   return part ? datePartSql(part, value, path.field) : value;
 }
 
-/** The primary keys of the row and of each list row on the way, as `r0…`. */
-function keyColumns(root: string, collection: Collection, lists: readonly Hop[], on: Ways): string[] {
-  const keys = [`${root}.${quoteName(collection.primaryKey.name)} as r0`];
-  lists.forEach((hop, i) => {
-    if (hop.relation.kind !== "many") return;
-    const alias = on.follow(lists.slice(0, i + 1));
-    keys.push(`${alias}.${quoteName(hop.target.primaryKey.name)} as r${keys.length}`);
-  });
-  return keys;
+/** The primary keys of the row and of each list row on the way. */
+function keysOf(root: string, collection: Collection, lists: readonly Hop[], on: Ways): readonly string[] {
+  const rows = lists.flatMap(({ relation, target }, i) =>
+    relation.kind === "many" ? [[on.follow(lists.slice(0, i + 1)), target] as const] : [],
+  );
+  return [[root, collection] as const, ...rows].map(
+    ([alias, { primaryKey }]) => `${alias}.${quoteName(primaryKey.name)}`,
+  );
 }
 
-const countLists = (hops: readonly Hop[]): number =>
-  hops.filter(({ relation }) => relation.kind === "many").length;
+/** The same as columns `r0…`. */
+function keyColumns(root: string, collection: Collection, lists: readonly Hop[], on: Ways): string[] {
+  return keysOf(root, collection, lists, on).map((key, i) => `${key} as r${i}`);
+}
 
 /** Every value is of the rows that are grouped: one scan makes them all. */
 function oneScan(plan: AuthorizedAggregate, grouped: readonly Hop[], parameters: Parameters): string {
@@ -173,7 +174,7 @@ function oneScan(plan: AuthorizedAggregate, grouped: readonly Hop[], parameters:
   const from = `${quoteName(collection.name)} ${root}${on.joins.join("")}`;
   const rows = `select ${columns.join(", ") || "1"} from ${from}${whereSql(compileRows(plan, root, parameters))}`;
   const keys = groups.map((group) => group.column);
-  const last = countLists(grouped);
+  const last = grouped.filter(({ relation }) => relation.kind === "many").length;
   const source = needsKeys ? numbered(rows, keys, last) : rows;
   const made = values.map((value, i) => `${aggregateSql(value, `v${i}`)} as ${value.column}`);
   const by = keys.length > 0 ? ` group by ${keys.join(", ")}` : "";
@@ -184,7 +185,7 @@ function aggregateSql({ function: entry, path }: PlannedValue, value: string): s
   return path ? entry.sql(value, path.field) : entry.sql("*", null);
 }
 
-/** The rows with their place in the group, so that no list grows beyond what is answered. Rows of no list come not first. */
+/** The rows with their place in the group, so that no list grows beyond what is answered. Rows whose list is empty come last. */
 function numbered(rows: string, by: readonly string[], last: number): string {
   const order = Array.from({ length: last + 1 }, (_, i) => `r${i}`).join(", ");
   const partition = by.length > 0 ? `partition by ${by.join(", ")} ` : "";
@@ -231,8 +232,8 @@ function byFamily(
 }
 
 /**
- * The values of one family by group. It begins at the last list that it shares with the groups (else at the row itself),
- * each row of it once a group, and goes on from there.
+ * The values of one family by group: the rows that make the groups, each once a group, then on along the family's own
+ * lists. Those that it shares with the groups stay at the rows that the groups were made of.
  */
 function familySql(
   { hops, values }: Family,
@@ -240,33 +241,32 @@ function familySql(
   grouped: readonly Hop[],
   parameters: Parameters,
 ): string {
-  const shared = sharedLists(hops, grouped);
-  const start = shared === 0 ? collection : (hops[shared - 1]?.target ?? collection);
-  const depth = countLists(hops.slice(0, shared));
-  const seed = Array.from({ length: depth + 1 }, (_, i) => `r${i}`).join(", ");
   const row = parameters.alias();
   const on = ways(row, "join", parameters);
-  const end = on.follow(hops, shared);
+  const shared = keysOf(row, collection, sharedLists(hops, grouped), on);
+  const end = on.follow(hops);
   const last = hops.at(-1)?.target ?? collection;
   const columns = [
     "s.g",
-    `s.r0`,
+    "s.r0",
     `${end}.${quoteName(last.primaryKey.name)} as r1`,
-    ...values.flatMap(({ path }, i) => (path ? [`${on.value(path, shared)} as v${i}`] : [])),
+    ...values.flatMap(({ path }, i) => (path ? [`${on.value(path)} as v${i}`] : [])),
   ];
+  const seeds = shared.map((_, i) => `r${i}`).join(", ");
+  const same = shared.map((key, i) => `${key} = s.r${i}`).join(" and ");
   const rows =
-    `select ${columns.join(", ")} from (select distinct g, ${seed} from "#b") s ` +
-    `join ${quoteName(start.name)} ${row} on ${row}.${quoteName(start.primaryKey.name)} = s.r${depth}${on.joins.join("")}`;
+    `select ${columns.join(", ")} from (select distinct g, ${seeds} from "#b") s ` +
+    `cross join ${quoteName(collection.name)} ${row}${on.joins.join("")} where ${same}`;
   const source = values.some(isList) ? numbered(rows, ["g"], 1) : rows;
   const made = values.map((value, i) => `${aggregateSql(value, `v${i}`)} as ${value.column}`);
   return `select g, ${made.join(", ")} from (${source}) b group by g`;
 }
 
-/** How many hops two ways have in common, up to a list. */
-function sharedLists(hops: readonly Hop[], grouped: readonly Hop[]): number {
+/** The hops that two ways have in common, up to a list. */
+function sharedLists(hops: readonly Hop[], grouped: readonly Hop[]): readonly Hop[] {
   let shared = 0;
   for (let i = 0; i < hops.length && hops[i]?.relation === grouped[i]?.relation; i++) {
     if (hops[i]?.relation.kind === "many") shared = i + 1;
   }
-  return shared;
+  return hops.slice(0, shared);
 }

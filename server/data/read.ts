@@ -205,12 +205,12 @@ function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: Ra
 
 /** A statement for a caller without an account may run this long, in ms; others have the limit of the pool. */
 const publicTimeout = 5000;
-const publicOptions: RunOptions = { timeout: publicTimeout };
+const publicOptions: RunOptions = { timeout: publicTimeout, guest: true };
 
 /** Limits of an actor's statements. */
 export function optionsFor(actor: Actor, signal?: AbortSignal): RunOptions | undefined {
   if (!signal) return actor.kind === "anonymous" ? publicOptions : undefined;
-  return actor.kind === "anonymous" ? { signal, timeout: publicTimeout } : { signal };
+  return actor.kind === "anonymous" ? { ...publicOptions, signal } : { signal };
 }
 
 function joinRows(rows: readonly Row[]): string {

@@ -48,6 +48,11 @@ const rows: readonly (readonly [definition: FieldDefinition, value: unknown, mes
     [{ type: "String", validate: { isUrl: true } }, "javascript:alert(1)", ["Invalid URL format"]],
     [{ type: "Text", validate: { is: "^[a-z]+$" } }, "abc", []],
     [{ type: "Text", validate: { matches: "^[a-z]+$" } }, "ab1", ["Value does not match required pattern"]],
+    [
+      { type: "Text", validate: { matches: "^a*$" } },
+      "a".repeat(10_001),
+      ["Value is longer than 10000 characters, and a pattern is tried on no more"],
+    ],
     [{ type: "Array_Decimal", validate: { max: 1 } }, ["0.5", "1.00"], []],
     [{ type: "Range_Integer", validate: { min: 0, max: 9 } }, { lower: 0, upper: 9 }, []],
     [

@@ -11,6 +11,8 @@ import { compareDecimals, readDecimal, showValue } from "./values";
 const numberRules = ["min", "max", "isInt"] as const;
 const textRules = ["notEmpty", "isEmail", "isUrl", "len", "is", "matches"] as const;
 const longestPattern = 1000;
+/** Trying a pattern may take the square of the text's length, and all others wait for it. */
+const longestMatched = 10_000;
 const email = z.email();
 
 /**
@@ -158,7 +160,13 @@ function textFailures(rules: ValidationRules, value: string): readonly Failure[]
   }
   for (const rule of ["is", "matches"] as const) {
     const pattern = rules[rule];
-    if (pattern !== undefined && !new RegExp(pattern).test(value)) {
+    if (pattern === undefined) continue;
+    if (value.length > longestMatched) {
+      found.push({
+        rule,
+        message: `Value is longer than ${longestMatched} characters, and a pattern is tried on no more`,
+      });
+    } else if (!new RegExp(pattern).test(value)) {
       found.push({ rule, message: "Value does not match required pattern" });
     }
   }

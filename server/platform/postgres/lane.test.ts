@@ -42,6 +42,7 @@ test("connections whose server fell silent are replaced, and their statements fa
   const relay = silentRelay(server.port);
   const url = server.url.replace(String(server.port), String(relay.port));
   const lane = new Lane({
+    prepare: true,
     connection: connectionOptions({ kind: "url", url }),
     size: 2,
     statementTimeout: 15_000,

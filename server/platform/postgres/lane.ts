@@ -10,6 +10,8 @@ export type LaneOptions = {
   readonly connection: Bun.SQL.PostgresOrMySQLOptions;
   readonly size: number;
   readonly statementTimeout: number;
+  /** Whether connections keep statements prepared, by text, for the next time. */
+  readonly prepare: boolean;
   /** How long after its own timeout a statement may stay unanswered before the connections are taken for dead. */
   readonly grace?: number;
   /** A connection broke, or a statement failed because of its connection. */
@@ -24,11 +26,15 @@ type Flight = { readonly query: Bun.SQL.Query<Row[]>; readonly due: number; isLa
 /** How often late statements are looked for, ms. One timer for all is cheaper than one for each. */
 const SWEEP = 100;
 const GRACE = 5_000;
+/** How long a connection serves before it is replaced between two statements. */
+const LIFETIME_SECONDS = 900;
 const CONNECT_TIMEOUT_SECONDS = 5;
 
 /** A pool whose users never wait behind each other's statements. */
 export class Lane {
   readonly gate: Gate;
+  /** Callers without an account, who may be anyone many times over, have half of the places at most. */
+  readonly guests: Gate;
   readonly #options: LaneOptions;
   readonly #flights = new Set<Flight>();
   readonly #sweeper: ReturnType<typeof setInterval>;
@@ -38,6 +44,7 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.#options = options;
     this.gate = new Gate(options.size);
+    this.guests = new Gate(Math.max(1, options.size >> 1));
     this.#sql = this.#connect();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP);
     this.#sweeper.unref();
@@ -82,14 +89,19 @@ export class Lane {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#sweeper);
-    this.gate.close(new AppError("UNAVAILABLE", "The server is stopping."));
+    const stopping = new AppError("UNAVAILABLE", "The server is stopping.");
+    this.guests.close(stopping);
+    this.gate.close(stopping);
     await this.#sql.close({ timeout: 5 });
   }
 
   #connect(): SQL {
-    const { connection, size, statementTimeout, onTrouble } = this.#options;
+    const { connection, size, statementTimeout, prepare, onTrouble } = this.#options;
     return new SQL({
       ...connection,
+      prepare,
+      // Kept statements make a backend grow; a new one begins small.
+      maxLifetime: LIFETIME_SECONDS,
       max: size,
       connectionTimeout: CONNECT_TIMEOUT_SECONDS,
       connection: {

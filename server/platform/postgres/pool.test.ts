@@ -167,6 +167,40 @@ describe("run", () => {
   });
 });
 
+describe("a statement with a long text", () => {
+  const own =
+    "SELECT pg_backend_pid(), count(*) FILTER (WHERE statement LIKE '%long one%') FROM pg_prepared_statements";
+  const long = sql(`${own} /* long one ${"x".repeat(9000)} */`);
+  test("is not kept prepared, and leaves the short pool alone", async () => {
+    const short = new Set(
+      (
+        await Promise.all(
+          Array.from({ length: 20 }, () => db.run(sql("SELECT pg_backend_pid(), pg_sleep(0.01)"))),
+        )
+      ).map((rows) => rows[0]?.[0]),
+    );
+    for (let i = 0; i < 5; i++) {
+      const [row] = await db.run(long);
+      expect([short.has(row?.[0]), row?.[1]]).toEqual([false, "0"]);
+    }
+  });
+  test("has the time of the short pool", async () => {
+    await expect(
+      db.run(sql(`SELECT pg_sleep(20) /* ${"x".repeat(9000)} */`), { timeout: 300 }),
+    ).rejects.toMatchObject({ code: "TIMEOUT" });
+  });
+});
+
+test("guests leave half of the pool to others, however many they are", async () => {
+  const guests = Array.from({ length: 8 }, () => db.run(sql("SELECT pg_sleep(0.3)"), { guest: true }));
+  let over = 0;
+  for (const guest of guests) void guest.then(() => over++);
+  for (let i = 0; i < 5; i++) await db.run(sql("SELECT 1"));
+  // Others were served while the first guests still had the places that guests may have.
+  expect(over).toBe(0);
+  await Promise.all(guests);
+});
+
 describe("transaction", () => {
   const ages = async () => (await db.run(sql("SELECT age FROM people ORDER BY id"))).map(([age]) => age);
   const setAge = (runner: Runner, id: string, age: string) =>

@@ -19,6 +19,11 @@ export type PoolOptions = {
 /** A statement of the short pool may run this long, ms; one of the slow pool that long. */
 const SHORT_TIMEOUT = 15_000;
 const SLOW_TIMEOUT = 300_000;
+/**
+ * A statement with a longer text runs in the slow pool, within the time of the short one: it is dear, and kept prepared it
+ * may take a megabyte in each backend, of which a client could make as many as it likes.
+ */
+const LONG_TEXT = 8192;
 const RETRIES = 3;
 const OLDEST = 140_000;
 /** How long a server that is still starting is waited for, ms. */
@@ -36,9 +41,16 @@ export async function openDatabase(address: DatabaseAddress, options: PoolOption
     connection,
     size: options.shortPool,
     statementTimeout: SHORT_TIMEOUT,
+    prepare: true,
     onTrouble,
   });
-  const slow = new Lane({ connection, size: options.slowPool, statementTimeout: SLOW_TIMEOUT, onTrouble });
+  const slow = new Lane({
+    connection,
+    size: options.slowPool,
+    statementTimeout: SLOW_TIMEOUT,
+    prepare: false,
+    onTrouble,
+  });
   const close = async () => {
     watch.close();
     await Promise.all([short.close(), slow.close()]);
@@ -50,13 +62,28 @@ export async function openDatabase(address: DatabaseAddress, options: PoolOption
     return {
       version,
       healthy: () => watch.isHealthy,
-      run: (statement, run) => runOne(laneOf(run), statement, run, watch),
+      run: (statement, run) => {
+        const isLong = statement.text.length > LONG_TEXT && run?.pool !== "slow";
+        const lane = isLong ? slow : laneOf(run);
+        const limits = isLong ? { ...run, timeout: Math.min(run?.timeout ?? Infinity, SHORT_TIMEOUT) } : run;
+        const work = () => runOne(lane, statement, limits, watch);
+        return limits?.guest ? asGuest(lane, limits, work) : work();
+      },
       transaction: (work, run) => runAll(laneOf(run), work, run, watch),
       close,
     };
   } catch (error) {
     await close();
     throw error instanceof StartError ? error : await explainFailure(address, error);
+  }
+}
+
+async function asGuest<T>(lane: Lane, { signal }: RunOptions, work: () => Promise<T>): Promise<T> {
+  await lane.guests.enter(signal);
+  try {
+    return await work();
+  } finally {
+    lane.guests.leave();
   }
 }
 

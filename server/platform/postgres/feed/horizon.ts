@@ -101,6 +101,7 @@ export class Horizon {
 /** The horizon of a server, over one connection that is made when it is first needed. */
 export function openHorizon(address: DatabaseAddress): Horizon {
   const lane = new Lane({
+    prepare: true,
     connection: connectionOptions(address),
     size: 1,
     statementTimeout: 5_000,

@@ -1,6 +1,16 @@
 export { useAuth, type UseAuthResult } from "./auth";
 export { useIsConnected } from "./connection";
-export { type ItemOptions, type LiveOption, type ReadOptions, useItem, useItems } from "./items";
+export {
+  type InfiniteReadOptions,
+  type ItemOptions,
+  type LiveOption,
+  type ReadOptions,
+  useAggregate,
+  useCount,
+  useInfiniteItems,
+  useItem,
+  useItems,
+} from "./items";
 export { baasixKeys, type CanonicalQuery, type KeyScope } from "./keys";
 export {
   type UpdateVariables,
@@ -11,7 +21,13 @@ export {
 } from "./mutations";
 export { BaasixProvider, type BaasixProviderProps, useBaasix } from "./provider";
 export {
+  aggregateQuery,
+  type AggregateQueryOptions,
   type AnyBaasix,
+  countQuery,
+  type CountQueryOptions,
+  infiniteItemsQuery,
+  type InfiniteItemsQueryOptions,
   itemQuery,
   type ItemQueryOptions,
   itemsQuery,

@@ -1,22 +1,49 @@
 /** Hooks that read items. Each is a query of TanStack Query with the key and function of `queries.ts`. */
-import type { BaasixError, GenericItem, ItemId, ListResult, NameFor, Query } from "@baasix/sdk";
+import type {
+  AggregateQuery,
+  AggregateRow,
+  Aggregates,
+  AnyQuery,
+  BaasixError,
+  CountMode,
+  CountQuery,
+  GenericItem,
+  GroupTerm,
+  ItemId,
+  ListResult,
+  NameFor,
+  Query,
+  Selected,
+} from "@baasix/sdk";
 import {
   hashKey,
+  type InfiniteData,
   type Query as CachedQuery,
   type QueryKey,
-  type UseQueryOptions,
-  type UseQueryResult,
+  useInfiniteQuery,
+  type UseInfiniteQueryOptions,
+  type UseInfiniteQueryResult,
   useQuery,
   useQueryClient,
+  type UseQueryOptions,
+  type UseQueryResult,
 } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { useAuthState } from "./auth";
-import { canonicalQuery } from "./keys";
+import { type AnyAggregate, canonicalQuery } from "./keys";
 import { follow, type LiveTarget } from "./live";
-import { patchItem, patchList } from "./live-patch";
+import { patchCount, patchItem, patchList, patchPages } from "./live-patch";
 import { liveView } from "./live-view";
 import { useBaasix } from "./provider";
-import { type AnyBaasix, itemQuery, itemsQuery } from "./queries";
+import {
+  aggregateQuery,
+  type AnyBaasix,
+  countQuery,
+  type Fields,
+  infiniteItemsQuery,
+  itemQuery,
+  itemsQuery,
+} from "./queries";
 import type { RegisteredItem, RegisteredName } from "./register";
 
 /**
@@ -31,91 +58,224 @@ export type ReadOptions<Data, Selected> = Omit<
   "queryKey" | "queryFn" | "queryHash" | "queryKeyHashFn"
 > & { readonly live?: LiveOption };
 
+/** All options of `useInfiniteQuery` but those that are given already, and `live`. */
+export type InfiniteReadOptions<Page, Selected> = Omit<
+  UseInfiniteQueryOptions<Page, BaasixError, Selected, QueryKey, string>,
+  | "queryKey"
+  | "queryFn"
+  | "queryHash"
+  | "queryKeyHashFn"
+  | "initialPageParam"
+  | "getNextPageParam"
+  | "getPreviousPageParam"
+  | "maxPages"
+> & { readonly live?: LiveOption };
+
 /** Options of `useItem`. `primaryKey` (default `id`) is the field that `live` finds the item by. */
-export type ItemOptions<Item, Selected> = ReadOptions<Item, Selected> & {
-  readonly fields?: Query<Item>["fields"];
+export type ItemOptions<Item, Wanted extends Fields<Item>, Data, Selected> = ReadOptions<Data, Selected> & {
+  readonly fields?: Wanted;
   readonly primaryKey?: string;
 };
 
 const none: readonly string[] = [];
 
 /** The matching items of a collection, and how many match in all. */
-export function useItems<Name extends RegisteredName, Selected = ListResult<RegisteredItem<Name>>>(
+export function useItems<
+  Name extends RegisteredName,
+  const Wanted extends Fields<RegisteredItem<Name>> = undefined,
+  Count extends CountMode = "exact",
+  Data = ListResult<Selected<RegisteredItem<Name>, Wanted>, Count>,
+>(
   collection: Name,
-  query?: Query<RegisteredItem<Name>>,
-  options?: ReadOptions<ListResult<RegisteredItem<Name>>, Selected>,
-): UseQueryResult<Selected, BaasixError>;
-export function useItems<Item extends object = never, Selected = ListResult<Item>>(
+  query?: Query<RegisteredItem<Name>, Wanted, Count>,
+  options?: ReadOptions<ListResult<Selected<RegisteredItem<Name>, Wanted>, Count>, Data>,
+): UseQueryResult<Data, BaasixError>;
+export function useItems<Item extends object = never, Data = ListResult<Item>>(
   collection: NameFor<Item>,
   query?: Query<NoInfer<Item>>,
-  options?: ReadOptions<ListResult<NoInfer<Item>>, Selected>,
-): UseQueryResult<Selected, BaasixError>;
+  options?: ReadOptions<ListResult<NoInfer<Item>>, Data>,
+): UseQueryResult<Data, BaasixError>;
 export function useItems(
   collection: string,
-  query: Query = {},
-  options: ReadOptions<ListResult<GenericItem>, unknown> = {},
+  query: AnyQuery = {},
+  options: ReadOptions<ListResult<GenericItem, CountMode>, unknown> = {},
 ): UseQueryResult<unknown, BaasixError> {
   const client = useBaasix();
-  const read = itemsQuery<GenericItem>(client, collection, query);
-  return useRead(client, read, options, (also) => {
-    const asked = canonicalQuery(query);
-    return {
+  const read = itemsQuery<GenericItem>(client, collection, query as Query);
+  const asked = canonicalQuery(query);
+  return useQuery(
+    useReading(client, read, options, (also) => ({
       queryKey: read.queryKey,
       collection,
       view: liveView(asked),
       also,
       patch: (data, change, primaryKey) =>
         patchList(data as ListResult<GenericItem>, asked, change, primaryKey),
-    };
-  });
+    })),
+  );
+}
+
+/** The matching items of a collection, page after page: `fetchNextPage` reads on. Totals are counted only where the query has a `count`. */
+export function useInfiniteItems<
+  Name extends RegisteredName,
+  const Wanted extends Fields<RegisteredItem<Name>> = undefined,
+  Count extends CountMode = "none",
+  Data = InfiniteData<ListResult<Selected<RegisteredItem<Name>, Wanted>, Count>, string>,
+>(
+  collection: Name,
+  query?: Query<RegisteredItem<Name>, Wanted, Count>,
+  options?: InfiniteReadOptions<ListResult<Selected<RegisteredItem<Name>, Wanted>, Count>, Data>,
+): UseInfiniteQueryResult<Data, BaasixError>;
+export function useInfiniteItems<
+  Item extends object = never,
+  Data = InfiniteData<ListResult<Item, CountMode>, string>,
+>(
+  collection: NameFor<Item>,
+  query?: AnyQuery<NoInfer<Item>>,
+  options?: InfiniteReadOptions<ListResult<NoInfer<Item>, CountMode>, Data>,
+): UseInfiniteQueryResult<Data, BaasixError>;
+export function useInfiniteItems(
+  collection: string,
+  query: AnyQuery = {},
+  options: InfiniteReadOptions<ListResult<GenericItem, CountMode>, unknown> = {},
+): UseInfiniteQueryResult<unknown, BaasixError> {
+  const client = useBaasix();
+  const read = infiniteItemsQuery<GenericItem>(client, collection, query);
+  const asked = canonicalQuery(query);
+  return useInfiniteQuery(
+    useReading(client, read, options, (also) => ({
+      queryKey: read.queryKey,
+      collection,
+      view: liveView(asked),
+      also,
+      patch: (data, change, primaryKey) =>
+        patchPages(data as InfiniteData<ListResult<GenericItem>>, asked, change, primaryKey),
+    })),
+  );
 }
 
 /** One item of a collection. Its error is NOT_FOUND also when it may not be seen. */
-export function useItem<Name extends RegisteredName, Selected = RegisteredItem<Name>>(
+export function useItem<
+  Name extends RegisteredName,
+  const Wanted extends Fields<RegisteredItem<Name>> = undefined,
+  Data = Selected<RegisteredItem<Name>, Wanted>,
+>(
   collection: Name,
   id: ItemId,
-  options?: ItemOptions<RegisteredItem<Name>, Selected>,
-): UseQueryResult<Selected, BaasixError>;
-export function useItem<Item extends object = never, Selected = Item>(
+  options?: ItemOptions<RegisteredItem<Name>, Wanted, Selected<RegisteredItem<Name>, Wanted>, Data>,
+): UseQueryResult<Data, BaasixError>;
+export function useItem<Item extends object = never, Data = Item>(
   collection: NameFor<Item>,
   id: ItemId,
-  options?: ItemOptions<NoInfer<Item>, Selected>,
-): UseQueryResult<Selected, BaasixError>;
+  options?: ItemOptions<NoInfer<Item>, Fields<NoInfer<Item>>, NoInfer<Item>, Data>,
+): UseQueryResult<Data, BaasixError>;
 export function useItem(
   collection: string,
   id: ItemId,
-  { fields, primaryKey = "id", ...options }: ItemOptions<GenericItem, unknown> = {},
+  {
+    fields,
+    primaryKey = "id",
+    ...options
+  }: ItemOptions<GenericItem, Fields<GenericItem>, GenericItem, unknown> = {},
 ): UseQueryResult<unknown, BaasixError> {
   const client = useBaasix();
   const read = itemQuery<GenericItem>(client, collection, id, fields);
-  return useRead(client, read, options, (also) => ({
-    queryKey: read.queryKey,
-    collection,
-    view: liveView({ ...canonicalQuery<GenericItem>({ fields }), filter: { [primaryKey]: { eq: id } } }),
-    also,
-    patch: (data, change, key) => patchItem(data as GenericItem, change, key),
-  }));
+  return useQuery(
+    useReading(client, read, options, (also) => ({
+      queryKey: read.queryKey,
+      collection,
+      view: liveView({ ...canonicalQuery<GenericItem>({ fields }), filter: { [primaryKey]: { eq: id } } }),
+      also,
+      patch: (data, change, key) => patchItem(data as GenericItem, change, key),
+    })),
+  );
 }
 
-/** A query that waits until it is known who is signed in, and is followed when it is to be live. */
-function useRead<Data, Key extends QueryKey>(
-  client: AnyBaasix,
-  read: { readonly queryKey: Key },
-  { live = false, ...options }: ReadOptions<Data, unknown>,
-  target: (also: readonly string[]) => LiveTarget,
+/** How many items of a collection match. */
+export function useCount<Name extends RegisteredName, Data = number>(
+  collection: Name,
+  query?: CountQuery<RegisteredItem<Name>>,
+  options?: ReadOptions<number, Data>,
+): UseQueryResult<Data, BaasixError>;
+export function useCount<Item extends object = never, Data = number>(
+  collection: NameFor<Item>,
+  query?: CountQuery<NoInfer<Item>>,
+  options?: ReadOptions<number, Data>,
+): UseQueryResult<Data, BaasixError>;
+export function useCount(
+  collection: string,
+  query: CountQuery = {},
+  options: ReadOptions<number, unknown> = {},
 ): UseQueryResult<unknown, BaasixError> {
+  const client = useBaasix();
+  const read = countQuery<GenericItem>(client, collection, query);
+  return useQuery(
+    useReading(client, read, options, (also) => ({
+      queryKey: read.queryKey,
+      collection,
+      view: liveView(canonicalQuery(query)),
+      also,
+      patch: (_data, change) => patchCount(change),
+    })),
+  );
+}
+
+/** Values that are worked out of the matching items of a collection, in all or by group. */
+export function useAggregate<
+  Name extends RegisteredName,
+  const Values extends Aggregates<RegisteredItem<Name>>,
+  const Groups extends readonly GroupTerm<RegisteredItem<Name>>[] = [],
+  Exact extends boolean = false,
+  Data = AggregateRow<RegisteredItem<Name>, Values, Groups, Exact>[],
+>(
+  collection: Name,
+  query: AggregateQuery<RegisteredItem<Name>, Values, Groups, Exact>,
+  options?: ReadOptions<AggregateRow<RegisteredItem<Name>, Values, Groups, Exact>[], Data>,
+): UseQueryResult<Data, BaasixError>;
+export function useAggregate<Item extends object = never, Data = GenericItem[]>(
+  collection: NameFor<Item>,
+  query: AggregateQuery<NoInfer<Item>>,
+  options?: ReadOptions<GenericItem[], Data>,
+): UseQueryResult<Data, BaasixError>;
+export function useAggregate(
+  collection: string,
+  query: AnyAggregate,
+  options: ReadOptions<GenericItem[], unknown> = {},
+): UseQueryResult<unknown, BaasixError> {
+  const client = useBaasix();
+  const read = aggregateQuery<GenericItem>(client, collection, query as AggregateQuery);
+  const { filter, search, paranoid } = query as AggregateQuery;
+  return useQuery(
+    useReading(client, read, options, (also) => ({
+      queryKey: read.queryKey,
+      collection,
+      view: liveView(canonicalQuery({ filter, search, paranoid })),
+      also,
+      patch: () => ({ kind: "read" }),
+    })),
+  );
+}
+
+/** Options of a query that waits until it is known who is signed in, and is followed when it is to be live. */
+function useReading<Read extends { readonly queryKey: QueryKey }, Options extends Reading>(
+  client: AnyBaasix,
+  read: Read,
+  { live = false, ...options }: Options,
+  target: (also: readonly string[]) => LiveTarget,
+): Read & Options {
   const { isLoading } = useAuthState(client);
-  const merged = {
+  const followed = live !== false && !isLoading && options.enabled !== false;
+  useFollow(client, followed ? target(typeof live === "object" ? live.also : none) : null);
+  return {
     ...read,
     ...options,
     ...(isLoading && { enabled: false }),
     placeholderData: ownPlaceholder(read.queryKey, options.placeholderData),
-  } as UseQueryOptions<Data, BaasixError, unknown>;
-  const result = useQuery(merged);
-  const followed = live !== false && !isLoading && options.enabled !== false;
-  useFollow(client, followed ? target(typeof live === "object" ? live.also : none) : null);
-  return result;
+  } as unknown as Read & Options;
 }
+
+/** What is looked at of the options. */
+type Reading = { readonly live?: LiveOption; readonly enabled?: unknown; readonly placeholderData?: unknown };
 
 function useFollow(client: AnyBaasix, target: LiveTarget | null): void {
   const cache = useQueryClient();
@@ -128,17 +288,12 @@ function useFollow(client: AnyBaasix, target: LiveTarget | null): void {
 }
 
 /** A placeholder function (`keepPreviousData`) that is never shown what another user has read. */
-function ownPlaceholder<Data>(
-  queryKey: QueryKey,
-  placeholder: UseQueryOptions<Data, BaasixError, unknown>["placeholderData"],
-): unknown {
+function ownPlaceholder(queryKey: QueryKey, placeholder: unknown): unknown {
   if (typeof placeholder !== "function") return placeholder;
-  const given = placeholder as (
-    previous: Data | undefined,
-    query: CachedQuery<Data, BaasixError> | undefined,
-  ) => Data | undefined;
-  return (previous: Data | undefined, query: CachedQuery<Data, BaasixError> | undefined) =>
-    query && sameScope(query.queryKey, queryKey) ? given(previous, query) : given(undefined, undefined);
+  return (previous: unknown, query: CachedQuery | undefined) =>
+    query && sameScope(query.queryKey, queryKey)
+      ? placeholder(previous, query)
+      : placeholder(undefined, undefined);
 }
 
 /** The server and the user. */

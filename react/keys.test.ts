@@ -13,6 +13,11 @@ test.each<[string, Query, CanonicalQuery]>([
   ["sort as text", { sort: "-b, a" }, { sort: ["b:desc", "a:asc"] }],
   ["an empty sort", { sort: {} }, {}],
   ["fields as text", { fields: "a, b.c" }, { fields: ["a", "b.c"] }],
+  [
+    "what is searched",
+    { search: "a b", searchFields: "x, y" as never },
+    { search: "a b", searchFields: ["x", "y"] },
+  ],
   ["the rest as it is", { filter: { a: 1 }, limit: 1, page: 2 }, { filter: { a: 1 }, limit: 1, page: 2 }],
 ])("brings %s into one form", (_name, query, canonical) => {
   expect(canonicalQuery(query)).toEqual(canonical);
@@ -39,6 +44,22 @@ test("keys begin with the server and the user, and widen step by step", () => {
     "7",
     ["a"],
   ]);
+  const filter = { a: 1 };
+  const family = ["baasix", "http://h", "ann", "items", "posts"];
+  expect(baasixKeys.walk(scope("ann"), "posts", { count: "none", filter })).toEqual([
+    ...family,
+    "pages",
+    { count: "none", filter },
+  ] as never);
+  expect(baasixKeys.count(scope("ann"), "posts", { filter })).toEqual([
+    ...family,
+    "count",
+    { filter },
+  ] as never);
+  const aggregate = { n: { function: "count", field: "*" } } as const;
+  expect(
+    baasixKeys.aggregate(scope("ann"), "posts", { aggregate, sort: { n: "DESC" }, having: undefined }),
+  ).toEqual([...family, "aggregate", { aggregate, sort: ["n:desc"] }] as never);
   for (const wider of [
     baasixKeys.server(scope("ann")),
     baasixKeys.user(scope("ann")),

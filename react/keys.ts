@@ -1,5 +1,5 @@
 /** All query keys. They begin with the server and the user: what one user read is never found by the next. */
-import type { GenericItem, ItemId, Query, Sort } from "@baasix/sdk";
+import type { AggregateQuery, AnyQuery, CountQuery, GenericItem, ItemId, Sort } from "@baasix/sdk";
 
 /** What keys need to know of a client. */
 export type KeyScope = {
@@ -14,38 +14,89 @@ export const baasixKeys = {
     [...baasixKeys.server(scope), identity] as const,
   items: (scope: KeyScope, collection: string) => [...baasixKeys.user(scope), "items", collection] as const,
   lists: (scope: KeyScope, collection: string) => [...baasixKeys.items(scope, collection), "list"] as const,
-  list: <Item extends object = GenericItem>(scope: KeyScope, collection: string, query: Query<Item> = {}) =>
-    [...baasixKeys.lists(scope, collection), canonicalQuery(query)] as const,
+  list: <Item extends object = GenericItem>(
+    scope: KeyScope,
+    collection: string,
+    query: AnyQuery<Item> = {},
+  ) => [...baasixKeys.lists(scope, collection), canonicalQuery(query)] as const,
+  /** Lists that are read page after page. */
+  walks: (scope: KeyScope, collection: string) => [...baasixKeys.items(scope, collection), "pages"] as const,
+  walk: <Item extends object = GenericItem>(
+    scope: KeyScope,
+    collection: string,
+    query: AnyQuery<Item> = {},
+  ) => [...baasixKeys.walks(scope, collection), canonicalQuery(query)] as const,
+  count: <Item extends object = GenericItem>(
+    scope: KeyScope,
+    collection: string,
+    query: CountQuery<Item> = {},
+  ) => [...baasixKeys.items(scope, collection), "count", canonicalQuery(query)] as const,
+  aggregate: (scope: KeyScope, collection: string, query: AnyAggregate) =>
+    [...baasixKeys.items(scope, collection), "aggregate", canonicalAggregate(query)] as const,
   details: (scope: KeyScope, collection: string) => [...baasixKeys.items(scope, collection), "item"] as const,
   detail: (scope: KeyScope, collection: string, id: ItemId, fields?: readonly string[] | string) =>
-    [...baasixKeys.details(scope, collection), String(id), canonicalFields(fields)] as const,
+    [...baasixKeys.details(scope, collection), String(id), canonicalNames(fields)] as const,
+};
+
+/** An aggregate of items of whatever type. */
+export type AnyAggregate = Pick<
+  AggregateQuery,
+  "aggregate" | "limit" | "page" | "offset" | "count" | "exact"
+> & {
+  readonly [
+    Name in "filter" | "having" | "groupBy" | "search" | "searchFields" | "paranoid" | "sort"
+  ]?: unknown;
 };
 
 /** A query in the one form that all its spellings share. */
 export type CanonicalQuery = {
   readonly filter?: unknown;
   readonly fields?: readonly string[];
+  readonly relConditions?: unknown;
+  readonly search?: string;
+  readonly searchFields?: readonly string[];
+  readonly searchMode?: string;
+  readonly sortByRelevance?: boolean;
   /** `field:asc` or `field:desc`. */
   readonly sort?: readonly string[];
   readonly limit?: number;
   readonly page?: number;
   readonly offset?: number;
+  readonly cursor?: string;
+  readonly count?: string;
   readonly paranoid?: boolean;
 };
 
 /** Brings a query into that form. */
-export function canonicalQuery<Item extends object>({ fields, sort, ...rest }: Query<Item>): CanonicalQuery {
-  const terms = sort === undefined ? [] : sortTerms(sort);
-  const query: CanonicalQuery = {
+export function canonicalQuery<Item extends object>({
+  fields,
+  searchFields,
+  sort,
+  ...rest
+}: AnyQuery<Item>): CanonicalQuery {
+  return defined({
     ...rest,
-    fields: canonicalFields(fields),
-    // The order of sort terms matters, and the hash of a key puts the members of objects in order.
-    sort: terms.length > 0 ? terms : undefined,
-  };
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
+    fields: canonicalNames(fields),
+    searchFields: canonicalNames(searchFields),
+    sort: canonicalSort(sort),
+  });
 }
 
-function canonicalFields(fields: readonly string[] | string | undefined): readonly string[] | undefined {
+function canonicalAggregate({ sort, ...rest }: AnyAggregate): Readonly<Record<string, unknown>> {
+  return defined({ ...rest, sort: canonicalSort(sort as Sort | undefined) });
+}
+
+function defined<Parts extends object>(parts: Parts): Parts {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as Parts;
+}
+
+/** The order of sort terms matters, and the hash of a key puts the members of objects in order: so they are a list. */
+function canonicalSort<Item>(sort: Sort<Item> | undefined): readonly string[] | undefined {
+  const terms = sort === undefined ? [] : sortTerms(sort);
+  return terms.length > 0 ? terms : undefined;
+}
+
+function canonicalNames(fields: readonly string[] | string | undefined): readonly string[] | undefined {
   const list = typeof fields === "string" ? splitList(fields) : fields;
   return list && list.length > 0 ? [...list] : undefined;
 }

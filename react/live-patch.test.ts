@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { ChangeAction, GenericItem } from "@baasix/sdk";
 import type { CanonicalQuery } from "./keys";
-import { patchItem, patchList } from "./live-patch";
+import { patchCount, patchItem, patchList, patchPages } from "./live-patch";
 
 const a = { id: 1, name: "a", rank: 1 };
 const b = { id: 2, name: "b", rank: 2 };
@@ -70,4 +70,34 @@ test.each<[ChangeAction, GenericItem, GenericItem | "read"]>([
   expect(patchItem(a, { action, data }, "id")).toEqual(
     expected === "read" ? { kind: "read" } : { kind: "patch", data: expected },
   );
+});
+
+const pages = {
+  pages: [
+    { data: [a], totalCount: 2, nextCursor: "1" },
+    { data: [b], totalCount: 2, nextCursor: null },
+  ],
+  pageParams: ["", "1"],
+};
+test.each<[string, CanonicalQuery, ChangeAction, GenericItem, unknown]>([
+  [
+    "an update on any page",
+    { sort: ["rank:asc"] },
+    "update",
+    { ...b, name: "c" },
+    { ...pages, pages: [pages.pages[0], { ...pages.pages[1], data: [{ ...b, name: "c" }] }] },
+  ],
+  ["an update of what is sorted by", { sort: ["rank:asc"] }, "update", { ...b, rank: 0 }, "read"],
+  ["an update that changes nothing", {}, "update", { ...a }, "keep"],
+  ["an update of an item further on", {}, "update", { id: 3, name: "d" }, "read"],
+  ["a new item", {}, "create", { id: 3, name: "d" }, "read"],
+  ["a delete", {}, "delete", { id: 1 }, "read"],
+])("pages: %s", (_name, query, action, data, expected) => {
+  const decision = patchPages(pages, query, { action, data }, "id");
+  expect(decision.kind === "patch" ? decision.data : decision.kind).toEqual(expected);
+});
+
+test("a count stays while items change inside it", () => {
+  const kinds = (["create", "update", "delete"] as const).map((action) => patchCount({ action }).kind);
+  expect(kinds).toEqual(["read", "keep", "read"]);
 });

@@ -1,5 +1,6 @@
 /** What a change does to a list or item that is on the screen: mended in place where that is certainly right. Pure. */
 import type { ChangePayload, GenericItem, ListResult } from "@baasix/sdk";
+import type { InfiniteData } from "@tanstack/react-query";
 import type { CanonicalQuery } from "./keys";
 
 /** The data stays, becomes other data, or must be read again. */
@@ -27,12 +28,9 @@ export function patchList(
   const whole = offset === 0 && page <= 1 && list.data.length === list.totalCount;
   if (action === "delete") {
     if (!whole) return read;
-    return before
-      ? patch(
-          list.data.filter((item) => item !== before),
-          list.totalCount - 1,
-        )
-      : keep;
+    if (!before) return keep;
+    const data = list.data.filter((item) => item !== before);
+    return patch({ ...list, data, totalCount: list.totalCount - 1 });
   }
   if (!before) return read;
   const after = { ...before, ...data };
@@ -44,10 +42,7 @@ export function patchList(
   }
   return same(before, after)
     ? keep
-    : patch(
-        list.data.map((item) => (item === before ? after : item)),
-        list.totalCount,
-      );
+    : patch({ ...list, data: list.data.map((item) => (item === before ? after : item)) });
 }
 
 /** Judges a change of an item that is shown by itself. */
@@ -57,11 +52,32 @@ export function patchItem(
   primaryKey: string,
 ): Decision {
   if (action === "delete" || !(primaryKey in item) || item[primaryKey] !== data[primaryKey]) return read;
-  return { kind: "patch", data: { ...item, ...data } };
+  return patch({ ...item, ...data });
 }
 
-function patch(data: GenericItem[], totalCount: number): Decision {
-  return { kind: "patch", data: { data, totalCount } };
+/** Judges a change in the view of a list that is read page after page: as in a list where an item stays in its place. */
+export function patchPages(
+  all: InfiniteData<ListResult<GenericItem>>,
+  query: CanonicalQuery,
+  change: Pick<ChangePayload, "action" | "data">,
+  primaryKey: string,
+): Decision {
+  const id: unknown = change.data[primaryKey];
+  const index = all.pages.findIndex(({ data }) => data.some((item) => item[primaryKey] === id));
+  const page = all.pages[index];
+  if (change.action !== "update" || !page) return read;
+  const decision = patchList(page, query, change, primaryKey);
+  if (decision.kind !== "patch") return decision;
+  return patch({ ...all, pages: all.pages.map((each, i) => (i === index ? decision.data : each)) });
+}
+
+/** Judges a change in the view of a count. */
+export function patchCount({ action }: Pick<ChangePayload, "action">): Decision {
+  return action === "update" ? keep : read;
+}
+
+function patch(data: unknown): Decision {
+  return { kind: "patch", data };
 }
 
 function isRelatedList(value: unknown): boolean {

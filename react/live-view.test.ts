@@ -24,3 +24,8 @@ test.each<[string, Record<string, unknown> | undefined, boolean]>([
 test("soft-deleted items cannot be followed", () => {
   expect(() => liveView({ paranoid: false })).toThrow("paranoid");
 });
+
+test("where a search or conditions on related items decide, every change is heard and nothing is mended", () => {
+  expect(liveView({ search: "words", filter: { a: 1 } })).toEqual({ exact: false });
+  expect(liveView({ relConditions: { tags: { a: 1 } } })).toEqual({ exact: false });
+});

@@ -17,13 +17,15 @@ const plainOperators = new Set(
 );
 
 /**
- * The view of a list. Where membership hangs on more than the item's own columns (related items, the time, fields
+ * The view of a list. Where membership hangs on more than the item's own columns (a search, related items, the time, fields
  * of the user), an item can enter or leave without a change of its own, and a later change would not be told as one:
  * then all changes of the collection are followed, and each means reading again.
  * @throws Error for soft-deleted items: their changes are told to nobody.
  */
-export function liveView({ filter, fields, paranoid }: CanonicalQuery): LiveView {
+export function liveView(query: CanonicalQuery): LiveView {
+  const { filter, fields, paranoid, search, relConditions } = query;
   if (paranoid === false) throw new Error("live cannot follow soft-deleted items: leave out paranoid: false");
+  if (search !== undefined || relConditions !== undefined) return { exact: false };
   if (filter === undefined || filter === null) return { fields, exact: true };
   return isPlain(filter) && isRecord(filter) ? { filter, fields, exact: true } : { exact: false };
 }

@@ -64,3 +64,30 @@ test("what has left the cache does not come back", () => {
   expect(cache.getQueryData(all)).toBeUndefined();
   expect(cache.getQueryCache().getAll()).toEqual([]);
 });
+
+test("lists that are read page after page show changes too, and only counted totals change", () => {
+  const { place, cache, rows } = setUp();
+  const key = baasixKeys.walk(scope, "posts", { limit: 2 });
+  const [first, second, third] = rows;
+  const pages = [
+    { data: [first, second], totalCount: 3, nextCursor: "2" },
+    { data: [third], nextCursor: null },
+  ];
+  const before = { pages, pageParams: ["", "2"] };
+  cache.setQueryData(key, before);
+  const undo = showUpdate(place, 3, { name: "x" });
+  expect(cache.getQueryData<typeof before>(key)).toMatchObject({
+    pages: [{ data: [{ name: "n1" }, { name: "n2" }] }, { data: [{ name: "x" }], nextCursor: null }],
+  });
+  undo();
+  const again = showDelete(place, 2);
+  expect(cache.getQueryData<typeof before>(key)).toEqual({
+    pages: [
+      { data: [first], totalCount: 2, nextCursor: "2" },
+      { data: [third], nextCursor: null },
+    ],
+    pageParams: ["", "2"],
+  });
+  again();
+  expect(cache.getQueryData<typeof before>(key)).toEqual(before);
+});

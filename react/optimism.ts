@@ -1,6 +1,6 @@
 /** Shows a change before the server has confirmed it, and takes it back, item by item, when it refuses. */
-import type { GenericItem, ItemId, ListResult } from "@baasix/sdk";
-import type { QueryClient, QueryKey } from "@tanstack/react-query";
+import type { CountMode, GenericItem, ItemId, ListResult } from "@baasix/sdk";
+import type { InfiniteData, QueryClient, QueryKey } from "@tanstack/react-query";
 import { baasixKeys, type KeyScope } from "./keys";
 
 /** Takes back what was shown ahead, as far as nothing newer has come in its place. */
@@ -23,8 +23,8 @@ export function showUpdate(place: CachedPlace, id: ItemId, change: GenericItem):
     const old = Object.keys(shown).filter((field) => item[field] === shown[field]);
     return { ...item, ...Object.fromEntries(old.map((field) => [field, before[field]])) };
   };
-  for (const [key, list] of cachedLists(place)) {
-    const before = list.data.find((item) => isItem(place, item, id));
+  for (const [key, pages] of cachedLists(place)) {
+    const before = pages.flatMap(({ data }) => data).find((item) => isItem(place, item, id));
     if (!before) continue;
     replaceItem(place, key, id, edit);
     undone.push(() => replaceItem(place, key, id, (item) => restore(item, before)));
@@ -41,26 +41,36 @@ export function showUpdate(place: CachedPlace, id: ItemId, change: GenericItem):
 /** Takes an item from the lists that show it. */
 export function showDelete(place: CachedPlace, id: ItemId): Undo {
   const undone: (() => void)[] = [];
-  for (const [key, list] of cachedLists(place)) {
-    const index = list.data.findIndex((item) => isItem(place, item, id));
-    const item = list.data[index];
+  for (const [key, pages] of cachedLists(place)) {
+    const page = pages.findIndex(({ data }) => data.some((item) => isItem(place, item, id)));
+    const index = pages[page]?.data.findIndex((item) => isItem(place, item, id)) ?? -1;
+    const item = pages[page]?.data[index];
     if (!item) continue;
-    editList(place, key, ({ data, totalCount }) => ({
-      data: data.filter((other) => !isItem(place, other, id)),
-      totalCount: totalCount - 1,
+    editLists(place, key, (list) => ({
+      ...list,
+      data: list.data.filter((other) => !isItem(place, other, id)),
+      totalCount: shift(list.totalCount, -1),
     }));
-    undone.push(() =>
-      editList(place, key, (now) =>
-        now.data.some((other) => isItem(place, other, id))
-          ? now
-          : {
-              data: [...now.data.slice(0, index), item, ...now.data.slice(index)],
-              totalCount: now.totalCount + 1,
-            },
-      ),
-    );
+    undone.push(() => {
+      const now = listsOf(place.cache.getQueryData<CachedLists>(key));
+      if (now.some(({ data }) => data.some((other) => isItem(place, other, id)))) return;
+      editLists(place, key, (list, at) => ({
+        ...list,
+        data: at === page ? [...list.data.slice(0, index), item, ...list.data.slice(index)] : list.data,
+        totalCount: shift(list.totalCount, 1),
+      }));
+    });
   }
   return () => undone.forEach((undo) => undo());
+}
+
+type Page = ListResult<GenericItem, CountMode>;
+/** A list, or its pages. */
+type CachedLists = Page | InfiniteData<Page>;
+
+/** A total that was not counted stays so. */
+function shift(total: number | undefined, by: number): number | undefined {
+  return total === undefined ? undefined : total + by;
 }
 
 /** The part of a change that can be shown: fields that were read, and not ids in the place of related items. */
@@ -73,10 +83,18 @@ function shownChange(item: GenericItem, change: GenericItem): GenericItem {
   );
 }
 
-function cachedLists({ cache, scope, collection }: CachedPlace): [QueryKey, ListResult<GenericItem>][] {
-  return cache
-    .getQueriesData<ListResult<GenericItem>>({ queryKey: baasixKeys.lists(scope, collection) })
-    .filter((entry): entry is [QueryKey, ListResult<GenericItem>] => Array.isArray(entry[1]?.data));
+function listsOf(cached: CachedLists | undefined): readonly Page[] {
+  if (cached === undefined) return [];
+  const lists = "pages" in cached ? cached.pages : [cached];
+  return lists.filter(({ data }) => Array.isArray(data));
+}
+
+function cachedLists({ cache, scope, collection }: CachedPlace): [QueryKey, readonly Page[]][] {
+  return [baasixKeys.lists(scope, collection), baasixKeys.walks(scope, collection)].flatMap((queryKey) =>
+    cache
+      .getQueriesData<CachedLists>({ queryKey })
+      .map(([key, cached]): [QueryKey, readonly Page[]] => [key, listsOf(cached)]),
+  );
 }
 
 function cachedItems({ cache, scope, collection }: CachedPlace, id: ItemId): [QueryKey, GenericItem][] {
@@ -95,17 +113,16 @@ function replaceItem(
   id: ItemId,
   edit: (item: GenericItem) => GenericItem,
 ): void {
-  editList(place, key, ({ data, totalCount }) => ({
-    data: data.map((item) => (isItem(place, item, id) ? edit(item) : item)),
-    totalCount,
+  editLists(place, key, (list) => ({
+    ...list,
+    data: list.data.map((item) => (isItem(place, item, id) ? edit(item) : item)),
   }));
 }
 
-function editList(
-  { cache }: CachedPlace,
-  key: QueryKey,
-  edit: (list: ListResult<GenericItem>) => ListResult<GenericItem>,
-): void {
-  // A list that is no longer cached stays so.
-  cache.setQueryData<ListResult<GenericItem>>(key, (list) => (list ? edit(list) : undefined));
+function editLists({ cache }: CachedPlace, key: QueryKey, edit: (list: Page, page: number) => Page): void {
+  cache.setQueryData<CachedLists>(key, (cached) => {
+    // A list that is no longer cached stays so.
+    if (!cached) return undefined;
+    return "pages" in cached ? { ...cached, pages: cached.pages.map(edit) } : edit(cached, 0);
+  });
 }

@@ -1,18 +1,27 @@
 /** Query options for loaders, prefetching and suspense; the hooks are made of the same. No React in here. */
 import {
+  type AggregateQuery,
+  type AggregateRow,
+  type Aggregates,
+  type AnyQuery,
   type Baasix,
   BaasixError,
   type ChangePayload,
+  type CountMode,
+  type CountQuery,
+  type FieldList,
   type GenericItem,
+  type GroupTerm,
   type ItemId,
   type Items,
   type ListResult,
   type NameFor,
   type Query,
+  type Selected,
   type SubscribeOptions,
 } from "@baasix/sdk";
-import { type QueryKey, queryOptions } from "@tanstack/react-query";
-import { baasixKeys } from "./keys";
+import { type InfiniteData, infiniteQueryOptions, type QueryKey, queryOptions } from "@tanstack/react-query";
+import { type AnyAggregate, baasixKeys } from "./keys";
 import type { RegisteredItem, RegisteredName } from "./register";
 
 /** What is used of a client, whatever its collections. */
@@ -51,59 +60,185 @@ export function retryRetryable(failures: number, error: BaasixError): boolean {
   return error instanceof BaasixError && error.isRetryable && failures < 3;
 }
 
+/** What `fields` of a query may be. */
+export type Fields<Item> = FieldList<Item> | undefined;
+
+/** Reads as the user who is signed in now: key, function, and when to try again. */
+function readAs<Data>(
+  client: AnyBaasix,
+  queryKey: QueryKey,
+  read: (signal: AbortSignal) => Promise<Data>,
+): ItemRead<Data> {
+  const { identity } = client.auth.state;
+  return {
+    queryKey,
+    queryFn: ({ signal }) => asIdentity(client, identity, () => read(signal)),
+    retry: retryRetryable,
+  };
+}
+
 /** Options of a list read as the user who is signed in now. */
-export function itemsQuery<Name extends RegisteredName>(
+export function itemsQuery<
+  Name extends RegisteredName,
+  const Wanted extends Fields<RegisteredItem<Name>> = undefined,
+  Count extends CountMode = "exact",
+>(
   client: AnyBaasix,
   collection: Name,
-  query?: Query<RegisteredItem<Name>>,
-): ItemsQueryOptions<RegisteredItem<Name>>;
+  query?: Query<RegisteredItem<Name>, Wanted, Count>,
+): ItemsQueryOptions<Selected<RegisteredItem<Name>, Wanted>, Count>;
 export function itemsQuery<Item extends object = never>(
   client: AnyBaasix,
   collection: NameFor<Item>,
   query?: Query<NoInfer<Item>>,
 ): ItemsQueryOptions<Item>;
-export function itemsQuery(client: AnyBaasix, collection: string, query: Query = {}) {
+export function itemsQuery(client: AnyBaasix, collection: string, query: AnyQuery = {}) {
+  return listOptions<GenericItem, CountMode>(
+    readAs(client, baasixKeys.list(client, collection, query), (signal) =>
+      client.items<GenericItem>(collection).find(query, { signal }),
+    ),
+  );
+}
+
+/**
+ * Options of a list read page after page (`limit` items each), for `useInfiniteQuery`. Totals are counted only where the
+ * query has a `count`.
+ */
+export function infiniteItemsQuery<
+  Name extends RegisteredName,
+  const Wanted extends Fields<RegisteredItem<Name>> = undefined,
+  Count extends CountMode = "none",
+>(
+  client: AnyBaasix,
+  collection: Name,
+  query?: Query<RegisteredItem<Name>, Wanted, Count>,
+): InfiniteItemsQueryOptions<Selected<RegisteredItem<Name>, Wanted>, Count>;
+export function infiniteItemsQuery<Item extends object = never>(
+  client: AnyBaasix,
+  collection: NameFor<Item>,
+  query?: AnyQuery<NoInfer<Item>>,
+): InfiniteItemsQueryOptions<Item, CountMode>;
+export function infiniteItemsQuery(client: AnyBaasix, collection: string, query: AnyQuery = {}) {
   const { identity } = client.auth.state;
-  return listOptions<GenericItem>({
-    queryKey: baasixKeys.list(client, collection, query),
-    queryFn: ({ signal }) =>
-      asIdentity(client, identity, () => client.items<GenericItem>(collection).find(query, { signal })),
-    retry: retryRetryable,
-  });
+  const asked: AnyQuery = { count: "none", ...query };
+  return pagesOptions<GenericItem, CountMode>(
+    baasixKeys.walk(client, collection, asked),
+    ({ pageParam: cursor, signal }) =>
+      asIdentity(client, identity, () =>
+        client.items<GenericItem>(collection).find({ ...asked, cursor }, { signal }),
+      ),
+  );
+}
+
+/** Options of counting items as the user who is signed in now. */
+export function countQuery<Name extends RegisteredName>(
+  client: AnyBaasix,
+  collection: Name,
+  query?: CountQuery<RegisteredItem<Name>>,
+): CountQueryOptions;
+export function countQuery<Item extends object = never>(
+  client: AnyBaasix,
+  collection: NameFor<Item>,
+  query?: CountQuery<NoInfer<Item>>,
+): CountQueryOptions;
+export function countQuery(client: AnyBaasix, collection: string, query: CountQuery = {}) {
+  return countOptions(
+    readAs(client, baasixKeys.count(client, collection, query), (signal) =>
+      client.items<GenericItem>(collection).count(query, { signal }),
+    ),
+  );
+}
+
+/** Options of an aggregate as the user who is signed in now. */
+export function aggregateQuery<
+  Name extends RegisteredName,
+  const Values extends Aggregates<RegisteredItem<Name>>,
+  const Groups extends readonly GroupTerm<RegisteredItem<Name>>[] = [],
+  Exact extends boolean = false,
+>(
+  client: AnyBaasix,
+  collection: Name,
+  query: AggregateQuery<RegisteredItem<Name>, Values, Groups, Exact>,
+): AggregateQueryOptions<AggregateRow<RegisteredItem<Name>, Values, Groups, Exact>>;
+export function aggregateQuery<Item extends object = never>(
+  client: AnyBaasix,
+  collection: NameFor<Item>,
+  query: AggregateQuery<NoInfer<Item>>,
+): AggregateQueryOptions<GenericItem>;
+export function aggregateQuery(client: AnyBaasix, collection: string, query: AnyAggregate) {
+  return aggregateOptions<GenericItem>(
+    readAs(client, baasixKeys.aggregate(client, collection, query), (signal) =>
+      client.items<GenericItem>(collection).aggregate(query as AggregateQuery, { signal }),
+    ),
+  );
 }
 
 /** Options of reading one item as the user who is signed in now. */
-export function itemQuery<Name extends RegisteredName>(
+export function itemQuery<
+  Name extends RegisteredName,
+  const Wanted extends Fields<RegisteredItem<Name>> = undefined,
+>(
   client: AnyBaasix,
   collection: Name,
   id: ItemId,
-  fields?: Query<RegisteredItem<Name>>["fields"],
-): ItemQueryOptions<RegisteredItem<Name>>;
+  fields?: Wanted,
+): ItemQueryOptions<Selected<RegisteredItem<Name>, Wanted>>;
 export function itemQuery<Item extends object = never>(
   client: AnyBaasix,
   collection: NameFor<Item>,
   id: ItemId,
-  fields?: Query<NoInfer<Item>>["fields"],
+  fields?: Fields<NoInfer<Item>>,
 ): ItemQueryOptions<Item>;
 export function itemQuery(client: AnyBaasix, collection: string, id: ItemId, fields?: Query["fields"]) {
-  const { identity } = client.auth.state;
-  return oneOptions<GenericItem>({
-    queryKey: baasixKeys.detail(client, collection, id, fields),
-    queryFn: ({ signal }) =>
-      asIdentity(client, identity, () =>
-        client.items<GenericItem>(collection).findOne(id, { fields, signal }),
-      ),
-    retry: retryRetryable,
-  });
+  return oneOptions<GenericItem>(
+    readAs(client, baasixKeys.detail(client, collection, id, fields), (signal) =>
+      client.items<GenericItem>(collection).findOne(id, { fields, signal }),
+    ),
+  );
 }
 
 // `queryOptions` marks the key with the type of its data, for `queryClient.getQueryData`.
-const listOptions = <Item>(read: ItemRead<ListResult<Item>>) =>
-  queryOptions<ListResult<Item>, BaasixError>(read);
+const listOptions = <Item, Count extends CountMode>(read: ItemRead<ListResult<Item, Count>>) =>
+  queryOptions<ListResult<Item, Count>, BaasixError>(read);
 const oneOptions = <Item>(read: ItemRead<Item>) => queryOptions<Item, BaasixError>(read);
+const countOptions = (read: ItemRead<number>) => queryOptions<number, BaasixError>(read);
+const aggregateOptions = <Row>(read: ItemRead<Row[]>) => queryOptions<Row[], BaasixError>(read);
+const pagesOptions = <Item, Count extends CountMode>(
+  queryKey: QueryKey,
+  queryFn: (context: {
+    readonly pageParam: string;
+    readonly signal: AbortSignal;
+  }) => Promise<ListResult<Item, Count>>,
+) =>
+  infiniteQueryOptions<
+    ListResult<Item, Count>,
+    BaasixError,
+    InfiniteData<ListResult<Item, Count>, string>,
+    QueryKey,
+    string
+  >({
+    queryKey,
+    queryFn,
+    initialPageParam: "",
+    getNextPageParam: ({ nextCursor }) => nextCursor,
+    retry: retryRetryable,
+  });
 
 /** What `itemsQuery` gives. */
-export type ItemsQueryOptions<Item> = ReturnType<typeof listOptions<Item>>;
+export type ItemsQueryOptions<Item, Count extends CountMode = "exact"> = ReturnType<
+  typeof listOptions<Item, Count>
+>;
+
+/** What `infiniteItemsQuery` gives. */
+export type InfiniteItemsQueryOptions<Item, Count extends CountMode = "none"> = ReturnType<
+  typeof pagesOptions<Item, Count>
+>;
 
 /** What `itemQuery` gives. */
 export type ItemQueryOptions<Item> = ReturnType<typeof oneOptions<Item>>;
+
+/** What `countQuery` gives. */
+export type CountQueryOptions = ReturnType<typeof countOptions>;
+
+/** What `aggregateQuery` gives. */
+export type AggregateQueryOptions<Row> = ReturnType<typeof aggregateOptions<Row>>;

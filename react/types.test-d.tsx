@@ -1,10 +1,10 @@
 /** Type tests of the hooks: read by `bun check`, never run. */
-import type { Baasix, ListResult } from "@baasix/sdk";
-import type { QueryClient } from "@tanstack/react-query";
+import type { Baasix, CountMode, ListResult } from "@baasix/sdk";
+import { type QueryClient, useInfiniteQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { BaasixProvider } from "./provider";
 import { useCreateItem, useDeleteItem, useUpdateItem } from "./mutations";
-import { useItem, useItems } from "./items";
-import { itemsQuery } from "./queries";
+import { useAggregate, useCount, useInfiniteItems, useItem, useItems } from "./items";
+import { aggregateQuery, countQuery, infiniteItemsQuery, itemQuery, itemsQuery } from "./queries";
 
 interface Post {
   id: string;
@@ -51,4 +51,29 @@ export async function accepts(client: Baasix<{ posts: Post }>, cache: QueryClien
   cache.getQueryData(options.queryKey)?.data[0]?.title satisfies string | undefined;
   (await cache.ensureQueryData(options)).totalCount satisfies number;
   return <BaasixProvider client={client} />;
+}
+
+/** With an explicit item type the whole item is there; `sdk/consumer` holds what registered collections give. */
+export function Explicit(): void {
+  const posts = useInfiniteItems<Post>("posts", { sort: "-views" });
+  posts.data?.pages satisfies ListResult<Post, CountMode>[] | undefined;
+  useCount<Post>("posts", { search: "words" }).data satisfies number | undefined;
+  useAggregate<Post>("posts", { aggregate: { n: { function: "max", field: "views" } } }).data?.[0]
+    ?.n satisfies unknown;
+  // @ts-expect-error -- an unknown field to work with
+  useAggregate<Post>("posts", { aggregate: { n: { function: "max", field: "view" } } });
+  // @ts-expect-error -- a count has no pages
+  useCount<Post>("posts", { limit: 1 });
+  // @ts-expect-error -- where the next page begins is ours
+  useInfiniteItems<Post>("posts", {}, { getNextPageParam: () => "" });
+}
+
+/** The factories suit the hooks of TanStack Query. */
+export function Factories({ client }: { client: Baasix }): void {
+  const infinite = useInfiniteQuery(infiniteItemsQuery<Post>(client, "posts", { limit: 20 }));
+  infinite.data?.pages[0]?.data satisfies Post[] | undefined;
+  useSuspenseQuery(countQuery<Post>(client, "posts")).data satisfies number;
+  useSuspenseQuery(itemQuery<Post>(client, "posts", "1")).data satisfies Post;
+  const query = { aggregate: { n: { function: "count", field: "*" } } } as const;
+  useSuspenseQuery(aggregateQuery<Post>(client, "posts", query)).data[0]?.n satisfies unknown;
 }

@@ -8,7 +8,7 @@ export type { FileChanges, Files, NativeFile, UploadOptions } from "./files";
 export type { CallOptions, Fetch, Http, HttpRequest } from "./http";
 export type { Items, OneOptions } from "./items";
 export type { CrudGrants, PermissionInput, Permissions } from "./permissions";
-export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder } from "./query";
+export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
 export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
 export type { SchemaChangeOptions, SchemaQuery, Schemas } from "./schemas";
 export type { Server, ServerInfo } from "./server";

@@ -5,8 +5,8 @@ import type {
   Aggregates,
   BulkUpdateEntry,
   CountMode,
+  CountQuery,
   FieldList,
-  Filter,
   GenericItem,
   GroupTerm,
   ItemId,
@@ -65,7 +65,7 @@ export type Items<Item extends object = GenericItem> = {
     options?: CallOptions,
   ): AsyncGenerator<ListResult<Selected<Item, Wanted>, CountMode>, void, undefined>;
   /** How many items match. @throws BaasixError */
-  count(filter?: Filter<Item>, options?: CallOptions): Promise<number>;
+  count(query?: CountQuery<Item>, options?: CallOptions): Promise<number>;
   /** Works out values of the matching items, in all or by group. @throws BaasixError */
   aggregate<
     const Values extends Aggregates<Item>,
@@ -152,7 +152,7 @@ export function createItems<Item extends object>(http: Http, collection: string)
     get: findOne,
     all: (query: AnyQuery = {}, options?: CallOptions) => createQuery(reader, query).all(options),
     pages: (query: AnyQuery = {}, options?: CallOptions) => walk(reader, query, options),
-    count: (filter?: Filter, options?: CallOptions) => createQuery(reader, { filter }).count(options),
+    count: (query: CountQuery = {}, options?: CallOptions) => createQuery(reader, query).count(options),
     create,
     insert: create,
     createMany,

@@ -7,26 +7,6 @@ import { join } from "node:path";
 const root = join(import.meta.dir, "..");
 const folder = mkdtempSync(join(tmpdir(), "baasix-consumer-"));
 
-const program = `
-import { BaasixProvider, useItems } from "@baasix/react";
-import { itemsQuery } from "@baasix/react/queries";
-import { createBaasix } from "@baasix/sdk";
-
-interface Product { id: string; name: string }
-declare module "@baasix/react" {
-  interface Register { collections: { products: Product } }
-}
-const baasix = createBaasix<{ products: Product }>({ url: "http://localhost" });
-export function Names() {
-  const { data } = useItems("products", { sort: "name" });
-  return <BaasixProvider client={baasix}>{data?.data.map(({ name }) => name.trim())}</BaasixProvider>;
-}
-export const options = itemsQuery(baasix, "products");
-// @ts-expect-error -- an unknown collection
-baasix.items("nothing");
-// @ts-expect-error -- an unknown field
-itemsQuery(baasix, "products", { filter: { nam: "x" } });
-`;
 const script = `
 import { createBaasix } from "@baasix/sdk";
 import { useItems } from "@baasix/react";
@@ -49,7 +29,7 @@ beforeAll(() => {
   for (const name of ["react", "@tanstack", "@types"])
     symlinkSync(join(root, "node_modules", name), join(modules, name));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  writeFileSync(join(folder, "program.tsx"), program);
+  cpSync(join(import.meta.dir, "consumer/program.tsx"), join(folder, "program.tsx"));
   writeFileSync(join(folder, "script.mjs"), script);
 });
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -29,6 +29,9 @@ export type AnyQuery<Item = GenericItem> = Query<Item, Query<Item>["fields"], Co
 /** Formats of an export. */
 export type ExportFormat = "ndjson" | "json" | "csv";
 
+/** How a search is done. */
+export type SearchOptions = Pick<AnyQuery, "searchMode" | "sortByRelevance">;
+
 /** What a builder runs on: the calls of one collection. */
 export type Reader = {
   find(query: AnyQuery, options?: CallOptions): Promise<ListResult<GenericItem, CountMode>>;
@@ -87,11 +90,11 @@ export type QueryBuilder<
   where(filter: Filter<Item>): QueryBuilder<Item, Result, Count>;
   /** Which related items the lists inside show; the items themselves stay. Beside those given before. */
   relFilter(conditions: RelConditions<Item>): QueryBuilder<Item, Result, Count>;
-  /** Words to look for; where (default all text); and whether the best matches come first, where nothing is sorted by. */
+  /** Words to look for; where (default all text); how, and whether the best matches come first where nothing is sorted by. */
   search(
     text: string,
     fields?: readonly (keyof Item & string)[],
-    options?: { readonly sortByRelevance?: boolean },
+    options?: SearchOptions,
   ): QueryBuilder<Item, Result, Count>;
   /** The order; replaces one given before. */
   sort(sort: Sort<Item>): QueryBuilder<Item, Result, Count>;
@@ -182,8 +185,8 @@ class Builder {
 
   /** What chooses items, whatever the page. */
   #choice(): AnyQuery {
-    const { filter, search, searchFields, paranoid } = this.#query;
-    return { filter, search, searchFields, paranoid };
+    const { filter, search, searchFields, searchMode, paranoid } = this.#query;
+    return { filter, search, searchFields, searchMode, paranoid };
   }
 
   select(...fields: readonly (string | readonly string[])[]): Builder {
@@ -210,7 +213,11 @@ class Builder {
     return this.#with({ relConditions: all });
   }
 
-  search(search: string, searchFields?: readonly string[], more: Pick<AnyQuery, "sortByRelevance"> = {}) {
+  search(
+    search: string,
+    searchFields?: readonly string[],
+    more: Pick<AnyQuery, "searchMode" | "sortByRelevance"> = {},
+  ) {
     return this.#with({ search, searchFields, ...more });
   }
 

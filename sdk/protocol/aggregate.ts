@@ -7,10 +7,10 @@ import type { GenericItem, NumberText } from "./values";
 /** `distinct` counts different values, `array_agg` lists all of them. */
 export type AggregateFunction = "count" | "sum" | "avg" | "min" | "max" | "distinct" | "array_agg";
 
-/** One value to work out. `*` counts items. */
+/** One value to work out. `field` is needed by all but `count`, which without it (or with `*`) counts items. */
 export type Aggregate<Item = GenericItem> = {
   readonly function: AggregateFunction;
-  readonly field: ValuePath<Item> | "*";
+  readonly field?: ValuePath<Item> | "*";
 };
 
 /** Values to work out, by the names that they get. */
@@ -33,14 +33,17 @@ export type DatePart =
 /** What groups are made of: a column, a path, or `date:month:createdAt`. */
 export type GroupTerm<Item = GenericItem> = ValuePath<Item> | `date:${DatePart}:${ValuePath<Item>}`;
 
-/** Parameters of an aggregate. `having` and `sort` speak of the aliases and of the groups. */
+/**
+ * Parameters of an aggregate. `having` and `sort` speak of the aliases and of the groups. `groupBy` alone gives the
+ * different values. Without `limit` there are up to 1,000 groups.
+ */
 export type AggregateQuery<
   Item = GenericItem,
   Values extends Aggregates<Item> = Aggregates<Item>,
   Groups extends readonly GroupTerm<Item>[] = readonly GroupTerm<Item>[],
   Exact extends boolean = boolean,
 > = Choice<Item> & {
-  readonly aggregate: Values;
+  readonly aggregate?: Values;
   readonly groupBy?: Groups;
   readonly having?: Filter<{ readonly [Alias in keyof Values]: AggregateValue<Item, Values[Alias], Exact> }>;
   readonly sort?:
@@ -57,17 +60,16 @@ export type AggregateQuery<
 
 /** The type of one worked-out value; null where there was nothing to work with. */
 export type AggregateValue<Item, Value, Exact extends boolean> = Value extends {
-  readonly function: infer Name;
-  readonly field: infer Path extends string;
+  readonly function: "count" | "distinct";
 }
-  ? Name extends "count" | "distinct"
-    ? number
-    : Name extends "sum" | "avg"
+  ? number
+  : Value extends { readonly function: infer Name; readonly field: infer Path extends string }
+    ? Name extends "sum" | "avg"
       ? Summed<ValueAt<Item, Path>, Exact> | null
       : Name extends "array_agg"
         ? ValueAt<Item, Path>[] | null
         : ValueAt<Item, Path> | null
-  : unknown;
+    : unknown;
 
 type Summed<Value, Exact extends boolean> = Exact extends true
   ? NumberText extends Value

@@ -27,9 +27,14 @@ export type Choice<Item = GenericItem> = {
   readonly search?: string;
   /** Where to search; default all text of the collection. */
   readonly searchFields?: readonly FieldName<Item>[] | string;
+  /** `fuzzy` forgives mistakes of writing and answers the nearest first; default `words`. */
+  readonly searchMode?: "words" | "fuzzy";
   /** `false` includes soft-deleted items of a `paranoid` collection. */
   readonly paranoid?: boolean;
 };
+
+/** Parameters of a count. */
+export type CountQuery<Item = GenericItem> = Choice<Item> & { readonly count?: Exclude<CountMode, "none"> };
 
 /**
  * Parameters of a list read. `limit` defaults to 100, at most 1,000; `-1` is the maximum. `page` starts at 1.

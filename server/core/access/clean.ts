@@ -27,7 +27,8 @@ export function cleanPermissions(rows: readonly PermissionRow[], from: Schema, t
       const meant = trace(from, before, path);
       return meant !== null && (!after || trace(to, after, path) !== meant);
     };
-    if (!after || conditionPaths(row.conditions).some(gone)) removed.push(row);
+    const named = [...conditionPaths(row.conditions), ...conditionPaths(row.relConditions)];
+    if (!after || named.some(gone)) removed.push(row);
     else {
       const next = withoutGone(row, gone);
       if (next !== row) changed.push(next);

@@ -3,6 +3,7 @@ import type { Action } from "@baasix/types";
 import { AppError } from "../errors";
 import { parseFilter } from "../query/filter";
 import { type Planned, planCondition } from "../query/plan";
+import { noRelationRules } from "../query/relConditions";
 import type { Collection, Schema } from "../schema/model";
 import type { Actor } from "./actor";
 import { parseFieldGrant } from "./grants";
@@ -75,7 +76,12 @@ function builtInGrant(schema: Schema, collection: Collection, action: Action): G
   const known = builtInGrants.get(schema);
   if (known) return known;
   const condition: Planned = planCondition(schema, collection, parseFilter({ isPublic: { eq: true } }));
-  const grant: Grant = { fields: parseFieldGrant(publicFileFields), condition, defaults: [] };
+  const grant: Grant = {
+    fields: parseFieldGrant(publicFileFields),
+    condition,
+    related: noRelationRules,
+    defaults: [],
+  };
   builtInGrants.set(schema, grant);
   return grant;
 }

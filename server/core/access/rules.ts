@@ -1,10 +1,10 @@
 /** Permission rows → Rules: read once per change, so that a request only looks things up. */
 import type { Action } from "@baasix/types";
 import { AppError } from "../errors";
-import { parseFilter, isObject } from "../query/filter";
+import { type DefaultValue, planDefault } from "../query/defaults";
+import { filterBudget, isObject, parseFilter } from "../query/filter";
 import { type Planned, planCondition } from "../query/plan";
-import { type Param, readVariable } from "../query/variables";
-import { toWire, type WireValue } from "../schema/fields";
+import { noRelationRules, planRelConditions, type RelationRules } from "../query/relConditions";
 import type { Collection, Field, Schema } from "../schema/model";
 import { type FieldGrant, parseFieldGrant } from "./grants";
 
@@ -23,16 +23,15 @@ export type PermissionRow = {
   readonly defaultValues: unknown;
 };
 
-/** A default of a permission: a wire value, or a variable that is bound when the row is written. */
-export type GrantDefault = {
-  readonly field: Field;
-  readonly value: { readonly wire: WireValue } | { readonly variable: Param };
-};
+/** A default of a permission. */
+export type GrantDefault = { readonly field: Field; readonly value: DefaultValue };
 
 /** What one permission allows. `condition` null: every row. */
 export type Grant = {
   readonly fields: FieldGrant;
   readonly condition: Planned | null;
+  /** Which rows of relations may be seen, wherever a read passes them. */
+  readonly related: RelationRules;
   readonly defaults: readonly GrantDefault[];
 };
 
@@ -98,19 +97,16 @@ export function parseGrant(row: Omit<PermissionRow, "id">, schema: Schema): Gran
   if (!actions.has(row.action)) {
     throw new AppError("INVALID_VALUE", "action: expected create, read, update or delete");
   }
-  if (!isAbsent(row.relConditions)) {
-    throw new AppError(
-      "INVALID_VALUE",
-      "relConditions: not understood by this version; give the related collection a permission of its own",
-    );
-  }
   const condition = isAbsent(row.conditions)
     ? null
     : planCondition(schema, collection, parseFilter(row.conditions, "conditions"));
   return {
     fields: parseFieldGrant(row.fields),
     condition: withoutAdministrators(row.action, condition, collection, schema),
-    defaults: isAbsent(row.defaultValues) ? [] : parseDefaults(collection, row.defaultValues),
+    related: isAbsent(row.relConditions)
+      ? noRelationRules
+      : planRelConditions(schema, collection, row.relConditions, "relConditions", filterBudget()),
+    defaults: isAbsent(row.defaultValues) ? [] : parseDefaults(schema, collection, row.defaultValues),
   };
 }
 
@@ -133,7 +129,7 @@ function isAbsent(value: unknown): boolean {
   return value === null || value === undefined || (isObject(value) && Object.keys(value).length === 0);
 }
 
-function parseDefaults(collection: Collection, defaults: unknown): readonly GrantDefault[] {
+function parseDefaults(schema: Schema, collection: Collection, defaults: unknown): readonly GrantDefault[] {
   if (!isObject(defaults))
     throw new AppError("INVALID_VALUE", "defaultValues: expected an object of field and value");
   return Object.keys(defaults).map((name) => {
@@ -143,8 +139,6 @@ function parseDefaults(collection: Collection, defaults: unknown): readonly Gran
       throw new AppError("UNKNOWN_FIELD", `${at}: '${collection.name}' has no field '${name}'`);
     if (field.managed === "generated")
       throw new AppError("INVALID_VALUE", `${at}: the database calculates it`);
-    const variable = readVariable(defaults[name], at);
-    if (variable) return { field, value: { variable } };
-    return { field, value: { wire: toWire(defaults[name], field, at) } };
+    return { field, value: planDefault(defaults[name], field, schema, at) };
   });
 }

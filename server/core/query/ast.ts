@@ -1,5 +1,7 @@
 /** What a request says, once its spelling is gone: tagged values that name things without knowing the schema. */
 
+import type { Budget } from "./filter";
+
 /** A path of names: relations, then a column, a relation or `*`. */
 export type Path = readonly string[];
 
@@ -22,8 +24,34 @@ export type Condition =
       readonly at: string;
     };
 
-/** One wish of `fields`. `exclude` takes the named column out of what a wildcard gave. */
-export type FieldWish = { readonly path: Path; readonly exclude: boolean; readonly at: string };
+/**
+ * One wish of `fields`. `exclude` takes the named column out of what a wildcard gave. `inner`: the path names a relation,
+ * and this is what is wanted of its rows.
+ */
+export type FieldWish = {
+  readonly path: Path;
+  readonly exclude: boolean;
+  readonly at: string;
+  readonly inner: InnerRead | null;
+};
+
+/** What is wanted of related rows. `limit` null: as many as the answer has room for. */
+export type InnerRead = {
+  readonly fields: readonly FieldWish[];
+  readonly filter: Condition | null;
+  readonly sort: readonly SortTerm[];
+  readonly limit: number | null;
+};
+
+/**
+ * Conditions on the rows of relations, as they travel: which keys are relations and which are columns, only a schema can
+ * tell. `budget`: what the request has spent of the conditions that it may hold.
+ */
+export type RelConditions = {
+  readonly conditions: Readonly<Record<string, unknown>>;
+  readonly at: string;
+  readonly budget: Budget;
+};
 
 export type SortTerm = { readonly path: Path; readonly descending: boolean; readonly at: string };
 
@@ -43,6 +71,7 @@ export type Read = {
   readonly collection: string;
   readonly fields: readonly FieldWish[];
   readonly filter: Condition | null;
+  readonly relConditions: RelConditions | null;
   readonly search: Search | null;
   readonly sort: readonly SortTerm[];
   readonly limit: number;

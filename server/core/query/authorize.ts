@@ -11,6 +11,7 @@ import type { Collection, Field, Relation } from "../schema/model";
 import type { ActorOperand, ColumnOperand, Operand } from "./planned";
 import type { AggregatePlan } from "./planAggregate";
 import type { Planned, PlannedSort, ReadPlan, SelectedColumn, SelectedRelation, SelectNode } from "./plan";
+import { allOf, noRelationRules, type RelationRules } from "./relConditions";
 import type { PlannedSearch } from "./search";
 
 declare const authorized: unique symbol;
@@ -43,20 +44,30 @@ export type AuthorizedTarget = {
 };
 
 /**
- * Where the plan stands: a collection, the actor's own policy on it (null: none), and what grants of the
- * collections before it open here.
+ * Where the plan stands: a collection, the actor's own policy on it (null: none), what grants of the collections before
+ * it open here, and how they limit the rows of relations from here on. `rows`: those that the actor may see here.
  */
 type Scope = {
   readonly collection: Collection;
   readonly own: Policy | null;
   readonly inherited: readonly FieldGrant[];
+  readonly limits: readonly RelationLimits[];
+  readonly rows: Planned | null;
 };
+
+/** The relConditions of the grants of one policy. `everyRow`: the grant opens every row of its collection. */
+type RelationLimits = readonly { readonly everyRow: boolean; readonly rules: RelationRules }[];
+
+/** Where a plan begins. */
+function scopeOf(collection: Collection, own: Policy | null): Scope {
+  return { collection, own, inherited: [], limits: [], rows: rowCondition(own) };
+}
 
 /** Checks a read. @throws AppError FORBIDDEN naming the field, when the plan names what the actor may not read. */
 export function authorizeRead(plan: ReadPlan, access: Access): AuthorizedRead {
   const own = access(plan.collection, "read");
   if (!own) throw refusal(plan.collection, "read");
-  const scope: Scope = { collection: plan.collection, own, inherited: [] };
+  const scope = scopeOf(plan.collection, own);
   if (plan.cursor !== null && columnGuard(scope, plan.collection.primaryKey) !== null) {
     // A cursor holds the key of the row where a page ended.
     throw unreadable(scope, plan.collection.primaryKey.name, "cursor");
@@ -112,7 +123,7 @@ function isOpenPath({ guard, hops }: Pick<ColumnOperand, "guard" | "hops">): boo
 export function authorizeAggregate(plan: AggregatePlan, access: Access): AuthorizedAggregate {
   const own = access(plan.collection, "read");
   if (!own) throw refusal(plan.collection, "read");
-  const scope: Scope = { collection: plan.collection, own, inherited: [] };
+  const scope = scopeOf(plan.collection, own);
   const groups: Scope = { ...scope, inherited: [everyField] };
   return {
     ...plan,
@@ -162,7 +173,7 @@ export function authorizeWrite(
       throw new AppError("FORBIDDEN", `You don't have permission to ${action} field: ${field.name}`);
   }
   const rows = policy.unlimited ? null : anyOf(grants);
-  const reading: Scope = { collection, own: access(collection, "read"), inherited: [] };
+  const reading = scopeOf(collection, access(collection, "read"));
   return {
     collection,
     action,
@@ -181,14 +192,16 @@ function selectNode(node: SelectNode, scope: Scope, access: Access): SelectNode 
     else if (column.at !== null) throw unreadable(scope, column.field.name, column.at);
   }
   const relations: SelectedRelation[] = [];
-  for (const { relation, node: child, at } of node.relations) {
+  for (const selected of node.relations) {
+    const { relation, node: child, at, where, sort } = selected;
     const opened = openRelation(scope, relation, child.collection, access);
     if (opened)
       relations.push({
-        relation,
+        ...selected,
         node: selectNode(child, opened, access),
-        at,
-        rows: rowCondition(opened.own),
+        rows: opened.rows,
+        where: where && condition(where, opened, access),
+        sort: sort.map((term) => sortTerm(term, opened, access)),
       });
     else if (at !== null) throw unreadable(scope, relation.name, at);
   }
@@ -217,7 +230,7 @@ function conditionIn(planned: Planned, scopes: readonly Scope[], access: Access)
       const opened = openRelation(scope, planned.relation, planned.target, access);
       if (!opened) throw unreadable(scope, planned.relation.name, planned.at);
       const item = conditionIn(planned.item, [...scopes, opened], access);
-      return { ...planned, item, rows: rowCondition(opened.own) };
+      return { ...planned, item, rows: opened.rows };
     }
   }
 }
@@ -250,7 +263,7 @@ function operandIn(operand: Operand, scopes: readonly Scope[], access: Access): 
 function actorPath(operand: ActorOperand, access: Access): ActorOperand {
   const { source, hops, field, at } = operand;
   const own = access(source, "read");
-  const scope: Scope = { collection: source, own, inherited: [] };
+  const scope = scopeOf(source, own);
   if (!own) throw unreadable(scope, hops[0]?.relation.name ?? field.name, at);
   return { ...operand, rows: rowCondition(own), ...readablePath(operand, scope, access) };
 }
@@ -263,7 +276,7 @@ function readablePath({ hops, field, at }: OperandPath, from: Scope, access: Acc
     const next = openRelation(current, hop.relation, hop.target, access);
     if (!next) throw unreadable(current, hop.relation.name, at);
     current = next;
-    return { ...hop, rows: rowCondition(next.own) };
+    return { ...hop, rows: next.rows };
   });
   const guard = columnGuard(current, field);
   if (guard === "refused") throw unreadable(current, field.name, at);
@@ -307,7 +320,17 @@ function openRelation(scope: Scope, relation: Relation, target: Collection, acce
     ...(throughRelation(scope.inherited, relation.name) ?? []),
     ...(scope.own && scope.own.grants.length > 0 ? throughEveryGrant(scope.own.grants, relation.name) : []),
   ];
-  const opened: Scope = { collection: target, own, inherited };
+  const limits = [...scope.limits, limitsOf(scope.own)];
+  const rows = allOf(
+    [rowCondition(own), ...limits.map((one) => limitOf(one, relation.name))].filter((one) => one !== null),
+  );
+  const opened: Scope = {
+    collection: target,
+    own,
+    inherited,
+    limits: limits.map((one) => below(one, relation.name)).filter(limitsAnything),
+    rows,
+  };
   if (inherited.length > 0) return opened;
   if (!own) return null;
   const holder = relation.keyOn === "source" ? scope : opened;
@@ -323,6 +346,35 @@ function openRelation(scope: Scope, relation: Relation, target: Collection, acce
 function keyColumns({ keyOn, sourceColumn, targetColumn, scope }: Relation): readonly string[] {
   const key = keyOn === "source" ? sourceColumn : targetColumn;
   return scope === null ? [key] : [key, scope.column];
+}
+
+function limitsOf(policy: Policy | null): RelationLimits {
+  if (policy === null || policy.unlimited) return [];
+  return policy.grants.map(({ condition: row, related }) => ({ everyRow: row === null, rules: related }));
+}
+
+/**
+ * Which rows of a relation the grants of one policy leave. A grant that opens every row opens these rows for all of them,
+ * so the mildest of such grants counts; where there is none, a row may come from any grant, and all of them count.
+ */
+function limitOf(grants: RelationLimits, relation: string): Planned | null {
+  const whole = grants.filter(({ everyRow }) => everyRow);
+  const rules = (whole.length > 0 ? whole : grants).map((grant) => grant.rules.get(relation)?.rows ?? null);
+  const given = rules.filter((rule) => rule !== null);
+  if (whole.length === 0) return allOf(given);
+  if (given.length < rules.length) return null;
+  return given.length === 1 ? (given[0] ?? null) : { kind: "any", items: given };
+}
+
+function below(grants: RelationLimits, relation: string): RelationLimits {
+  return grants.map(({ everyRow, rules }) => ({
+    everyRow,
+    rules: rules.get(relation)?.nested ?? noRelationRules,
+  }));
+}
+
+function limitsAnything(grants: RelationLimits): boolean {
+  return grants.some(({ rules }) => rules.size > 0);
 }
 
 function throughEveryGrant(grants: readonly Grant[], relation: string): readonly FieldGrant[] {

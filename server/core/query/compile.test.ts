@@ -70,16 +70,16 @@ describe("statements", () => {
   });
   test("lists in lists share the rows of one answer, and tell when they reach their bound", () => {
     const { text } = compile({ fields: "author.posts.comments.id", limit: 1 });
-    expect([...text.matchAll(/limit (\d+)/g)].map((match) => match[1])).toEqual(["1", "10", "1000", "1"]);
+    expect([...text.matchAll(/limit (\d+)/g)].map((match) => match[1])).toEqual(["1", "1000", "10", "1"]);
     expect(text).toContain("count(*) >= 1000 or coalesce(bool_or(x.c), false) as c");
     const wide = compile({ fields: "comments.post.comments.post.comments.id", limit: 1000 }).text;
     expect([...wide.matchAll(/limit (\d+)/g)].map((match) => match[1])).toEqual([
       "1000",
-      "1",
-      "1",
-      "1",
-      "1",
       "10",
+      "1",
+      "1",
+      "1",
+      "1",
     ]);
   });
 });

@@ -1,13 +1,12 @@
 /** AuthorizedRead → SQL. The answer is built as JSON text by PostgreSQL, one statement a read. */
 import { castType, jsonExpression } from "../schema/fields";
-import type { Collection, Field, Relation } from "../schema/model";
+import type { Collection } from "../schema/model";
 import type { AuthorizedRead } from "./authorize";
 import { compileKeyset } from "./cursor";
-import { cutFlag, expand, rowJson, selectList } from "./compileSelect";
-import { collectParameters, column, type Parameters } from "./compileCondition";
-import { compileRows, joinHop, whereSql } from "./compileRows";
+import { cutFlag, expand, neededColumns, orderOf, rowJson, selectList } from "./compileSelect";
+import { collectParameters, type Parameters } from "./compileCondition";
+import { compileRows, whereSql } from "./compileRows";
 import { compileRelevance } from "./compileSearch";
-import type { SelectNode } from "./plan";
 import { quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
 
@@ -92,17 +91,8 @@ function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): s
   const selected = expanded
     ? neededColumns(plan.select).map((field) => `${alias}.${quoteName(field.name)}`)
     : selectList(plan.select, alias, parameters);
-  const joins: string[] = [];
-  const keys = plan.sort.map((term) => {
-    let holder = alias;
-    for (const hop of term.hops) {
-      const next = parameters.alias();
-      joins.push(joinHop("left join", hop, holder, next, parameters));
-      holder = next;
-    }
-    return column(term.field, term.guard, holder, parameters);
-  });
-  const order = plan.sort.map((term, i) => `${keys[i]}${term.descending ? " desc" : ""}`);
+  const { joins, keys, order: sorted } = orderOf(plan.sort, alias, parameters);
+  const order = [sorted];
   if (plan.search?.relevance) order.unshift(`${compileRelevance(plan.search, alias, parameters)} desc`);
   const after = plan.cursor?.after
     ? compileKeyset(plan.sort, keys, plan.cursor.after, parameters.place)
@@ -114,27 +104,11 @@ function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): s
           ...selected,
           `json_build_array(${plan.sort.map((term, i) => jsonExpression(keys[i] ?? "", term.field)).join(", ")})::text as ${sortKeys}`,
         ];
-  const from = `${quoteName(plan.collection.name)} ${alias}${joins.join("")}${where(plan, alias, shape, parameters, after)}`;
+  const from = `${quoteName(plan.collection.name)} ${alias}${joins}${where(plan, alias, shape, parameters, after)}`;
   // Checked whole numbers, written out: a bound limit would make the planner guess a tenth of the table.
   const cut =
     shape === "one"
       ? ""
       : ` order by ${order.join(", ")} limit ${plan.limit}${plan.offset > 0 ? ` offset ${plan.offset}` : ""}`;
   return `select ${columns.join(", ")} from ${from}${cut}`;
-}
-
-/** Columns that the outer select reads: the selected ones, those of guards, and the keys of relations. */
-function neededColumns(node: SelectNode): readonly Field[] {
-  // A guard may read any column of the row, also through relations of its own.
-  if (node.columns.some((selected) => selected.guard !== null)) return [...node.collection.fields.values()];
-  const names = new Set([
-    ...node.columns.map(({ field }) => field.name),
-    ...node.relations.flatMap(({ relation }) => sourceColumns(relation)),
-  ]);
-  return [...node.collection.fields.values()].filter((field) => names.has(field.name));
-}
-
-/** The columns of the row itself that a relation joins by. */
-function sourceColumns({ sourceColumn, keyOn, scope }: Relation): readonly string[] {
-  return scope !== null && keyOn === "source" ? [sourceColumn, scope.column] : [sourceColumn];
 }

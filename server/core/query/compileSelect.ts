@@ -1,8 +1,11 @@
 /** What a row shows, as SQL: its columns, and the rows that relations lead to as lateral JSON. */
 import { jsonExpression } from "../schema/fields";
+import type { Field, Relation } from "../schema/model";
 import { column, compileCondition, joinKeys, type Parameters, visible } from "./compileCondition";
-import type { SelectedRelation, SelectNode } from "./plan";
-import { quoteName } from "./statement";
+import { joinHop } from "./compileRows";
+import type { SelectedRelation, SelectNode } from "./planSelect";
+import type { PlannedSort } from "./planSort";
+import { quoteLiteral, quoteName } from "./statement";
 
 /** Rows that one answer may hold, those of expanded lists included. */
 export const rowBudget = 10_000;
@@ -68,30 +71,123 @@ function hasList({ relation, node }: SelectedRelation): boolean {
   return relation.kind === "many" || node.relations.some(hasList);
 }
 
+/** The rows that a relation leads to, as one JSON value `j`, and with a list below `c`: a list reached its bound. */
 function expansion(
   selected: SelectedRelation,
   holder: string,
   parameters: Parameters,
   above: number,
 ): string {
-  const { relation, node, rows } = selected;
+  return selected.relation.kind === "many"
+    ? listExpansion(selected, holder, parameters, above)
+    : itemExpansion(selected, holder, parameters, above);
+}
+
+function itemExpansion(
+  selected: SelectedRelation,
+  holder: string,
+  parameters: Parameters,
+  above: number,
+): string {
+  const { node } = selected;
   const alias = parameters.alias();
-  const many = relation.kind === "many";
-  const limit = many ? listLimit(above) : 1;
+  const where = relatedRows(selected, holder, alias, parameters);
+  const from = `from ${quoteName(node.collection.name)} ${alias}${expand(node, alias, parameters, above)} where ${where} limit 1`;
+  if (node.relations.some(hasList)) {
+    return `select (${rowObject(node, alias, parameters)}) as j, ${cutFlag(node, alias)} as c ${from}`;
+  }
+  return `select row_to_json(x) as j from (select ${selectList(node, alias, parameters).join(", ")} ${from}) x`;
+}
+
+function listExpansion(
+  selected: SelectedRelation,
+  holder: string,
+  parameters: Parameters,
+  above: number,
+): string {
+  const { node } = selected;
+  const alias = parameters.alias();
+  const where = relatedRows(selected, holder, alias, parameters);
+  const { joins, order } = orderOf(selected.sort, alias, parameters);
+  const bound = listLimit(above);
+  const limit = Math.min(selected.limit ?? bound, bound);
+  const from = `from ${quoteName(node.collection.name)} ${alias}${joins} where ${where}`;
+  // What the request itself left out was not cut.
+  const full = selected.limit === null || selected.limit > bound ? `count(*) >= ${limit}` : "false";
+  if (node.relations.length === 0) {
+    const columns = selectList(node, alias, parameters).join(", ");
+    const rows = `(select ${columns} ${from} order by ${order} limit ${limit}) x`;
+    return `select coalesce(json_agg(x), '[]'::json) as j, ${full} as c from ${rows}`;
+  }
+  // Cut first, expanded after: else every row of a long list would be expanded before it is dropped.
+  const row = parameters.alias();
+  const columns = neededColumns(node).map((field) => `${alias}.${quoteName(field.name)}`);
+  const cutRows = `select ${columns.join(", ")} ${from} order by ${order} limit ${limit}`;
+  const page = `(select p.*, row_number() over () as "#" from (${cutRows}) p) ${row}`;
+  const rows =
+    `(select (${rowObject(node, row, parameters)}) as j, ${cutFlag(node, row)} as c ` +
+    `from ${page}${expand(node, row, parameters, above * limit)} order by ${row}."#") x`;
+  const cut = node.relations.some(hasList) ? `${full} or coalesce(bool_or(x.c), false)` : full;
+  return `select coalesce(json_agg(x.j), '[]'::json) as j, ${cut} as c from ${rows}`;
+}
+
+/** What must hold for a row of `alias` to be among those that are shown below the row of `holder`. */
+function relatedRows(
+  { relation, node, rows, where }: SelectedRelation,
+  holder: string,
+  alias: string,
+  parameters: Parameters,
+): string {
   const conditions = [joinKeys(relation, holder, alias), ...visible(node.collection, false, alias)];
   if (rows) conditions.push(compileCondition(rows, alias, parameters));
-  const joined = `${quoteName(node.collection.name)} ${alias}${expand(node, alias, parameters, above * limit)}`;
-  const order = many ? ` order by ${alias}.${quoteName(node.collection.primaryKey.name)}` : "";
-  const from = `from ${joined} where ${conditions.join(" and ")}${order} limit ${limit}`;
-  if (!node.relations.some(hasList)) {
-    const row = `(select ${selectList(node, alias, parameters).join(", ")} ${from}) x`;
-    if (!many) return `select row_to_json(x) as j from ${row}`;
-    return `select coalesce(json_agg(x), '[]'::json) as j, count(*) >= ${limit} as c from ${row}`;
+  if (where) conditions.push(compileCondition(where, alias, parameters));
+  if (relation.kind === "many") conditions.push(...namedTables(node, alias));
+  return conditions.join(" and ");
+}
+
+/** Of a list whose rows lead to several collections, the rows that lead to those that the request names, if it does. */
+function namedTables(node: SelectNode, alias: string): string[] {
+  const named = new Map<string, string[]>();
+  for (const { relation, named: isNamed } of node.relations) {
+    if (!isNamed || relation.scope === null || relation.keyOn === "target") continue;
+    const { column: name, value } = relation.scope;
+    named.set(name, [...(named.get(name) ?? []), quoteLiteral(value)]);
   }
-  const row = `select (${rowObject(node, alias, parameters)}) as j, ${cutFlag(node, alias)} as c ${from}`;
-  if (!many) return row;
-  return (
-    "select coalesce(json_agg(x.j), '[]'::json) as j, " +
-    `count(*) >= ${limit} or coalesce(bool_or(x.c), false) as c from (${row}) x`
-  );
+  return [...named].map(([name, values]) => `${alias}.${quoteName(name)} in (${values.join(", ")})`);
+}
+
+/** An order, and the joins of the rows behind to-one relations that it reads. */
+export function orderOf(
+  sort: readonly PlannedSort[],
+  alias: string,
+  parameters: Parameters,
+): { readonly joins: string; readonly keys: readonly string[]; readonly order: string } {
+  const joins: string[] = [];
+  const keys = sort.map((term) => {
+    let holder = alias;
+    for (const hop of term.hops) {
+      const next = parameters.alias();
+      joins.push(joinHop("left join", hop, holder, next, parameters));
+      holder = next;
+    }
+    return column(term.field, term.guard, holder, parameters);
+  });
+  const order = sort.map((term, i) => `${keys[i]}${term.descending ? " desc" : ""}`);
+  return { joins: joins.join(""), keys, order: order.join(", ") };
+}
+
+/** Columns that a row must bring to be shown: the selected ones, those of guards, and the keys of relations. */
+export function neededColumns(node: SelectNode): readonly Field[] {
+  // A guard may read any column of the row, also through relations of its own.
+  if (node.columns.some((selected) => selected.guard !== null)) return [...node.collection.fields.values()];
+  const names = new Set([
+    ...node.columns.map(({ field }) => field.name),
+    ...node.relations.flatMap(({ relation }) => sourceColumns(relation)),
+  ]);
+  return [...node.collection.fields.values()].filter((field) => names.has(field.name));
+}
+
+/** The columns of the row itself that a relation joins by. */
+function sourceColumns({ sourceColumn, keyOn, scope }: Relation): readonly string[] {
+  return scope !== null && keyOn === "source" ? [sourceColumn, scope.column] : [sourceColumn];
 }

@@ -6,15 +6,21 @@ import { operators } from "./operators";
 /** Limits of one filter: conditions in all, and nesting. */
 export const filterLimits = { conditions: 200, depth: 10 } as const;
 
-type Budget = { conditions: number };
+/** Conditions counted so far: all filters of one request share it. */
+export type Budget = { conditions: number };
+
+/** A budget of which nothing is spent. */
+export function filterBudget(): Budget {
+  return { conditions: 0 };
+}
 
 /**
  * Reads a filter: `{AND: […]} | {OR: […]} | {NOT: {…}} | {path: Cond}`, all keys AND-ed.
  * Keys of one object that open the same relation speak of the same related row.
  * @throws AppError INVALID_QUERY, QUERY_TOO_COMPLEX; `at` starts the place in messages.
  */
-export function parseFilter(input: unknown, at = "filter"): Condition {
-  return group(input, at, 0, { conditions: 0 });
+export function parseFilter(input: unknown, at = "filter", budget = filterBudget()): Condition {
+  return group(input, at, 0, budget);
 }
 
 function group(input: unknown, at: string, depth: number, budget: Budget): Condition {

@@ -1,16 +1,21 @@
 /** Wire → Read. Knows every documented spelling; knows nothing of collections. */
 import { AppError, suggestion } from "../errors";
-import type { CountMode, FieldWish, Read, SortTerm } from "./ast";
-import { isObject, parseFilter, splitPath } from "./filter";
-import { fromJson, isAbsent, parseFlag, textList, wholeNumber } from "./parameters";
+import type { CountMode, Read, RelConditions } from "./ast";
+import { type Budget, filterBudget, isObject, parseFilter } from "./filter";
+import { readLimits } from "./limits";
+import { fromJson, isAbsent, parseFlag, wholeNumber } from "./parameters";
+import { parseFields } from "./parseFields";
+import { parseSort } from "./parseSort";
 import { parseSearch } from "./search";
 
-/** Paging and size limits of a read. */
-export const readLimits = { page: 100, maximum: 1000, sort: 8, fields: 200 } as const;
+export { readLimits } from "./limits";
+export { parseSort } from "./parseSort";
 
 const known = new Set([
   "fields",
   "filter",
+  "relConditions",
+  "relFilter",
   "sort",
   "limit",
   "page",
@@ -37,10 +42,12 @@ export function parseRead(collection: string, query: Readonly<Record<string, unk
     throw new AppError("INVALID_QUERY", `unknown parameter '${name}'${suggestion(name, known)}`);
   }
   const limit = parseLimit(query.limit);
+  const budget = filterBudget();
   return {
     collection,
-    fields: parseFields(query.fields),
-    filter: isAbsent(query.filter) ? null : parseFilter(fromJson(query.filter, "filter")),
+    fields: parseFields(query.fields, budget),
+    filter: isAbsent(query.filter) ? null : parseFilter(fromJson(query.filter, "filter"), "filter", budget),
+    relConditions: parseRelConditions(query, budget),
     search: parseSearch(query),
     sort: parseSort(query.sort),
     limit,
@@ -49,6 +56,18 @@ export function parseRead(collection: string, query: Readonly<Record<string, unk
     count: parseCount(query.count),
     withDeleted: parseFlag(query.paranoid, "paranoid", true) === false,
   };
+}
+
+/** Conditions on the rows inside expanded relations; `relFilter` is how the SDK spells it. */
+function parseRelConditions(query: Readonly<Record<string, unknown>>, budget: Budget): RelConditions | null {
+  const name = isAbsent(query.relConditions) ? "relFilter" : "relConditions";
+  if (isAbsent(query[name])) return null;
+  if (name === "relConditions" && !isAbsent(query.relFilter)) {
+    throw new AppError("INVALID_QUERY", "relFilter: the same as relConditions; give one of them");
+  }
+  const conditions = fromJson(query[name], name);
+  if (isObject(conditions)) return { conditions, at: name, budget };
+  throw new AppError("INVALID_QUERY", `${name}: expected an object such as {"comments": {"approved": true}}`);
 }
 
 /** How many rows: 100 when nothing is said. @throws AppError INVALID_QUERY */
@@ -89,61 +108,4 @@ export function parseCount(value: unknown): CountMode {
   if (isAbsent(value)) return "exact";
   if (value === "exact" || value === "estimated" || value === "none") return value;
   throw new AppError("INVALID_QUERY", "count: expected exact, estimated or none");
-}
-
-/** `a,b`, `["a","b"]` (list or JSON text) or a repeated parameter. Nothing given: `*`. */
-function parseFields(value: unknown): readonly FieldWish[] {
-  const names = isAbsent(value) ? ["*"] : textList(value, "fields");
-  if (names.length > readLimits.fields) {
-    throw new AppError("QUERY_TOO_COMPLEX", `fields: at most ${readLimits.fields} entries`);
-  }
-  return names.map((name, i) => {
-    const exclude = name.startsWith("-");
-    const at = `fields[${i}]`;
-    return { path: splitPath(exclude ? name.slice(1) : name, at), exclude, at };
-  });
-}
-
-/** `{"a":"desc"}`, `["-a","b"]`, `[{"a":"desc"}]`, `[{"field":"a","direction":"desc"}]`, `-a,b`, `a:desc`. */
-export function parseSort(value: unknown): readonly SortTerm[] {
-  if (isAbsent(value)) return [];
-  const given = typeof value === "string" && /^\s*[[{]/.test(value) ? fromJson(value, "sort") : value;
-  const terms = sortTerms(given, "sort");
-  if (terms.length > readLimits.sort)
-    throw new AppError("QUERY_TOO_COMPLEX", `sort: at most ${readLimits.sort} terms`);
-  return terms;
-}
-
-function sortTerms(value: unknown, at: string): readonly SortTerm[] {
-  if (typeof value === "string") {
-    return value
-      .split(",")
-      .map((term) => term.trim())
-      .filter((term) => term !== "")
-      .map((term) => sortText(term, at));
-  }
-  if (Array.isArray(value)) return value.flatMap((item, i) => sortTerms(item, `${at}[${i}]`));
-  if (!isObject(value))
-    throw new AppError("INVALID_QUERY", `${at}: expected {"name": "asc"}, ["-name"] or "name:desc"`);
-  if (typeof value.field === "string" && !/^(asc|desc)$/i.test(value.field)) {
-    return [sortTerm(value.field, value.direction ?? value.order ?? "asc", at)];
-  }
-  return Object.keys(value).map((name) => sortTerm(name, value[name], `${at}.${name}`));
-}
-
-function sortText(term: string, at: string): SortTerm {
-  // The colons of a group such as date:month:createdAt belong to its name.
-  const colon = /^[-+]?date:[^:]*:[^:]*$/i.test(term) ? -1 : term.lastIndexOf(":");
-  if (colon > 0) return sortTerm(term.slice(0, colon), term.slice(colon + 1), at);
-  const descending = term.startsWith("-");
-  return sortTerm(descending || term.startsWith("+") ? term.slice(1) : term, descending ? "desc" : "asc", at);
-}
-
-function sortTerm(name: string, direction: unknown, at: string): SortTerm {
-  const text = typeof direction === "string" ? direction.toLowerCase() : direction;
-  if (text === "asc" || text === 1 || text === "1")
-    return { path: splitPath(name, at), descending: false, at };
-  if (text === "desc" || text === -1 || text === "-1")
-    return { path: splitPath(name, at), descending: true, at };
-  throw new AppError("INVALID_QUERY", `${at}: the direction must be asc or desc`);
 }

@@ -226,9 +226,15 @@ export function dependenciesOf(read: AuthorizedRead): ReadonlyMap<string, Depend
       note(row, field.name);
       visit(guard, row);
     }
-    for (const { relation, node: child, rows: related } of node.relations) {
+    for (const { relation, node: child, rows: related, where, sort } of node.relations) {
       open(relation, row, child.collection);
       visit(related, child.collection);
+      visit(where, child.collection);
+      for (const { hops, field, guard } of sort) {
+        const last = pass(hops, child.collection);
+        note(last, field.name);
+        visit(guard, last);
+      }
       select(child, child.collection);
     }
   };

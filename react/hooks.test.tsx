@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import {
   type Baasix,
+  type CountMode,
   createBaasix,
   type ItemId,
   type ItemInput,
@@ -10,8 +11,10 @@ import {
   type SocketLike,
 } from "@baasix/sdk";
 import {
+  type InfiniteData,
   keepPreviousData,
   QueryClient,
+  type UseInfiniteQueryResult,
   type UseMutationResult,
   type UseQueryResult,
 } from "@tanstack/react-query";
@@ -20,13 +23,17 @@ import { renderToString } from "react-dom/server";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
 import {
   BaasixProvider,
+  infiniteItemsQuery,
   itemsQuery,
   type ReadOptions,
   type UpdateVariables,
+  useAggregate,
   useAuth,
   type UseAuthResult,
+  useCount,
   useCreateItem,
   useDeleteItem,
+  useInfiniteItems,
   useItem,
   useItems,
   useUpdateItem,
@@ -397,6 +404,119 @@ test("a live list with related items is mended with them, and hears of them", as
     await list.until((result) => shown(result) === `${name} Bea`);
   });
   expect(readings).toEqual(expected);
+});
+
+type Pages = UseInfiniteQueryResult<InfiniteData<ListResult<Task, CountMode>, string>>;
+const shownPages = ({ data }: Pick<Pages, "data">) =>
+  data?.pages.map((page) => page.data.map(({ name }) => name).join("")).join();
+
+test("a list is read page after page, and follows what happens on any of them", async () => {
+  await tasks().createMany([..."abcdefg"].map((name, rank) => ({ name, rank: rank * 2 })));
+  const { baasix, requests } = await signedUp();
+  const pages = probe<Pages>();
+  const read = () => ({
+    ...useInfiniteItems<Task>("tasks", { sort: "rank", limit: 3 }, { live: true }),
+  });
+  const cache = show(baasix, <pages.Probe read={read} />);
+  const first = await pages.until(({ isSuccess }) => isSuccess);
+  expect([shownPages(first), first.hasNextPage]).toEqual(["abc", true]);
+  expect(first.data?.pages[0]?.totalCount).toBeUndefined();
+  await first.fetchNextPage();
+  await pages.until((result) => shownPages(result) === "abc,def" && result.hasNextPage);
+  await pages.last()?.fetchNextPage();
+  await pages.until((result) => shownPages(result) === "abc,def,g" && !result.hasNextPage);
+
+  const id = (await tasks().query().eq("name", "e").single()).id;
+  let shown = "e";
+  const readings = await readingsAfter(requests, [], async (name) => {
+    shown = name;
+    await tasks().update(id, { name });
+    await pages.until((result) => shownPages(result) === `abc,d${name}f,g`);
+  });
+  expect(readings).toEqual([]);
+  await tasks().update(id, { rank: 100 });
+  await pages.until((result) => shownPages(result) === `abc,dfg,${shown}`);
+  await tasks().create({ name: "A", rank: 1 });
+  await pages.until((result) => shownPages(result) === `aAb,cdf,g${shown}`);
+  await tasks().delete(id);
+  await pages.until((result) => shownPages(result) === "aAb,cdf,g");
+  const options = infiniteItemsQuery<Task>(baasix, "tasks", { sort: "rank", limit: 3 });
+  expect(cache.getQueryData(options.queryKey)?.pages).toHaveLength(3);
+});
+
+test("an update and a delete are shown at once on any page", async () => {
+  await tasks().createMany([..."abc"].map((name, rank) => ({ name, rank })));
+  const { baasix, hold } = await signedUp();
+  type Hooks = {
+    list: Pages;
+    update: UseMutationResult<ItemId, Error, UpdateVariables<Task>>;
+    remove: UseMutationResult<void, Error, ItemId>;
+  };
+  const view = probe<Hooks>();
+  const read = () => ({
+    list: { ...useInfiniteItems<Task>("tasks", { sort: "rank", limit: 2, count: "exact" }) },
+    update: useUpdateItem<Task>("tasks"),
+    remove: useDeleteItem<Task>("tasks"),
+  });
+  show(baasix, <view.Probe read={read} />);
+  const { list, update, remove } = await view.until(({ list }) => list.isSuccess);
+  await list.fetchNextPage();
+  const { data } = (await view.until(({ list }) => shownPages(list) === "ab,c")).list;
+  const id = data?.pages[1]?.data[0]?.id ?? "";
+  let release = hold();
+  const changed = update.mutateAsync({ id, data: { name: "x" } });
+  await view.until(({ list }) => shownPages(list) === "ab,x");
+  release();
+  await changed;
+  release = hold();
+  const refused = remove.mutateAsync(id);
+  const ahead = await view.until(({ list }) => shownPages(list) === "ab,");
+  expect(ahead.list.data?.pages[0]?.totalCount).toBe(2);
+  release();
+  await expect(refused).rejects.toMatchObject({ status: 403 });
+  await view.until(({ list }) => shownPages(list) === "ab,x" && list.data?.pages[0]?.totalCount === 3);
+});
+
+test("counts and aggregates follow what happens", async () => {
+  await tasks().createMany([..."abcd"].map((name, rank) => ({ name, rank, done: rank > 1 })));
+  const { baasix, requests } = await signedUp();
+  const count = probe<UseQueryResult<number>>();
+  const groups = probe<UseQueryResult<{ done: boolean; most: number }[]>>();
+  const counted = () => ({ ...useCount<Task>("tasks", { filter: { done: true } }, { live: true }) });
+  const grouped = () => ({
+    ...useAggregate<Task, { done: boolean; most: number }[]>(
+      "tasks",
+      {
+        aggregate: { most: { function: "max", field: "rank" } },
+        groupBy: ["done"],
+        sort: { done: "asc" },
+      },
+      { live: true },
+    ),
+  });
+  show(
+    baasix,
+    <>
+      <count.Probe read={counted} />
+      <groups.Probe read={grouped} />
+    </>,
+  );
+  await count.until(({ data }) => data === 2);
+  const most = ({ data }: { data?: { most: number }[] }) => data?.map(({ most }) => most).join();
+  await groups.until((result) => most(result) === "1,3");
+  const id = await tasks().create({ name: "e", rank: 9, done: true });
+  await count.until(({ data }) => data === 3);
+  await groups.until((result) => most(result) === "1,9");
+  // A change inside the view leaves the count; the aggregate is read again.
+  let rank = 10;
+  const readings = await readingsAfter(requests, ["GET /items/tasks"], async () => {
+    rank += 1;
+    await tasks().update(id, { rank });
+    await groups.until((result) => most(result) === `1,${rank}`);
+  });
+  expect(readings).toEqual(["GET /items/tasks"]);
+  await tasks().update(id, { done: false });
+  await count.until(({ data }) => data === 2);
 });
 
 test("in Strict Mode equal views share one subscription, which ends with the last", async () => {

@@ -108,7 +108,7 @@ export async function fillShop(cwd: string, rows: number): Promise<void> {
   const steps = [
     `INSERT INTO categories (name) SELECT 'Category ' || n FROM generate_series(1, 50) n`,
     `INSERT INTO products (name, price, stock, status, rating, "createdAt", "category_Id")
-      SELECT 'Product ' || n, (n * 7919 % 100000) / 100.0, n % 200,
+      SELECT 'Product ' || n, (n::bigint * 7919 % 100000) / 100.0, n % 200,
         (ARRAY['active', 'active', 'draft', 'archived'])[1 + n % 4], (n % 50) / 10.0, now() - n * interval '1 second', c.id
       FROM generate_series(1, ${rows}) n
       JOIN (SELECT id, row_number() OVER () AS place FROM categories) c ON c.place = 1 + n % 50`,

@@ -14,6 +14,11 @@ test.each<[string, Query, CanonicalQuery]>([
   ["an empty sort", { sort: {} }, {}],
   ["fields as text", { fields: "a, b.c" }, { fields: ["a", "b.c"] }],
   [
+    "related items",
+    { fields: ["a", { b: "c, d", e: { fields: ["f"], sort: "-g", limit: 1 } }] },
+    { fields: ["a", { b: { fields: ["c", "d"] }, e: { fields: ["f"], sort: ["g:desc"], limit: 1 } }] },
+  ],
+  [
     "what is searched",
     { search: "a b", searchFields: "x, y" as never },
     { search: "a b", searchFields: ["x", "y"] },

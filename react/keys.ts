@@ -1,5 +1,14 @@
 /** All query keys. They begin with the server and the user: what one user read is never found by the next. */
-import type { AggregateQuery, AnyQuery, CountQuery, GenericItem, ItemId, Sort } from "@baasix/sdk";
+import type {
+  AggregateQuery,
+  AnyQuery,
+  CountQuery,
+  FieldList,
+  GenericItem,
+  InnerRead,
+  ItemId,
+  Sort,
+} from "@baasix/sdk";
 
 /** What keys need to know of a client. */
 export type KeyScope = {
@@ -34,8 +43,8 @@ export const baasixKeys = {
   aggregate: (scope: KeyScope, collection: string, query: AnyAggregate) =>
     [...baasixKeys.items(scope, collection), "aggregate", canonicalAggregate(query)] as const,
   details: (scope: KeyScope, collection: string) => [...baasixKeys.items(scope, collection), "item"] as const,
-  detail: (scope: KeyScope, collection: string, id: ItemId, fields?: readonly string[] | string) =>
-    [...baasixKeys.details(scope, collection), String(id), canonicalNames(fields)] as const,
+  detail: (scope: KeyScope, collection: string, id: ItemId, fields?: FieldList) =>
+    [...baasixKeys.details(scope, collection), String(id), canonicalFields(fields)] as const,
 };
 
 /** An aggregate of items of whatever type. */
@@ -51,7 +60,7 @@ export type AnyAggregate = Pick<
 /** A query in the one form that all its spellings share. */
 export type CanonicalQuery = {
   readonly filter?: unknown;
-  readonly fields?: readonly string[];
+  readonly fields?: readonly unknown[];
   readonly relConditions?: unknown;
   readonly search?: string;
   readonly searchFields?: readonly string[];
@@ -76,7 +85,7 @@ export function canonicalQuery<Item extends object>({
 }: AnyQuery<Item>): CanonicalQuery {
   return defined({
     ...rest,
-    fields: canonicalNames(fields),
+    fields: canonicalFields(fields),
     searchFields: canonicalNames(searchFields),
     sort: canonicalSort(sort),
   });
@@ -94,6 +103,23 @@ function defined<Parts extends object>(parts: Parts): Parts {
 function canonicalSort<Item>(sort: Sort<Item> | undefined): readonly string[] | undefined {
   const terms = sort === undefined ? [] : sortTerms(sort);
   return terms.length > 0 ? terms : undefined;
+}
+
+function canonicalFields<Item>(fields: FieldList<Item> | undefined): readonly unknown[] | undefined {
+  const list = typeof fields === "string" ? splitList(fields) : fields;
+  return list && list.length > 0 ? list.map(canonicalWish) : undefined;
+}
+
+/** A name, or what is wanted of relations. */
+function canonicalWish(wish: unknown): unknown {
+  if (typeof wish !== "object" || wish === null) return wish;
+  return Object.fromEntries(Object.entries(wish).map(([name, inner]) => [name, canonicalInner(inner)]));
+}
+
+function canonicalInner(inner: InnerRead | FieldList): unknown {
+  if (typeof inner === "string" || isList(inner)) return { fields: canonicalFields(inner) };
+  const { fields, sort, ...rest } = inner;
+  return defined({ ...rest, fields: canonicalFields(fields), sort: canonicalSort(sort) });
 }
 
 function canonicalNames(fields: readonly string[] | string | undefined): readonly string[] | undefined {
@@ -120,6 +146,6 @@ function splitList(text: string): string[] {
     .filter((part) => part !== "");
 }
 
-function isList(value: unknown): value is readonly string[] {
+function isList<Member>(value: readonly Member[] | object): value is readonly Member[] {
   return Array.isArray(value);
 }

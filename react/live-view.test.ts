@@ -27,5 +27,6 @@ test("soft-deleted items cannot be followed", () => {
 
 test("where a search or conditions on related items decide, every change is heard and nothing is mended", () => {
   expect(liveView({ search: "words", filter: { a: 1 } })).toEqual({ exact: false });
+  expect(liveView({ fields: ["a", { tags: { limit: 1 } }] })).toEqual({ exact: false });
   expect(liveView({ relConditions: { tags: { a: 1 } } })).toEqual({ exact: false });
 });

@@ -25,9 +25,12 @@ const plainOperators = new Set(
 export function liveView(query: CanonicalQuery): LiveView {
   const { filter, fields, paranoid, search, relConditions } = query;
   if (paranoid === false) throw new Error("live cannot follow soft-deleted items: leave out paranoid: false");
-  if (search !== undefined || relConditions !== undefined) return { exact: false };
-  if (filter === undefined || filter === null) return { fields, exact: true };
-  return isPlain(filter) && isRecord(filter) ? { filter, fields, exact: true } : { exact: false };
+  const names = fields?.filter((wish) => typeof wish === "string");
+  // Conditions and limits on related items are no part of a change.
+  const whole = relConditions === undefined && names?.length === fields?.length;
+  if (search !== undefined || !whole) return { exact: false };
+  if (filter === undefined || filter === null) return { fields: names, exact: true };
+  return isPlain(filter) && isRecord(filter) ? { filter, fields: names, exact: true } : { exact: false };
 }
 
 function isPlain(filter: unknown): boolean {

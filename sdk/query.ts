@@ -4,7 +4,7 @@ import {
   type AggregateRow,
   type Aggregates,
   type CountMode,
-  type FieldPath,
+  type FieldWish,
   type Filter,
   type FilterOperators,
   type GenericItem,
@@ -70,18 +70,18 @@ export type QueryBuilder<
   Result = Item,
   Count extends CountMode = "exact",
 > = OperatorSteps<Item, Result, Count> & {
-  /** The fields to answer, as arguments or one list. */
-  select<const Fields extends readonly FieldPath<Item>[]>(
+  /** The fields to answer, and what of related items, as arguments or one list. */
+  select<const Fields extends readonly FieldWish<Item>[]>(
     fields: Fields,
   ): QueryBuilder<Item, Selected<Item, Fields>, Count>;
-  select<const Fields extends readonly FieldPath<Item>[]>(
+  select<const Fields extends readonly FieldWish<Item>[]>(
     ...fields: Fields
   ): QueryBuilder<Item, Selected<Item, Fields>, Count>;
   /** Same as `select`. */
-  fields<const Fields extends readonly FieldPath<Item>[]>(
+  fields<const Fields extends readonly FieldWish<Item>[]>(
     fields: Fields,
   ): QueryBuilder<Item, Selected<Item, Fields>, Count>;
-  fields<const Fields extends readonly FieldPath<Item>[]>(
+  fields<const Fields extends readonly FieldWish<Item>[]>(
     ...fields: Fields
   ): QueryBuilder<Item, Selected<Item, Fields>, Count>;
   /** A condition, beside those given before: all must hold. */
@@ -189,11 +189,11 @@ class Builder {
     return { filter, search, searchFields, searchMode, paranoid };
   }
 
-  select(...fields: readonly (string | readonly string[])[]): Builder {
+  select(...fields: readonly (FieldWish | readonly FieldWish[])[]): Builder {
     return this.#with({ fields: fields.flat() });
   }
 
-  fields(...fields: readonly (string | readonly string[])[]): Builder {
+  fields(...fields: readonly (FieldWish | readonly FieldWish[])[]): Builder {
     return this.select(...fields);
   }
 

@@ -217,6 +217,19 @@ test("shows the related items that are wanted", async () => {
   expect(data[0]?.products.map(({ id }) => id).slice(0, 2)).toEqual([4, 14]);
 });
 
+test("chooses, orders and limits related items in the selection", async () => {
+  const { data } = await baasix
+    .items("categories")
+    .query()
+    .select("name", { products: { fields: ["id"], filter: { stock: { lt: 5 } }, sort: "-id", limit: 2 } })
+    .orderBy("name")
+    .get();
+  expect<unknown>(data).toEqual([
+    { name: "Hats", products: [{ id: 244 }, { id: 242 }] },
+    { name: "Shoes", products: [{ id: 245 }, { id: 243 }] },
+  ]);
+});
+
 test("exports more than a list may hold, as a stream", async () => {
   const lines = await new Response(
     await products().query().eq("stock", 3).select("id").sort("id").export("ndjson"),

@@ -64,6 +64,22 @@ export type Selections = Holds<
       { title: string; author: { id: string; team: { id: number; name: string } | null } | null }
     >,
     Same<NonNullable<Selected<Post, ["author.*.*"]>["author"]>["team"], { id: number; name: string } | null>,
+    Same<
+      Selected<Post, ["title", { comments: { fields: ["text"]; sort: "-key"; limit: 5 } }]>,
+      { title: string; comments: { text: string }[] }
+    >,
+    Same<
+      Selected<Post, [{ author: { fields: ["email", { team: "name" }] } }, "views"]>,
+      {
+        views: number | null;
+        author: { id: string; email: string; team: { id: number; name: string } | null } | null;
+      }
+    >,
+    Same<
+      keyof NonNullable<Selected<Post, [{ author: { fields: ["-email"] } }]>["author"]>,
+      "id" | "settings"
+    >,
+    Same<keyof NonNullable<Selected<Post, [{ author: {} }]>["author"]>, "id" | "email" | "settings">,
     Same<Selected<Post, undefined>, Post>,
     Same<Selected<Post, string>, Post>,
     Same<Selected<Post, readonly "title"[]>, Post>,
@@ -92,6 +108,22 @@ export async function reads(baasix: Baasix<Collections>, plain: Baasix, query: Q
   await posts.find({ fields: ["title", "titel"] });
   // @ts-expect-error -- an unknown field of a relation
   await posts.find({ fields: ["author.mail"] });
+  const some = await posts.find({
+    fields: [
+      "title",
+      { comments: { fields: ["text", "author.email"], filter: { text: { contains: "x" } }, limit: 3 } },
+    ],
+  });
+  some.data satisfies {
+    title: string;
+    comments: { text: string; author: { id: string; email: string } | null }[];
+  }[];
+  // @ts-expect-error -- an unknown field of a relation, inside an object
+  await posts.find({ fields: [{ comments: { fields: ["txt"] } }] });
+  // @ts-expect-error -- a wrong value in the filter of a relation
+  await posts.find({ fields: [{ comments: { filter: { text: 3 } } }] });
+  // @ts-expect-error -- an unknown relation
+  await posts.find({ fields: [{ remarks: { limit: 1 } }] });
   // @ts-expect-error -- an unknown parameter
   await posts.find({ fields: ["title"], filtre: {} });
 
@@ -139,6 +171,11 @@ export async function steps(posts: Items<Post>, plain: Baasix): Promise<void> {
   (await named.first()) satisfies { title: string } | null;
   (await named.single()) satisfies { title: string };
   for await (const { title } of named.all()) title satisfies string;
+  const few = await posts
+    .query()
+    .select("title", { comments: { fields: ["text"], limit: 1 } })
+    .first();
+  few satisfies { title: string; comments: { text: string }[] } | null;
   (await posts.query().select(["id"]).first())?.id satisfies string | undefined;
   // @ts-expect-error -- an unknown field
   posts.query().eq("titel", "x");

@@ -1,7 +1,8 @@
 /** Aggregates as they travel: what is worked out of many items, in all or by group. */
 import type { Filter } from "./filter";
 import type { ValueAt, ValuePath } from "./paths";
-import type { Choice, CountMode, SortDirection } from "./query";
+import type { Choice, CountMode } from "./query";
+import type { SortDirection } from "./sort";
 import type { GenericItem, NumberText } from "./values";
 
 /** `distinct` counts different values, `array_agg` lists all of them. */

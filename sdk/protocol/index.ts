@@ -1,6 +1,7 @@
 export * from "./aggregate";
 export * from "./auth";
 export * from "./errors";
+export * from "./fields";
 export * from "./files";
 export * from "./filter";
 export * from "./items";
@@ -10,4 +11,5 @@ export * from "./query";
 export * from "./realtime";
 export * from "./schema";
 export * from "./selection";
+export * from "./sort";
 export * from "./values";

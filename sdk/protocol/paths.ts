@@ -43,13 +43,10 @@ export type ValueAt<Item, Path extends string> = Path extends keyof Item
       : unknown
     : unknown;
 
-/** What `fields` may name: a column, `*`, `relation.column`, `relation.*`, to any depth; `-secret` leaves one out. */
+/** A name in `fields`: a column, `*`, `relation.column`, `relation.*`, to any depth; `-secret` leaves one out. */
 export type FieldPath<Item = GenericItem> =
   | "*"
   | FieldName<Item>
   | `${RelationName<Item>}.*${string}`
   | RelationPath<Item>
   | `-${FieldName<Item> | RelationPath<Item>}`;
-
-/** What `fields` takes: a list of paths, or comma text. */
-export type FieldList<Item = GenericItem> = readonly FieldPath<Item>[] | string;

@@ -1,21 +1,9 @@
 /** The query language as it travels: plain objects that may be written by hand or made by the SDK's builder. */
 import type { Filter, RelConditions } from "./filter";
-import type { FieldList, FieldName, ValuePath } from "./paths";
+import type { FieldList } from "./fields";
+import type { FieldName } from "./paths";
+import type { Sort } from "./sort";
 import type { GenericItem } from "./values";
-
-/** `asc` or `desc`, in any letter case. */
-export type SortDirection = "asc" | "desc" | "ASC" | "DESC";
-
-/** One term of a sort list: `name`, `-name`, `name:desc`. */
-export type SortTerm<Item = GenericItem> =
-  ValuePath<Item> | `-${ValuePath<Item>}` | `${ValuePath<Item>}:${SortDirection}`;
-
-/**
- * Sort order. Documented spellings: `{createdAt: "desc"}`, `["-createdAt", "name"]`, `"-createdAt,name"`,
- * `"createdAt:desc"`. Null sorts as PostgreSQL does: last ascending, first descending.
- */
-export type Sort<Item = GenericItem> =
-  { readonly [Path in ValuePath<Item>]?: SortDirection } | readonly SortTerm<Item>[] | string;
 
 /** How `totalCount` comes about: counted, guessed by PostgreSQL's planner, or left out. */
 export type CountMode = "exact" | "estimated" | "none";

@@ -1,5 +1,6 @@
 /** What an answer holds when `fields` names it: types alone. */
-import type { FieldList, FieldName, RelatedItem } from "./paths";
+import type { FieldList } from "./fields";
+import type { FieldName, RelatedItem } from "./paths";
 
 /** Names that `*` stands for. A relation is told by being optional: a read without its name does not hold it. */
 type ColumnName<Item> = {
@@ -56,16 +57,39 @@ type Trim<Text extends string> = Text extends ` ${infer Rest}` | `${infer Rest} 
 /** With nothing but omissions, everything else is there. */
 type WithDefault<Path extends string> = [Exclude<Path, `-${string}`>] extends [never] ? Path | "*" : Path;
 
+/** Wishes as paths: what an object says of a relation stands below its name. */
+type PathsOf<Wish> = Wish extends string
+  ? Wish
+  : { [Name in keyof Wish & string]: Beneath<Name, WithDefault<InnerPaths<Wish[Name]>>> }[keyof Wish &
+      string];
+
+/** Where the names are not known at compile time: the columns. */
+type InnerPaths<Inner> = Inner extends string
+  ? string extends Inner
+    ? "*"
+    : Split<Inner>
+  : Inner extends readonly unknown[]
+    ? number extends Inner["length"]
+      ? "*"
+      : PathsOf<Inner[number]>
+    : Inner extends { readonly fields: infer Wanted extends string | readonly unknown[] }
+      ? InnerPaths<Wanted>
+      : "*";
+
+type Beneath<Name extends string, Path extends string> = Path extends `-${infer Omitted}`
+  ? `-${Name}.${Omitted}`
+  : `${Name}.${Path}`;
+
 /**
  * An item as it is answered when `fields` says so: the named columns, `*` for all, and of relations what is named
  * below them, with their key `id`. Where the names are not known at compile time: the item as it is declared.
  */
 export type Selected<Item, Fields extends FieldList<Item> | undefined> = string extends keyof Item
   ? Item
-  : Fields extends readonly string[]
+  : Fields extends readonly unknown[]
     ? number extends Fields["length"]
       ? Item
-      : Shape<Item, WithDefault<Fields[number]>>
+      : Shape<Item, WithDefault<PathsOf<Fields[number]>>>
     : Fields extends string
       ? string extends Fields
         ? Item

@@ -17,6 +17,9 @@ const user = (id: string): Actor => ({ kind: "user", id, role: "role-user", admi
 const admin: Actor = { kind: "user", id: "0", role: "role-admin", admin: true, session: "s" };
 const anonymous: Actor = { kind: "anonymous" };
 
+/** The accounts of the two authors. */
+const accounts = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"] as const;
+
 /** A row of `posts` as the log tells it. */
 const post = (columns: RowText = {}): RowText => ({
   id: "1",
@@ -44,7 +47,8 @@ async function prepare(address: DatabaseAddress): Promise<void> {
     address,
     "create function baasix_suid() returns text language sql as $$ select 'x' $$",
     ...steps.map(({ statement }) => statement.text),
-    `insert into authors (id, name, mail) values (1, 'Ann', 'ann@x'), (2, 'Bob', 'bob@x')`,
+    `insert into authors (id, name, mail, account) values (1, 'Ann', 'ann@x', '${accounts[0]}'), (2, 'Bob', 'bob@x', '${accounts[1]}')`,
+    `insert into "baasix_User" (id, email, "firstName", "emailVerified", status) values ('${accounts[0]}', 'ann@x', 's3', true, 'active')`,
     `insert into posts (id, title, "author_Id") values (1, 'Hello', 1)`,
     `insert into comments (id, text, approved, "post_Id") values (1, 'yes', true, 1), (2, 'no', false, 1)`,
   );
@@ -93,7 +97,10 @@ async function told(
 
 const everything: Permission = { collection: "posts", action: "read" };
 const published: Permission = { ...everything, conditions: { published: { eq: true } } };
-const mine: Permission = { ...everything, conditions: { author_Id: { eq: "$CURRENT_USER" } } };
+const mine: Permission = {
+  ...everything,
+  conditions: { author_Id: { cast: "text", eq: "$CURRENT_USER" } },
+};
 const ofAnn: Permission = { ...everything, conditions: { "author.name": { eq: "Ann" } } };
 const title = { fields: ["title"] };
 const draft = post({ published: "f" });
@@ -196,6 +203,34 @@ describe("what a change means to a view", () => {
     expect(await told([permission], request, change)).toBe(expected);
   });
 
+  const known = "create";
+  type Filtered = readonly [filter: object, told: string];
+  const filters: readonly Filtered[] = [
+    [{ title: { ne: "$COL(secret)" } }, known],
+    [{ title: { eq: "$COL(secret)" } }, "nothing"],
+    [{ "author.name": { ne: "$COL(author.mail)" } }, known],
+    [{ title: { eq: "$COL(author.name)" } }, "nothing"],
+    [{ views: { cast: "text", startsWith: "9007" } }, known],
+    [{ at: { cast: "date", eq: "2026-11-20" } }, known],
+    [{ NOT: { "author.name": "Bob" } }, known],
+    [{ NOT: { "comments.text": "yes" } }, "nothing"],
+    [{ secret: { notIn: ["$CURRENT_USER", "x"] } }, known],
+    [{ at: { between: ["$NOW-HOURS_1", "$NOW+HOURS_1"] } }, known],
+    [{ secret: { ne: "$CURRENT_USER.email" } }, known],
+    [{ secret: { startsWith: "$CURRENT_USER.firstName" } }, known],
+    [{ "author.account": { in: "$CURRENT_USER.userRoles.user_Id" } }, "nothing"],
+    [{ NOT: { "author.account": { in: ["$CURRENT_USER.userRoles.user_Id"] } } }, known],
+    [{ secret: { ne: "$CURRENT_TENANT" } }, "nothing"],
+    [{ NOT: { secret: "$CURRENT_TENANT" } }, "nothing"],
+  ];
+  test.each(filters)("the filter %j", async (filter, expected) => {
+    const judge = judgeWith([{ ...everything, conditions: filter as never }]);
+    const view = judge.open(user(accounts[0]), { collection: "posts", ...title });
+    const { verdicts, failures } = await judge.judge([view], [created(post())]);
+    expect([...failures.values()]).toEqual([]);
+    expect(verdicts.length === 0 ? "nothing" : "create").toBe(expected);
+  });
+
   test("related rows are expanded, with their own rights", async () => {
     const permissions: readonly Permission[] = [
       everything,
@@ -272,9 +307,11 @@ describe("views", () => {
   });
 
   test("that cannot be judged do not keep the others from it", async () => {
-    // The key of a user is compared with an integer: for a user whose key is none, PostgreSQL refuses.
-    const judge = judgeWith([mine]);
-    const views = ["1", "x", "2"].map((id) => judge.open(user(id), { collection: "posts", ...title }));
+    // The id of a user is compared with a UUID: for a user whose id is none, PostgreSQL refuses.
+    const judge = judgeWith([{ ...everything, conditions: { "author.account": { eq: "$CURRENT_USER" } } }]);
+    const views = [accounts[0], "x", accounts[1]].map((id) =>
+      judge.open(user(id), { collection: "posts", ...title }),
+    );
     const { verdicts, failures } = await judge.judge(views, [
       created(post()),
       created(post({ author_Id: "2" })),

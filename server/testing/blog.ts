@@ -16,6 +16,7 @@ export const blogDefinitions: readonly SchemaRecord[] = [
         id: key,
         name: { type: "String", allowNull: false },
         mail: { type: "String" },
+        account: { type: "UUID" },
         posts: { relType: "HasMany", target: "posts", foreignKey: "author_Id" },
       },
     },

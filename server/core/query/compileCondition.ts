@@ -162,6 +162,11 @@ function operandsIn(planned: Planned): readonly Operand[] {
   return planned.items.flatMap(operandsIn);
 }
 
+/** An operand that names no column of a row. */
+export function compileOperand(operand: Operand, parameters: Parameters): string {
+  return operandSql(operand, [], parameters);
+}
+
 function operandSql(operand: Operand, aliases: readonly string[], parameters: Parameters): string {
   switch (operand.kind) {
     case "param":

@@ -7,7 +7,13 @@ import { defaultSql, isInsertDefault } from "../schema/ddl";
 import type { Field } from "../schema/model";
 import { arrayText } from "../schema/values";
 import type { AuthorizedTarget } from "./authorize";
-import { collectParameters, compileCondition, type Parameters, visible } from "./compileCondition";
+import {
+  collectParameters,
+  compileCondition,
+  compileOperand,
+  type Parameters,
+  visible,
+} from "./compileCondition";
 import { quoteLiteral, quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
 import type { WritePlan, WriteRow } from "./write";
@@ -30,7 +36,7 @@ export function compileCreate(target: AuthorizedTarget, plan: WritePlan, version
   const values = columns.map((field) => {
     const index = plan.columns.indexOf(field);
     if (index < 0) return defaultSql(field, collection) ?? "null";
-    return given(plan, index, () => defaultSql(field, collection) ?? "null");
+    return given(plan, index, parameters, () => defaultSql(field, collection) ?? "null");
   });
   const insert =
     `insert into ${quoteName(collection.name)} (${columns.map((field) => quoteName(field.name)).join(", ")}) ` +
@@ -45,7 +51,7 @@ export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version
   const input = record(plan, parameters);
   const sets = plan.columns.map((field, index) => {
     const kept = `t.${quoteName(field.name)}`;
-    return `${quoteName(field.name)} = ${given(plan, index, () => kept)}`;
+    return `${quoteName(field.name)} = ${given(plan, index, parameters, () => kept)}`;
   });
   for (const field of collection.fields.values()) {
     if (field.managed === "updatedAt") sets.push(`${quoteName(field.name)} = now()`);
@@ -97,7 +103,8 @@ function encodeRow(plan: WritePlan, row: WriteRow, mixed: readonly boolean[]): R
 
 /** Set by some rows and not by others: each row then says whether it does. */
 function isMixed(plan: WritePlan, field: Field): boolean {
-  return plan.rows.length > 1 && plan.rows.some((row) => !row.values.has(field.name));
+  const several = plan.rows.length > 1 || plan.computed.has(field);
+  return several && plan.rows.some((row) => !row.values.has(field.name));
 }
 
 function record(plan: WritePlan, parameters: Parameters): string {
@@ -108,11 +115,12 @@ function record(plan: WritePlan, parameters: Parameters): string {
   return `json_to_recordset(${parameters.place(rowsInput)}::text::json) as r(k ${sqlType(plan.collection.primaryKey)}${columns.map((column) => `, ${column}`).join("")})`;
 }
 
-function given(plan: WritePlan, index: number, otherwise: () => string): string {
+function given(plan: WritePlan, index: number, parameters: Parameters, otherwise: () => string): string {
   const field = plan.columns[index];
-  return field && isMixed(plan, field)
-    ? `case when r.p${index} then r.c${index} else ${otherwise()} end`
-    : `r.c${index}`;
+  if (!field || !isMixed(plan, field)) return `r.c${index}`;
+  const computed = plan.computed.get(field);
+  const value = computed === undefined ? otherwise() : compileOperand(computed, parameters);
+  return `case when r.p${index} then r.c${index} else ${value} end`;
 }
 
 function targetRows(target: AuthorizedTarget, parameters: Parameters): string[] {

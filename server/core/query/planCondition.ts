@@ -85,7 +85,7 @@ function lookUp(passed: Passed, item: Planned, negated: boolean): Planned {
     case "not":
       return { kind: "not", item: lookUp(passed, item.item, !negated) };
     case "related":
-      return someRow(relation, target, item, at);
+      return { ...someRow(relation, target, item, at), negated };
     case "compare": {
       // These two are never unknown, so that the question for the row does.
       if (item.operator.name === "isNotNull" && item.hops.length === 0)

@@ -8,6 +8,7 @@ import { checkRules } from "../schema/validate";
 import type { AuthorizedTarget } from "./authorize";
 import { isObject } from "./filter";
 import { standsForKey } from "./find";
+import type { Operand } from "./planned";
 import { type Binding, bindParam } from "./variables";
 
 /** Most items of one bulk write. */
@@ -25,6 +26,8 @@ export type WritePlan = {
   readonly action: "create" | "update";
   readonly rows: readonly WriteRow[];
   readonly columns: readonly Field[];
+  /** What PostgreSQL works out for rows that do not set the column. */
+  readonly computed: ReadonlyMap<Field, Operand>;
 };
 
 /** One body, with the key of the row that it changes (updates by key only). */
@@ -64,7 +67,7 @@ export function planWrite(
   if (new Set(keys).size < keys.length) {
     throw new AppError("INVALID_VALUE", "the same item is named twice in one request");
   }
-  return { collection, action, rows, columns: [...columns.values()] };
+  return { collection, action, rows, columns: [...columns.values()], computed: new Map() };
 }
 
 /** The text of a primary key. @throws AppError INVALID_VALUE */
@@ -172,6 +175,8 @@ export function completeWrite(
 ): WritePlan {
   const { collection } = plan;
   const defaults = target.grants.flatMap((grant) => grant.defaults);
+  const computed = new Map<Field, Operand>();
+  for (const { field, value } of defaults) if ("operand" in value) computed.set(field, value.operand);
   const server = [...userColumns(collection, plan.action, binding), ...stampColumns(collection, stamp)];
   const rows =
     defaults.length === 0 && server.length === 0
@@ -184,7 +189,7 @@ export function completeWrite(
     const errors: FieldError[] = [];
     rows.forEach((row, index) => {
       for (const field of collection.fields.values()) {
-        if (mustBeGiven(field) && !row.values.has(field.name)) {
+        if (mustBeGiven(field) && !row.values.has(field.name) && !computed.has(field)) {
           errors.push(required(`${rows.length > 1 ? `[${index}].` : ""}${field.name}`));
         }
       }
@@ -192,7 +197,7 @@ export function completeWrite(
     failWith(errors);
   }
   const added = [...defaults.map((one) => one.field), ...server.map(([field]) => field)];
-  return { ...plan, rows, columns: [...new Set([...plan.columns, ...added])] };
+  return { ...plan, rows, columns: [...new Set([...plan.columns, ...added])], computed };
 }
 
 function mustBeGiven(field: Field): boolean {
@@ -207,7 +212,7 @@ function withDefaults(
 ): ReadonlyMap<string, WireValue> {
   const complete = new Map(values);
   for (const { field, value } of defaults) {
-    if (complete.has(field.name)) continue;
+    if (complete.has(field.name) || "operand" in value) continue;
     complete.set(field.name, "variable" in value ? bindParam(value.variable, binding) : value.wire);
   }
   for (const [field, value] of server) complete.set(field.name, value);

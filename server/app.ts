@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { Elysia } from "elysia";
 import type { Config } from "./config";
-import { createData, createJudge, createTotals, openSnapshot } from "./data";
+import { createData, createJudge, createTotals, openSnapshot, tellMissing } from "./data";
 import {
   authRoutes,
   createAuthenticator,
@@ -56,6 +56,7 @@ export async function createApp(
   });
   opened.defer(() => database.close());
   const snapshot = await openSnapshot(database);
+  for (const line of tellMissing(snapshot.current().schema.extensions)) logger.warn(line);
   const feed = openFeed(address, {
     publication: "baasix_realtime",
     onError: (error) => logger.warn("change feed", { error: error.message }),

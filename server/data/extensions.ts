@@ -14,9 +14,9 @@ import { type Database, type Runner, sqlState } from "../platform/postgres";
  */
 export async function ensureExtensions(database: Database): Promise<ReadonlySet<string>> {
   const present = await installed(database);
-  const missing = wantedExtensions.filter((name) => !present.has(name));
+  const missing = wantedExtensions.filter(({ name }) => !present.has(name));
   if (missing.length === 0) return present;
-  for (const name of missing) {
+  for (const { name } of missing) {
     try {
       await database.run(createExtension(name));
     } catch (error) {
@@ -25,6 +25,17 @@ export async function ensureExtensions(database: Database): Promise<ReadonlySet<
     }
   }
   return installed(database);
+}
+
+/** What is missing, one line for the log each. */
+export function tellMissing(extensions: ReadonlySet<string>): readonly string[] {
+  return wantedExtensions
+    .filter(({ name }) => !extensions.has(name))
+    .map(
+      ({ name, without }) =>
+        `the database has no extension ${name} in the schema public, and our role could not create it: ${without}. ` +
+        `Let a superuser run "create extension ${name} with schema public" there, then start again`,
+    );
 }
 
 async function installed(database: Database): Promise<ReadonlySet<string>> {

@@ -9,6 +9,7 @@ export type {
   Rows,
   WriteBody,
 } from "./door";
+export { tellMissing } from "./extensions";
 export { createJudge, type Judge, type Judgement, type View } from "./judge";
 export { type ChangeOptions, openSnapshot, type Snapshot, type SnapshotStore } from "./snapshot";
 export { createTotals, type Totals } from "./totals";

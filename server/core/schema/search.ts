@@ -100,5 +100,5 @@ export function searchVector(columns: readonly string[]): string {
 
 /** A column as trigrams compare it. */
 export function similarText(column: string): string {
-  return `baasix_unaccent(${column}::text)`;
+  return `baasix_likeness(${column}::text)`;
 }

@@ -6,8 +6,14 @@ import { quoteLiteral, quoteName, type Statement } from "../query/statement";
 
 const plain = (text: string): Statement => ({ text, params: [] });
 
-/** Extensions that a search uses where they are there. The owner of a database may create both. */
-export const wantedExtensions = ["unaccent", "pg_trgm"] as const;
+/**
+ * Extensions that a search uses where they are there, and how it is without them. The owner of a database may create
+ * both, where the server has them.
+ */
+export const wantedExtensions = [
+  { name: "unaccent", without: "a search takes é for e, but not ø for o or ß for ss" },
+  { name: "pg_trgm", without: "searchMode=fuzzy is refused" },
+] as const;
 
 /** The extensions whose objects our statements can name, as one column. */
 export const loadExtensions: Statement = plain(
@@ -16,13 +22,14 @@ export const loadExtensions: Statement = plain(
 );
 
 /** @throws SQLSTATE 42501, 58P01 or 0A000 where the role may not, or the server has no such extension. */
-export function createExtension(name: (typeof wantedExtensions)[number]): Statement {
+export function createExtension(name: (typeof wantedExtensions)[number]["name"]): Statement {
   return plain(`create extension if not exists ${quoteName(name)} with schema public`);
 }
 
 /** Longest text of one row, in characters, that is searched: what a `tsvector` may hold is bounded. */
 export const searchedLength = 100_000;
 
+// `cost` tells the planner what reading rows one by one would take, so that it prefers the indexes.
 type SqlFunction = {
   readonly name: string;
   readonly takes: string;
@@ -55,6 +62,19 @@ function searchFunctions(unaccented: boolean): readonly SqlFunction[] {
       takes: "content text",
       head: `returns text ${lead} cost 20`,
       body: `begin return translate(public.baasix_unaccent(content), ${quoteLiteral(punctuation)}, repeat(' ', ${punctuation.length})); end`,
+    },
+    {
+      // pg_trgm sees letters as the locale of the database does, and that of ours knows ASCII alone. A letter of another
+      // script stands as one ASCII character: neighbours in Unicode stay different, so words stay as like as they are.
+      name: "baasix_likeness",
+      takes: "content text",
+      head: `returns text ${lead} cost 200`,
+      body:
+        `declare bare text := lower(public.baasix_unaccent(left(content, ${searchedLength}))); begin ` +
+        "if octet_length(bare) = length(bare) then return bare; end if; " +
+        "return (select string_agg(case when ascii(letter) < 128 then letter " +
+        "else substr('abcdefghijklmnopqrstuvwxyz0123456789', ascii(letter) % 36 + 1, 1) end, '' order by place) " +
+        "from regexp_split_to_table(bare, '') with ordinality as s(letter, place)); end",
     },
     {
       // Words as they are, so that a beginning finds them, and their stems, so that "running" finds "runs".
@@ -100,7 +120,7 @@ end`,
   ];
 }
 
-/** The functions as the database has them: rows of [name, text of the body]. */
+/** The functions as the database has them: rows of [name, text of the body]. A change of the head alone is not seen. */
 export const loadSearchFunctions: Statement = plain(
   "select proname, prosrc from pg_proc where pronamespace = 'public'::regnamespace and proname in (" +
     searchFunctions(true)
@@ -130,7 +150,7 @@ export function putSearchFunctions(
 /** Indexes hold what the functions said when rows were written. */
 const reindex: Statement = plain(
   `do $$ declare i record; begin
-  for i in select indexname from pg_indexes where schemaname = 'public' and indexdef ~ 'baasix_(search_vector|unaccent)\\(' loop
+  for i in select indexname from pg_indexes where schemaname = 'public' and indexdef ~ 'baasix_(search_vector|likeness)\\(' loop
     execute format('reindex index public.%I', i.indexname);
   end loop; end $$`,
 );

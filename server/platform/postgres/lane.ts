@@ -112,8 +112,8 @@ export class Lane {
         statement_timeout: statementTimeout,
         idle_in_transaction_session_timeout: 60_000,
         jit: "off", // compiling a plan costs more than our statements take
-        // How like a word must be for a fuzzy search: "recieve" finds "receive". Means nothing where pg_trgm is missing.
-        "pg_trgm.word_similarity_threshold": "0.35",
+        // How like a word must be for a fuzzy search: "sheos" finds "shoes". Means nothing where pg_trgm is missing.
+        "pg_trgm.word_similarity_threshold": "0.3",
       },
       onclose: (error) => {
         if (error && !this.#isClosed) onTrouble(error);

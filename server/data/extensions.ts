@@ -34,7 +34,7 @@ export function tellMissing(extensions: ReadonlySet<string>): readonly string[] 
     .map(
       ({ name, without }) =>
         `the database has no extension ${name} in the schema public, and our role could not create it: ${without}. ` +
-        `Let a superuser run "create extension ${name} with schema public" there, then start again`,
+        "Let a superuser create it there, then start again",
     );
 }
 

@@ -1,6 +1,6 @@
 /** The aggregate functions: one entry holds everything about one. */
 import type { FieldType } from "@baasix/types";
-import { castType, type FieldShape, isJson, jsonExpression, supports } from "../schema/fields";
+import { castType, type FieldShape, jsonExpression, supports } from "../schema/fields";
 
 /** What a function gives for a field (null: for `*`). */
 export type AggregateResult = {
@@ -44,6 +44,11 @@ const isFloat = (field: FieldShape): boolean => ["double precision", "real"].inc
 const isWide = (field: FieldShape): boolean => jsonExpression("x", field) !== "x";
 const asIs = (sql: string): string => sql;
 
+/** True for a field of which two values are equal or not: it can be grouped by. */
+export function isComparable(field: FieldShape): boolean {
+  return (["equality", "list", "json", "range"] as const).some((one) => supports(field, one));
+}
+
 const counted = (): AggregateResult => ({ compared: shape("Decimal"), json: asIs });
 const computed = (field: FieldShape | null): AggregateResult => ({
   compared: shape(field && isFloat(field) ? "Double" : "Decimal"),
@@ -62,7 +67,8 @@ const extreme =
     if (field?.type === "UUID") return `${name}(${value}::text collate "C")::uuid`;
     return `${name}(${value})`;
   };
-const hasOrder = (field: FieldShape): boolean => supports(field, "order") || field.type === "Boolean";
+const hasOrder = (field: FieldShape): boolean =>
+  (supports(field, "order") && !supports(field, "range")) || field.type === "Boolean";
 
 const entries: readonly AggregateFunction[] = [
   {
@@ -81,7 +87,7 @@ const entries: readonly AggregateFunction[] = [
     aliases: ["countDistinct", "count_distinct"],
     description: "how many different values",
     rows: false,
-    accepts: (field) => supports(field, "equality") || supports(field, "list") || isJson(field),
+    accepts: isComparable,
     needs: "a field whose values can be compared",
     empty: "0",
     sql: (value) => `count(distinct ${value})`,

@@ -1,9 +1,9 @@
 /** AggregateRead → AggregatePlan: names become fields, functions and columns of the groups. Nothing here asks who may. */
 import { AppError, suggestion } from "../errors";
-import { type FieldShape, isJson, supports } from "../schema/fields";
+import type { FieldShape } from "../schema/fields";
 import type { Collection, Field, Schema } from "../schema/model";
 import type { AggregateRead, GroupWish, ValueWish } from "./aggregate";
-import { type AggregateFunction, aggregateFunctions } from "./aggregateFunctions";
+import { type AggregateFunction, aggregateFunctions, isComparable } from "./aggregateFunctions";
 import type { Condition, CountMode, SortTerm } from "./ast";
 import { type DatePart, dateParts, hasDatePart, hasDateParts } from "./dateParts";
 import { findCollection } from "./find";
@@ -113,7 +113,7 @@ function planGroups(
 
 function planPart({ part, at }: GroupWish, field: Field): DatePart | null {
   if (part === null) {
-    if (supports(field, "equality") || supports(field, "list") || isJson(field)) return null;
+    if (isComparable(field)) return null;
     throw new AppError("INVALID_QUERY", `${at}: values of type ${field.type} cannot be grouped`);
   }
   const found = dateParts.get(part.toLowerCase());

@@ -2,8 +2,11 @@
 import type { Action } from "@baasix/types";
 import { grantsColumn } from "../../core/access/grants";
 import type { Access, Policy } from "../../core/access/policy";
+import { aggregateFunctions } from "../../core/query/aggregateFunctions";
+import { dateParts } from "../../core/query/dateParts";
 import { operators } from "../../core/query/operators";
 import { readLimits } from "../../core/query/parse";
+import { searchLimits } from "../../core/query/search";
 import { jsonSchema, type JsonSchema } from "../../core/schema/fields";
 import type { Collection, Field, Schema } from "../../core/schema/model";
 
@@ -184,4 +187,54 @@ const listParameters: readonly JsonSchema[] = [
   },
   { name: "page", in: "query", schema: { type: "integer", minimum: 1 } },
   { name: "offset", in: "query", schema: { type: "integer", minimum: 0 } },
+  {
+    name: "search",
+    in: "query",
+    description: "Words that the item must have, also by their beginnings and in other grammatical forms",
+    schema: { type: "string", maxLength: searchLimits.length },
+  },
+  {
+    name: "searchFields",
+    in: "query",
+    description: "Where to search: a comma list or JSON",
+    schema: { type: "string" },
+  },
+  {
+    name: "searchMode",
+    in: "query",
+    description: "fuzzy forgives mistakes of writing and answers the nearest first",
+    schema: { type: "string", enum: ["words", "fuzzy"], default: "words" },
+  },
+  {
+    name: "sortByRelevance",
+    in: "query",
+    description: "The best matches first, where no sort is given",
+    schema: { type: "boolean", default: false },
+  },
+  {
+    name: "aggregate",
+    in: "query",
+    description:
+      'Answers values instead of items. JSON: {"total": {"function": "sum", "field": "price"}}. Functions: ' +
+      `${[...new Set([...aggregateFunctions.values()].map((one) => one.name))].join(", ")}`,
+    schema: { type: "string" },
+  },
+  {
+    name: "groupBy",
+    in: "query",
+    description: `A value of each group: fields, relation.field, date:<part>:field with one of ${[...dateParts.keys()].join(", ")}`,
+    schema: { type: "string" },
+  },
+  {
+    name: "having",
+    in: "query",
+    description: "A filter on the values and groups of an aggregate, as JSON",
+    schema: { type: "string" },
+  },
+  {
+    name: "exact",
+    in: "query",
+    description: "Sums and averages of Decimal and BigInt fields as text with every digit",
+    schema: { type: "boolean", default: false },
+  },
 ];

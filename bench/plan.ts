@@ -8,7 +8,14 @@ import { readPage, type ReadParts } from "../server/data/read";
 import { blogSchema, rulesFor } from "../server/testing/blog";
 import { printTable } from "./figures";
 
-const user = { kind: "user", id: "u1", role: "role-user", admin: false, session: "s1" } as const;
+const user = {
+  kind: "user",
+  id: "u1",
+  role: "role-user",
+  roles: ["role-user"],
+  admin: false,
+  session: "s1",
+} as const;
 const rules = rulesFor([
   { collection: "posts", action: "read", fields: ["*", "author.*"], conditions: { published: true } },
   { collection: "comments", action: "read", fields: ["*"], conditions: { approved: true } },

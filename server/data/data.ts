@@ -1,9 +1,9 @@
 /** THE DOOR: the one pipeline from an actor and a request to rows, top to bottom. */
-import type { ItemId } from "@baasix/types";
+import type { ErrorCode, ItemId } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
-import { authorizeWrite } from "../core/query/authorize";
+import { type AuthorizedTarget, authorizeWrite } from "../core/query/authorize";
 import {
   compileCreate,
   compileRemove,
@@ -16,7 +16,7 @@ import { parseFilter } from "../core/query/filter";
 import { planCondition } from "../core/query/plan";
 import { bind, type Binding } from "../core/query/variables";
 import { completeWrite, parseKeys, planWrite, type WriteEntry, type WritePlan } from "../core/query/write";
-import type { Database, Row, Runner } from "../platform/postgres";
+import type { Database, Row, Runner, TransactionRunner } from "../platform/postgres";
 import { collectionFor } from "./access";
 import type { CommittedWrite, Data, PendingWrite, RawQuery, WriteBody } from "./door";
 import { readGroups } from "./aggregate";
@@ -47,6 +47,7 @@ export function createData(parts: DataParts): Data {
   };
   return doorOn(parts, {
     runner: parts.database,
+    attempt: (work) => work(),
     listeners,
     committed: (write) => announce([write]),
     transaction: async (work) => {
@@ -64,10 +65,12 @@ export function createData(parts: DataParts): Data {
 /** How statements run: each alone, or all in one transaction whose writes are told after the commit. */
 type Mode = {
   readonly runner: Runner;
+  /** Runs `work` so that its failure undoes what it did and no more. */
+  readonly attempt: <T>(work: () => Promise<T>) => Promise<T>;
   readonly listeners: Listeners;
   readonly committed: (write: CommittedWrite) => Promise<void> | void;
   readonly transaction: <T>(
-    work: (runner: Runner, committed: (write: CommittedWrite) => void) => Promise<T>,
+    work: (runner: TransactionRunner, committed: (write: CommittedWrite) => void) => Promise<T>,
   ) => Promise<T>;
 };
 
@@ -87,27 +90,42 @@ function doorOn(parts: DataParts, mode: Mode): Data {
   const read: Data["read"] = (actor, collection, query, signal) =>
     (isAggregate(query) ? readGroups : readPage)(reading, actor, collection, query, signal);
 
+  /** Tries the targets in turn. `keyed`: every row of the plan names a row that must be there. */
   const write = async (
     actor: Actor,
     plan: WritePlan,
-    filter: unknown,
+    { filter, keyed, stamp }: { filter?: unknown; keyed?: true; stamp?: WriteBody | undefined },
     compile: typeof compileCreate,
-    stamp?: WriteBody,
   ): Promise<readonly ItemId[]> => {
     const { schema, rules } = parts.snapshot();
     const condition =
       filter === undefined ? null : planCondition(schema, plan.collection, parseFilter(filter));
-    const target = authorizeWrite(
+    const targets = authorizeWrite(
       plan.collection,
       plan.action,
       plan.columns,
       condition,
       accessOf(rules, schema, actor),
     );
-    const complete = completeWrite(plan, target, bindingOf(actor), stamp);
-    const statement = compile(target, complete, schema.version);
-    const bound = bind(statement, bindingOf(actor, [encodeRows(complete)]));
-    return keysOf(await runner.run(bound, optionsFor(actor)));
+    const writeTo = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
+      const complete = completeWrite(plan, target, bindingOf(actor), stamp);
+      const statement = compile(target, complete, schema.version);
+      const bound = bind(statement, bindingOf(actor, [encodeRows(complete)]));
+      const ids = keysOf(await runner.run(bound, optionsFor(actor)));
+      if (keyed && ids.length < plan.rows.length) throw notFound();
+      return ids;
+    };
+    if (targets.length === 1) return writeTo(targets[0]);
+    const refusals: AppError[] = [];
+    for (const target of targets) {
+      try {
+        return await mode.attempt(() => writeTo(target));
+      } catch (error) {
+        if (!(error instanceof AppError && tryNext.has(error.code))) throw error;
+        refusals.push(error);
+      }
+    }
+    throw refusals[0] ?? notFound();
   };
 
   const create: Data["create"] = async (actor, name, bodies, stamp) => {
@@ -119,7 +137,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
       "create",
       bodies.map((data) => ({ data })),
     );
-    const ids = await write(actor, plan, undefined, compileCreate, stamp);
+    const ids = await write(actor, plan, { stamp }, compileCreate);
     await mode.committed({ collection: name, action: "create", ids });
     return ids;
   };
@@ -141,8 +159,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
       "update",
       entries.map(({ id, data }): WriteEntry => ({ key: id, data })),
     );
-    const ids = await write(actor, plan, undefined, compileUpdate);
-    if (ids.length < plan.rows.length) throw notFound();
+    const ids = await write(actor, plan, { keyed: true }, compileUpdate);
     await mode.committed({ collection: name, action: "update", ids });
     return ids;
   };
@@ -150,7 +167,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
   const updateWhere: Data["updateWhere"] = async (actor, name, filter, data) => {
     pending({ actor, collection: name, action: "update", ids: [], bodies: [data] });
     const plan = planWrite(collectionFor(parts.snapshot(), actor, name, "update"), "update", [{ data }]);
-    const ids = await write(actor, plan, filter, compileUpdate);
+    const ids = await write(actor, plan, { filter }, compileUpdate);
     if (ids.length > 0) await mode.committed({ collection: name, action: "update", ids });
     return ids;
   };
@@ -162,7 +179,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     pending({ actor, collection: name, action: "delete", ids, bodies: [] });
     const { schema, rules } = parts.snapshot();
     const collection = collectionFor(parts.snapshot(), actor, name, "delete");
-    const target = authorizeWrite(collection, "delete", [], null, accessOf(rules, schema, actor));
+    const [target] = authorizeWrite(collection, "delete", [], null, accessOf(rules, schema, actor));
     const keys = parseKeys(collection, ids);
     const bound = bind(compileRemove(target, schema.version), bindingOf(actor, [encodeKeys(keys)]));
     const removed = keysOf(await runner.run(bound, optionsFor(actor)));
@@ -176,6 +193,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
       work(
         doorOn(parts, {
           runner: inner,
+          attempt: inner.savepoint,
           listeners: mode.listeners,
           committed,
           transaction: (nested) => nested(inner, committed),
@@ -199,6 +217,14 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     onWrite: (listener) => void mode.listeners.after.push(listener),
   };
 }
+
+/** Refusals that another grant, with other default values, may not share. */
+const tryNext: ReadonlySet<ErrorCode> = new Set([
+  "FORBIDDEN",
+  "NOT_FOUND",
+  "VALIDATION_ERROR",
+  "REQUIRED_FIELD",
+]);
 
 function keysOf(rows: readonly Row[]): readonly ItemId[] {
   return rows.map((row) => row[0] as ItemId);

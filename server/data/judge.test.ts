@@ -13,8 +13,22 @@ import { outsider, testDatabase, type TestDatabase } from "../testing/postgres";
 import { createJudge, type JudgeOptions, type View } from "./judge";
 import type { Snapshot } from "./snapshot";
 
-const user = (id: string): Actor => ({ kind: "user", id, role: "role-user", admin: false, session: "s" });
-const admin: Actor = { kind: "user", id: "0", role: "role-admin", admin: true, session: "s" };
+const user = (id: string): Actor => ({
+  kind: "user",
+  id,
+  role: "role-user",
+  roles: ["role-user"],
+  admin: false,
+  session: "s",
+});
+const admin: Actor = {
+  kind: "user",
+  id: "0",
+  role: "role-admin",
+  roles: ["role-admin"],
+  admin: true,
+  session: "s",
+};
 const anonymous: Actor = { kind: "anonymous" };
 
 /** The accounts of the two authors. */

@@ -1,10 +1,14 @@
 /** Who asks. The first argument of everything that reaches rows. */
 
-/** A signed-in account, with its role as it is now. `admin` is the role `administrator`. */
+/**
+ * A signed-in account, with its roles as they are now. `role`: the one that it has had longest; `roles`: all of them, that
+ * one too. `admin`: one of them is `administrator`.
+ */
 export type UserActor = {
   readonly kind: "user";
   readonly id: string;
   readonly role: string;
+  readonly roles: readonly string[];
   readonly admin: boolean;
   readonly session: string;
 };
@@ -19,7 +23,8 @@ export type Actor = UserActor | AnonymousActor | SystemActor;
 
 /** Actors with equal keys have the same rules; what differs between them is bound when a statement runs. */
 export function roleKey(actor: Actor): string {
-  return actor.kind === "user" ? actor.role : actor.kind;
+  if (actor.kind !== "user") return actor.kind;
+  return actor.roles.length > 1 ? actor.roles.toSorted().join(" ") : actor.role;
 }
 
 export const anonymous: AnonymousActor = { kind: "anonymous" };

@@ -7,7 +7,7 @@ import { noRelationRules } from "../query/relConditions";
 import type { Collection, Schema } from "../schema/model";
 import type { Actor } from "./actor";
 import { parseFieldGrant } from "./grants";
-import type { Grant, Rules } from "./rules";
+import type { Grant, RoleRules, Rules } from "./rules";
 
 /**
  * What an actor may do with a collection. A row is open when the condition of any grant holds for it, and a field
@@ -31,6 +31,9 @@ export function accessOf(rules: Rules, schema: Schema, actor: Actor): Access {
   return (collection, action) => policy(rules, schema, actor, collection, action);
 }
 
+/** Collections that rules are made of: written by administrators alone, whatever a permission says. */
+const rightsCollections: ReadonlySet<string> = new Set(["baasix_Role", "baasix_Permission"]);
+
 /** Merges everything that gives the actor a right on the collection; null means none: deny by default. */
 export function policy(
   rules: Rules,
@@ -41,14 +44,20 @@ export function policy(
 ): Policy | null {
   if (actor.kind === "system") return system;
   if (collection.guarded && action !== "read") return null;
-  const role = actor.kind === "user" ? rules.roles.get(actor.role) : rules.public;
-  if (role?.admin && actor.kind === "user") return administrator;
-  const grants: Grant[] = [];
-  const own = role?.grants.get(collection.name)?.get(action);
-  if (own) grants.push(own);
+  const roles = rolesOf(rules, actor);
+  if (actor.kind === "user" && roles.some(({ admin }) => admin)) return administrator;
+  if (rightsCollections.has(collection.name) && action !== "read") return null;
+  const grants = roles.flatMap((role) => role.grants.get(collection.name)?.get(action) ?? []);
   const builtIn = builtInGrant(schema, collection, action);
   if (builtIn) grants.push(builtIn);
   return grants.length > 0 ? { unlimited: false, secrets: false, grants } : null;
+}
+
+/** The roles by which an actor is judged, by name; a role that is not known gives nothing. */
+export function rolesOf(rules: Rules, actor: Actor): readonly RoleRules[] {
+  if (actor.kind !== "user") return actor.kind === "anonymous" && rules.public ? [rules.public] : [];
+  const roles = actor.roles.flatMap((id) => rules.roles.get(id) ?? []);
+  return roles.length > 1 ? roles.toSorted((a, b) => (a.role.name < b.role.name ? -1 : 1)) : roles;
 }
 
 /** Public files are readable by everyone: their description and bytes, nothing more. */
@@ -77,10 +86,13 @@ function builtInGrant(schema: Schema, collection: Collection, action: Action): G
   if (known) return known;
   const condition: Planned = planCondition(schema, collection, parseFilter({ isPublic: { eq: true } }));
   const grant: Grant = {
+    permission: null,
+    role: null,
     fields: parseFieldGrant(publicFileFields),
     condition,
     related: noRelationRules,
     defaults: [],
+    defaultsKey: "null",
   };
   builtInGrants.set(schema, grant);
   return grant;

@@ -7,6 +7,7 @@ import { type Planned, planCondition } from "../query/plan";
 import { noRelationRules, planRelConditions, type RelationRules } from "../query/relConditions";
 import type { Collection, Field, Schema } from "../schema/model";
 import { type FieldGrant, parseFieldGrant } from "./grants";
+import { conditionOfRole, defaultOfRole, relationRulesOfRole } from "./ownRole";
 
 /** A row of `baasix_Role` as it is loaded. */
 export type RoleRow = { readonly id: string; readonly name: string; readonly description?: string | null };
@@ -26,13 +27,20 @@ export type PermissionRow = {
 /** A default of a permission. */
 export type GrantDefault = { readonly field: Field; readonly value: DefaultValue };
 
-/** What one permission allows. `condition` null: every row. */
+/**
+ * What one permission allows. `condition` null: every row; equal conditions are one object. `permission` and `role` are
+ * ids, null for what is built in.
+ */
 export type Grant = {
+  readonly permission: string | null;
+  readonly role: string | null;
   readonly fields: FieldGrant;
   readonly condition: Planned | null;
   /** Which rows of relations may be seen, wherever a read passes them. */
   readonly related: RelationRules;
   readonly defaults: readonly GrantDefault[];
+  /** Equal for grants with equal defaults. */
+  readonly defaultsKey: string;
 };
 
 export type RoleRules = {
@@ -65,62 +73,98 @@ export function parseRules(
 ): Rules {
   const problems: string[] = [];
   const byRole = new Map<string, RoleRules>();
-  for (const role of roles) {
+  const known: KnownConditions = new Map();
+  const rulesOf = (role: RoleRow, self: string | null): RoleRules => {
     const own = permissions.filter((row) => row.role_Id === role.id);
     const grants = new Map<string, Map<Action, Grant>>();
     for (const row of own) {
       try {
-        const grant = parseGrant(row, schema);
+        const grant = parseGrant(row, schema, self, known);
         const collection = grants.get(row.collection) ?? new Map<Action, Grant>();
         collection.set(row.action as Action, grant);
         grants.set(row.collection, collection);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
-        problems.push(
-          `permission ${row.id} (${role.name}, ${row.action} ${row.collection}): ${error.message}`,
-        );
+        const problem = `permission ${row.id} (${role.name}, ${row.action} ${row.collection}): ${error.message}`;
+        if (self !== null) problems.push(problem);
       }
     }
-    byRole.set(role.id, { role, admin: role.name === administratorRole, grants, permissions: own });
-  }
-  const everyone = [...byRole.values()].find(({ role }) => role.name === publicRole) ?? null;
-  return { roles: byRole, public: everyone, problems };
+    return { role, admin: role.name === administratorRole, grants, permissions: own };
+  };
+  for (const role of roles) byRole.set(role.id, rulesOf(role, role.id));
+  const everyone = roles.find(({ name }) => name === publicRole);
+  return { roles: byRole, public: everyone ? rulesOf(everyone, null) : null, problems };
 }
 
+/** Conditions that were planned already, by collection and text. */
+type KnownConditions = Map<string, Planned>;
+
 /**
- * Reads one permission against the schema; used to check a row before it is stored, too.
+ * Reads one permission against the schema; used to check a row before it is stored, too. `role`: whose id is
+ * `$CURRENT_ROLE` in it; null for callers without an account, who have none.
  * @throws AppError naming what is wrong.
  */
-export function parseGrant(row: Omit<PermissionRow, "id">, schema: Schema): Grant {
+export function parseGrant(
+  row: Omit<PermissionRow, "id"> & { readonly id?: string },
+  schema: Schema,
+  role: string | null = row.role_Id,
+  known: KnownConditions = new Map(),
+): Grant {
   const collection = schema.collections.get(row.collection);
   if (!collection) throw new AppError("UNKNOWN_COLLECTION", `collection: '${row.collection}' does not exist`);
   if (!actions.has(row.action)) {
     throw new AppError("INVALID_VALUE", "action: expected create, read, update or delete");
   }
-  const condition = isAbsent(row.conditions)
-    ? null
-    : planCondition(schema, collection, parseFilter(row.conditions, "conditions"));
+  const related = isAbsent(row.relConditions)
+    ? noRelationRules
+    : planRelConditions(schema, collection, row.relConditions, "relConditions", filterBudget());
+  const defaults = isAbsent(row.defaultValues) ? [] : parseDefaults(schema, collection, row.defaultValues);
   return {
+    permission: row.id ?? null,
+    role: row.role_Id,
     fields: parseFieldGrant(row.fields),
-    condition: withoutAdministrators(row.action, condition, collection, schema),
-    related: isAbsent(row.relConditions)
-      ? noRelationRules
-      : planRelConditions(schema, collection, row.relConditions, "relConditions", filterBudget()),
-    defaults: isAbsent(row.defaultValues) ? [] : parseDefaults(schema, collection, row.defaultValues),
+    condition: conditionOf(row, collection, schema, role, known),
+    related: role === null ? related : relationRulesOfRole(related, role),
+    defaults:
+      role === null
+        ? defaults
+        : defaults.map(({ field, value }) => ({ field, value: defaultOfRole(value, role) })),
+    defaultsKey: keyOf(row.defaultValues, role),
   };
+}
+
+function conditionOf(
+  row: Omit<PermissionRow, "id">,
+  collection: Collection,
+  schema: Schema,
+  role: string | null,
+  known: KnownConditions,
+): Planned | null {
+  const memberships = collection.name === "baasix_UserRole" && row.action !== "read";
+  const given = !isAbsent(row.conditions);
+  if (!given && !memberships) return null;
+  const key = `${collection.name} ${memberships} ${keyOf(row.conditions, role)}`;
+  const present = known.get(key);
+  if (present) return present;
+  const planned = given ? planCondition(schema, collection, parseFilter(row.conditions, "conditions")) : null;
+  const own = planned && role !== null ? conditionOfRole(planned, role) : planned;
+  const made = memberships ? withoutAdministrators(own, collection, schema) : own;
+  if (made) known.set(key, made);
+  return made;
+}
+
+/** Equal for values that mean the same in two roles. */
+function keyOf(value: unknown, role: string | null): string {
+  if (isAbsent(value)) return "null";
+  const text = JSON.stringify(value);
+  return text.includes("$CURRENT_ROLE") ? `${role} ${text}` : text;
 }
 
 /**
  * Memberships of administrators are written by administrators alone, whatever a permission says. A condition, so that
  * it holds for the row as it is and as it becomes, however the role was spelled.
  */
-function withoutAdministrators(
-  action: string,
-  condition: Planned | null,
-  collection: Collection,
-  schema: Schema,
-): Planned | null {
-  if (collection.name !== "baasix_UserRole" || action === "read") return condition;
+function withoutAdministrators(condition: Planned | null, collection: Collection, schema: Schema): Planned {
   const others = planCondition(schema, collection, parseFilter({ "role.name": { ne: administratorRole } }));
   return condition === null ? others : { kind: "all", items: [others, condition] };
 }

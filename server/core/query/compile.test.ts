@@ -10,8 +10,22 @@ import { parseRead } from "./parse";
 import { planRead } from "./plan";
 import { bind, type CompiledStatement } from "./variables";
 
-const user: Actor = { kind: "user", id: "user-1", role: "role-user", admin: false, session: "session-1" };
-const admin: Actor = { kind: "user", id: "user-2", role: "role-admin", admin: true, session: "session-2" };
+const user: Actor = {
+  kind: "user",
+  id: "user-1",
+  role: "role-user",
+  roles: ["role-user"],
+  admin: false,
+  session: "session-1",
+};
+const admin: Actor = {
+  kind: "user",
+  id: "user-2",
+  role: "role-admin",
+  roles: ["role-admin"],
+  admin: true,
+  session: "session-2",
+};
 
 function compile(
   query: Record<string, unknown>,

@@ -124,7 +124,7 @@ function ways(root: string, kind: "left join" | "join", parameters: Parameters):
       way += `.${hop.relation.name}`;
       let next = known.get(way);
       if (next === undefined) {
-        next = parameters.alias();
+        next = parameters.below(holder);
         joins.push(joinHop(how, hop, holder, next, parameters));
         known.set(way, next);
       }

@@ -21,6 +21,9 @@ export type Parameters = {
   /** Collections that conditions read, by name. */
   readonly collections: Set<string>;
   readonly alias: () => string;
+  /** An alias for rows that are reached from those of another: conditions may look up to them. */
+  readonly below: (holder: string) => string;
+  readonly holderOf: (alias: string) => string;
   readonly place: (param: Param) => string;
 };
 
@@ -28,11 +31,23 @@ export type Parameters = {
 export function collectParameters(spell = (index: number): string => `$${index + 1}`): Parameters {
   const list: Param[] = [];
   const places = new Map<Param, string>();
+  const holders = new Map<string, string>();
   let aliases = 0;
+  const alias = (): string => `t${aliases++}`;
   return {
     list,
     collections: new Set(),
-    alias: () => `t${aliases++}`,
+    alias,
+    below: (holder) => {
+      const name = alias();
+      holders.set(name, holder);
+      return name;
+    },
+    holderOf: (name) => {
+      const holder = holders.get(name);
+      if (holder === undefined) throw new Error(`${name} is reached from nowhere`);
+      return holder;
+    },
     place: (param) => {
       let place = places.get(param);
       if (place === undefined) {
@@ -81,6 +96,8 @@ function conditionSql(planned: Planned, aliases: readonly string[], parameters: 
     }
     case "not":
       return `not (${conditionSql(planned.item, aliases, parameters)})`;
+    case "above":
+      return compileCondition(planned.item, parameters.holderOf(aliases.at(-1) ?? ""), parameters);
     case "compare":
       return comparisonSql(planned, aliases, parameters);
     case "related":
@@ -105,8 +122,9 @@ function compared(field: Field, cast: Cast | null, sql: string): string {
 
 function relatedSql(planned: Related, aliases: readonly string[], parameters: Parameters): string {
   const { relation, target, rows, item, negated } = planned;
-  const alias = parameters.alias();
-  const conditions = related(relation, target, rows, aliases.at(-1) ?? "", alias, parameters);
+  const holder = aliases.at(-1) ?? "";
+  const alias = parameters.below(holder);
+  const conditions = related(relation, target, rows, holder, alias, parameters);
   const condition = conditionSql(item, [...aliases, alias], parameters);
   const where = [...conditions, condition].join(" and ");
   const exists = `exists (select 1 from ${quoteName(target.name)} ${alias} where ${where})`;
@@ -158,8 +176,7 @@ function valuesOf(operand: Operand, parameters: Parameters): readonly string[] {
 
 function operandsIn(planned: Planned): readonly Operand[] {
   if (planned.kind === "compare") return planned.operands;
-  if (planned.kind === "not" || planned.kind === "related") return operandsIn(planned.item);
-  return planned.items.flatMap(operandsIn);
+  return "items" in planned ? planned.items.flatMap(operandsIn) : operandsIn(planned.item);
 }
 
 /** An operand that names no column of a row. */
@@ -206,7 +223,7 @@ function behind(
 ): string {
   const [hop, ...rest] = hops;
   if (!hop) return value(holder);
-  const alias = parameters.alias();
+  const alias = parameters.below(holder);
   const conditions = related(hop.relation, hop.target, hop.rows, holder, alias, parameters);
   const inner = behind(rest, alias, value, parameters);
   return `(select ${inner} from ${quoteName(hop.target.name)} ${alias} where ${conditions.join(" and ")} limit 1)`;
@@ -226,7 +243,7 @@ function actorSql(operand: ActorOperand, parameters: Parameters): string {
   if (rows) conditions.push(compileCondition(rows, alias, parameters));
   let holder = alias;
   for (const hop of hops) {
-    const next = parameters.alias();
+    const next = parameters.below(holder);
     from.push(`${quoteName(hop.target.name)} ${next}`);
     conditions.push(...related(hop.relation, hop.target, hop.rows, holder, next, parameters));
     holder = next;

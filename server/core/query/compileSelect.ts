@@ -1,6 +1,7 @@
 /** What a row shows, as SQL: its columns, and the rows that relations lead to as lateral JSON. */
 import { jsonExpression } from "../schema/fields";
 import type { Field, Relation } from "../schema/model";
+import { looksUp, pathLooksUp } from "./combine";
 import { column, compileCondition, joinKeys, type Parameters, visible } from "./compileCondition";
 import { joinHop } from "./compileRows";
 import type { SelectedRelation, SelectNode } from "./planSelect";
@@ -30,8 +31,7 @@ export function selectList(node: SelectNode, alias: string, parameters: Paramete
   const related = node.relations.map(
     ({ relation }, i) => `${expansionAlias(alias, i)}.j as ${quoteName(relation.name)}`,
   );
-  const all = [...columns, ...related];
-  return all.length > 0 ? all : ['null as ""'];
+  return [...columns, ...related];
 }
 
 /** The row of `alias`, whose relations are joined, as the text of a JSON object. */
@@ -90,7 +90,7 @@ function itemExpansion(
   above: number,
 ): string {
   const { node } = selected;
-  const alias = parameters.alias();
+  const alias = parameters.below(holder);
   const where = relatedRows(selected, holder, alias, parameters);
   const from = `from ${quoteName(node.collection.name)} ${alias}${expand(node, alias, parameters, above)} where ${where} limit 1`;
   if (node.relations.some(hasList)) {
@@ -106,7 +106,7 @@ function listExpansion(
   above: number,
 ): string {
   const { node } = selected;
-  const alias = parameters.alias();
+  const alias = parameters.below(holder);
   const where = relatedRows(selected, holder, alias, parameters);
   const { joins, order } = orderOf(selected.sort, alias, parameters);
   const bound = listLimit(above);
@@ -120,7 +120,7 @@ function listExpansion(
     return `select coalesce(json_agg(x), '[]'::json) as j, ${full} as c from ${rows}`;
   }
   // Cut first, expanded after: else every row of a long list would be expanded before it is dropped.
-  const row = parameters.alias();
+  const row = parameters.below(holder);
   const columns = neededColumns(node).map((field) => `${alias}.${quoteName(field.name)}`);
   const cutRows = `select ${columns.join(", ")} ${from} order by ${order} limit ${limit}`;
   const page = `(select p.*, row_number() over () as "#" from (${cutRows}) p) ${row}`;
@@ -166,7 +166,7 @@ export function orderOf(
   const keys = sort.map((term) => {
     let holder = alias;
     for (const hop of term.hops) {
-      const next = parameters.alias();
+      const next = parameters.below(holder);
       joins.push(joinHop("left join", hop, holder, next, parameters));
       holder = next;
     }
@@ -178,8 +178,9 @@ export function orderOf(
 
 /** Columns that a row must bring to be shown: the selected ones, those of guards, and the keys of relations. */
 export function neededColumns(node: SelectNode): readonly Field[] {
-  // A guard may read any column of the row, also through relations of its own.
-  if (node.columns.some((selected) => selected.guard !== null)) return [...node.collection.fields.values()];
+  // A guard may read any column of the row, also through relations of its own; so may what is open behind a relation.
+  if (node.columns.some((selected) => selected.guard !== null) || node.relations.some(asksAbove))
+    return [...node.collection.fields.values()];
   const names = new Set([
     ...node.columns.map(({ field }) => field.name),
     ...node.relations.flatMap(({ relation }) => sourceColumns(relation)),
@@ -190,4 +191,15 @@ export function neededColumns(node: SelectNode): readonly Field[] {
 /** The columns of the row itself that a relation joins by. */
 function sourceColumns({ sourceColumn, keyOn, scope }: Relation): readonly string[] {
   return scope !== null && keyOn === "source" ? [sourceColumn, scope.column] : [sourceColumn];
+}
+
+/** True where something behind a relation depends on the rows above. */
+function asksAbove({ rows, where, sort, node }: SelectedRelation): boolean {
+  return (
+    looksUp(rows) ||
+    looksUp(where) ||
+    sort.some(pathLooksUp) ||
+    node.columns.some(({ guard }) => looksUp(guard)) ||
+    node.relations.some(asksAbove)
+  );
 }

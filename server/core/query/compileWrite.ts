@@ -14,6 +14,7 @@ import {
   type Parameters,
   visible,
 } from "./compileCondition";
+import type { Planned } from "./planned";
 import { quoteLiteral, quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
 import type { WritePlan, WriteRow } from "./write";
@@ -60,10 +61,22 @@ export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version
   if (sets.length === 0) sets.push(`${key} = t.${key}`);
   const where = targetRows(target, parameters);
   if (target.filter === null) where.unshift(`t.${key} = r.k`);
+  const { carriers } = target;
+  if (carriers === null || carriers.length < 2) {
+    const update =
+      `update ${quoteName(collection.name)} t set ${sets.join(", ")} from ${input} ` +
+      `where ${where.length > 0 ? where.join(" and ") : "true"} returning t.*`;
+    return finish(target, update, parameters, version);
+  }
+  // Which of the conditions a row meets as it is: noted, and the row locked, before it is changed.
+  const met = carriers.map((one, i) => `${compileCondition(one, "t", parameters)} as "#${i}"`);
+  const noted =
+    `select t.${key} as "#k", ${met.join(", ")} from ${quoteName(collection.name)} t, ${input} ` +
+    `where ${where.join(" and ")} for update of t`;
   const update =
-    `update ${quoteName(collection.name)} t set ${sets.join(", ")} from ${input} ` +
-    `where ${where.length > 0 ? where.join(" and ") : "true"} returning t.*`;
-  return finish(target, update, parameters, version);
+    `update ${quoteName(collection.name)} t set ${sets.join(", ")} from "#old" o, ${input} where t.${key} = o."#k"` +
+    `${target.filter === null ? ` and t.${key} = r.k` : ""} returning t.*, ${carriers.map((_, i) => `o."#${i}"`).join(", ")}`;
+  return finish(target, update, parameters, version, `"#old" as materialized (${noted}), `);
 }
 
 /** Deletes the rows whose keys are input 0 (`encodeKeys`), softly where the collection is paranoid; gives their keys. */
@@ -135,25 +148,33 @@ function finish(
   text: string,
   parameters: Parameters,
   version: number,
+  before = "",
 ): CompiledStatement {
   const key = quoteName(target.collection.primaryKey.name);
-  const check = target.check === null ? "" : ` where ${checked(target, target.check, parameters)}`;
+  const check =
+    target.carriers === null ? "" : ` where ${checked(target, target.carriers, parameters, before !== "")}`;
   return {
     // No collection can be named so: a name of one would hide its table from the check.
-    text: `/* s${version} */ with "#w" as (${text}) select w.${key} from "#w" w${check}`,
+    text: `/* s${version} */ with ${before}"#w" as (${text}) select w.${key} from "#w" w${check}`,
     params: parameters.list,
   };
 }
 
-/** `baasix_refuse` raises an error, and the statement is undone with all its rows. */
+/**
+ * `baasix_refuse` raises an error, and the statement is undone with all its rows. `noted`: the statement tells which
+ * conditions each row met before.
+ */
 function checked(
-  target: AuthorizedTarget,
-  check: NonNullable<AuthorizedTarget["check"]>,
+  { action, collection }: AuthorizedTarget,
+  carriers: readonly Planned[],
   parameters: Parameters,
+  noted: boolean,
 ): string {
-  const verb = target.action === "create" ? "create" : "update";
-  const message = quoteLiteral(
-    `You don't have permission to ${verb} this item in '${target.collection.name}'`,
-  );
-  return `case when ${compileCondition(check, "w", parameters)} then true else baasix_refuse(${message}) end`;
+  const met = carriers.map((one, i) => {
+    const condition = compileCondition(one, "w", parameters);
+    return noted ? `(w."#${i}" and ${condition})` : condition;
+  });
+  const verb = action === "create" ? "create" : "update";
+  const message = quoteLiteral(`You don't have permission to ${verb} this item in '${collection.name}'`);
+  return `case when ${met.join(" or ")} then true else baasix_refuse(${message}) end`;
 }

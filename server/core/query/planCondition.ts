@@ -84,6 +84,8 @@ function lookUp(passed: Passed, item: Planned, negated: boolean): Planned {
       return { kind: item.kind, items: item.items.map((part) => lookUp(passed, part, negated)) };
     case "not":
       return { kind: "not", item: lookUp(passed, item.item, !negated) };
+    case "above":
+      throw new Error("what is written cannot look above");
     case "related":
       return { ...someRow(relation, target, item, at), negated };
     case "compare": {
@@ -102,7 +104,7 @@ function lookUp(passed: Passed, item: Planned, negated: boolean): Planned {
 function meetsNull(item: Planned): boolean {
   if (item.kind === "compare") return item.onNull;
   if (item.kind === "related") return false;
-  return item.kind === "not" ? meetsNull(item.item) : item.items.some(meetsNull);
+  return "items" in item ? item.items.some(meetsNull) : meetsNull(item.item);
 }
 
 /** The comparison, said of the row before the relation. */

@@ -11,6 +11,7 @@ import type { Param } from "./variables";
 export type Planned =
   | { readonly kind: "all" | "any"; readonly items: readonly Planned[] }
   | { readonly kind: "not"; readonly item: Planned }
+  | Above
   | Comparison
   | Related;
 
@@ -41,6 +42,12 @@ export type Related = {
   readonly rows: Planned | null;
   readonly at: string;
 };
+
+/**
+ * A condition on the row from which a relation leads to this one; nested, on the one before that. `authorize` makes it,
+ * for guards and rows of actors with several grants: by which of them a row is open decides what is open behind it.
+ */
+export type Above = { readonly kind: "above"; readonly item: Planned };
 
 /** A column read as another type. Rows whose value cannot be are null there, so that no cast ever fails. */
 export type Cast = { readonly shape: FieldShape; readonly sql: (column: string) => string };

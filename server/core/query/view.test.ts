@@ -15,7 +15,14 @@ import {
   wholeChange,
 } from "./view";
 
-const user: Actor = { kind: "user", id: "7", role: "role-user", admin: false, session: "s" };
+const user: Actor = {
+  kind: "user",
+  id: "7",
+  role: "role-user",
+  roles: ["role-user"],
+  admin: false,
+  session: "s",
+};
 const rules = rulesFor([
   { collection: "posts", action: "read", conditions: { secret: { eq: "$CURRENT_USER" } } },
 ]);
@@ -91,7 +98,14 @@ describe("rows", () => {
 });
 
 describe("a view depends on", () => {
-  const admin: Actor = { kind: "user", id: "1", role: "role-admin", admin: true, session: "s" };
+  const admin: Actor = {
+    kind: "user",
+    id: "1",
+    role: "role-admin",
+    roles: ["role-admin"],
+    admin: true,
+    session: "s",
+  };
   const dependencies = (request: { filter?: unknown; fields?: unknown }): string[] => {
     const plan = planView(blogSchema, { collection: "posts", ...request });
     const read = authorizeRead(plan, accessOf(rules, blogSchema, admin));

@@ -110,6 +110,11 @@ function side(read: AuthorizedRead, node: SelectNode, source: string, parameters
   const conditions = visible(read.collection, false, alias);
   if (read.rows) conditions.push(compileCondition(read.rows, alias, parameters));
   if (read.where) conditions.push(compileCondition(read.where, alias, parameters));
+  // Where the key may not be read, one item could not be told from another.
+  for (const { field, guard } of read.select.columns) {
+    if (field === read.collection.primaryKey && guard !== null)
+      conditions.push(compileCondition(guard, alias, parameters));
+  }
   const where = conditions.length > 0 ? ` where ${conditions.join(" and ")}` : "";
   return {
     alias,
@@ -141,6 +146,9 @@ function isTold(field: Field): boolean {
  */
 export type Dependency = { readonly columns: ReadonlySet<string>; readonly created: boolean };
 
+/** Collections of the rows on the way to one, that one last; null for the row itself. */
+type Places = readonly (Collection | null)[];
+
 /**
  * What a view reads beside the row itself, by collection. When it changes, rows may enter or leave the view, or look
  * otherwise, without a change of their own.
@@ -164,83 +172,89 @@ export function dependenciesOf(read: AuthorizedRead): ReadonlyMap<string, Depend
     // Without a foreign key a row may be named before it is there.
     if (known && !relation.constrained) known.created = true;
   };
-  const pass = (hops: readonly Hop[], from: Collection | null): Collection | null => {
-    let row = from;
+  const pass = (hops: readonly Hop[], from: Places): Places => {
+    let places = from;
     for (const { relation, target, rows } of hops) {
-      open(relation, row, target);
-      visit(rows, target);
-      row = target;
+      open(relation, places.at(-1) ?? null, target);
+      places = [...places, target];
+      visit(rows, places);
     }
-    return row;
+    return places;
   };
-  const visitOperand = (operand: Operand, chain: readonly (Collection | null)[]): void => {
+  const visitOperand = (operand: Operand, chain: Places, places: Places): void => {
     switch (operand.kind) {
       case "param":
         return;
       case "array":
-        for (const item of operand.items) visitOperand(item, chain);
+        for (const item of operand.items) visitOperand(item, chain, places);
         return;
       case "wrapped":
-        return visitOperand(operand.value, chain);
+        return visitOperand(operand.value, chain, places);
       case "json":
-        for (const { value } of operand.inserts) visitOperand(value, chain);
+        for (const { value } of operand.inserts) visitOperand(value, chain, places);
         return;
       case "column":
       case "actor": {
-        const from = operand.kind === "actor" ? operand.source : (chain[operand.scope] ?? null);
+        const above = chain.length - 1 - (operand.kind === "column" ? operand.scope : 0);
+        const from = operand.kind === "actor" ? [operand.source] : places.slice(0, places.length - above);
         if (operand.kind === "actor") visit(operand.rows, from);
-        const row = pass(operand.hops, from);
-        note(row, operand.field.name);
-        return visit(operand.guard, row);
+        const end = pass(operand.hops, from);
+        note(end.at(-1) ?? null, operand.field.name);
+        return visit(operand.guard, end);
       }
     }
   };
-  /** `chain`: the collections of the rows on the way to the one that the condition is about; null for the row itself. */
-  const visitIn = (planned: Planned, chain: readonly (Collection | null)[]): void => {
-    const row = chain.at(-1) ?? null;
+  /** `chain`: the part of the places that begins where the condition does. */
+  const visitIn = (planned: Planned, chain: Places, places: Places): void => {
+    const row = places.at(-1) ?? null;
     switch (planned.kind) {
       case "all":
       case "any":
-        for (const item of planned.items) visitIn(item, chain);
+        for (const item of planned.items) visitIn(item, chain, places);
         return;
       case "not":
-        return visitIn(planned.item, chain);
+        return visitIn(planned.item, chain, places);
+      case "above":
+        return visit(planned.item, places.slice(0, -1));
       case "compare": {
-        for (const operand of planned.operands) visitOperand(operand, chain);
-        const end = pass(planned.hops, row);
-        note(end, planned.field.name);
+        for (const operand of planned.operands) visitOperand(operand, chain, places);
+        const end = pass(planned.hops, places);
+        note(end.at(-1) ?? null, planned.field.name);
         return visit(planned.guard, end);
       }
-      case "related":
+      case "related": {
+        const inside = [...places, planned.target];
         open(planned.relation, row, planned.target);
-        visitIn(planned.item, [...chain, planned.target]);
-        return visit(planned.rows, planned.target);
+        visitIn(planned.item, [...chain, planned.target], inside);
+        return visit(planned.rows, inside);
+      }
     }
   };
-  /** `row`: the collection of a related row; null for the row itself. */
-  const visit = (planned: Planned | null, row: Collection | null): void => {
-    if (planned) visitIn(planned, [row]);
+  const visit = (planned: Planned | null, places: Places): void => {
+    if (planned) visitIn(planned, places.slice(-1), places);
   };
-  const select = (node: SelectNode, row: Collection | null): void => {
+  const select = (node: SelectNode, places: Places): void => {
+    const row = places.at(-1) ?? null;
     for (const { field, guard } of node.columns) {
       note(row, field.name);
-      visit(guard, row);
+      visit(guard, places);
     }
     for (const { relation, node: child, rows: related, where, sort } of node.relations) {
+      const inside = [...places, child.collection];
       open(relation, row, child.collection);
-      visit(related, child.collection);
-      visit(where, child.collection);
+      visit(related, inside);
+      visit(where, inside);
       for (const { hops, field, guard } of sort) {
-        const last = pass(hops, child.collection);
-        note(last, field.name);
+        const last = pass(hops, inside);
+        note(last.at(-1) ?? null, field.name);
         visit(guard, last);
       }
-      select(child, child.collection);
+      select(child, inside);
     }
   };
-  visit(read.rows, null);
-  visit(read.where, null);
-  select(read.select, null);
+  visit(read.rows, [null]);
+  visit(read.where, [null]);
+  select(read.select, [null]);
   return found;
 }
 

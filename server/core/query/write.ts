@@ -174,7 +174,7 @@ export function completeWrite(
   stamp: Readonly<Record<string, unknown>> = {},
 ): WritePlan {
   const { collection } = plan;
-  const defaults = target.grants.flatMap((grant) => grant.defaults);
+  const { defaults } = target;
   const computed = new Map<Field, Operand>();
   for (const { field, value } of defaults) if ("operand" in value) computed.set(field, value.operand);
   const server = [...userColumns(collection, plan.action, binding), ...stampColumns(collection, stamp)];

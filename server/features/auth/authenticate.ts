@@ -152,7 +152,14 @@ async function readSession(data: Data, { session, user }: AccessClaims, now: num
   const stands = row?.user_Id === user && expiresAt > now && account?.status === "active";
   if (!stands || role === null) throw invalidToken();
   return {
-    actor: { kind: "user", id: user, role: role.id, admin: role.name === administratorRole, session },
+    actor: {
+      kind: "user",
+      id: user,
+      role: role.id,
+      roles: [role.id],
+      admin: role.name === administratorRole,
+      session,
+    },
     expiresAt,
     loadedAt: now,
   };

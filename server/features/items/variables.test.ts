@@ -46,7 +46,8 @@ beforeAll(async () => {
   const roles = await app.data.find<{ id: string; name: string }>(server, "baasix_Role", {});
   roleId = roles.find(({ name }) => name === "user")?.id ?? "";
   publicId = roles.find(({ name }) => name === "public")?.id ?? "";
-  const actorOf = (id: string) => ({ kind: "user", id, role: roleId, admin: false, session: "s" }) as const;
+  const actorOf = (id: string) =>
+    ({ kind: "user", id, role: roleId, roles: [roleId], admin: false, session: "s" }) as const;
   ann = actorOf(first.id);
   bob = actorOf(second.id);
   await app.data.updateWhere(server, "baasix_User", { id: ann.id }, { firstName: "50%_\\", lastName: "Ann" });

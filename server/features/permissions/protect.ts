@@ -1,21 +1,15 @@
-/** What no permission can open: the roles that the server itself relies on, and who may hand out rights. */
+/** The roles that the server itself relies on stay. */
 import { administratorRole, publicRole, type Rules } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { PendingWrite } from "../../data";
 
-const rightsCollections: ReadonlySet<string> = new Set(["baasix_Role", "baasix_Permission"]);
-
 /**
- * Refuses a write that would take the server's own roles away, and writes of roles and permissions by others than
- * administrators. (Who may make administrators is a condition of the rules.)
+ * Refuses a write that would take one of them away. Only administrators come so far: the policy refuses all others.
  * @throws AppError FORBIDDEN
  */
 export function protectRights({ actor, collection, action, ids, bodies }: PendingWrite, rules: Rules): void {
-  const free = actor.kind === "system" || (actor.kind === "user" && actor.admin);
-  if (rightsCollections.has(collection) && !free) {
-    throw new AppError("FORBIDDEN", "Access denied. Administrators only.");
-  }
-  if (collection !== "baasix_Role") return;
+  const mayWrite = actor.kind === "system" || (actor.kind === "user" && actor.admin);
+  if (collection !== "baasix_Role" || !mayWrite) return;
   const named = ids.map((id) => rules.roles.get(String(id).toLowerCase())?.role.name);
   if (!named.some((name) => name === administratorRole || name === publicRole)) return;
   if (action === "delete") throw new AppError("FORBIDDEN", "System roles cannot be deleted");

@@ -25,13 +25,22 @@ export type RunOptions = {
   readonly guest?: boolean;
 };
 
+/** Runs statements inside one transaction. */
+export type TransactionRunner = Runner & {
+  /** Runs `work` so that, when it throws, what it did is undone and the transaction goes on. */
+  readonly savepoint: <T>(work: () => Promise<T>) => Promise<T>;
+};
+
 export type Database = Runner & {
   /**
    * Runs `work` in one transaction: committed when it resolves, rolled back when it throws.
    * Never take a second connection inside. Waits at most 10 s for a connection (UNAVAILABLE), lasts at most 60 s.
    * After a deadlock or serialization failure `work` is called again, at most 3 times: it must start from scratch.
    */
-  readonly transaction: <T>(work: (runner: Runner) => Promise<T>, options?: RunOptions) => Promise<T>;
+  readonly transaction: <T>(
+    work: (runner: TransactionRunner) => Promise<T>,
+    options?: RunOptions,
+  ) => Promise<T>;
   /** True while the last contact succeeded; costs no query. */
   readonly healthy: () => boolean;
   /** Server version as PostgreSQL reports it, e.g. `18.4`. */

@@ -11,4 +11,5 @@ export type {
   RowChange,
   RunOptions,
   Runner,
+  TransactionRunner,
 } from "./database";

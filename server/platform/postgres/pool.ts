@@ -1,7 +1,7 @@
 /** The database over `bun:sql`: a pool for short statements and one for slow ones, so that neither starves the other. */
 import { AppError } from "../../core/errors";
 import { connectionOptions, explainFailure, placeOf } from "./address";
-import type { Database, DatabaseAddress, Row, RunOptions, Runner } from "./database";
+import type { Database, DatabaseAddress, Row, RunOptions, Runner, TransactionRunner } from "./database";
 import { Lane, isDeadlock } from "./lane";
 import { isConnectionLoss, sqlState, translate } from "./sqlstate";
 import { StartError } from "./start-error";
@@ -111,7 +111,7 @@ async function runOne(
 /** A transaction; tried again from the start after a deadlock, and once when a schema change outdated a plan. */
 async function runAll<T>(
   lane: Lane,
-  work: (runner: Runner) => Promise<T>,
+  work: (runner: TransactionRunner) => Promise<T>,
   options: RunOptions | undefined,
   watch: Watch,
 ): Promise<T> {

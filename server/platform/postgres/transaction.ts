@@ -1,8 +1,8 @@
 /** One transaction on one connection of a lane: begin, work, commit or rollback, within a time limit. */
 import { AppError } from "../../core/errors";
-import type { Runner } from "./database";
+import type { Runner, TransactionRunner } from "./database";
 import { PATIENCE } from "./gate";
-import type { Lane, Limits } from "./lane";
+import { isDeadlock, type Lane, type Limits } from "./lane";
 import { sqlState, translate } from "./sqlstate";
 
 /** Longest life of a transaction, ms. */
@@ -16,7 +16,7 @@ export type Attempt<T> =
 /** Runs `work` once. Its caller holds a place in the lane's gate. Never throws. */
 export async function attempt<T>(
   lane: Lane,
-  work: (runner: Runner) => Promise<T>,
+  work: (runner: TransactionRunner) => Promise<T>,
   limits: Limits,
 ): Promise<Attempt<T>> {
   let connection: Bun.ReservedSQL;
@@ -55,12 +55,15 @@ class Transaction {
     this.#limits = limits;
   }
 
-  async perform<T>(work: (runner: Runner) => Promise<T>): Promise<T> {
+  async perform<T>(work: (runner: TransactionRunner) => Promise<T>): Promise<T> {
     const expiry = Promise.withResolvers<never>();
     const timer = setTimeout(() => expiry.reject(tooLong()), LIFETIME);
     try {
       await this.#plain("BEGIN");
-      const value = await Promise.race([work({ run: this.#run }), expiry.promise]);
+      const value = await Promise.race([
+        work({ run: this.#run, savepoint: this.#savepoint }),
+        expiry.promise,
+      ]);
       this.#isOpen = false;
       await this.#commit();
       return value;
@@ -85,6 +88,21 @@ class Transaction {
     } catch (error) {
       this.failure ??= sqlState(error);
       throw translate(error);
+    }
+  };
+
+  readonly #savepoint: TransactionRunner["savepoint"] = async (work) => {
+    const before = this.failure;
+    await this.#plain("SAVEPOINT attempt");
+    try {
+      const value = await work();
+      await this.#plain("RELEASE SAVEPOINT attempt");
+      return value;
+    } catch (error) {
+      await this.#plain("ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt");
+      // After a deadlock the whole is tried again.
+      if (!isDeadlock(this.failure)) this.failure = before;
+      throw error;
     }
   };
 

@@ -108,6 +108,10 @@ export type IndexDefinition = {
   readonly name?: string;
   readonly fields: readonly string[];
   readonly unique?: boolean;
+  /** Of a unique index: two items without a value count as equal (PostgreSQL 15 and later). */
+  readonly nullsNotDistinct?: boolean;
+  /** Default `btree`. `gin` suits JSON and Array, `gist` ranges and PostGIS types. */
+  readonly type?: "btree" | "hash" | "gin" | "gist" | "spgist" | "brin";
 };
 
 /** One collection's definition. */
@@ -120,6 +124,8 @@ export type SchemaDefinition = {
   readonly paranoid?: boolean;
   /** `userCreated_Id`, `userUpdated_Id` and their relations; default false. */
   readonly usertrack?: boolean;
+  /** A field `sort` that numbers new items; default false. */
+  readonly sortEnabled?: boolean;
   /** `false` keeps the collection out of the change feed; default true. */
   readonly realtime?: boolean;
   readonly indexes?: readonly IndexDefinition[];

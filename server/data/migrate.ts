@@ -156,8 +156,8 @@ function explain(change: Change, error: unknown): AppError | null {
   if (state === "42P17") {
     return new AppError(
       "INVALID_SCHEMA",
-      `${place}: a calculated field must follow from its row alone (no now() or random(); for texts || and coalesce, ` +
-        `numbers cast to text): ${rootMessage(error)}`,
+      `${place}: a calculated field must follow from its row alone (no now() or random(); || and coalesce in place of ` +
+        `concat): ${rootMessage(error)}`,
       null,
       { cause: error },
     );
@@ -168,12 +168,24 @@ function explain(change: Change, error: unknown): AppError | null {
     return conflict(`some values cannot become ${change.to.type}; change or clear them first`);
   }
   if (/^(22|42)/.test(state)) {
-    const made = fieldOf(change)?.default ?? null;
-    const what =
-      made?.kind === "sql" || change.kind === "createCollection" ? "the default cannot be used" : "refused";
-    return new AppError("INVALID_SCHEMA", `${place}: ${what}: ${rootMessage(error)}`, null, { cause: error });
+    return new AppError("INVALID_SCHEMA", `${place}: ${refusedPart(change)}: ${rootMessage(error)}`, null, {
+      cause: error,
+    });
   }
   return null;
+}
+
+/** What of a change PostgreSQL did not like: expressions are all that it has not seen before. */
+function refusedPart(change: Change): string {
+  const field = fieldOf(change);
+  const fields = field
+    ? [field]
+    : change.kind === "createCollection"
+      ? [...change.collection.fields.values()]
+      : [];
+  if (fields.some(({ generated }) => generated !== null)) return "an SQL expression cannot be used";
+  const isDefault = field?.default?.kind === "sql" || change.kind === "createCollection";
+  return isDefault ? "the default cannot be used" : "refused";
 }
 
 function rootMessage(error: unknown): string {

@@ -33,11 +33,18 @@ async function prepare(address: DatabaseAddress): Promise<void> {
 }
 
 /**
- * Builds the app. `env` as in the environment; `now` a clock of the test's own (milliseconds since 1970).
- * Close it when done.
+ * `env` as in the environment; `now` a clock of the test's own (milliseconds since 1970); `address` an empty database, by
+ * default a new one on the embedded server.
  */
-export async function testApp({ env = {}, now }: { env?: Record<string, string>; now?: () => number } = {}) {
-  const database = await testDatabase(prepare);
+export type TestAppOptions = {
+  readonly env?: Record<string, string>;
+  readonly now?: () => number;
+  readonly address?: DatabaseAddress;
+};
+
+/** Builds the app. Close it when done. */
+export async function testApp({ env = {}, now, address }: TestAppOptions = {}) {
+  const database = address ? { address, drop: () => Promise.resolve() } : await testDatabase(prepare);
   const config = readConfig({
     BAASIX_DIR: temporaryDirectory(),
     SECRET_KEY: "a secret of the tests, at least 32 characters",

@@ -31,6 +31,10 @@ export function defaultSql(field: Field, collection: Pick<Collection, "name">): 
       return field.type === "DateTime" ? "now()" : `(now() at time zone 'UTC')::${castType(field)}`;
     case "autoincrement":
       return `nextval(${quoteLiteral(quoteName(nameOf.sequence(collection.name, field.name)))}::regclass)`;
+    case "next": {
+      const column = quoteName(field.name);
+      return `(coalesce((select max(${column}) from ${quoteName(collection.name)}), 0) + row_number() over ())::${castType(field)}`;
+    }
     case "sql":
       return `(${made.expression})`;
     case "static":
@@ -40,6 +44,7 @@ export function defaultSql(field: Field, collection: Pick<Collection, "name">): 
 
 /** True for a default that only an INSERT can evaluate, because it reads a table. */
 export function isInsertDefault(field: Field): boolean {
+  if (field.default?.kind === "next") return true;
   return field.default?.kind === "sql" && /\bselect\b/.test(field.default.expression);
 }
 
@@ -379,9 +384,14 @@ function detach(relation: Relation): readonly Part[] {
 }
 
 function createIndex(collection: Collection, index: Index, condition = ""): string {
-  const body = index.kind ? searchIndexBody(index) : `(${index.fields.map(quoteName).join(", ")})`;
+  const body = index.kind ? searchIndexBody(index) : plainIndexBody(index);
   const unique = index.unique ? "unique " : "";
   return `create ${unique}index ${condition}${quoteName(index.name)} on ${quoteName(collection.name)} ${body}`;
+}
+
+function plainIndexBody({ method, fields, nullsNotDistinct }: Index): string {
+  const using = method === undefined ? "" : `using ${method} `;
+  return `${using}(${fields.map(quoteName).join(", ")})${nullsNotDistinct ? " nulls not distinct" : ""}`;
 }
 
 /** Row rules on leaving and deleting need the old row, hence the full identity. */

@@ -35,7 +35,7 @@ export function describeField(field: Field): FieldDefinition {
     ...(field.type === "Enum" && { values: field.values }),
     ...(Object.keys(sizes).length > 0 && { values: sizes }),
     ...(field.generated !== null && { calculated: field.generated }),
-    ...(field.default !== null && { defaultValue: describeDefault(field) }),
+    ...(field.default !== null && field.default.kind !== "next" && { defaultValue: describeDefault(field) }),
     ...(Object.keys(field.validate).length > 0 && { validate: field.validate }),
     ...(field.description !== null && { description: field.description }),
   };
@@ -46,7 +46,8 @@ const defaultNames = { uuid: "UUIDV4", suid: "SUID", now: "NOW", autoincrement: 
 /** A default as a definition says it; null when there is none. */
 export function describeDefault(field: Field): FieldDefinition["defaultValue"] {
   const made = field.default;
-  if (made === null) return null;
+  // What `sortEnabled` makes is told by that flag.
+  if (made === null || made.kind === "next") return null;
   if (made.kind === "sql") return { type: "SQL", value: made.expression };
   return made.kind === "static" ? { value: made.value as Json } : { type: defaultNames[made.kind] };
 }

@@ -3,11 +3,11 @@ import type { FieldDefinition, IndexDefinition, SchemaDefinition } from "@baasix
 import { AppError } from "../errors";
 import { fieldKeys, readField } from "./define-field";
 import { type RelationDraft, readRelation } from "./define-relation";
-import type { Field, Index, SearchIndex } from "./model";
+import { type Field, type Index, type IndexMethod, indexMethods, type SearchIndex } from "./model";
 import { checkCollectionName, checkFieldName, checkIdentifier, invalid, nameOf } from "./names";
 import { type Entries, readFlag, readList, readObject, readWords } from "./readers";
 import { readSearchable } from "./search";
-import { readJson } from "./values";
+import { readJson, showValue } from "./values";
 
 /** A definition whose relations and SQL defaults are not resolved yet. */
 export type Draft = {
@@ -44,6 +44,7 @@ const definitionKeys = [
   "timestamps",
   "paranoid",
   "usertrack",
+  "sortEnabled",
   "realtime",
   "indexes",
   "searchable",
@@ -88,6 +89,7 @@ export function readDraft(collection: unknown, input: unknown, options: DraftOpt
   const primaryKey = addPrimaryKey(parts, `${place}.fields`);
   addTimestamps(parts, flags, `${place}.fields`);
   if (flags.usertrack) addUsertrack(parts, `${place}.fields`);
+  if (readFlag(entries, "sortEnabled", place, false)) addSort(parts, `${place}.fields`);
   for (const owned of options.serverOwned ?? []) {
     const field = parts.fields.get(owned);
     if (field) parts.fields.set(owned, { ...field, managed: "server" });
@@ -162,6 +164,7 @@ const managedNames: ReadonlySet<string> = new Set([
   "userUpdated_Id",
   "userCreated",
   "userUpdated",
+  "sort",
 ]);
 
 function isGeneratedFlagField(name: string, entries: Entries): boolean {
@@ -270,6 +273,16 @@ function addUsertrack({ fields, relations }: Parts, place: string): void {
   }
 }
 
+/** The place of an item among the others; it may be written, unlike what the other flags make. */
+function addSort({ fields }: Parts, place: string): void {
+  const declared = fields.get("sort");
+  if (declared && declared.type !== "Integer") {
+    throw invalid(`${place}.sort.type`, 'the server numbers it: expected Integer, or "sortEnabled": false');
+  }
+  const made: Field = { ...plainField, name: "sort", type: "Integer" };
+  fields.set("sort", { ...made, ...declared, default: declared?.default ?? { kind: "next" } });
+}
+
 function userRelation(name: string, column: string, place: string): RelationDraft {
   return {
     name,
@@ -332,7 +345,7 @@ function readIndexes(
 }
 
 function readIndex(value: unknown, table: string, columns: readonly string[], at: string): Index {
-  const entries = readObject(value, at, ["name", "fields", "unique"]);
+  const entries = readObject(value, at, ["name", "fields", "unique", "nullsNotDistinct", "type"]);
   const given = readList(entries.get("fields"), `${at}.fields`, 32) ?? [];
   if (given.length === 0) throw invalid(`${at}.fields`, "an index names at least one field");
   const fields = given.map((name, position) => {
@@ -340,11 +353,34 @@ function readIndex(value: unknown, table: string, columns: readonly string[], at
     throw invalid(`${at}.fields[${position}]`, `'${String(name)}' is not a field of '${table}'`);
   });
   const name = readWords(entries, "name", at);
+  const unique = readFlag(entries, "unique", at, false);
+  const nullsNotDistinct = readFlag(entries, "nullsNotDistinct", at, false);
+  if (nullsNotDistinct && !unique)
+    throw invalid(`${at}.nullsNotDistinct`, 'belongs to a unique index; add "unique": true');
+  const method = readMethod(entries.get("type"), unique, fields, `${at}.type`);
   return {
     name: name === null ? nameOf.index(table, fields) : checkIdentifier(name, `${at}.name`),
     fields,
-    unique: readFlag(entries, "unique", at, false),
+    unique,
+    ...(method !== null && { method }),
+    ...(nullsNotDistinct && { nullsNotDistinct }),
   };
+}
+
+/** Null: as PostgreSQL does by itself, btree. */
+function readMethod(
+  value: unknown,
+  unique: boolean,
+  fields: readonly string[],
+  at: string,
+): IndexMethod | null {
+  if (value === undefined || value === null) return null;
+  const method = indexMethods.find((known) => known === String(value).toLowerCase());
+  if (!method) throw invalid(at, `expected ${indexMethods.join(", ")}, got ${showValue(value)}`);
+  if (unique && method !== "btree") throw invalid(at, `a unique index is a btree, not ${method}`);
+  if (fields.length > 1 && (method === "hash" || method === "spgist"))
+    throw invalid(at, `an index of type ${method} has one field`);
+  return method === "btree" ? null : method;
 }
 
 /** What is stored: the given definition, without what its flags make. */

@@ -29,7 +29,6 @@ export type GeometryRules = {
   readonly onEarth: boolean;
 };
 
-const deepest = 8;
 const members: readonly string[] = ["type", "coordinates", "geometries", "bbox", "crs"];
 
 /**
@@ -38,10 +37,10 @@ const members: readonly string[] = ["type", "coordinates", "geometries", "bbox",
  * @throws AppError INVALID_VALUE with the place inside the geometry
  */
 export function readGeometry(value: unknown, rules: GeometryRules): string {
-  return `SRID=${rules.srid};${geometryText(value, rules, "", 0)}`;
+  return `SRID=${rules.srid};${geometryText(value, rules, "")}`;
 }
 
-function geometryText(value: unknown, rules: GeometryRules, place: string, depth: number): string {
+function geometryText(value: unknown, rules: GeometryRules, place: string): string {
   const expected = `a GeoJSON ${rules.kind ?? "geometry"}`;
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw mismatch(expected, value);
   const entries = new Map<string, unknown>(Object.entries(value));
@@ -57,15 +56,19 @@ function geometryText(value: unknown, rules: GeometryRules, place: string, depth
   checkReference(entries.get("crs"), rules.srid, `${place}crs`);
   if (kind !== "GeometryCollection")
     return plainText(kind, entries.get("coordinates"), rules, `${place}coordinates`);
-  if (depth >= deepest)
-    throw new AppError("INVALID_VALUE", `expected collections of at most ${deepest} levels`);
   const parts = list(entries.get("geometries"), `${place}geometries`);
   return tagged(
     "GEOMETRYCOLLECTION",
-    parts.map((part, i) =>
-      geometryText(part, { ...rules, kind: null }, `${place}geometries[${i}].`, depth + 1),
-    ),
+    parts.map((part, i) => memberText(part, rules, `${place}geometries[${i}].`)),
   );
+}
+
+/** PostGIS writes no collection inside a collection as GeoJSON: it could be stored, but never be read. */
+function memberText(value: unknown, rules: GeometryRules, place: string): string {
+  if (nested(value, "type") === "GeometryCollection") {
+    throw wrong("no collection inside a collection", "GeometryCollection", `${place}type`);
+  }
+  return geometryText(value, { ...rules, kind: null }, place);
 }
 
 /** What older writers of GeoJSON, PostGIS among them, say of the coordinates. It must be what the field says. */

@@ -13,6 +13,8 @@ export type FieldDefault =
   | { readonly kind: "suid" }
   | { readonly kind: "now" }
   | { readonly kind: "autoincrement" }
+  /** One more than the highest value so far (`sortEnabled`). */
+  | { readonly kind: "next" }
   | { readonly kind: "sql"; readonly expression: string }
   | { readonly kind: "static"; readonly value: unknown };
 
@@ -73,11 +75,20 @@ export type Relation = {
 /** A column and the value that it must have. */
 export type RelationScope = { readonly column: string; readonly value: string };
 
-/** An index over columns of one collection; `name` is unique in the database. `kind`: one that serves searches. */
+/** How PostgreSQL builds an index. */
+export const indexMethods = ["btree", "hash", "gin", "gist", "spgist", "brin"] as const;
+export type IndexMethod = (typeof indexMethods)[number];
+
+/**
+ * An index over columns of one collection; `name` is unique in the database. `method`: btree unless told.
+ * `nullsNotDistinct`: of a unique one, two rows without a value count as equal. `kind`: one that serves searches.
+ */
 export type Index = {
   readonly name: string;
   readonly fields: readonly string[];
   readonly unique: boolean;
+  readonly method?: IndexMethod;
+  readonly nullsNotDistinct?: true;
   readonly kind?: "search" | "fuzzy";
 };
 

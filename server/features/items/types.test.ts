@@ -235,10 +235,7 @@ const spatialTrips: readonly Trip[] = [
     { type: "GeometryCollection", geometries: [point, { type: "Polygon", coordinates: [ring] }] },
   ],
   ["geometry", { type: "Polygon", coordinates: [ring] }],
-  [
-    "geometry",
-    { type: "GeometryCollection", geometries: [{ type: "GeometryCollection", geometries: [point] }] },
-  ],
+  ["geometry", { type: "GeometryCollection", geometries: [point] }],
   [
     "geography",
     {
@@ -612,6 +609,11 @@ describe.each(hosts)("%s", (_host, external) => {
           ],
         },
         "polygon: expected at least 4 positions",
+      ],
+      [
+        "geometry",
+        { type: "GeometryCollection", geometries: [point, { type: "GeometryCollection", geometries: [] }] },
+        "geometry: expected no collection inside a collection at 'geometries[1].type'",
       ],
       [
         "geography",

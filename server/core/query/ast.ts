@@ -6,11 +6,12 @@ import type { Budget } from "./filter";
 export type Path = readonly string[];
 
 /**
- * A condition. `all` of nothing is true, `any` of nothing is false. `within` opens a relation: some related
+ * A condition. `all` of nothing is true, `any` of nothing is false. `apart`: its members may speak of different related
+ * rows, also beside others. `within` opens a relation: some related
  * row meets the whole inner condition. `at` is the place in the request, for messages.
  */
 export type Condition =
-  | { readonly kind: "all"; readonly items: readonly Condition[] }
+  | { readonly kind: "all"; readonly items: readonly Condition[]; readonly apart?: true }
   | { readonly kind: "any"; readonly items: readonly Condition[] }
   | { readonly kind: "not"; readonly item: Condition }
   | { readonly kind: "within"; readonly relation: string; readonly item: Condition; readonly at: string }

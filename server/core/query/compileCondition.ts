@@ -108,7 +108,13 @@ function conditionSql(planned: Planned, aliases: readonly string[], parameters: 
 function comparisonSql(planned: Comparison, aliases: readonly string[], parameters: Parameters): string {
   const { hops, field, cast, guard, operator, operands, choice } = planned;
   const value = (alias: string): string => compared(field, cast, column(field, guard, alias, parameters));
-  const left = behind(hops, aliases.at(-1) ?? "", value, parameters);
+  const holder = aliases.at(-1) ?? "";
+  if (hops.length > 0 && (operator.name === "isNull" || operator.name === "isNotNull")) {
+    // Asked as a question for the row, which PostgreSQL can turn into a join.
+    const present = existsBehind(hops, holder, (alias) => `(${value(alias)} is not null)`, parameters);
+    return operator.name === "isNull" ? `not (${present})` : present;
+  }
+  const left = behind(hops, holder, value, parameters);
   const right = operands.map((operand) => operandSql(operand, aliases, parameters));
   const sql = `(${operator.sql(left, right, choice)})`;
   return operator.lenient ? known(operands, sql, parameters) : sql;
@@ -227,6 +233,21 @@ function behind(
   const conditions = related(hop.relation, hop.target, hop.rows, holder, alias, parameters);
   const inner = behind(rest, alias, value, parameters);
   return `(select ${inner} from ${quoteName(hop.target.name)} ${alias} where ${conditions.join(" and ")} limit 1)`;
+}
+
+/** True when there is a row behind to-one relations of which the condition is true. */
+function existsBehind(
+  hops: readonly Hop[],
+  holder: string,
+  condition: (alias: string) => string,
+  parameters: Parameters,
+): string {
+  const [hop, ...rest] = hops;
+  if (!hop) return condition(holder);
+  const alias = parameters.alias();
+  const conditions = related(hop.relation, hop.target, hop.rows, holder, alias, parameters);
+  const where = [...conditions, existsBehind(rest, alias, condition, parameters)].join(" and ");
+  return `exists (select 1 from ${quoteName(hop.target.name)} ${alias} where ${where})`;
 }
 
 /** A path from the actor's own row: one value, or the array of all that stand at its end. */

@@ -40,7 +40,9 @@ function group(input: unknown, at: string, depth: number, budget: Budget): Condi
     if (key === "AND" || key === "OR") {
       if (!Array.isArray(value)) throw new AppError("INVALID_QUERY", `${place}: expected a list of filters`);
       const members = value.map((member, i) => group(member, `${place}[${i}]`, depth + 1, budget));
-      items.push(key === "AND" ? { kind: "all", items: members } : { kind: "any", items: members });
+      items.push(
+        key === "AND" ? { kind: "all", items: members, apart: true } : { kind: "any", items: members },
+      );
     } else if (key === "NOT") {
       items.push({ kind: "not", item: group(value, place, depth + 1, budget) });
     } else {
@@ -110,7 +112,7 @@ function conjunction(items: readonly Condition[]): Condition {
 }
 
 function members(condition: Condition): readonly Condition[] {
-  return condition.kind === "all" ? condition.items : [condition];
+  return condition.kind === "all" && !condition.apart ? condition.items : [condition];
 }
 
 /** `author.name` or `$author.name$` → names. */

@@ -72,12 +72,12 @@ type Passed = {
 
 /**
  * A to-one relation reads like columns of the row itself: where there is no related row its columns are null. Where this
- * shows, below NOT and in tests that null meets, each column is looked up by itself. Elsewhere one question for the
+ * shows, below NOT and where null decides, each column is looked up by itself. Elsewhere one question for the
  * related row is asked, which PostgreSQL can turn into a join.
  */
 function lookUp(passed: Passed, item: Planned, negated: boolean): Planned {
   const { relation, target, at } = passed;
-  if (!negated && !meetsNull(item)) return someRow(relation, target, item, at);
+  if (!negated && !mayHold(item, false)) return someRow(relation, target, item, at);
   switch (item.kind) {
     case "all":
     case "any":
@@ -88,23 +88,28 @@ function lookUp(passed: Passed, item: Planned, negated: boolean): Planned {
       throw new Error("what is written cannot look above");
     case "related":
       return { ...someRow(relation, target, item, at), negated };
-    case "compare": {
-      // These two are never unknown, so that the question for the row does.
-      if (item.operator.name === "isNotNull" && item.hops.length === 0)
-        return someRow(relation, target, item, at);
-      if (item.operator.name === "isNull" && item.hops.length === 0) {
-        const present: Planned = { ...item, operator: operator("isNotNull") };
-        return { kind: "not", item: someRow(relation, target, present, at) };
-      }
+    case "compare":
       return negated || item.onNull ? lift(item, passed) : someRow(relation, target, item, at);
-    }
   }
 }
 
-function meetsNull(item: Planned): boolean {
-  if (item.kind === "compare") return item.onNull;
-  if (item.kind === "related") return false;
-  return "items" in item ? item.items.some(meetsNull) : meetsNull(item.item);
+/** Whether the condition, or its negation, may hold where there is no row: columns are null then, and lists are empty. */
+function mayHold(item: Planned, negated: boolean): boolean {
+  switch (item.kind) {
+    case "all":
+    case "any": {
+      const each = (part: Planned): boolean => mayHold(part, negated);
+      return (item.kind === "all") === negated ? item.items.some(each) : item.items.every(each);
+    }
+    case "not":
+      return mayHold(item.item, !negated);
+    case "above":
+      throw new Error("what is written cannot look above");
+    case "related":
+      return negated;
+    case "compare":
+      return item.onNull && item.operator.name !== (negated ? "isNull" : "isNotNull");
+  }
 }
 
 /** The comparison, said of the row before the relation. */
@@ -150,7 +155,7 @@ function planCompare(condition: Condition & { kind: "compare" }, { schema, scope
     operator: test === undefined ? chosen : operator(test),
     operands,
     choice,
-    onNull: onNull || chosen.onNull === true || test === "isNull",
+    onNull: onNull || chosen.onNull === true || test !== undefined,
     guard: null,
     at,
   };

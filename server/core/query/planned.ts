@@ -25,7 +25,7 @@ export type Comparison = {
   readonly operands: readonly Operand[];
   /** Picks among the SQL forms of the operator. */
   readonly choice: string;
-  /** It may hold where the column is null. */
+  /** Where the column is null it may hold, or fail: it is not simply unknown. */
   readonly onNull: boolean;
   readonly guard: Planned | null;
   readonly at: string;

@@ -113,7 +113,7 @@ function startOf(path: readonly string[], scopes: OperandContext["scopes"]): [nu
   const [first = ""] = path;
   const root = scopes[0]?.collection;
   if (path.length === 1 || root?.relations.has(first)) return [0, path];
-  const named = scopes.findLastIndex(({ collection }) => collection.name === first);
+  const named = scopes.findIndex(({ collection }) => collection.name === first);
   return named < 0 ? [0, path] : [named, path.slice(1)];
 }
 

@@ -395,7 +395,7 @@ export const documents: readonly Operator[] = [
     key,
     "the key has a value",
     (column, [of]) => `${asText(column, of)} is not null`,
-    lenient,
+    onNull,
   ),
   entry("jsonbPathExists", path, "the JSON path finds something", (column, [of, vars], kind) =>
     kind === "vars" ? `jsonb_path_exists(${column}, ${of}, ${vars}, true)` : `${column} @? ${of}`,

@@ -174,7 +174,7 @@ export const truth: OperandType = {
       throw invalidOperand(at, "null, true or false", operand);
     if (shape.type !== "Boolean")
       throw invalidOperand(at, `null (true and false go with a Boolean)`, operand);
-    return { operands: [], choice: readFlag(operand, at) ? "true" : "false" };
+    return { operands: [], choice: readFlag(operand, at) ? "true" : "false", onNull: true };
   },
 };
 

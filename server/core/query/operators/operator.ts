@@ -46,7 +46,7 @@ export type OperandContext = {
 export type Reading = {
   readonly operands: readonly Operand[];
   readonly choice?: string;
-  /** With this operand the operator may hold where the column is null. */
+  /** With this operand the operator may hold, or fail, where the column is null. */
   readonly onNull?: true;
   readonly test?: "isNull" | "isNotNull";
 };
@@ -72,7 +72,7 @@ export type Operator = {
   readonly sql: (column: string, operands: readonly string[], choice: string) => string;
   /** It may hold, or fail, although an operand is null: a variable without a value is then looked for beside it. */
   readonly lenient?: true;
-  /** It may hold where the column is null, whatever the operand. */
+  /** It may hold, or fail, where the column is null, whatever the operand. */
   readonly onNull?: true;
   /** On these classes the name means another operator. */
   readonly instead?: Partial<Readonly<Record<OperatorClass, string>>>;

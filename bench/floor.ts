@@ -14,6 +14,7 @@ const sql =
 
 const columns = `p.id, p.name, p.price::text AS price, p.stock, p.status, p.rating, p."createdAt"`;
 const mine = `p.status = 'active'`;
+const found = `to_tsvector('english', a.title || ' ' || a.body) @@ to_tsquery('english', $1::text || ':*') AND a.status = 'active'`;
 const newest = `ORDER BY p."createdAt" DESC, p.id`;
 // The JSON is made of the rows of the page alone: an expression inside would be computed for skipped rows too.
 const list = (page: string, total: string) =>
@@ -36,6 +37,13 @@ const statements = {
       FROM (SELECT p.id, p.name, p."category_Id", p."createdAt" FROM products p WHERE ${mine} ${newest} LIMIT 20 OFFSET $1::int) q
       ORDER BY q."createdAt" DESC, q.id`,
     `SELECT count(*) FROM products p WHERE ${mine}`,
+  ),
+  byCategory: `SELECT json_build_object('data', coalesce(json_agg(r), '[]'), 'totalCount', count(*))::text FROM (
+      SELECT c.name AS "category.name", c.name AS category_name, count(*) AS n, sum(p.stock) AS stock, avg(p.price) AS price
+      FROM products p LEFT JOIN categories c ON c.id = p."category_Id" WHERE ${mine} GROUP BY c.name ORDER BY c.name) r`,
+  search: list(
+    `SELECT a.id, a.title FROM articles a WHERE ${found} ORDER BY a."createdAt" DESC, a.id LIMIT 20`,
+    `SELECT count(*) FROM articles a WHERE ${found}`,
   ),
   create: `INSERT INTO orders (number, note, amount) VALUES ($1::int, $2::text, $3::numeric)
     RETURNING json_build_object('data', json_build_object('id', id))::text`,
@@ -74,6 +82,8 @@ const server = Bun.serve({
       json(await value(statements.filtered, [params.from, params.to])),
     "/hundred/:offset": async ({ params }) => json(await value(statements.hundred, [params.offset])),
     "/related/:offset": async ({ params }) => json(await value(statements.related, [params.offset])),
+    "/by-category": async () => json(await value(statements.byCategory, [])),
+    "/search/:word": async ({ params }) => json(await value(statements.search, [params.word])),
     "/orders": {
       POST: async (request) => {
         const { number, note, amount } = (await request.json()) as Record<string, unknown>;

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { median, printTable, spread } from "./figures";
 import { cpuOf, cpuOfTree, residentOf } from "./process-cost";
 import { emptyFolder, embeddedOf, serve, serveFloor } from "./server-process";
-import { admin, buildShop, caller, fillShop, sampleIds, signIn, user } from "./shop";
+import { admin, buildShop, caller, fillArticles, fillShop, sampleIds, signIn, user } from "./shop";
 import { type Workload, defineWorkloads } from "./workloads";
 import { type Figures, type PreparedRequest, runWrk } from "./wrk";
 
@@ -33,6 +33,7 @@ console.error("making the shop …");
 const first = await serve(cwd, env);
 await buildShop(first.url);
 await fillShop(cwd, Number(options.rows));
+if (positionals.length === 0 || positionals.includes("R6")) await fillArticles(cwd, Number(options.rows));
 await first.end();
 
 // A server that did not see the bulk load.

@@ -51,6 +51,18 @@ const collections = {
   },
 };
 
+/** What is searched. */
+const articles = {
+  name: "articles",
+  fields: {
+    id,
+    title: { type: "String", ...required },
+    body: { type: "Text" },
+    status: { type: "Enum", values: ["active", "draft"], ...required },
+  },
+  searchable: ["title", "body"],
+};
+
 /** What the measured user may do: everything here is a row condition, none is free. */
 const permissions = [
   {
@@ -61,6 +73,7 @@ const permissions = [
   },
   { collection: "categories", action: "read", fields: ["*"], conditions: {} },
   { collection: "reviews", action: "read", fields: ["*"], conditions: {} },
+  { collection: "articles", action: "read", fields: ["*"], conditions: { status: { eq: "active" } } },
   { collection: "orders", action: "create", fields: ["*"], conditions: { number: { gte: 0 } } },
   { collection: "orders", action: "update", fields: ["*"], conditions: { number: { gte: 0 } } },
   { collection: "orders", action: "read", fields: ["*"], conditions: { number: { gte: 0 } } },
@@ -73,6 +86,7 @@ export async function buildShop(url: string): Promise<void> {
   for (const [collectionName, fields] of Object.entries(collections)) {
     await call("POST", "/schemas", { collectionName, schema: { name: collectionName, fields } });
   }
+  await call("POST", "/schemas", { collectionName: "articles", schema: articles });
   await call("POST", "/schemas/products/relationships", {
     type: "M2O",
     name: "category",
@@ -93,6 +107,47 @@ export async function buildShop(url: string): Promise<void> {
   for (const permission of permissions)
     await call("POST", "/permissions", { ...permission, role_Id: data[0]?.id });
   await caller(url, null)("POST", "/auth/register", user);
+}
+
+/** A word of the articles by its number: seven letters. */
+const vocabulary = 5000;
+const wordSql = (number: string) =>
+  `translate(substr(md5((${number})::text), 1, 7), '0123456789', 'ghijklmnop')`;
+
+/** The words that `fillArticles` uses. */
+export function articleWords(): readonly string[] {
+  const letters = "ghijklmnop";
+  return Array.from({ length: vocabulary }, (_, n) =>
+    new Bun.CryptoHasher("md5")
+      .update(String(n))
+      .digest("hex")
+      .slice(0, 7)
+      .replace(/\d/g, (digit) => letters[Number(digit)] ?? ""),
+  );
+}
+
+/** Fills the articles: 20 words each, half of them active, with the index of the floor beside ours. */
+export async function fillArticles(cwd: string, rows: number): Promise<void> {
+  const { socket } = embeddedOf(cwd);
+  const sql = new Bun.SQL({
+    adapter: "postgres",
+    path: socket,
+    username: "baasix",
+    database: "baasix",
+    max: 1,
+  });
+  const words = (from: number, to: number) =>
+    `(SELECT string_agg(${wordSql(`(n * 7919 + k * 104729 + n * k) % ${vocabulary}`)}, ' ') FROM generate_series(${from}, ${to}) k)`;
+  const steps = [
+    `INSERT INTO articles (title, body, status, "createdAt")
+      SELECT ${words(1, 4)}, ${words(5, 20)}, (ARRAY['active', 'draft'])[1 + n % 2], now() - n * interval '1 second'
+      FROM generate_series(1, ${rows}) n`,
+    `CREATE INDEX IF NOT EXISTS bench_articles_created ON articles ("createdAt")`,
+    `CREATE INDEX IF NOT EXISTS bench_articles_words ON articles USING gin (to_tsvector('english', title || ' ' || body))`,
+    `VACUUM ANALYZE articles`,
+  ];
+  for (const step of steps) await sql.unsafe(step);
+  await sql.close();
 }
 
 /** Fills the tables straight in the database, and makes the indexes that both sides use. */

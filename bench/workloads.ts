@@ -1,5 +1,5 @@
 /** The workloads of the table: what is asked of us, and the same work asked of the floor. */
-import { user } from "./shop";
+import { articleWords, user } from "./shop";
 import type { PreparedRequest } from "./wrk";
 
 /** One row of the table: the same work asked of both. `same`: what must be equal in both answers. */
@@ -38,6 +38,7 @@ export function defineWorkloads({ products, orders, file }: Shop): readonly Work
   const range = (n: number) => Array.from({ length: n }, (_, i) => i);
   const order = (n: number) => ({ number: n, note: `note ${n}`, amount: "12.50" });
   const bulk = range(100).map(order);
+  const words = articleWords().slice(0, 500);
   // A width and a height that no other request has: each is made once.
   let size = 100;
   const sizes = range(3000).map(() => ({
@@ -93,6 +94,35 @@ export function defineWorkloads({ products, orders, file }: Shop): readonly Work
       same: withSortedReviews,
     },
     {
+      name: "R5",
+      what: "aggregate by category",
+      goal: "0.95",
+      ours: [
+        get(
+          `/items/products${list({
+            aggregate: {
+              n: { function: "count", field: "*" },
+              stock: { function: "sum", field: "stock" },
+              price: { function: "avg", field: "price" },
+            },
+            groupBy: "category.name",
+          })}`,
+        ),
+      ],
+      floor: [get("/by-category")],
+      same: withRoundedPrices,
+    },
+    {
+      name: "R6",
+      what: "full-text search, 20 + total",
+      goal: "0.70",
+      ours: words.map((search) =>
+        get(`/items/articles${list({ search, fields: ["id", "title"], sort: "-createdAt", limit: 20 })}`),
+      ),
+      floor: words.map((word) => get(`/search/${word}`)),
+      same: (answer) => answer,
+    },
+    {
       name: "W1",
       what: "create one",
       goal: "0.45",
@@ -140,6 +170,12 @@ export function defineWorkloads({ products, orders, file }: Shop): readonly Work
       floor: [get("/stored")],
     },
   ];
+}
+
+/** Means have more digits than a number keeps. */
+function withRoundedPrices(answer: unknown): unknown {
+  const { data, totalCount } = answer as { data: { price: number }[]; totalCount: number };
+  return { totalCount, data: data.map((entry) => ({ ...entry, price: entry.price.toFixed(9) })) };
 }
 
 /** Related rows come in no promised order. */

@@ -446,7 +446,81 @@ describe("relations", () => {
     });
   });
 
+  test("HasOne follows a key that is unique", () => {
+    const made = define({
+      fields: {
+        parent: { relType: "BelongsTo", target: "products", unique: true },
+        child: { relType: "HasOne", target: "products", foreignKey: "parent_Id" },
+      },
+    });
+    expect(made.relations.get("child")).toMatchObject({
+      kind: "one",
+      keyOn: "target",
+      sourceColumn: "id",
+      targetColumn: "parent_Id",
+      constrained: false,
+    });
+  });
+
+  test("one key may lead to several collections, each under a scope and without a foreign key", () => {
+    const way = { relType: "BelongsTo", foreignKey: "item_id", constraints: false };
+    const fields = {
+      item_id: { type: "String" },
+      collection: { type: "String" },
+      first: { ...way, target: "categories", scope: { collection: "categories" } },
+      second: { ...way, target: "categories", scope: { collection: "others" } },
+    };
+    const made = define({ fields });
+    expect(made.relations.get("second")).toMatchObject({
+      kind: "one",
+      keyOn: "source",
+      sourceColumn: "item_id",
+      scope: { column: "collection", value: "others" },
+      constrained: false,
+    });
+    const { scope: _, ...bare } = fields.first;
+    const imported = define({
+      isJunction: true,
+      fields: { ...fields, first: bare, second: { ...bare, as: "b" } },
+    });
+    expect(imported.relations.get("first")?.scope).toEqual({ column: "collection", value: "categories" });
+    expect(mistake(() => define({ fields: { ...fields, first: bare } }))).toContain(
+      "'item_id' is the key of another relation already",
+    );
+  });
+
   const bad: readonly (readonly [fields: object, message: string])[] = [
+    [
+      {
+        parent: { relType: "BelongsTo", target: "products" },
+        child: { relType: "HasOne", target: "products", foreignKey: "parent_Id" },
+      },
+      `schema.fields.child.foreignKey: HasOne needs a key that is unique; add "unique": true to 'products.parent_Id'`,
+    ],
+    [
+      { r: { relType: "BelongsTo", target: "categories", scope: { kind: "x" } } },
+      "schema.fields.r.scope.kind: 'products' has no field 'kind'",
+    ],
+    [
+      { n: { type: "Integer" }, r: { relType: "BelongsTo", target: "categories", scope: { n: "1" } } },
+      "schema.fields.r.scope.n: expected a field of text; it is Integer",
+    ],
+    [
+      { r: { relType: "BelongsTo", target: "categories", scope: { a: "x", b: "y" } } },
+      "schema.fields.r.scope: expected one column and its value",
+    ],
+    [
+      { r: { relType: "BelongsTo", target: "categories", scope: { a: 5 } } },
+      "schema.fields.r.scope.a: expected text of 1 to 255 characters, got 5",
+    ],
+    [
+      {
+        kind: { type: "String" },
+        up: { relType: "BelongsTo", target: "products", foreignKey: "up_Id", scope: { kind: "a" } },
+        down: { relType: "HasMany", target: "products", foreignKey: "up_Id" },
+      },
+      "schema.fields.down.scope: 'products.up_Id' leads to 'products' only where 'kind' is 'a'; got no scope",
+    ],
     [
       { r: { relType: "BelongsTo" } },
       "schema.fields.r.target: a relation names the collection that it leads to",

@@ -1,6 +1,7 @@
 /** Every kind of relation: how it is made, shown, filtered and sorted by, and what permissions leave of it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { testApp, type TestApp } from "../../testing/app";
+import { openSocket } from "../../testing/socket";
 
 type Row = Record<string, unknown>;
 
@@ -918,5 +919,42 @@ describe("permissions", () => {
       });
       expect([answer.status, answer.text]).toEqual([400, expect.stringContaining(message)]);
     }
+  });
+});
+
+describe("a live view with expanded relations", () => {
+  const fields = ["title", "author.name", "tags.tags.name", "blocks.quotes.words", "comments.id"];
+
+  test("shows what a read shows, and tells when related rows change it", async () => {
+    const socket = await openSocket(app.listen(), app.admin);
+    socket.send({ type: "subscribe", collection: "posts", filter: { "tags.tags.name": "red" }, fields });
+    await socket.expect("subscribed");
+    await send(200, "PATCH", "/items/posts/1", { title: "Uno" });
+    const changed = await socket.expect("change");
+    expect([changed.action, changed.data]).toEqual([
+      "update",
+      (await read("posts", { fields: ["id", ...fields], filter: { id: 1 } }))[0] as Row,
+    ]);
+    await send(200, "PATCH", "/items/quotes/1", { words: "poo-tee-weet?" });
+    await socket.expect("resync");
+    await send(201, "POST", `/items/${tagJunction}`, { id: 9, posts_id: 3, tags_id: 1 });
+    await socket.expect("resync");
+    await socket.close();
+  });
+
+  test("keeps to the relConditions of the permission", async () => {
+    const posts = { relConditions: { comments: { approved: true } } };
+    await allowed({ posts, comments: true }, async () => {
+      const socket = await openSocket(app.listen(), ann.token);
+      socket.send({ type: "subscribe", collection: "posts", fields: ["title", "comments.id"] });
+      await socket.expect("subscribed");
+      await send(200, "PATCH", "/items/posts/1", { title: "Eins" });
+      expect((await socket.expect("change")).data).toEqual({
+        id: 1,
+        title: "Eins",
+        comments: [{ id: 1 }, { id: 3 }],
+      });
+      await socket.close();
+    });
   });
 });

@@ -137,15 +137,18 @@ export async function signIn(url: string, email: string, password: string): Prom
 
 /** The running PostgreSQL servers whose data lies in a folder. */
 export function postgresIn(folder: string): readonly number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        const words = readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
-        return words[0]?.endsWith("/postgres") === true && words.some((word) => word.startsWith(folder));
-      } catch {
-        return false; // it ended while we looked
-      }
-    })
-    .map(Number);
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc")) {
+    try {
+      const words = readFileSync(`/proc/${name}/cmdline`, "latin1").split("\0");
+      if (words[0]?.endsWith("/postgres") !== true || !words.some((word) => word.startsWith(folder)))
+        continue;
+      const stat = readFileSync(`/proc/${name}/stat`, "latin1");
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
+    } catch {
+      // No process, or it ended while we looked.
+    }
+  }
+  // A backend bears the words of the postmaster until it has given itself a title.
+  return [...parents].filter(([, parent]) => !parents.has(parent)).map(([pid]) => pid);
 }

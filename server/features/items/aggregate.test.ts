@@ -848,6 +848,75 @@ test("every type with every function: an answer, or a refusal that says why", as
   expect(answers.refused).toBeGreaterThan(100);
 });
 
+describe("hostile names and values are an answer or a refusal in every place", () => {
+  const texts = [
+    ...`'"\\;,.:$*%()[]{}-`,
+    "'; drop table sales; --",
+    '"; drop table sales; --',
+    'id" from sales; --',
+    "$1",
+    "$CURRENT_USER",
+    "$COL(id)",
+    "$$",
+    "a\0b",
+    "\ud800",
+    "__proto__",
+    "constructor",
+    "toString",
+    "prototype.x",
+    "qty.x",
+    "team.",
+    ".team",
+    "team..name",
+    "lines.lines.lines",
+    "date:",
+    "date::",
+    "date:year:",
+    "date::at",
+    "date:year:at:at",
+    "k0",
+    "a0",
+    "#",
+    "x".repeat(100),
+    "é".repeat(63),
+    "-",
+    "+id",
+    "null",
+    "[]",
+    "{}",
+    "1e999",
+  ];
+  const places: Record<string, (text: string) => Record<string, unknown>> = {
+    alias: (text) => ({ aggregate: Object.fromEntries([[text, { function: "count", field: "*" }]]) }),
+    function: (text) => ({ aggregate: { n: { function: text, field: "qty" } } }),
+    field: (text) => ({ aggregate: { n: { function: "max", field: text } } }),
+    entry: (text) => ({ aggregate: { n: text } }),
+    aggregate: (text) => ({ aggregate: text }),
+    groupBy: (text) => ({ groupBy: text }),
+    "groupBy as a list": (text) => ({ groupBy: [text, "kind"] }),
+    part: (text) => ({ groupBy: `date:${text}:at` }),
+    "part of": (text) => ({ groupBy: `date:year:${text}` }),
+    having: (text) => ({ groupBy: "kind", having: text }),
+    "having's name": (text) => ({ groupBy: "kind", having: Object.fromEntries([[text, 1]]) }),
+    "having's operator": (text) => ({ groupBy: "kind", having: { kind: Object.fromEntries([[text, 1]]) } }),
+    "having's value": (text) => ({ groupBy: "kind", having: { kind: { startsWith: text } } }),
+    "having's number": (text) => ({ groupBy: "qty", having: { qty: { gt: text } } }),
+    sort: (text) => ({ groupBy: "kind", sort: text }),
+    "sort's name": (text) => ({ groupBy: "kind", sort: Object.fromEntries([[text, "asc"]]) }),
+    search: (text) => ({ groupBy: "kind", search: text }),
+    searchFields: (text) => ({ groupBy: "kind", search: "label", searchFields: text }),
+    limit: (text) => ({ groupBy: "kind", limit: text }),
+    exact: (text) => ({ groupBy: "kind", exact: text }),
+  };
+  test.each(Object.entries(places))("%s", async (_, place) => {
+    for (const text of texts) {
+      const told = await refusal(place(text));
+      expect([text, told]).toEqual([text, expect.stringMatching(/^(accepted|400 [A-Z_]+ )/)]);
+    }
+    expect((await get("sales", { aggregate: { n: { function: "count" } } })).data).toEqual([{ n: 60 }]);
+  });
+});
+
 describe("what is not understood is refused", () => {
   const n = { n: { function: "count", field: "*" } };
   const table: [Record<string, unknown>, string][] = [

@@ -3,7 +3,9 @@ import { z } from "zod";
 
 const definition = z
   .record(z.string(), z.unknown())
-  .meta({ description: "name, fields, timestamps, paranoid, usertrack, realtime, indexes, description" });
+  .meta({
+    description: "name, fields, timestamps, paranoid, usertrack, realtime, indexes, searchable, description",
+  });
 
 /** Body of `POST /schemas`. */
 export const createBody = z.strictObject({

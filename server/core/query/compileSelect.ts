@@ -13,10 +13,13 @@ export const rowBudget = 10_000;
 
 /**
  * Most items of one expanded list, below `above` rows that may each have one: what the budget leaves, at least 1 and at
- * most 1,000. A higher least would multiply with every list inside a list.
+ * most 1,000. `levels`: how many lists lie inside each other from this one on; they share what is left alike, so that
+ * the inner ones are not left with nothing.
  */
-export function listLimit(above: number): number {
-  return Math.min(1000, Math.max(1, Math.floor(rowBudget / Math.max(1, above))));
+export function listLimit(above: number, levels: number): number {
+  const left = (rowBudget / Math.max(1, above)) ** (1 / levels);
+  // A root such as 1000 ** (1 / 3) comes out a hair below 10.
+  return Math.min(1000, Math.max(1, Math.floor(left + 1e-9)));
 }
 
 // Aliases of expansions are named by their holder and place: the joins and the select list agree on them.
@@ -67,6 +70,11 @@ export function cutFlag(node: SelectNode, alias: string): string {
   return flags.length > 0 ? flags.join(" or ") : "false";
 }
 
+/** Lists inside each other, from this relation on. */
+function listDepth({ relation, node }: SelectedRelation): number {
+  return (relation.kind === "many" ? 1 : 0) + Math.max(0, ...node.relations.map(listDepth));
+}
+
 function hasList({ relation, node }: SelectedRelation): boolean {
   return relation.kind === "many" || node.relations.some(hasList);
 }
@@ -109,7 +117,7 @@ function listExpansion(
   const alias = parameters.below(holder);
   const where = relatedRows(selected, holder, alias, parameters);
   const { joins, order } = orderOf(selected.sort, alias, parameters);
-  const bound = listLimit(above);
+  const bound = listLimit(above, listDepth(selected));
   const limit = Math.min(selected.limit ?? bound, bound);
   const from = `from ${quoteName(node.collection.name)} ${alias}${joins} where ${where}`;
   // What the request itself left out was not cut.

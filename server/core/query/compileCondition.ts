@@ -244,7 +244,7 @@ function existsBehind(
 ): string {
   const [hop, ...rest] = hops;
   if (!hop) return condition(holder);
-  const alias = parameters.alias();
+  const alias = parameters.below(holder);
   const conditions = related(hop.relation, hop.target, hop.rows, holder, alias, parameters);
   const where = [...conditions, existsBehind(rest, alias, condition, parameters)].join(" and ");
   return `exists (select 1 from ${quoteName(hop.target.name)} ${alias} where ${where})`;

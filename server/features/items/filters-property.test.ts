@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { FieldDefinition } from "@baasix/types";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { system } from "../../core/access/actor";
 import { testApp, type TestApp } from "../../testing/app";
 

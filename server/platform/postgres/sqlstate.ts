@@ -131,7 +131,7 @@ const badGeometry = entry(
 
 /** States that many errors share, told apart by words that no translation of PostgreSQL changes. */
 function byWords({ errno, message }: Failure): Translation | null {
-  if (errno === "42601" && message.includes("jsonpath")) return badPath;
+  if ((errno === "42601" || errno === "42704") && message.includes("jsonpath")) return badPath;
   if (errno === "XX000" && /geometry|geography|GEOS|TopologyException|lwgeom|transform:/i.test(message))
     return badGeometry;
   return null;

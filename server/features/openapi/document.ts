@@ -4,7 +4,7 @@ import { grantsColumn } from "../../core/access/grants";
 import type { Access, Policy } from "../../core/access/policy";
 import { aggregateFunctions } from "../../core/query/aggregateFunctions";
 import { dateParts } from "../../core/query/dateParts";
-import { operators } from "../../core/query/operators";
+import { filterSchemaName, filterSchemas } from "../../core/query/operators/describe";
 import { readLimits } from "../../core/query/parse";
 import { searchLimits } from "../../core/query/search";
 import { jsonSchema, type JsonSchema } from "../../core/schema/fields";
@@ -16,7 +16,7 @@ export type Described = { readonly paths: Paths; readonly schemas: Record<string
 /** Describes `/items/…` for every collection on which the caller has any right. */
 export function describeCollections(schema: Schema, access: Access): Described {
   const paths: Paths = {};
-  const schemas: Record<string, JsonSchema> = {};
+  const schemas: Record<string, JsonSchema> = { ...filterSchemas() };
   for (const collection of schema.collections.values()) {
     const policies = policiesOf(collection, access);
     if (Object.values(policies).some((policy) => policy !== null))
@@ -170,8 +170,9 @@ const listParameters: readonly JsonSchema[] = [
   {
     name: "filter",
     in: "query",
-    description: `JSON: {"price": {"gt": 10}, "author.name": {"eq": "Ann"}}; AND, OR, NOT. Operators: ${[...new Set([...operators.values()].map((one) => one.name))].join(", ")}`,
-    schema: { type: "string" },
+    description:
+      'JSON: {"price": {"gt": 10}, "author.name": "Ann", "OR": [...]}, or brackets: filter[price][gt]=10',
+    content: { "application/json": { schema: ref(filterSchemaName) } },
   },
   {
     name: "sort",

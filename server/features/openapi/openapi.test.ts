@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { operators } from "../../core/query/operators";
 import { testApp, type TestApp } from "../../testing/app";
 
 type Document = {
@@ -91,4 +92,21 @@ test("the page and its assets come from this server", async () => {
     const asset = await app.call("GET", path);
     expect([path, asset.status, asset.text.length > 100_000]).toEqual([path, 200, true]);
   }
+});
+
+test("every operator is described, with what it takes and what it works on", async () => {
+  const { paths, components } = await document(app.admin);
+  const condition = components.schemas["query.Condition"]?.properties as Record<
+    string,
+    { type?: unknown; description: string }
+  >;
+  expect(Object.keys(condition).toSorted()).toEqual([...operators.keys(), "cast"].toSorted());
+  expect(condition.jsonbHasKey).toEqual({
+    type: "string",
+    description: "has the key at its top. On JSON, JSONB",
+  });
+  const list = paths["/items/books"]?.get as { parameters: { name: string; content?: unknown }[] };
+  expect(list.parameters.find(({ name }) => name === "filter")?.content).toEqual({
+    "application/json": { schema: { $ref: "#/components/schemas/query.Filter" } },
+  });
 });

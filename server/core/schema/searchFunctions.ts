@@ -18,7 +18,7 @@ export const wantedExtensions = [
 /** The extensions whose objects our statements can name, as one column. */
 export const loadExtensions: Statement = plain(
   "select extname from pg_extension e join pg_namespace n on n.oid = e.extnamespace " +
-    "where nspname in ('public', 'pg_catalog') order by 1",
+    "where nspname = 'public' order by 1",
 );
 
 /** @throws SQLSTATE 42501, 58P01 or 0A000 where the role may not, or the server has no such extension. */

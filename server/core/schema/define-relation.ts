@@ -3,7 +3,7 @@ import type { ReferentialAction } from "@baasix/types";
 import { suggestion } from "../errors";
 import type { RelationScope } from "./model";
 import { checkFieldName, invalid } from "./names";
-import { type Entries, readFlag, readObject, readWords } from "./readers";
+import { type Entries, readFlag, readList, readObject, readWords } from "./readers";
 import { readText, showValue } from "./values";
 
 /** A relation as written. `column` is the key, on the side that `keyOn` says. */
@@ -31,6 +31,7 @@ export type RelationDraft = {
 
 const relationTypes = ["BelongsTo", "HasMany", "HasOne"] as const;
 const longestScope = 255;
+const mostTables = 50;
 const actions: readonly ReferentialAction[] = ["CASCADE", "SET NULL", "RESTRICT", "NO ACTION"];
 
 /**
@@ -40,6 +41,11 @@ const actions: readonly ReferentialAction[] = ["CASCADE", "SET NULL", "RESTRICT"
 export function readRelation(key: string, entries: Entries, place: string): RelationDraft {
   const type = readKind(entries.get("relType"), `${place}.relType`);
   const holdsKey = type === "BelongsTo";
+  for (const key of ["through", "otherKey"]) {
+    if (entries.has(key))
+      throw invalid(`${place}.${key}`, `belongs to no ${type}; the target is the junction itself`);
+  }
+  checkPolymorphic(entries, type, place);
   const target = readWords(entries, "target", place);
   if (target === null) throw invalid(`${place}.target`, "a relation names the collection that it leads to");
   const isColumn = entries.has("type");
@@ -91,6 +97,17 @@ function readKind(value: unknown, place: string): (typeof relationTypes)[number]
     place,
     `expected ${relationTypes.join(", ")}, got ${showValue(value)}${suggestion(written, relationTypes)}`,
   );
+}
+
+/** What an M2A list tells of itself. */
+function checkPolymorphic(entries: Entries, type: string, place: string): void {
+  const polymorphic = readFlag(entries, "polymorphic", place, false);
+  const tables = readList(entries.get("tables"), `${place}.tables`, mostTables);
+  if ((polymorphic || tables !== null) && type !== "HasMany") {
+    throw invalid(`${place}.${polymorphic ? "polymorphic" : "tables"}`, `belongs to HasMany, not to ${type}`);
+  }
+  if (tables?.some((table) => typeof table !== "string"))
+    throw invalid(`${place}.tables`, "expected names of collections");
 }
 
 /** `{"collection": "tasks"}`: the rows that count have this value in this column of the key's holder. */

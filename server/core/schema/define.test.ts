@@ -498,6 +498,14 @@ describe("relations", () => {
       `schema.fields.child.foreignKey: HasOne needs a key that is unique; add "unique": true to 'products.parent_Id'`,
     ],
     [
+      { r: { relType: "HasMany", target: "categories", foreignKey: "x", through: "y" } },
+      "schema.fields.r.through: belongs to no HasMany; the target is the junction itself",
+    ],
+    [
+      { r: { relType: "BelongsTo", target: "categories", tables: ["categories"] } },
+      "schema.fields.r.tables: belongs to HasMany, not to BelongsTo",
+    ],
+    [
       { r: { relType: "BelongsTo", target: "categories", scope: { kind: "x" } } },
       "schema.fields.r.scope.kind: 'products' has no field 'kind'",
     ],

@@ -161,7 +161,8 @@ const idParameter: JsonSchema = {
 const fieldsParameter: JsonSchema = {
   name: "fields",
   in: "query",
-  description: "Columns and relation paths: name, *, author.name, author.*; -name leaves one out",
+  description:
+    'Columns and relation paths: name, *, author.name, author.*; -name leaves one out. As JSON also objects: ["name", {"comments": {"fields": ["text"], "filter": {}, "sort": "-createdAt", "limit": 5}}]',
   schema: { type: "string" },
 };
 
@@ -173,6 +174,12 @@ const listParameters: readonly JsonSchema[] = [
     description:
       'JSON: {"price": {"gt": 10}, "author.name": "Ann", "OR": [...]}, or brackets: filter[price][gt]=10',
     content: { "application/json": { schema: ref(filterSchemaName) } },
+  },
+  {
+    name: "relConditions",
+    in: "query",
+    description: 'JSON: conditions on the rows inside expanded relations, {"comments": {"approved": true}}',
+    schema: { type: "string" },
   },
   {
     name: "sort",

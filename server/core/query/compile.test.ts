@@ -155,6 +155,52 @@ describe("conditions", () => {
       'exists (select 1 from "comments" t1 where t1."post_Id" = t0."id" and t1."deletedAt" is null and (t1."text" ilike $1::text))',
       ["x%"],
     ],
+    [
+      "a to-one path below NOT is looked up, so that without a related row it is unknown",
+      { NOT: { "author.name": { eq: "x" } } },
+      'not (((select t1."name" from "authors" t1 where t1."id" = t0."author_Id" limit 1) = $1::text))',
+      ["x"],
+    ],
+    [
+      "another column",
+      { title: { ne: "$COL(author.mail)" } },
+      '(t0."title" <> (select t1."mail" from "authors" t1 where t1."id" = t0."author_Id" limit 1))',
+      [],
+    ],
+    [
+      "another column of the same related row",
+      { "comments.id": { gt: "$COL(comments.post_Id)" } },
+      'exists (select 1 from "comments" t1 where t1."post_Id" = t0."id" and t1."deletedAt" is null and (t1."id" > t1."post_Id"))',
+      [],
+    ],
+    ["a cast", { at: { cast: "date", eq: "2026-11-20" } }, '(t0."at"::date = $1::date)', ["2026-11-20"]],
+    [
+      "a cast that may fail",
+      { title: { cast: "integer", gt: 1 } },
+      '((case when baasix_castable(t0."title"::text, \'integer\') then t0."title"::text::integer end) > $1::integer)',
+      ["1"],
+    ],
+    [
+      "a path from the user's row",
+      { title: "$CURRENT_USER.email" },
+      '(t0."title" = (select t1."email"::text from "baasix_User" t1 where t1."id" = $1::uuid limit 1))',
+      ["user-1"],
+    ],
+    [
+      "a path through a list, unknown without a user",
+      { title: { notIn: "$CURRENT_USER.userRoles.role.name" } },
+      '(t0."title" <> all((case when $1::uuid is not null then array(select v from (select t3."name"::text from "baasix_User" t1, ' +
+        '"baasix_UserRole" t2, "baasix_Role" t3 where t1."id" = $1::uuid and t2."user_Id" = t1."id" and t3."id" = t2."role_Id") as r(v) where v is not null) end)))',
+      ["user-1"],
+    ],
+    [
+      "a list below NOT, unknown without a user",
+      { NOT: { "comments.text": "$CURRENT_USER" } },
+      'not ((case when $1::text is not null then exists (select 1 from "comments" t1 where t1."post_Id" = t0."id" ' +
+        'and t1."deletedAt" is null and (t1."text" = $1::text)) end))',
+      ["user-1"],
+    ],
+    ["no tenant", { title: { ne: "$CURRENT_TENANT" } }, '(t0."title" <> $1::text)', [null]],
     ["a relation's name stands for its key", { author: { eq: 3 } }, '(t0."author_Id" = $1::integer)', ["3"]],
   ];
   test.each(table)("%s", (_, filter, text, params) => expect(condition(filter)).toEqual([text, params]));

@@ -127,6 +127,16 @@ describe("a view depends on", () => {
       ["authors: id mail", "comments+: deletedAt id post_Id"],
     ],
     [
+      "columns that it looks up, and those that it compares with",
+      { filter: { NOT: { "author.name": "$COL(author.mail)" } } },
+      ["authors: id mail name"],
+    ],
+    [
+      "the row of the account",
+      { filter: { OR: [{ title: { in: ["$CURRENT_USER.userRoles.role.name"] } }] } },
+      ["baasix_User: id", "baasix_UserRole+: role_Id user_Id", "baasix_Role: id name"],
+    ],
+    [
       "rows of its own collection, reached through others",
       { filter: { "author.posts.title": "x" } },
       ["authors: id", "posts+: author_Id title"],

@@ -30,6 +30,10 @@ const statements = {
     `SELECT ${columns} FROM products p WHERE ${mine} ${newest} LIMIT 100 OFFSET $1::int`,
     `SELECT count(*) FROM products p WHERE ${mine}`,
   ),
+  hundredFrom: list(
+    `SELECT ${columns} FROM products p WHERE p.stock >= $1::int AND ${mine} ${newest} LIMIT 100`,
+    `SELECT count(*) FROM products p WHERE p.stock >= $1::int AND ${mine}`,
+  ),
   related: list(
     `SELECT q.id, q.name,
         (SELECT row_to_json(c) FROM (SELECT c.name, c.id FROM categories c WHERE c.id = q."category_Id") c) AS category,
@@ -81,6 +85,7 @@ const server = Bun.serve({
     "/filtered/:from/:to": async ({ params }) =>
       json(await value(statements.filtered, [params.from, params.to])),
     "/hundred/:offset": async ({ params }) => json(await value(statements.hundred, [params.offset])),
+    "/hundred-from/:least": async ({ params }) => json(await value(statements.hundredFrom, [params.least])),
     "/related/:offset": async ({ params }) => json(await value(statements.related, [params.offset])),
     "/by-category": async () => json(await value(statements.byCategory, [])),
     "/search/:word": async ({ params }) => json(await value(statements.search, [params.word])),

@@ -1,5 +1,5 @@
 /** Wire shapes of `/auth`. Times are seconds unless said otherwise. */
-import type { Permission, Role } from "./items";
+import type { AuthRole, Permission } from "./items";
 
 /** `jwt`: tokens in the body. `cookie`: HttpOnly cookies, and no refresh token in the body. */
 export type AuthMode = "jwt" | "cookie";
@@ -31,7 +31,9 @@ export type AuthResult = {
   readonly expiresIn: number;
   readonly authMode: AuthMode;
   readonly user: User;
-  readonly role: Role;
+  /** The role that the account has had longest; `permissions` are those of all roles. */
+  readonly role: AuthRole;
+  readonly roles: readonly AuthRole[];
   readonly permissions: readonly Permission[];
   readonly tenant: null;
 };
@@ -47,7 +49,9 @@ export type RefreshResult = {
 /** Answer of `GET /auth/me`. */
 export type MeResult = {
   readonly user: User & { readonly [field: string]: unknown };
-  readonly role: Role;
+  /** The role that the account has had longest; `permissions` are those of all roles. */
+  readonly role: AuthRole;
+  readonly roles: readonly AuthRole[];
   readonly permissions: readonly Permission[];
   readonly tenant: null;
 };

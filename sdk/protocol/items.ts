@@ -22,11 +22,34 @@ export type Permission = {
   readonly action: Action;
   readonly fields: readonly string[] | null;
   readonly conditions: { readonly [key: string]: unknown } | null;
+  readonly relConditions: { readonly [key: string]: unknown } | null;
   readonly defaultValues: { readonly [key: string]: unknown } | null;
 };
 
-/** A row of `baasix_Role`. */
-export type Role = { readonly id: string; readonly name: string; readonly description: string | null };
+/**
+ * A row of `baasix_Role`. `appAccess`: a hint for front ends, whether to let the role in. `adminAccess`: told, not given;
+ * true for `administrator` alone. `ipWhitelist`: addresses and CIDR ranges from which alone the role counts.
+ */
+export type Role = {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string | null;
+  readonly icon: string | null;
+  readonly appAccess: boolean;
+  readonly adminAccess: boolean;
+  readonly enforceTotp: boolean;
+  readonly ipWhitelist: readonly string[] | null;
+  readonly isTenantSpecific: boolean;
+  readonly canInviteRoleIds: readonly string[] | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+};
+
+/** A role as sign-in answers it. */
+export type AuthRole = Pick<
+  Role,
+  "id" | "name" | "description" | "icon" | "appAccess" | "isTenantSpecific" | "canInviteRoleIds"
+>;
 
 type WrittenValue<Value> = [RelatedItem<Value>] extends [never]
   ? NumberText extends Value

@@ -73,9 +73,9 @@ export type SnapshotStore = {
 const turnTimeout = 30_000;
 const defaultTableTimeout = 5_000;
 const seeds = [
-  { name: "administrator", description: "May do everything" },
-  { name: "user", description: "Signed-in users" },
-  { name: "public", description: "Callers without an account" },
+  { name: "administrator", description: "May do everything", admin: true },
+  { name: "user", description: "Signed-in users", admin: false },
+  { name: "public", description: "Callers without an account", admin: false },
 ];
 
 /**

@@ -20,13 +20,30 @@ const loopback = "127.0.0.1";
  */
 export function createClientAddress(config: { readonly TRUST_PROXY: readonly string[] }): ClientAddress {
   if (config.TRUST_PROXY.length === 0) return peer;
-  const proxies = new BlockList();
-  for (const entry of config.TRUST_PROXY) addProxy(proxies, entry);
+  const isProxy = createAddressList(config.TRUST_PROXY, "TRUST_PROXY");
   return (request, server) => {
     const address = peer(request, server);
-    if (!isListed(proxies, address)) return address;
-    return nearestUntrusted(proxies, address, request.headers.get("x-forwarded-for"));
+    if (!isProxy(address)) return address;
+    return nearestUntrusted(isProxy, address, request.headers.get("x-forwarded-for"));
   };
+}
+
+/**
+ * Compiles addresses and CIDR ranges into a question. `::ffff:a.b.c.d` is the IPv4 address that it stands for.
+ * @throws AppError BAD_REQUEST that begins with `name` when an entry is no address and no range.
+ */
+export function createAddressList(entries: readonly string[], name: string): (address: string) => boolean {
+  const list = new BlockList();
+  for (const entry of entries) addEntry(list, entry, name);
+  return (address) => {
+    const plain = mapped(address) ?? address;
+    const version = isIP(plain);
+    return version !== 0 && list.check(plain, version === 4 ? "ipv4" : "ipv6");
+  };
+}
+
+function mapped(address: string): string | null {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? null;
 }
 
 /**
@@ -35,8 +52,8 @@ export function createClientAddress(config: { readonly TRUST_PROXY: readonly str
  */
 export function addressKey(address: string): string {
   if (!address.includes(":")) return address;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped?.[1]) return mapped[1];
+  const ipv4 = mapped(address);
+  if (ipv4 !== null) return ipv4;
   const [head = "", tail] = (address.split("%")[0] ?? "").split("::");
   const left = head === "" ? [] : head.split(":");
   const right = tail === undefined || tail === "" ? [] : tail.split(":");
@@ -52,32 +69,31 @@ function peer(request: Request, server: PeerSource): string {
   return server?.requestIP(request)?.address ?? loopback;
 }
 
-function addProxy(proxies: BlockList, entry: string): void {
+function addEntry(list: BlockList, entry: string, name: string): void {
   const [address = "", prefix] = entry.split("/");
   const version = isIP(address);
   const bits = prefix === undefined ? null : Number(prefix);
   const usable =
     version !== 0 &&
     (bits === null || (/^\d{1,3}$/.test(prefix ?? "") && bits <= (version === 4 ? 32 : 128)));
-  if (!usable) throw new AppError("BAD_REQUEST", `TRUST_PROXY: '${entry}' is no address and no CIDR range`);
+  if (!usable) throw new AppError("BAD_REQUEST", `${name}: '${entry}' is no address and no CIDR range`);
   const family = version === 4 ? "ipv4" : "ipv6";
-  if (bits === null) proxies.addAddress(address, family);
-  else proxies.addSubnet(address, bits, family);
+  if (bits === null) list.addAddress(address, family);
+  else list.addSubnet(address, bits, family);
 }
 
-function isListed(proxies: BlockList, address: string): boolean {
-  const version = isIP(address);
-  return version !== 0 && proxies.check(address, version === 4 ? "ipv4" : "ipv6");
-}
-
-function nearestUntrusted(proxies: BlockList, peerAddress: string, forwarded: string | null): string {
+function nearestUntrusted(
+  isProxy: (address: string) => boolean,
+  peerAddress: string,
+  forwarded: string | null,
+): string {
   let nearest = peerAddress;
   for (const hop of (forwarded ?? "").split(",").reverse()) {
     const address = hopAddress(hop);
     // What stands left of an unreadable hop cannot be trusted either.
     if (address === null) return nearest;
     nearest = address;
-    if (!isListed(proxies, address)) return nearest;
+    if (!isProxy(address)) return nearest;
   }
   return nearest;
 }

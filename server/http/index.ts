@@ -1,4 +1,10 @@
-export { addressKey, type ClientAddress, createClientAddress, type PeerSource } from "./address";
+export {
+  addressKey,
+  type ClientAddress,
+  createAddressList,
+  createClientAddress,
+  type PeerSource,
+} from "./address";
 export { errorAnswer, statusOf, toAppError } from "./errors";
 export { type Authenticate, type Identity, identity } from "./identity";
 export { checkJson } from "./json";

@@ -134,14 +134,15 @@ export function removeDefinitions(names: readonly string[]): Statement {
   );
 }
 
-/** Makes sure that roles exist; those that do stay as they are. */
+/** Makes sure that roles exist; those that do stay as they are, but for what they tell of administrators. */
 export function seedRoles(
-  roles: readonly { readonly name: string; readonly description: string }[],
+  roles: readonly { readonly name: string; readonly description: string; readonly admin: boolean }[],
 ): Statement {
   return plain(
-    `insert into "baasix_Role" ("name", "description") select n, d ` +
-      `from json_to_recordset($1::text::json) as r(n text, d text) on conflict ("name") do nothing`,
-    JSON.stringify(roles.map(({ name, description }) => ({ n: name, d: description }))),
+    `insert into "baasix_Role" as present ("name", "description", "adminAccess") select n, d, a ` +
+      `from json_to_recordset($1::text::json) as r(n text, d text, a boolean) on conflict ("name") ` +
+      `do update set "adminAccess" = excluded."adminAccess" where present."adminAccess" <> excluded."adminAccess"`,
+    JSON.stringify(roles.map(({ name, description, admin }) => ({ n: name, d: description, a: admin }))),
   );
 }
 

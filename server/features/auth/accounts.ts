@@ -1,5 +1,5 @@
-/** Accounts as rows: who has a mail address, with which password hash, in which role. */
-import type { Permission, Role, User } from "@baasix/types";
+/** Accounts as rows: who has a mail address, with which password hash, and what its roles permit. */
+import type { Permission, User } from "@baasix/types";
 import { z } from "zod";
 import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
@@ -53,35 +53,24 @@ export async function findAccount(data: Data, id: string): Promise<Account | nul
   return found[0] ?? null;
 }
 
-/** The role of an account: of its memberships the oldest decides, by time and then by id. Null when it has none. */
-export async function roleOf(data: Data, user: string): Promise<Role | null> {
-  const found = await data.find<{ role: Role | null }>(signIn, "baasix_UserRole", {
-    filter: { user_Id: { eq: user } },
-    fields: ["role.id", "role.name", "role.description"],
-    sort: ["createdAt", "id"],
-    limit: 1,
-  });
-  return found[0]?.role ?? null;
-}
-
-/** The role with a name, or null. */
-export async function findRole(data: Data, name: string): Promise<Role | null> {
-  const found = await data.find<Role>(signIn, "baasix_Role", {
-    filter: { name: { eq: name } },
-    fields: ["id", "name", "description"],
-    limit: 1,
-  });
-  return found[0] ?? null;
-}
-
-/** The permissions of a role, at most 1,000, in a stable order. */
-export function permissionsOf(data: Data, role: string): Promise<readonly Permission[]> {
-  return data.find<Permission>(signIn, "baasix_Permission", {
-    filter: { role_Id: { eq: role } },
-    fields: ["id", "role_Id", "collection", "action", "fields", "conditions", "defaultValues"],
+/** The permissions of roles, at most 1,000, in a stable order: by role as given, then by collection and action. */
+export async function permissionsOf(data: Data, roles: readonly string[]): Promise<readonly Permission[]> {
+  const found = await data.find<Permission>(signIn, "baasix_Permission", {
+    filter: { role_Id: { in: roles } },
+    fields: [
+      "id",
+      "role_Id",
+      "collection",
+      "action",
+      "fields",
+      "conditions",
+      "relConditions",
+      "defaultValues",
+    ],
     sort: ["collection", "action"],
     limit: -1,
   });
+  return found.toSorted((a, b) => roles.indexOf(a.role_Id) - roles.indexOf(b.role_Id));
 }
 
 /** What a new account is made of. `hash`: of its password. */

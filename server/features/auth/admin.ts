@@ -3,9 +3,10 @@ import { system } from "../../core/access/actor";
 import { administratorRole } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Data, Rows } from "../../data";
-import { createAccount, findByEmail, findRole, normalizeEmail } from "./accounts";
+import { createAccount, findByEmail, normalizeEmail } from "./accounts";
 import { createPasswords } from "./passwords";
 import { invalidEmail } from "./register";
+import { findRole } from "./roles";
 
 const installing = system("whoever runs the server makes its administrators");
 

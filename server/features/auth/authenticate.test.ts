@@ -56,11 +56,11 @@ test.each([{ session: true }, { user: true }, {}])(
   "asks again after the eviction of %j",
   async (what: { session?: true; user?: true }) => {
     const { authenticator, reads } = counting();
-    const actor = await authenticator.authenticateToken(person.token);
+    const actor = await authenticator.authenticateToken(person.token, "127.0.0.1");
     if (what.session) authenticator.evict({ session: actor.session });
     else if (what.user) authenticator.evict({ user: actor.id });
     else authenticator.clear();
-    await authenticator.authenticateToken(person.token);
+    await authenticator.authenticateToken(person.token, "127.0.0.1");
     expect(reads()).toBe(6);
   },
 );
@@ -68,23 +68,23 @@ test.each([{ session: true }, { user: true }, {}])(
 test("does not remember what was read before an eviction", async () => {
   const { authenticator, reads } = counting();
   // The token is verified first, so that the next call is in the middle of its reads when the eviction comes.
-  await authenticator.authenticateToken(person.token);
+  await authenticator.authenticateToken(person.token, "127.0.0.1");
   authenticator.clear();
-  const reading = authenticator.authenticateToken(person.token);
+  const reading = authenticator.authenticateToken(person.token, "127.0.0.1");
   authenticator.evict({ user: person.id });
   await reading;
-  await authenticator.authenticateToken(person.token);
+  await authenticator.authenticateToken(person.token, "127.0.0.1");
   expect(reads()).toBe(9);
 });
 
 test("believes a session for a second without a feed", async () => {
   let now = Date.now();
   const { authenticator, reads } = counting({ feedLive: false, clock: () => now });
-  await authenticator.authenticateToken(person.token);
+  await authenticator.authenticateToken(person.token, "127.0.0.1");
   now += 999;
-  await authenticator.authenticateToken(person.token);
+  await authenticator.authenticateToken(person.token, "127.0.0.1");
   expect(reads()).toBe(3);
   now += 1;
-  await authenticator.authenticateToken(person.token);
+  await authenticator.authenticateToken(person.token, "127.0.0.1");
   expect(reads()).toBe(6);
 });

@@ -6,9 +6,10 @@ import { type Actor, anonymous, system, type UserActor } from "../../core/access
 import { administratorRole } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
-import { createOrigins, createRecent, type OriginConfig } from "../../http";
-import { findAccount, roleOf } from "./accounts";
+import { createOrigins, createRecent, type OriginConfig, requestFacts } from "../../http";
+import { findAccount } from "./accounts";
 import { findCredential, needsOrigin } from "./credentials";
+import { createRoleFilter, type HeldRole, isBound, rolesOf } from "./roles";
 import { type AccessClaims, invalidToken, type Tokens } from "./tokens";
 
 const checking = system("every request asks whether its session still stands");
@@ -20,11 +21,12 @@ const capacity = 10_000;
 export type Authenticator = {
   /**
    * The actor of a request: anonymous without a credential. Answers at once when token and session are known.
-   * @throws AppError UNAUTHORIZED for a credential that is not good; FORBIDDEN for a cookie sent by a foreign page.
+   * @throws AppError UNAUTHORIZED for a credential that is not good; FORBIDDEN for a cookie sent by a foreign page, and
+   * when no role of the account may be used from the client's address.
    */
   readonly authenticate: (request: Request) => Actor | Promise<Actor>;
-  /** The actor of an access token. @throws AppError UNAUTHORIZED */
-  readonly authenticateToken: (token: string) => UserActor | Promise<UserActor>;
+  /** The actor of an access token, sent from a network address. @throws AppError UNAUTHORIZED, FORBIDDEN */
+  readonly authenticateToken: (token: string, address: string) => UserActor | Promise<UserActor>;
   /** Forgets a session, or all sessions of a user: the change feed saw their rows change. */
   readonly evict: (what: { readonly session?: string; readonly user?: string }) => void;
   /** Forgets everything: roles or memberships changed, or changes may have been missed. */
@@ -41,7 +43,13 @@ export type AuthenticatorParts = {
   readonly feedLive: () => boolean;
 };
 
-type SessionState = { readonly actor: UserActor; readonly expiresAt: number; readonly loadedAt: number };
+type SessionState = {
+  readonly actor: UserActor;
+  /** The actor by the roles that may be used from an address; null: all may be, from anywhere. */
+  readonly actorFrom: ((address: string) => UserActor) | null;
+  readonly expiresAt: number;
+  readonly loadedAt: number;
+};
 
 /** Makes the authenticator; it listens to the local writes of accounts, roles and sessions by itself. */
 export function createAuthenticator({
@@ -54,7 +62,7 @@ export function createAuthenticator({
   const origins = createOrigins(config);
   const known = createRecent<AccessClaims>(capacity);
   const sessions = createRecent<SessionState>(capacity);
-  const loading = new Map<string, Promise<UserActor>>();
+  const loading = new Map<string, Promise<SessionState>>();
   // Grows with every eviction: what was read before one must not be remembered after it.
   let evictions = 0;
 
@@ -76,23 +84,23 @@ export function createAuthenticator({
     else if (collection === "baasix_UserRole" || collection === "baasix_Role") clear();
   });
 
-  const remembered = (claims: AccessClaims, now: number): UserActor | null => {
+  const remembered = (claims: AccessClaims, now: number): SessionState | null => {
     if (now >= claims.expiresAt) throw invalidToken();
     const state = sessions.get(claims.session);
     if (state === undefined || state.actor.id !== claims.user) return null;
     if (now >= state.expiresAt) return null;
-    return feedLive() || now - state.loadedAt < blindTrust ? state.actor : null;
+    return feedLive() || now - state.loadedAt < blindTrust ? state : null;
   };
 
-  const load = async (claims: AccessClaims): Promise<UserActor> => {
+  const load = async (claims: AccessClaims): Promise<SessionState> => {
     const before = evictions;
     const state = await readSession(data, claims, clock());
     if (before === evictions) sessions.set(claims.session, state);
-    return state.actor;
+    return state;
   };
 
   /** One load at a time per session: a burst after a restart must not ask the same question a hundred times. */
-  const loadOnce = (claims: AccessClaims): Promise<UserActor> => {
+  const loadOnce = (claims: AccessClaims): Promise<SessionState> => {
     const key = `${claims.session} ${claims.user}`;
     const running = loading.get(key);
     if (running) return running;
@@ -103,16 +111,17 @@ export function createAuthenticator({
     return started;
   };
 
-  const verify = async (token: string): Promise<UserActor> => {
+  const verify = async (token: string, address: string): Promise<UserActor> => {
     const claims = await tokens.readAccess(token);
     known.set(token, claims);
-    return remembered(claims, clock()) ?? loadOnce(claims);
+    return actorOf(remembered(claims, clock()) ?? (await loadOnce(claims)), address);
   };
 
-  const authenticateToken = (token: string): UserActor | Promise<UserActor> => {
+  const authenticateToken: Authenticator["authenticateToken"] = (token, address) => {
     const claims = known.get(token);
-    if (claims === undefined) return verify(token);
-    return remembered(claims, clock()) ?? loadOnce(claims);
+    if (claims === undefined) return verify(token, address);
+    const state = remembered(claims, clock());
+    return state ? actorOf(state, address) : loadOnce(claims).then((loaded) => actorOf(loaded, address));
   };
 
   return {
@@ -121,7 +130,7 @@ export function createAuthenticator({
       if (credential === null) return anonymous;
       if (credential.from === "cookie" && needsOrigin(request) && !origins.mayUseCookies(request))
         throw foreignPage();
-      return authenticateToken(credential.token);
+      return authenticateToken(credential.token, requestFacts(request).client);
     },
     authenticateToken,
     evict,
@@ -137,29 +146,37 @@ export function foreignPage(): AppError {
   );
 }
 
+function actorOf({ actor, actorFrom }: SessionState, address: string): UserActor {
+  return actorFrom === null ? actor : actorFrom(address);
+}
+
 async function readSession(data: Data, { session, user }: AccessClaims, now: number): Promise<SessionState> {
-  const [rows, account, role] = await Promise.all([
+  const [rows, account, roles] = await Promise.all([
     data.find<{ user_Id: string; expiresAt: string }>(checking, "baasix_Sessions", {
       filter: { id: { eq: session } },
       fields: ["user_Id", "expiresAt"],
       limit: 1,
     }),
     findAccount(data, user),
-    roleOf(data, user),
+    rolesOf(data, user),
   ]);
   const row = rows[0];
   const expiresAt = row === undefined ? 0 : Date.parse(row.expiresAt);
   const stands = row?.user_Id === user && expiresAt > now && account?.status === "active";
-  if (!stands || role === null) throw invalidToken();
+  const [first, ...more] = roles;
+  if (!stands || !first) throw invalidToken();
+  const as = (held: readonly [HeldRole, ...HeldRole[]]): UserActor => ({
+    kind: "user",
+    id: user,
+    role: held[0].id,
+    roles: held.map(({ id }) => id),
+    admin: held.some(({ name }) => name === administratorRole),
+    session,
+  });
+  const from = roles.some(isBound) ? createRoleFilter(roles) : null;
   return {
-    actor: {
-      kind: "user",
-      id: user,
-      role: role.id,
-      roles: [role.id],
-      admin: role.name === administratorRole,
-      session,
-    },
+    actor: as([first, ...more]),
+    actorFrom: from && ((address) => as(from(address))),
     expiresAt,
     loadedAt: now,
   };

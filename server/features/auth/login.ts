@@ -1,8 +1,9 @@
 /** `POST /auth/login`. Nothing in text, status or time tells an unknown address from a wrong password. */
 import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import { findByEmail, normalizeEmail, roleOf } from "./accounts";
+import { findByEmail, normalizeEmail } from "./accounts";
 import type { LoginBody } from "./model";
+import { createRoleFilter, rolesOf } from "./roles";
 import {
   barred,
   countClient,
@@ -18,7 +19,8 @@ const noting = system("a sign-in is noted on the account");
 /**
  * Signs an account in.
  * @throws AppError INVALID_CREDENTIALS `Incorrect password.` for an unknown address and for a wrong password alike;
- * FORBIDDEN, once the password is proven, for an account that is not active or has no role; RATE_LIMITED; UNAVAILABLE.
+ * FORBIDDEN, once the password is proven, for an account that is not active or has no role that may be used from there;
+ * RATE_LIMITED; UNAVAILABLE.
  */
 export async function login(parts: SignInParts, body: LoginBody, origin: Origin): Promise<SignedIn> {
   countClient(parts, origin.client);
@@ -30,15 +32,13 @@ export async function login(parts: SignInParts, body: LoginBody, origin: Origin)
     attempt.settle({ failed: !proven });
     if (!proven || account === null) throw new AppError("INVALID_CREDENTIALS", "Incorrect password.");
     if (account.status !== "active") throw barred(account);
-    const role = await roleOf(parts.data, account.id);
-    if (role === null)
-      throw new AppError("FORBIDDEN", "Account has no role; an administrator can give it one");
+    const roles = createRoleFilter(await rolesOf(parts.data, account.id))(origin.client);
     const opened = await parts.data.transaction(async (rows) => {
       const lastAccess = new Date(parts.clock()).toISOString();
       await rows.update(noting, "baasix_User", [{ id: account.id, data: { lastAccess } }]);
       return openSession(parts, rows, account, body.authType, origin);
     });
-    return await describeSignIn(parts, opened, account, role);
+    return await describeSignIn(parts, opened, account, roles);
   } finally {
     // A try that ended before its outcome was known (the database was away) is nobody's failure.
     attempt.settle(null);

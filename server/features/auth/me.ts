@@ -1,8 +1,9 @@
-/** `GET /auth/me`: the caller's own account, role and permissions. */
+/** `GET /auth/me`: the caller's own account, roles and permissions. */
 import { system, type UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
-import { permissionsOf, roleOf } from "./accounts";
+import { permissionsOf } from "./accounts";
+import { rolesOf, shownRole } from "./roles";
 
 const own = system("everyone may read the own account, whatever the role may read");
 
@@ -11,21 +12,22 @@ const noteEvery = 60_000;
 
 /** The answer as JSON text; columns that are secrets are not in it. @throws AppError NOT_FOUND `User not found` */
 export async function describeMe(data: Data, actor: UserActor, now: number): Promise<string> {
-  const [{ json: user }, role] = await Promise.all([
+  const [{ json: user }, held] = await Promise.all([
     data.readOne(own, "baasix_User", actor.id).catch((error: unknown) => {
       throw error instanceof AppError && error.code === "NOT_FOUND"
         ? new AppError("NOT_FOUND", "User not found")
         : error;
     }),
-    roleOf(data, actor.id),
+    rolesOf(data, actor.id),
   ]);
-  if (role === null) throw new AppError("FORBIDDEN", "Account has no role; an administrator can give it one");
-  const permissions = await permissionsOf(data, role.id);
+  const roles = held.filter(({ id }) => actor.roles.includes(id)).map(shownRole);
+  const permissions = await permissionsOf(data, actor.roles);
   const { lastAccess }: { lastAccess: string | null } = JSON.parse(user);
   if (lastAccess === null || now - Date.parse(lastAccess) >= noteEvery) {
     await data.update(own, "baasix_User", [
       { id: actor.id, data: { lastAccess: new Date(now).toISOString() } },
     ]);
   }
-  return `{"user":${user},"role":${JSON.stringify(role)},"permissions":${JSON.stringify(permissions)},"tenant":null}`;
+  const told = { role: roles[0] ?? null, roles, permissions, tenant: null };
+  return `{"user":${user},${JSON.stringify(told).slice(1)}`;
 }

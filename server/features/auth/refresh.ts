@@ -2,12 +2,13 @@
 import type { AuthMode } from "@baasix/types";
 import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
-import type { Origins, WindowCounter } from "../../http";
-import { findAccount, roleOf } from "./accounts";
+import { type Origins, requestFacts, type WindowCounter } from "../../http";
+import { findAccount } from "./accounts";
 import { tooMany } from "./attempts";
 import { type Authenticator, foreignPage } from "./authenticate";
 import { findCredential, readCookie, refreshCookie } from "./credentials";
 import type { RefreshBody } from "./model";
+import { rolesOf } from "./roles";
 import type { Sessions } from "./sessions";
 import { type AccessToken, invalidToken, type Tokens } from "./tokens";
 
@@ -46,11 +47,11 @@ export async function refresh(parts: RefreshParts, request: Request, body: Refre
   if (id === null) throw invalidToken();
   countRefresh(parts, id);
   const session = await parts.sessions.rotate(presented);
-  const [account, role] = await Promise.all([
+  const [account, roles] = await Promise.all([
     findAccount(parts.data, session.user),
-    roleOf(parts.data, session.user),
+    rolesOf(parts.data, session.user),
   ]);
-  if (account?.status !== "active" || role === null) throw invalidToken();
+  if (account?.status !== "active" || roles.length === 0) throw invalidToken();
   const access = await parts.tokens.signAccess({
     user: session.user,
     session: id,
@@ -63,7 +64,7 @@ async function refreshByAccess(parts: RefreshParts, request: Request, wished: Au
   const credential = findCredential(request);
   if (credential === null) throw new AppError("UNAUTHORIZED", "No token provided");
   if (credential.from === "cookie" && !parts.origins.mayUseCookies(request)) throw foreignPage();
-  const actor = await parts.authenticator.authenticateToken(credential.token);
+  const actor = await parts.authenticator.authenticateToken(credential.token, requestFacts(request).client);
   countRefresh(parts, actor.session);
   const notAfter = await parts.sessions.endOf(actor.session);
   if (notAfter === null) throw invalidToken();

@@ -1,7 +1,8 @@
 /** `POST /auth/register`: an account of the configured role, from listed fields alone. */
 import { AppError } from "../../core/errors";
-import { createAccount, findRole, normalizeEmail } from "./accounts";
+import { createAccount, normalizeEmail } from "./accounts";
 import type { RegisterBody } from "./model";
+import { findRole } from "./roles";
 import {
   countClient,
   describeSignIn,
@@ -32,7 +33,7 @@ export async function register(parts: SignInParts, body: RegisterBody, origin: O
     const account = { id, email, firstName, lastName: lastName ?? null, status: "active" } as const;
     return { account, opened: await openSession(parts, rows, account, "default", origin) };
   });
-  return describeSignIn(parts, opened, account, role);
+  return describeSignIn(parts, opened, account, [role]);
 }
 
 /** The refusal of a mail address that is none. */

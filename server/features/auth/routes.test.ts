@@ -42,6 +42,16 @@ const me = (token: string) => app.call("GET", "/auth/me", { token });
 const messageOf = (answer: Answer) => (answer.body as { message?: string } | null)?.message;
 const codeOf = (answer: Answer) => (answer.body as { error?: { code?: string } } | null)?.error?.code;
 
+const userRole = {
+  id: expect.any(String),
+  name: "user",
+  description: expect.any(String),
+  icon: null,
+  appAccess: true,
+  isTenantSpecific: false,
+  canInviteRoleIds: null,
+};
+
 describe("register", () => {
   test("makes an account of the configured role and signs it in", async () => {
     const { answer, email, token } = await signUp({ lastName: "Lovelace", phone: "+44 1" });
@@ -52,7 +62,8 @@ describe("register", () => {
       refreshToken: expect.any(String),
       authMode: "jwt",
       user: { id: expect.any(String), email, firstName: "Ada", lastName: "Lovelace" },
-      role: { id: expect.any(String), name: "user", description: expect.anything() },
+      role: userRole,
+      roles: [userRole],
       permissions: [],
       tenant: null,
     } as never);

@@ -57,7 +57,7 @@ const documented = {
   login: { detail: { tags, summary: "Sign in", ...bodyOf(loginBody) } },
   refresh: { detail: { tags, summary: "New tokens for the session", ...bodyOf(refreshBody) } },
   logout: { detail: { tags, summary: "End the session" } },
-  me: { detail: { tags, summary: "The caller's account, role and permissions" } },
+  me: { detail: { tags, summary: "The caller's account, roles and permissions" } },
   check: { detail: { tags, summary: "Whether the access token is good" } },
 };
 
@@ -186,7 +186,7 @@ function answer(body: object, cookies: readonly string[]): Response {
 }
 
 function authResult(
-  { access, session, account, role, permissions }: SignedIn,
+  { access, session, account, roles, permissions }: SignedIn,
   authMode: AuthMode,
   message?: string,
 ): AuthResult {
@@ -198,7 +198,8 @@ function authResult(
     ...(authMode === "jwt" && { refreshToken: session.refreshToken }),
     authMode,
     user: { id, email, firstName, lastName },
-    role,
+    role: roles[0],
+    roles,
     permissions,
     tenant: null,
   };

@@ -1,11 +1,12 @@
 /** What register and login share: the parts they work with, and the opened session that both end in. */
-import type { Permission, Role } from "@baasix/types";
+import type { AuthRole, Permission } from "@baasix/types";
 import { AppError } from "../../core/errors";
 import type { Data, Rows } from "../../data";
 import { addressKey, type WindowCounter } from "../../http";
 import { type Account, permissionsOf } from "./accounts";
 import { type Attempts, tooMany } from "./attempts";
 import type { Passwords } from "./passwords";
+import { type HeldRole, shownRole } from "./roles";
 import type { Session, Sessions } from "./sessions";
 import type { AccessToken, Tokens } from "./tokens";
 
@@ -37,7 +38,8 @@ export type SignedIn = {
   readonly access: AccessToken;
   readonly session: Session;
   readonly account: Account;
-  readonly role: Role;
+  /** Those that may be used from where the sign-in comes, the oldest first. */
+  readonly roles: readonly [AuthRole, ...AuthRole[]];
   readonly permissions: readonly Permission[];
 };
 
@@ -65,14 +67,20 @@ export async function openSession(
   return { access, session };
 }
 
-/** Adds what the answer tells of the role. */
+/** Adds what the answer tells of the roles. */
 export async function describeSignIn(
   { data }: SignInParts,
   opened: Pick<SignedIn, "access" | "session">,
   account: Account,
-  role: Role,
+  [first, ...more]: readonly [HeldRole, ...HeldRole[]],
 ): Promise<SignedIn> {
-  return { ...opened, account, role, permissions: await permissionsOf(data, role.id) };
+  const ids = [first, ...more].map(({ id }) => id);
+  return {
+    ...opened,
+    account,
+    roles: [shownRole(first), ...more.map(shownRole)],
+    permissions: await permissionsOf(data, ids),
+  };
 }
 
 /** The refusal of an account that proved its password but may not come in. */

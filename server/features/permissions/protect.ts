@@ -1,19 +1,61 @@
-/** The roles that the server itself relies on stay. */
+/** What a write of roles may not do: take away those that the server relies on, or promise what a role does not have. */
 import { administratorRole, publicRole, type Rules } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
-import type { PendingWrite } from "../../data";
+import type { PendingWrite, WriteBody } from "../../data";
+import { createAddressList } from "../../http";
 
 /**
- * Refuses a write that would take one of them away. Only administrators come so far: the policy refuses all others.
- * @throws AppError FORBIDDEN
+ * Judges a write before it is planned. Only administrators come so far: the policy refuses all others.
+ * @throws AppError FORBIDDEN, VALIDATION_ERROR
  */
 export function protectRights({ actor, collection, action, ids, bodies }: PendingWrite, rules: Rules): void {
   const mayWrite = actor.kind === "system" || (actor.kind === "user" && actor.admin);
   if (collection !== "baasix_Role" || !mayWrite) return;
   const named = ids.map((id) => rules.roles.get(String(id).toLowerCase())?.role.name);
-  if (!named.some((name) => name === administratorRole || name === publicRole)) return;
-  if (action === "delete") throw new AppError("FORBIDDEN", "System roles cannot be deleted");
-  if (bodies.some((body) => "name" in body && !named.includes(String(body.name)))) {
-    throw new AppError("FORBIDDEN", "System role names cannot be changed");
+  if (named.some((name) => name === administratorRole || name === publicRole)) {
+    if (action === "delete") throw new AppError("FORBIDDEN", "System roles cannot be deleted");
+    if (bodies.some((body) => "name" in body && !named.includes(String(body.name)))) {
+      throw new AppError("FORBIDDEN", "System role names cannot be changed");
+    }
   }
+  bodies.forEach((body, i) => checkRole(body, named[i]));
+}
+
+/** `name`: of the role as it is; none for a new one. */
+function checkRole(body: WriteBody, name: string | undefined): void {
+  const isAdministrator = name === administratorRole;
+  if (body.adminAccess !== undefined && isTrue(body.adminAccess) !== isAdministrator) {
+    throw invalid(
+      "adminAccess",
+      `only the role '${administratorRole}' has it; give the account that role instead`,
+    );
+  }
+  if (isTrue(body.enforceTotp)) {
+    throw invalid("enforceTotp", "this version has no second factor that it could ask for");
+  }
+  const list = body.ipWhitelist;
+  if (list === undefined || list === null) return;
+  if (!Array.isArray(list) || !list.every((entry) => typeof entry === "string")) return;
+  if (list.length > 0 && name === publicRole) {
+    throw invalid("ipWhitelist", `'${publicRole}' is for everyone, wherever they are`);
+  }
+  try {
+    createAddressList(list, "ipWhitelist");
+  } catch (error) {
+    throw error instanceof AppError
+      ? invalid("ipWhitelist", error.message.replace(/^ipWhitelist: /, ""))
+      : error;
+  }
+}
+
+/** Anything but a plain no: what the flag means exactly is judged later. */
+function isTrue(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== false && value !== "false";
+}
+
+function invalid(field: string, message: string): AppError {
+  return new AppError("VALIDATION_ERROR", `${field}: ${message}`, {
+    code: "VALIDATION_ERROR",
+    errors: [{ field, message, rule: "role" }],
+  });
 }

@@ -16,8 +16,8 @@ export const everyone = "all";
 /** What a connection needs of the rest. */
 export type ConnectionParts = {
   readonly views: Views;
-  /** @throws AppError UNAUTHORIZED */
-  readonly authenticateToken: (token: string) => Actor | Promise<Actor>;
+  /** @throws AppError UNAUTHORIZED, FORBIDDEN */
+  readonly authenticateToken: (token: string, address: string) => Actor | Promise<Actor>;
   /** Takes a socket in under its actor, in place of what it was before. @throws AppError RATE_LIMITED when there are too many */
   readonly admit: (connection: Connection, actor: Actor) => void;
   readonly release: (connection: Connection) => void;
@@ -129,7 +129,7 @@ export class Connection implements Member {
     if (token === null) return;
     const turn = ++this.#turn;
     try {
-      const actor = await this.#parts.authenticateToken(token);
+      const actor = await this.#parts.authenticateToken(token, this.address);
       const proof = this.#proof;
       // Meanwhile another token may have come; and of several answers the one that was asked for last is the newest.
       const counts = this.#socket !== null && proof?.token === token && this.#turn === turn;
@@ -240,7 +240,7 @@ export class Connection implements Member {
   async #identify(token: string): Promise<Actor> {
     for (;;) {
       const before = this.#parts.rechecks();
-      const actor = await this.#parts.authenticateToken(token);
+      const actor = await this.#parts.authenticateToken(token, this.address);
       if (before === this.#parts.rechecks()) return actor;
     }
   }
@@ -298,7 +298,7 @@ export class Connection implements Member {
 /** With which code an error ends a socket. Whatever is not the client's doing may be over in a moment. */
 function codeOf(error: unknown): number {
   const code = error instanceof AppError ? error.code : "INTERNAL_ERROR";
-  if (code === "UNAUTHORIZED") return closeCodes.unauthorized;
+  if (code === "UNAUTHORIZED" || code === "FORBIDDEN") return closeCodes.unauthorized;
   return code === "RATE_LIMITED" ? closeCodes.tooMany : closeCodes.tryAgain;
 }
 

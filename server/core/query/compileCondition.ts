@@ -250,29 +250,45 @@ function existsBehind(
   return `exists (select 1 from ${quoteName(hop.target.name)} ${alias} where ${where})`;
 }
 
-/** A path from the actor's own row: one value, or the array of all that stand at its end. */
+/**
+ * A path from the actor's own row: one value, or the array of all that stand at its end. Without that row it is null, also
+ * where an array could be empty.
+ */
 function actorSql(operand: ActorOperand, parameters: Parameters): string {
   const { key, source, rows, hops, field, guard, list, cast } = operand;
   parameters.collections.add(source.name);
   const alias = parameters.alias();
-  const from = [`${quoteName(source.name)} ${alias}`];
-  const place = `${parameters.place(key)}::${castType(source.primaryKey)}`;
-  const conditions = [
-    `${alias}.${quoteName(source.primaryKey.name)} = ${place}`,
+  const id = `${alias}.${quoteName(source.primaryKey.name)}`;
+  const own = [
+    `${id} = ${parameters.place(key)}::${castType(source.primaryKey)}`,
     ...visible(source, false, alias),
   ];
-  if (rows) conditions.push(compileCondition(rows, alias, parameters));
-  let holder = alias;
+  if (rows) own.push(compileCondition(rows, alias, parameters));
+  const value = (holder: string): string => `${column(field, guard, holder, parameters)}::${cast}`;
+  const found = list ? listBehind(hops, alias, value, parameters) : behind(hops, alias, value, parameters);
+  const select = `(select ${found} from ${quoteName(source.name)} ${alias} where ${own.join(" and ")} limit 1)`;
+  // With a cast: any() and all() would take a bare sub-select for rows.
+  return list ? `${select}::${cast}[]` : select;
+}
+
+/** The array of the values behind relations, lists among them. */
+function listBehind(
+  hops: readonly Hop[],
+  holder: string,
+  value: (alias: string) => string,
+  parameters: Parameters,
+): string {
+  const from: string[] = [];
+  const conditions: string[] = [];
+  let last = holder;
   for (const hop of hops) {
-    const next = parameters.below(holder);
+    const next = parameters.below(last);
     from.push(`${quoteName(hop.target.name)} ${next}`);
-    conditions.push(...related(hop.relation, hop.target, hop.rows, holder, next, parameters));
-    holder = next;
+    conditions.push(...related(hop.relation, hop.target, hop.rows, last, next, parameters));
+    last = next;
   }
-  const value = `${column(field, guard, holder, parameters)}::${cast}`;
-  const select = `select ${value} from ${from.join(", ")} where ${conditions.join(" and ")}`;
-  if (!list) return `(${select} limit 1)`;
-  return `(case when ${place} is not null then array(select v from (${select}) as r(v) where v is not null) end)`;
+  const values = `select ${value(last)} from ${from.join(", ")} where ${conditions.join(" and ")}`;
+  return `array(select v from (${values}) as r(v) where v is not null)`;
 }
 
 /** An array with variables in it; a list that is missing would vanish when it is appended, so all are looked for first. */

@@ -111,9 +111,10 @@ async function ensurePublication(database: Database): Promise<boolean> {
     if (lacking?.[0] === true) await database.run(publishGenerated);
     return true;
   } catch (error) {
-    // Another instance may have been first; a role without the right does without.
+    // Another instance may have been first, or do the same at this moment (XX000, "tuple concurrently updated"); a role
+    // without the right does without.
     const state = sqlState(error);
-    if (state === "42710" || state === "23505") return true;
+    if (state === "42710" || state === "23505" || state === "XX000") return true;
     if (state === "42501") return row?.[0] === true;
     throw error;
   }

@@ -3,7 +3,7 @@
  * rules are checked on the written rows inside the same statement, which fails as a whole.
  */
 import { castType, sqlType, type WireValue } from "../schema/fields";
-import { defaultSql, isInsertDefault } from "../schema/ddl";
+import { defaultSql, isInsertDefault } from "../schema/columnSql";
 import type { Field } from "../schema/model";
 import { arrayText } from "../schema/values";
 import type { AuthorizedTarget } from "./authorize";

@@ -5,7 +5,7 @@
  */
 import type { ChangeAction } from "@baasix/types";
 import { type Actor, anonymous } from "../access/actor";
-import { generatedSql } from "../schema/ddl";
+import { generatedSql } from "../schema/columnSql";
 import { isJson } from "../schema/fields";
 import type { Collection, Field, Relation, Schema } from "../schema/model";
 import type { AuthorizedRead } from "./authorize";

@@ -4,49 +4,12 @@ import { conversion } from "./convert";
 import { allowedValues } from "./describe-field";
 import type { Change } from "./diff";
 import { indexesOf } from "./define";
-import { castType, type Extension, extensionOf, parseValue, sqlType } from "./fields";
+import { columnDefault, columnSql, defaultSql, identity, isInsertDefault, prepareColumn } from "./columnSql";
+import { castType, type Extension, extensionOf, sqlType } from "./fields";
 import type { Collection, Field, Index, Relation } from "./model";
 import { nameOf } from "./names";
-import { timeRange } from "./ranges";
 import { sameJson } from "./same";
 import { searchIndexBody } from "./search";
-
-/** 122 random bits as 22 characters that need no escaping in a URL. */
-const suid = `translate(rtrim(encode(uuid_send(gen_random_uuid()), 'base64'), '='), '+/', '-_')`;
-
-/**
- * The SQL expression that gives a field its default value inside an INSERT, or null when it has none.
- * For the column itself use `columnDefault`: PostgreSQL allows no sub-select there.
- */
-export function defaultSql(field: Field, collection: Pick<Collection, "name">): string | null {
-  const made = field.default;
-  switch (made?.kind) {
-    case undefined:
-      return null;
-    case "uuid":
-      return field.type === "UUID" ? "gen_random_uuid()" : "gen_random_uuid()::text";
-    case "suid":
-      return suid;
-    case "now":
-      return field.type === "DateTime" ? "now()" : `(now() at time zone 'UTC')::${castType(field)}`;
-    case "autoincrement":
-      return `nextval(${quoteLiteral(quoteName(nameOf.sequence(collection.name, field.name)))}::regclass)`;
-    case "next": {
-      const column = quoteName(field.name);
-      return `(coalesce((select max(${column}) from ${quoteName(collection.name)}), 0) + row_number() over ())::${castType(field)}`;
-    }
-    case "sql":
-      return `(${made.expression})`;
-    case "static":
-      return `${quoteLiteral(parseValue(made.value, field) ?? "")}::${castType(field)}`;
-  }
-}
-
-/** True for a default that only an INSERT can evaluate, because it reads a table. */
-export function isInsertDefault(field: Field): boolean {
-  if (field.default?.kind === "next") return true;
-  return field.default?.kind === "sql" && /\bselect\b/.test(field.default.expression);
-}
 
 /** The publication that carries the changes of live collections. */
 export const publicationName = "baasix_realtime";
@@ -152,31 +115,6 @@ function compileChange(change: Change, options: DdlOptions): readonly Part[] {
   }
 }
 
-function createTable(collection: Collection, options: DdlOptions): readonly Part[] {
-  const { name, primaryKey } = collection;
-  const fields = [...collection.fields.values()];
-  const key = `constraint ${quoteName(nameOf.primaryKey(name))} primary key (${quoteName(primaryKey.name)})`;
-  const parts = [
-    ...fields.map((field) => columnSql(collection, field)),
-    key,
-    ...fields.filter(({ unique }) => unique).map((field) => uniqueSql(collection, field)),
-    ...fields.filter((field) => allowedValues(field)).map((field) => valuesSql(collection, field)),
-  ];
-  return [
-    ...fields.flatMap((field) => prepare(field)),
-    ["create", `create table ${quoteName(name)} (${parts.join(", ")})`],
-    ...(collection.realtime ? publish(collection, options) : []),
-    ...fields.flatMap((field) => verify(field)),
-  ];
-}
-
-/** What the database must know before a column can have its type. */
-function prepare(field: Field): readonly Part[] {
-  const extension = extensionOf(field);
-  if (extension !== null) return [["prepare", `create extension if not exists ${extension}`]];
-  return sqlType(field) === timeRange ? [["prepare", createTimeRange]] : [];
-}
-
 /** The extensions that new columns need, each with the first change that asks for it. */
 export function neededExtensions(changes: readonly Change[]): ReadonlyMap<Extension, NeededBy> {
   const needed = new Map<Extension, NeededBy>();
@@ -196,32 +134,26 @@ export function neededExtensions(changes: readonly Change[]): ReadonlyMap<Extens
 /** What asks for an extension. */
 export type NeededBy = { readonly change: Change; readonly field: Field };
 
-const createTimeRange =
-  `do $$ begin create type ${timeRange} as range (subtype = time); ` +
-  "exception when duplicate_object then null; end $$";
-
-/** A calculated column as an expression over its row: what the database itself works out. */
-export function generatedSql(field: Field): string {
-  return `(${field.generated ?? "null"})::${castType(field)}`;
+function prepare(field: Field): readonly Part[] {
+  return prepareColumn(field).map((text) => ["prepare", text] as const);
 }
 
-function columnSql(collection: Collection, field: Field): string {
-  const type = `${quoteName(field.name)} ${sqlType(field)}`;
-  const required = field.allowNull ? "" : " not null";
-  if (field.generated !== null)
-    return `${type}${required} generated always as (${generatedSql(field)}) stored`;
-  if (field.default?.kind === "autoincrement") return `${type} not null ${identity(collection, field)}`;
-  const made = columnDefault(field, collection);
-  return `${type}${required}${made === null ? "" : ` default ${made}`}`;
-}
-
-function columnDefault(field: Field, collection: Collection): string | null {
-  return isInsertDefault(field) ? null : defaultSql(field, collection);
-}
-
-function identity(collection: Collection, field: Field): string {
-  const sequence = quoteName(nameOf.sequence(collection.name, field.name));
-  return `generated by default as identity (sequence name ${sequence})`;
+function createTable(collection: Collection, options: DdlOptions): readonly Part[] {
+  const { name, primaryKey } = collection;
+  const fields = [...collection.fields.values()];
+  const key = `constraint ${quoteName(nameOf.primaryKey(name))} primary key (${quoteName(primaryKey.name)})`;
+  const parts = [
+    ...fields.map((field) => columnSql(collection, field)),
+    key,
+    ...fields.filter(({ unique }) => unique).map((field) => uniqueSql(collection, field)),
+    ...fields.filter((field) => allowedValues(field)).map((field) => valuesSql(collection, field)),
+  ];
+  return [
+    ...fields.flatMap(prepare),
+    ["create", `create table ${quoteName(name)} (${parts.join(", ")})`],
+    ...(collection.realtime ? publish(collection, options) : []),
+    ...fields.flatMap((field) => verify(field)),
+  ];
 }
 
 /** A default that reads a table is not judged by PostgreSQL before the first INSERT: try it once now. */

@@ -2,12 +2,14 @@
 import type { FieldDefinition, IndexDefinition, SchemaDefinition } from "@baasix/types";
 import { AppError } from "../errors";
 import { fieldKeys, readField } from "./define-field";
+import { addSort, addTimestamps, addUsertrack, type Columns, plainField } from "./define-flags";
+import { readIndexes } from "./define-index";
 import { type RelationDraft, readRelation } from "./define-relation";
-import { type Field, type Index, type IndexMethod, indexMethods, type SearchIndex } from "./model";
-import { checkCollectionName, checkFieldName, checkIdentifier, invalid, nameOf } from "./names";
+import type { Field, Index, SearchIndex } from "./model";
+import { checkCollectionName, checkFieldName, invalid } from "./names";
 import { type Entries, readFlag, readList, readObject, readWords } from "./readers";
 import { readSearchable } from "./search";
-import { readJson, showValue } from "./values";
+import { readJson } from "./values";
 
 /** A definition whose relations and SQL defaults are not resolved yet. */
 export type Draft = {
@@ -53,25 +55,6 @@ const definitionKeys = [
   "options",
 ] as const;
 const mostFields = 500;
-const mostIndexes = 64;
-
-const plainField: Omit<Field, "name" | "type"> = {
-  primaryKey: false,
-  allowNull: true,
-  unique: false,
-  default: null,
-  validate: {},
-  length: null,
-  precision: null,
-  scale: null,
-  values: [],
-  items: null,
-  srid: null,
-  generated: null,
-  hidden: false,
-  managed: null,
-  description: null,
-};
 
 /**
  * Reads an untrusted definition.
@@ -149,11 +132,7 @@ function readRealtime(entries: Entries, place: string): boolean {
   return readFlag(detail, "enabled", at, true);
 }
 
-type Parts = {
-  readonly fields: Map<string, Field>;
-  readonly followers: Map<string, Entries>;
-  readonly relations: RelationDraft[];
-};
+type Parts = Columns & { readonly followers: Map<string, Entries> };
 
 // What the flags make is made anew from the flags, whatever a definition that was read back says of it.
 const managedNames: ReadonlySet<string> = new Set([
@@ -233,76 +212,6 @@ function addPrimaryKey({ fields }: Parts, place: string): string {
   return "id";
 }
 
-function addTimestamps({ fields }: Parts, { timestamps, paranoid }: Flags, place: string): void {
-  const manage = (name: "createdAt" | "updatedAt" | "deletedAt", made: Partial<Field>): void => {
-    const declared = fields.get(name);
-    if (declared && declared.type !== "DateTime") {
-      const flag = name === "deletedAt" ? "paranoid" : "timestamps";
-      throw invalid(`${place}.${name}.type`, `the server fills it: expected DateTime, or "${flag}": false`);
-    }
-    fields.set(
-      name,
-      declared
-        ? { ...declared, default: declared.default ?? made.default ?? null, managed: name }
-        : { ...plainField, name, type: "DateTime", managed: name, ...made },
-    );
-  };
-  if (timestamps) {
-    manage("createdAt", { allowNull: false, default: { kind: "now" } });
-    manage("updatedAt", { allowNull: false, default: { kind: "now" } });
-  }
-  if (paranoid) manage("deletedAt", {});
-}
-
-function addUsertrack({ fields, relations }: Parts, place: string): void {
-  for (const name of ["userCreated", "userUpdated"] as const) {
-    const column = `${name}_Id`;
-    const declared = fields.get(column);
-    if (declared && declared.type !== "UUID") {
-      throw invalid(`${place}.${column}.type`, 'the server fills it: expected UUID, or "usertrack": false');
-    }
-    fields.set(column, { ...(declared ?? { ...plainField, name: column, type: "UUID" }), managed: name });
-    const relation = relations.find((one) => one.name === name);
-    if (relation && (relation.column !== column || relation.target !== "baasix_User")) {
-      throw invalid(
-        `${place}.${name}`,
-        `usertrack makes a relation of this name; choose another, or "usertrack": false`,
-      );
-    }
-    if (!relation) relations.push(userRelation(name, column, `${place}.${name}`));
-  }
-}
-
-/** The place of an item among the others; it may be written, unlike what the other flags make. */
-function addSort({ fields }: Parts, place: string): void {
-  const declared = fields.get("sort");
-  if (declared && declared.type !== "Integer") {
-    throw invalid(`${place}.sort.type`, 'the server numbers it: expected Integer, or "sortEnabled": false');
-  }
-  const made: Field = { ...plainField, name: "sort", type: "Integer" };
-  fields.set("sort", { ...made, ...declared, default: declared?.default ?? { kind: "next" } });
-}
-
-function userRelation(name: string, column: string, place: string): RelationDraft {
-  return {
-    name,
-    kind: "one",
-    keyOn: "source",
-    column,
-    target: "baasix_User",
-    targetKey: null,
-    scope: null,
-    constrained: true,
-    onDelete: "SET NULL",
-    onUpdate: null,
-    allowNull: true,
-    unique: false,
-    description: null,
-    generated: true,
-    place,
-  };
-}
-
 function checkNames({ fields, followers, relations }: Parts, place: string): void {
   const seen = new Set([...fields.keys(), ...followers.keys()]);
   const columns = new Map<string, RelationDraft>();
@@ -323,64 +232,6 @@ function checkNames({ fields, followers, relations }: Parts, place: string): voi
   const clash = relations.find(({ name }) => columns.has(name));
   if (clash) throw invalid(clash.place, `'${clash.name}' is also a key column; choose another name`);
   if (fields.size + followers.size === 0) throw invalid(place, "a collection needs a field");
-}
-
-function readIndexes(
-  entries: Entries,
-  table: string,
-  columns: readonly string[],
-  place: string,
-): readonly Index[] {
-  const legacy = entries.has("options")
-    ? readObject(entries.get("options"), `${place}.options`, null).get("indexes")
-    : undefined;
-  const at = `${place}.indexes`;
-  const list = readList(entries.get("indexes") ?? legacy, at, mostIndexes) ?? [];
-  const indexes = list.map((value, position) => readIndex(value, table, columns, `${at}[${position}]`));
-  const twice = indexes.find(
-    ({ name }, position) => indexes.findIndex((one) => one.name === name) !== position,
-  );
-  if (twice) throw invalid(at, `two indexes are named '${twice.name}'; name one of them otherwise`);
-  return indexes;
-}
-
-function readIndex(value: unknown, table: string, columns: readonly string[], at: string): Index {
-  const entries = readObject(value, at, ["name", "fields", "unique", "nullsNotDistinct", "type"]);
-  const given = readList(entries.get("fields"), `${at}.fields`, 32) ?? [];
-  if (given.length === 0) throw invalid(`${at}.fields`, "an index names at least one field");
-  const fields = given.map((name, position) => {
-    if (typeof name === "string" && columns.includes(name)) return name;
-    throw invalid(`${at}.fields[${position}]`, `'${String(name)}' is not a field of '${table}'`);
-  });
-  const name = readWords(entries, "name", at);
-  const unique = readFlag(entries, "unique", at, false);
-  const nullsNotDistinct = readFlag(entries, "nullsNotDistinct", at, false);
-  if (nullsNotDistinct && !unique)
-    throw invalid(`${at}.nullsNotDistinct`, 'belongs to a unique index; add "unique": true');
-  const method = readMethod(entries.get("type"), unique, fields, `${at}.type`);
-  return {
-    name: name === null ? nameOf.index(table, fields) : checkIdentifier(name, `${at}.name`),
-    fields,
-    unique,
-    ...(method !== null && { method }),
-    ...(nullsNotDistinct && { nullsNotDistinct }),
-  };
-}
-
-/** Null: as PostgreSQL does by itself, btree. */
-function readMethod(
-  value: unknown,
-  unique: boolean,
-  fields: readonly string[],
-  at: string,
-): IndexMethod | null {
-  if (value === undefined || value === null) return null;
-  const method = indexMethods.find((known) => known === String(value).toLowerCase());
-  if (!method) throw invalid(at, `expected ${indexMethods.join(", ")}, got ${showValue(value)}`);
-  if (unique && method !== "btree") throw invalid(at, `a unique index is a btree, not ${method}`);
-  if (fields.length > 1 && (method === "hash" || method === "spgist"))
-    throw invalid(at, `an index of type ${method} has one field`);
-  return method === "btree" ? null : method;
 }
 
 /** What is stored: the given definition, without what its flags make. */

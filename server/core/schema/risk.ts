@@ -1,7 +1,8 @@
 /** What a change would lose or what forbids it, as questions to the data. */
 import { quoteLiteral, quoteName, type Statement } from "../query/statement";
 import { conversion } from "./convert";
-import { defaultSql, isInsertDefault, misfitSql } from "./ddl";
+import { defaultSql, isInsertDefault } from "./columnSql";
+import { misfitSql } from "./ddl";
 import { allowedValues, nameOfType } from "./describe-field";
 import type { Change } from "./diff";
 import { castType, sqlType } from "./fields";

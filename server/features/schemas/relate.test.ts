@@ -28,7 +28,9 @@ function added(body: RelationshipBody): Record<string, unknown> {
     put.map(({ collectionName, schema: { fields, indexes } }) => {
       const before = schema.collections.get(collectionName)?.definition.fields ?? {};
       const fresh = Object.entries(fields).filter(([name]) => !Object.hasOwn(before, name));
-      const shown = Object.fromEntries(fresh.map(([name, { SystemGenerated: _, ...rest }]) => [name, rest]));
+      const shown = Object.fromEntries(
+        fresh.map(([name, field]) => [name, { ...field, SystemGenerated: undefined }]),
+      );
       return [collectionName, indexes ? { ...shown, indexes } : shown];
     }),
   );

@@ -53,7 +53,7 @@ export async function accepts(client: Baasix<{ posts: Post }>, cache: QueryClien
   return <BaasixProvider client={client} />;
 }
 
-/** With an explicit item type the whole item is there; `sdk/consumer` holds what registered collections give. */
+/** With an explicit item type the whole item is there; `sdk/testing` holds what registered collections give. */
 export function Explicit(): void {
   const posts = useInfiniteItems<Post>("posts", { sort: "-views" });
   posts.data?.pages satisfies ListResult<Post, CountMode>[] | undefined;

@@ -9,6 +9,7 @@ import { createHttp, defaultTimeout, type Fetch, type Http, type Wire } from "./
 import { createItems, type Items } from "./items";
 import { createPermissions, type Permissions } from "./permissions";
 import { createRealtime, type Realtime } from "./realtime";
+import { createReports, type Reports } from "./reports";
 import { createSchemas, type Schemas } from "./schemas";
 import { createServer, type Server } from "./server";
 import { type AuthListener, createSession, type Credential } from "./session";
@@ -56,6 +57,7 @@ export type Baasix<Collections extends object = Record<string, GenericItem>> = {
   readonly roles: Roles;
   readonly users: Users;
   readonly permissions: Permissions;
+  readonly reports: Reports<Collections>;
   readonly realtime: Realtime<Collections>;
   readonly server: Server;
   /** Any other route, with the user's token. @throws BaasixError */
@@ -132,6 +134,7 @@ export function createBaasix<Collections extends object = Record<string, Generic
     roles: createRoles(http),
     users: createUsers(http),
     permissions: createPermissions(http),
+    reports: createReports((collection) => items<GenericItem>(collection)) as unknown as Reports<Collections>,
     realtime: realtime as Realtime<Collections>,
     server: createServer(wire),
     request: http,

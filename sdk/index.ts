@@ -10,6 +10,7 @@ export type { Items, OneOptions } from "./items";
 export type { CrudGrants, PermissionInput, Permissions } from "./permissions";
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
 export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
+export type { Reports } from "./reports";
 export type { SchemaChangeOptions, SchemaQuery, Schemas } from "./schemas";
 export type { Server, ServerInfo } from "./server";
 export type { AuthEvent, AuthListener, AuthState, Tokens } from "./session";

@@ -9,6 +9,7 @@ import type {
   FieldList,
   GenericItem,
   GroupTerm,
+  IdOf,
   ItemId,
   ItemInput,
   ListResult,
@@ -29,7 +30,7 @@ type Write<Arguments extends unknown[], Item> = {
   <const Wanted extends FieldList<Item>>(
     ...args: [...Arguments, options: CallOptions & { readonly fields: Wanted }]
   ): Promise<Selected<Item, Wanted>>;
-  (...args: [...Arguments, options?: CallOptions]): Promise<ItemId>;
+  (...args: [...Arguments, options?: CallOptions]): Promise<IdOf<Item>>;
 };
 
 type Find<Item> = <const Wanted extends Fields<Item> = undefined, Count extends CountMode = "exact">(
@@ -85,13 +86,13 @@ export type Items<Item extends object = GenericItem> = {
   /** Same as `create`. */
   insert: Write<[data: ItemInput<Item>], Item>;
   /** Creates up to 1,000 items, all or none, and answers their ids in order. @throws BaasixError */
-  createMany(data: readonly ItemInput<Item>[], options?: CallOptions): Promise<ItemId[]>;
+  createMany(data: readonly ItemInput<Item>[], options?: CallOptions): Promise<IdOf<Item>[]>;
   /** Same as `createMany`. */
-  insertMany(data: readonly ItemInput<Item>[], options?: CallOptions): Promise<ItemId[]>;
+  insertMany(data: readonly ItemInput<Item>[], options?: CallOptions): Promise<IdOf<Item>[]>;
   /** Changes the given fields of an item; answers as `create` does. @throws BaasixError */
   update: Write<[id: ItemId, data: ItemInput<Item>], Item>;
   /** The same change to several items, all or none; answers their ids. @throws BaasixError */
-  updateMany(ids: readonly ItemId[], data: ItemInput<Item>, options?: CallOptions): Promise<ItemId[]>;
+  updateMany(ids: readonly ItemId[], data: ItemInput<Item>, options?: CallOptions): Promise<IdOf<Item>[]>;
   /** Deletes an item, softly in a `paranoid` collection. @throws BaasixError */
   delete(id: ItemId, options?: CallOptions): Promise<void>;
   /** Deletes several items, all or none. @throws BaasixError */

@@ -29,7 +29,7 @@ beforeAll(() => {
   for (const name of ["react", "@tanstack", "@types"])
     symlinkSync(join(root, "node_modules", name), join(modules, name));
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  cpSync(join(import.meta.dir, "consumer/program.tsx"), join(folder, "program.tsx"));
+  cpSync(join(import.meta.dir, "testing/program.tsx"), join(folder, "program.tsx"));
   writeFileSync(join(folder, "script.mjs"), script);
 });
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -141,6 +141,9 @@ export async function reads(baasix: Baasix<Collections>, plain: Baasix, query: Q
     id: string;
     createdAt: string;
   };
+  (await posts.create({ title: "a" })) satisfies string;
+  (await baasix.items("teams").createMany([{ name: "a" }])) satisfies number[];
+  (await plain.items("anything").create({ a: 1 })) satisfies string | number;
   for await (const post of posts.all({ fields: ["title"], limit: 1000 })) post satisfies { title: string };
   for await (const page of posts.pages({ count: "exact" })) {
     page satisfies ListResult<Post, CountMode>;

@@ -2,8 +2,8 @@
 import { Window } from "happy-dom";
 import { type ReactNode, useEffect } from "react";
 
-/** A rendered tree. `rerender` replaces it. */
-export type Rendered = { rerender(tree: ReactNode): void; unmount(): void };
+/** A rendered tree in the element `host`. `rerender` replaces it. */
+export type Rendered = { readonly host: Element; rerender(tree: ReactNode): void; unmount(): void };
 
 /** What a probe has seen, the latest last, and a way to wait for it. */
 export type Seen<Value> = {
@@ -34,10 +34,10 @@ export async function openDocument() {
 
   return {
     render(tree: ReactNode): Rendered {
-      const host = window.document.createElement("div");
-      const root = createRoot(host as unknown as Element);
+      const host = window.document.createElement("div") as unknown as Element;
+      const root = createRoot(host);
       root.render(tree);
-      return { rerender: (next) => root.render(next), unmount: () => root.unmount() };
+      return { host, rerender: (next) => root.render(next), unmount: () => root.unmount() };
     },
     async restore(): Promise<void> {
       await window.happyDOM.close();

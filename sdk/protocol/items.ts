@@ -5,6 +5,13 @@ import type { GenericItem, NumberText } from "./values";
 /** A primary key value: UUID, SUID or text, or a number. */
 export type ItemId = string | number;
 
+/** The type of an item's primary key, where it is called `id`. */
+export type IdOf<Item> = string extends keyof Item
+  ? ItemId
+  : Item extends { readonly id: infer Id extends ItemId }
+    ? Id
+    : ItemId;
+
 /** `POST /items/:collection` without `?fields=`. */
 export type CreatedItem = { readonly data: { readonly id: ItemId } };
 

@@ -227,6 +227,18 @@ test("what a type shows to the outside", () => {
     items: { type: "string", format: "int64", pattern: "^-?[0-9]+$" },
     description: "ids",
   });
+  expect(jsonSchema({ ...shape("Point"), ...said })).toEqual({
+    type: ["object", "null"],
+    required: ["type", "coordinates"],
+    properties: { type: { type: "string", enum: ["Point"] }, coordinates: { type: "array" } },
+  });
+  expect(jsonSchema({ ...range("BigInt"), ...said })).toMatchObject({
+    type: ["object", "null"],
+    properties: { lower: { type: ["string", "null"], format: "int64" }, upperInclusive: { default: true } },
+  });
+  expect(typescriptType(range("Integer"))).toStartWith("{ lower: number | null; upper: number | null;");
+  expect(sqlType(shape("Polygon", { srid: 3857 }))).toBe("geometry(Polygon,3857)");
+  expect(sqlType(shape("Geography"))).toBe("geography(Geometry,4326)");
   expect(typescriptType(state)).toBe(`"draft" | "it's" | "out"`);
   expect(typescriptType(list("Enum", { values: ["a", "b"] }))).toBe(`("a" | "b")[]`);
   expect(typescriptType(list("Integer"))).toBe("number[]");

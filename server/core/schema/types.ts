@@ -118,12 +118,16 @@ function geometryTypescript(kind: GeometryKind): string {
     : `{ type: "${kind}"; coordinates: ${coordinates[kind]} }`;
 }
 
-function geometryJsonSchema(kind: GeometryKind): JsonSchema {
+function geometryJsonSchema(kind: GeometryKind | null): JsonSchema {
   const content = kind === "GeometryCollection" ? "geometries" : "coordinates";
   return {
     type: "object",
-    required: ["type", content],
-    properties: { type: { type: "string", const: kind }, [content]: { type: "array" } },
+    required: kind === null ? ["type"] : ["type", content],
+    properties: {
+      type: { type: "string", enum: kind === null ? [...geometryKinds] : [kind] },
+      ...(kind !== "GeometryCollection" && { coordinates: { type: "array" } }),
+      ...((kind === null || kind === "GeometryCollection") && { geometries: { type: "array" } }),
+    },
   };
 }
 
@@ -140,8 +144,7 @@ function geometry(kind: GeometryKind | null, sql: "geometry" | "geography"): Val
     rules: null,
     parse: (value, { srid }) =>
       readGeometry(value, { kind, srid: srid ?? defaultSrid, onEarth: sql === "geography" }),
-    jsonSchema: () =>
-      kind === null ? { type: "object", oneOf: kinds.map(geometryJsonSchema) } : geometryJsonSchema(kind),
+    jsonSchema: () => geometryJsonSchema(kind),
     typescript: () => kinds.map(geometryTypescript).join(" | "),
     needs: "postgis",
   };

@@ -36,8 +36,13 @@ export type Users = {
 /** The calls on `/items/baasix_Role`. */
 export function createRoles(http: Http): Roles {
   const items = createItems<Role>(http, "baasix_Role");
+  // Roles are few: all of them, where no page is asked for.
+  const find: Items<Role>["find"] = (query, options) =>
+    items.find({ limit: -1, ...query } as typeof query, options);
   return {
     ...items,
+    find,
+    findMany: find,
     findByName: (name, options) =>
       items
         .query()

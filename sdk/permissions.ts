@@ -1,14 +1,31 @@
 /** What roles may do. For administrators. */
-import type { Action, ListResult, Permission, Query } from "@baasix/types";
+import type { Action, ListResult, Permission, Query, Role } from "@baasix/types";
 import { type CallOptions, type Http, path } from "./http";
 
-/** What makes a permission; `fields` as in a Permission. */
-export type PermissionInput = Pick<Permission, "role_Id" | "collection" | "action"> &
-  Partial<Pick<Permission, "fields" | "conditions" | "defaultValues">>;
+/** What a permission opens; `fields` as in a Permission. */
+export type Grant = Partial<Pick<Permission, "fields" | "conditions" | "relConditions" | "defaultValues">>;
+
+/** What makes a permission. */
+export type PermissionInput = Pick<Permission, "role_Id" | "collection" | "action"> & Grant;
 
 /** Per action its grant (`fields` default `["*"]`), or false for none. */
-export type CrudGrants = {
-  readonly [Kind in Action]?: Partial<Pick<Permission, "fields" | "conditions" | "defaultValues">> | false;
+export type CrudGrants = { readonly [Kind in Action]?: Grant | false };
+
+/** Roles with their permissions, as they are exported. */
+export type RightsDocument = {
+  readonly version: string;
+  readonly timestamp: string;
+  readonly roles: readonly (Pick<Role, "name"> &
+    Partial<Role> & { readonly permissions: readonly Omit<Permission, "id" | "role_Id">[] })[];
+};
+
+/** What an import did: how many roles it took over, how many it left alone, and what went wrong where. */
+export type ImportResult = {
+  readonly message: string;
+  readonly imported: number;
+  readonly skipped: number;
+  readonly errors: readonly { readonly role: string; readonly error: string }[];
+  readonly changes: unknown;
 };
 
 type Answer<Data> = { readonly data: Data };
@@ -24,8 +41,26 @@ export function createPermissions(http: Http) {
   const find = (query?: Query<Permission>, options?: CallOptions) =>
     http<ListResult<Permission>>({ ...options, path: "/permissions", query });
 
+  async function write(
+    method: "POST" | "PATCH",
+    route: string,
+    body: Partial<PermissionInput>,
+    options?: CallOptions,
+  ): Promise<Permission> {
+    const answer = await http<Permission & Partial<Answer<Permission>>>({
+      ...options,
+      method,
+      path: route,
+      body,
+    });
+    return answer.data ?? answer;
+  }
+
   const create = (body: PermissionInput, options?: CallOptions) =>
-    http<Permission>({ ...options, method: "POST", path: "/permissions", body });
+    write("POST", "/permissions", body, options);
+
+  const send = <Result>(route: string, body?: unknown, options?: CallOptions) =>
+    http<Result>({ ...options, method: "POST", path: route, body });
 
   return {
     /** The matching permissions. @throws BaasixError */
@@ -44,11 +79,33 @@ export function createPermissions(http: Http) {
     create,
     /** Changes a permission and answers it. @throws BaasixError */
     update: (id: string, body: Partial<PermissionInput>, options?: CallOptions) =>
-      http<Permission>({ ...options, method: "PATCH", path: one(id), body }),
+      write("PATCH", one(id), body, options),
     /** Withdraws a permission. @throws BaasixError */
     async delete(id: string, options?: CallOptions): Promise<void> {
       await http({ ...options, method: "DELETE", path: one(id) });
     },
+    /** All roles, to give permissions to. @throws BaasixError */
+    async getRoles(options?: CallOptions): Promise<Role[]> {
+      const query = { limit: -1 };
+      return (await http<ListResult<Role>>({ ...options, path: "/items/baasix_Role", query })).data;
+    },
+    /** Reads roles and permissions anew, after changes that the server cannot have heard of. @throws BaasixError */
+    async reloadCache(options?: CallOptions): Promise<void> {
+      await send("/permissions/reload", undefined, options);
+    },
+    /** All roles with their permissions, to keep or to import elsewhere. @throws BaasixError */
+    export: (options?: CallOptions) => http<RightsDocument>({ ...options, path: "/permissions-export" }),
+    /** What an import would do. @throws BaasixError */
+    previewImport: (data: RightsDocument, options?: CallOptions) =>
+      send<{ readonly changes: unknown }>("/permissions-preview-import", { data }, options),
+    /**
+     * Takes over the roles of an export and their permissions. Roles that are there already are left as they are,
+     * unless `overwrite`: then their permissions are replaced. @throws BaasixError
+     */
+    import: (
+      data: RightsDocument,
+      { overwrite, ...options }: CallOptions & { readonly overwrite?: boolean } = {},
+    ) => send<ImportResult>("/permissions-import", { data, overwrite }, options),
     /** Grants a role the given actions on a collection, one call each. @throws BaasixError */
     async createCrudPermissions(role: string, collection: string, grants: CrudGrants, options?: CallOptions) {
       const created: Permission[] = [];

@@ -339,16 +339,18 @@ describe("views", () => {
 
   test("that take too long are given up together, and the quick ones are judged before them", async () => {
     const rights = [everything, { collection: "comments", action: "read" }] as const;
-    const judge = judgeWith(rights, undefined, { patience: 1500 });
+    const judge = judgeWith(rights, undefined, { patience: 700 });
     const slow = Array.from({ length: 6 }, (_, n) => ({
       OR: Array.from({ length: n + 1 }, () => ({ "comments.text": "x" })),
     }));
     const views = [...slow, { title: "Hello" }].map((filter) =>
       judge.open(user("1"), { collection: "posts", filter, ...title }),
     );
-    expect((await judgeWith(rights).judge(views, [created(post())])).failures.size).toBe(0);
+    expect((await judge.judge(views, [created(post())])).failures.size).toBe(0);
     await database.transaction(async (runner) => {
       await runner.run({ text: "lock table comments in access exclusive mode", params: [] });
+      // The first time teaches which of them are slow.
+      await judge.judge(views, [created(post())]);
       const { verdicts, failures } = await judge.judge(views, [created(post())]);
       expect(verdicts.map(({ view }) => view)).toEqual([6]);
       expect([...failures.values()].map(({ code }) => code)).toEqual(slow.map(() => "TIMEOUT"));

@@ -123,7 +123,7 @@ export function createItems<Item extends object>(http: Http, collection: string)
     async aggregate(query, options) {
       return (await http<Answer<GenericItem[]>>({ ...options, path: all, query })).data;
     },
-    export({ format = "ndjson", ...rest }, options) {
+    export({ format = "ndjson", ...rest } = {}, options) {
       const query = { ...rest, export: format };
       return http({ timeout: transferTimeout, ...options, path: all, query, answer: "stream" });
     },

@@ -26,7 +26,7 @@ function recorder(count = 5) {
       seen.push(query);
       return [];
     },
-    async export(query) {
+    async export(query = {}) {
       seen.push(query);
       return new ReadableStream();
     },

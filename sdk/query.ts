@@ -37,7 +37,7 @@ export type Reader = {
   find(query: AnyQuery, options?: CallOptions): Promise<ListResult<GenericItem, CountMode>>;
   aggregate(query: AggregateQuery, options?: CallOptions): Promise<GenericItem[]>;
   export(
-    query: AnyQuery & { readonly format?: ExportFormat },
+    query?: AnyQuery & { readonly format?: ExportFormat },
     options?: CallOptions,
   ): Promise<ReadableStream<Uint8Array>>;
 };

@@ -3,7 +3,6 @@ import type { Filter, ItemInput, FieldPath } from "@baasix/types";
 import type { Items } from "@baasix/sdk";
 import { type Client, patientClient, runProgram } from "./account";
 import { type Files, readFiles } from "./data";
-import { everyItem } from "./pages";
 import { collections, type ExampleRole, relationships, roles } from "./schema";
 
 /** Rows a request; the server takes at most 1,000. */
@@ -57,7 +56,8 @@ async function fill<Item extends object>(
   if (count === rows.length) return 0;
   const present = new Set<unknown>();
   if (count > 0) {
-    for await (const item of everyItem(items, key, { fields: [key], filter })) present.add(item[key]);
+    const fields: string = key;
+    for await (const item of items.all({ fields, filter, limit: batch })) present.add(item[key]);
   }
   const missing = rows.filter((row) => !present.has(row[key]));
   for (let start = 0; start < missing.length; start += batch) {

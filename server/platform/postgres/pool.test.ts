@@ -290,6 +290,7 @@ describe("an external server", () => {
 
     // One killed connection is no loss of the database.
     const running = remote.run(sql("SELECT pg_sleep(30)"));
+    running.catch(() => {}); // awaited below, after it may have ended
     await outsider(server.address, "SELECT pg_sleep(0.05)");
     await outsider(
       server.address,

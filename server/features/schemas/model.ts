@@ -1,11 +1,9 @@
 /** The wire shapes of `/schemas`. Definitions themselves are read by `core/schema`, which names place and mend. */
 import { z } from "zod";
 
-const definition = z
-  .record(z.string(), z.unknown())
-  .meta({
-    description: "name, fields, timestamps, paranoid, usertrack, realtime, indexes, searchable, description",
-  });
+const definition = z.record(z.string(), z.unknown()).meta({
+  description: "name, fields, timestamps, paranoid, usertrack, realtime, indexes, searchable, description",
+});
 
 /** Body of `POST /schemas`. */
 export const createBody = z.strictObject({

@@ -54,7 +54,13 @@ export type RelConditions = {
   readonly budget: Budget;
 };
 
-export type SortTerm = { readonly path: Path; readonly descending: boolean; readonly at: string };
+export type SortTerm = {
+  readonly path: Path;
+  readonly descending: boolean;
+  readonly at: string;
+  /** Sort by the distance from this point, as it travels. */
+  readonly from?: unknown;
+};
 
 /**
  * Words to look for. `words`: each must begin a word of the row, or share its stem; `fuzzy`: be like one. `fields` null:

@@ -4,6 +4,7 @@ import type { Field, Relation } from "../schema/model";
 import { looksUp, pathLooksUp } from "./combine";
 import { column, compileCondition, joinKeys, type Parameters, visible } from "./compileCondition";
 import { joinHop } from "./compileRows";
+import { onEarth } from "./operators/geometry";
 import type { SelectedRelation, SelectNode } from "./planSelect";
 import type { PlannedSort } from "./planSort";
 import { quoteLiteral, quoteName } from "./statement";
@@ -178,10 +179,21 @@ export function orderOf(
       joins.push(joinHop("left join", hop, holder, next, parameters));
       holder = next;
     }
-    return column(term.field, term.guard, holder, parameters);
+    const value = column(term.field, term.guard, holder, parameters);
+    return term.from ? distance(value, term.from, parameters) : value;
   });
   const order = sort.map((term, i) => `${keys[i]}${term.descending ? " desc" : ""}`);
   return { joins: joins.join(""), keys, order: order.join(", ") };
+}
+
+/** Metres between a geometry and a point. */
+function distance(
+  geometry: string,
+  { longitude, latitude }: NonNullable<PlannedSort["from"]>,
+  { place }: Parameters,
+): string {
+  const point = `ST_SetSRID(ST_MakePoint(${place(longitude)}::float8, ${place(latitude)}::float8), 4326)`;
+  return `ST_Distance(${onEarth(geometry)}, ${point}::geography)`;
 }
 
 /** Columns that a row must bring to be shown: the selected ones, those of guards, and the keys of relations. */

@@ -5,7 +5,7 @@ import { isObject, splitPath } from "./filter";
 import { readLimits } from "./limits";
 import { fromJson, isAbsent } from "./parameters";
 
-/** `{"a":"desc"}`, `["-a","b"]`, `[{"a":"desc"}]`, `[{"field":"a","direction":"desc"}]`, `-a,b`, `a:desc`. */
+/** `{"a":"desc"}`, `{"_distance":{"target":[lng,lat],"column":"a"}}`, `["-a","b"]`, `[{"a":"desc"}]`, `[{"field":"a","direction":"desc"}]`, `-a,b`, `a:desc`. */
 export function parseSort(value: unknown, at = "sort"): readonly SortTerm[] {
   if (isAbsent(value)) return [];
   const given = typeof value === "string" && /^\s*[[{]/.test(value) ? fromJson(value, at) : value;
@@ -29,7 +29,22 @@ function sortTerms(value: unknown, at: string): readonly SortTerm[] {
   if (typeof value.field === "string" && !/^(asc|desc)$/i.test(value.field)) {
     return [sortTerm(value.field, value.direction ?? value.order ?? "asc", at)];
   }
-  return Object.keys(value).map((name) => sortTerm(name, value[name], `${at}.${name}`));
+  return Object.keys(value).map((name) =>
+    name === "_distance"
+      ? distanceTerm(value[name], `${at}.${name}`)
+      : sortTerm(name, value[name], `${at}.${name}`),
+  );
+}
+
+/** `{target: [longitude, latitude], column, direction}`: nearest first, unless told otherwise. */
+function distanceTerm(value: unknown, at: string): SortTerm {
+  if (!isObject(value) || typeof value.column !== "string")
+    throw new AppError(
+      "INVALID_QUERY",
+      `${at}: expected {"target": [longitude, latitude], "column": "name"}`,
+    );
+  const term = sortTerm(value.column, value.direction ?? "asc", at);
+  return { ...term, from: value.target };
 }
 
 function sortText(term: string, at: string): SortTerm {

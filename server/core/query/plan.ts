@@ -1,4 +1,5 @@
 /** Read → ReadPlan: names become fields and relations of one Schema. Nothing here asks who may. */
+import { AppError } from "../errors";
 import type { Collection, Schema } from "../schema/model";
 import type { CountMode, Read } from "./ast";
 import { decodeCursor, type Keyset } from "./cursor";
@@ -33,6 +34,9 @@ export type ReadPlan = {
 export function planRead(schema: Schema, read: Read): ReadPlan {
   const collection = findCollection(schema, read.collection);
   const sort = planSort(schema, collection, read.sort);
+  if (read.cursor !== null && sort.some((term) => term.from)) {
+    throw new AppError("INVALID_QUERY", "cursor: an order by distance has none; page with offset");
+  }
   return {
     collection,
     select: planSelect(schema, collection, read.fields, read.relConditions),

@@ -185,10 +185,10 @@ function planSort(
   columns: ReadonlyMap<string, Column>,
   groups: readonly PlannedGroup[],
 ): AggregatePlan["sort"] {
-  const planned = terms.map(({ path, descending, at }) => ({
-    column: findColumn(columns, path.join("."), at).column,
-    descending,
-  }));
+  const planned = terms.map(({ path, descending, at, from }) => {
+    if (from !== undefined) throw new AppError("INVALID_QUERY", `${at}: groups have no place to be near to`);
+    return { column: findColumn(columns, path.join("."), at).column, descending };
+  });
   // The groups come last, so that pages never overlap.
   const rest = groups.filter(({ column }) => !planned.some((term) => term.column === column));
   return [...planned, ...rest.map(({ column }) => ({ column, descending: false }))];

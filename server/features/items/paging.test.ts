@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { testApp, type TestApp } from "../../testing/app";
 import { outsider } from "../../testing/postgres";
 
@@ -246,5 +247,74 @@ describe("export", () => {
     expect(chunk?.done).toBe(false);
     await reader?.cancel();
     expect((await page("limit=0")).totalCount).toBe(3050);
+  });
+});
+
+// Last, as it deletes what the others read.
+describe("remembered totals", () => {
+  test("are those of the rows at any moment, after any writes in any order", async () => {
+    const token = app.admin;
+    await app.call("DELETE", "/items/teams/bulk", {
+      token,
+      body: (await page("limit=-1&fields=id", "teams")).data.map(({ id }) => id),
+    });
+    const left = (await page("limit=-1&fields=id")).data.map(({ id }) => id);
+    if (left.length > 0) await app.call("DELETE", "/items/things/bulk", { token, body: left });
+    // What the server should hold, kept beside it. Deleting a team deletes its things.
+    const teams = new Map<number, string>();
+    const things = new Map<number, { done: boolean; team: number | null }>();
+    const make = async (collection: string, body: object) =>
+      ((await app.call("POST", `/items/${collection}`, { token, body })).body as { data: { id: number } })
+        .data.id;
+    const pick = <T>(from: ReadonlyMap<number, T>, n: number) => [...from.keys()][n % Math.max(1, from.size)];
+    type Step = readonly [kind: "team" | "thing" | "done" | "rename" | "dropThing" | "dropTeam", n: number];
+    const act = async ([kind, n]: Step): Promise<void> => {
+      const [thing, team] = [pick(things, n), pick(teams, n)];
+      if (kind === "team") teams.set(await make("teams", { name: `t${n % 2}` }), `t${n % 2}`);
+      else if (kind === "thing") {
+        const row = { done: n % 3 === 0, team: n % 4 === 0 ? null : (team ?? null) };
+        things.set(await make("things", { done: row.done, team_Id: row.team }), row);
+      } else if (kind === "rename" && team !== undefined) {
+        teams.set(team, `t${n % 3}`);
+        await app.call("PATCH", `/items/teams/${team}`, { token, body: { name: `t${n % 3}` } });
+      } else if (kind === "dropTeam" && team !== undefined) {
+        teams.delete(team);
+        for (const [id, row] of things) if (row.team === team) things.delete(id);
+        await app.call("DELETE", `/items/teams/${team}`, { token });
+      } else if (kind === "done" && thing !== undefined) {
+        things.set(thing, { done: n % 2 === 0, team: things.get(thing)?.team ?? null });
+        await app.call("PATCH", `/items/things/${thing}`, { token, body: { done: n % 2 === 0 } });
+      } else if (kind === "dropThing" && thing !== undefined) {
+        things.delete(thing);
+        await app.call("DELETE", `/items/things/${thing}`, { token });
+      }
+    };
+    const totals = async () =>
+      Promise.all(
+        ["{}", '{"done":true}', '{"team.name":"t0"}', '{"NOT":{"team.name":"t1"}}'].map(
+          async (filter) => (await page(`filter=${filter}&limit=1&fields=id`)).totalCount,
+        ),
+      );
+    const expected = () => {
+      const rows = [...things.values()];
+      const name = ({ team }: { team: number | null }) => (team === null ? null : (teams.get(team) ?? null));
+      return [
+        rows.length,
+        rows.filter(({ done }) => done).length,
+        rows.filter((row) => name(row) === "t0").length,
+        rows.filter((row) => name(row) !== null && name(row) !== "t1").length,
+      ];
+    };
+    const step = fc.tuple(
+      fc.constantFrom("team", "thing", "thing", "done", "rename", "dropThing", "dropTeam"),
+      fc.nat(50),
+    ) as fc.Arbitrary<Step>;
+    const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
+      for (const one of steps) {
+        await act(one);
+        expect(await totals()).toEqual(expected());
+      }
+    });
+    await fc.assert(property, { numRuns: 15, endOnFailure: true });
   });
 });

@@ -167,6 +167,43 @@ describe("places", () => {
   });
 });
 
+describe("sorting by distance", () => {
+  const sorted = async (sort: unknown, more: object = {}) =>
+    (await data.find<{ id: number }>(actor, "places", { fields: "id", sort, ...more })).map(({ id }) => id);
+  const from = (target: unknown, column: string, direction?: string) => ({
+    _distance: { target, column, ...(direction && { direction }) },
+  });
+  const table: readonly (readonly [sort: unknown, rows: readonly number[]])[] = [
+    [from([7.45, 46.95], "spot"), [2, 1, 3, 4]],
+    [from([7.45, 46.95], "earth"), [2, 1, 3, 4]],
+    [from([-74, 40.71], "shape", "ASC"), [3, 2, 1, 4]],
+    [from([-74, 40.71], "spot", "desc"), [4, 1, 2, 3]],
+    [from(cities[0], "spot"), [1, 2, 3, 4]],
+    // Three thousand metres east of nowhere, in another system of coordinates.
+    [from([0.03, 0], "flat"), [3, 2, 1, 4]],
+    [JSON.stringify({ ...from([7.45, 46.95], "spot"), name: "asc" }), [2, 1, 3, 4]],
+  ];
+  test.each(table.map((row) => [...row] as const))("%j", async (sort, rows) => {
+    expect(await sorted(sort)).toEqual([...rows]);
+  });
+  test("pages", async () => {
+    expect(await sorted(from([7.45, 46.95], "spot"), { limit: 1, page: 2 })).toEqual([1]);
+  });
+  const wrong: readonly (readonly [sort: unknown, more: object, message: string])[] = [
+    [{ _distance: "spot" }, {}, "expected {"],
+    [from([200, 0], "spot"), {}, "expected [longitude, latitude]"],
+    [from(["x", 0], "spot"), {}, "expected [longitude, latitude]"],
+    [from([0, 0, 0], "spot"), {}, "expected [longitude, latitude]"],
+    [from([0, 0], "name"), {}, "is no geometry"],
+    [from([0, 0], "nowhere"), {}, "no field 'nowhere'"],
+    [from([0, 0], "spot", "up"), {}, "must be asc or desc"],
+    [from([0, 0], "spot"), { cursor: "" }, "an order by distance has none"],
+  ];
+  test.each(wrong.map((row) => [...row] as const))("%j %j is refused", async (sort, more, message) => {
+    await expect(sorted(sort, more)).rejects.toThrow(message);
+  });
+});
+
 describe("text without letter case", () => {
   const table: readonly (readonly [condition: unknown, rows: readonly number[]])[] = [
     ["BERN", [2]],

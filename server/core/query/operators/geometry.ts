@@ -73,7 +73,7 @@ const entry = (name: string, operand: OperandType, description: string, sql: Ope
 const planar = (column: string, kind: string): string =>
   kind === "geography" ? `${column}::geometry` : column;
 /** Longitude and latitude on the spheroid of WGS 84, where distances are metres. */
-const onEarth = (sql: string): string => `ST_Transform(${sql}::geometry, 4326)::geography`;
+export const onEarth = (sql: string): string => `ST_Transform(${sql}::geometry, 4326)::geography`;
 
 export const places: readonly Operator[] = [
   entry(

@@ -3,6 +3,10 @@
  * compile and bind, for a query that was seen before and for one that was not. The database is left out: the
  * statement goes to a runner that answers at once, and what that alone costs is the floor.
  */
+import { accessOf } from "../server/core/access/policy";
+import { authorizeRead } from "../server/core/query/authorize";
+import { parseRead } from "../server/core/query/parse";
+import { planRead } from "../server/core/query/plan";
 import { createTotals } from "../server/data/totals";
 import { readPage, type ReadParts } from "../server/data/read";
 import { blogSchema, rulesFor } from "../server/testing/blog";
@@ -73,6 +77,23 @@ for (const [name, query] of queries) {
       name === "list" ? { offset: String(fresh++), limit: "20" } : query(fresh++),
     ),
   );
-  rows.push([name, us(hit), us(miss), us(floor), "40"]);
+  const plan = await cpu(20_000, () => {
+    const read = parseRead(
+      "posts",
+      name === "list" ? { offset: String(fresh++), limit: "20" } : query(fresh++),
+    );
+    return authorizeRead(planRead(blogSchema, read), accessOf(rules, blogSchema, user));
+  });
+  rows.push([name, us(hit), us(plan), "40", us(miss), us(floor)]);
 }
-printTable(["read", "hit, µs", "miss, µs", "floor (an awaited runner), µs", "goal"], rows);
+printTable(
+  [
+    "read",
+    "seen before, µs",
+    "parse, plan, authorize, µs",
+    "goal",
+    "all of it, compiled and bound, µs",
+    "floor (an awaited runner), µs",
+  ],
+  rows,
+);

@@ -4,7 +4,13 @@ import { type Actor, roleKey } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
 import { type AuthorizedRead, authorizeRead } from "../core/query/authorize";
-import { type CompiledRead, compileRead, type ReadShape } from "../core/query/compile";
+import {
+  compileCount,
+  type CompiledRead,
+  compileRead,
+  type Counted,
+  type ReadShape,
+} from "../core/query/compile";
 import { encodeCursor } from "../core/query/cursor";
 import { parseRead, readLimits } from "../core/query/parse";
 import { planRead } from "../core/query/plan";
@@ -182,11 +188,19 @@ type Prepared = {
   readonly plan: AuthorizedRead;
   readonly version: number;
   readonly statements: Map<ReadShape, CompiledRead>;
+  /** The count, which the list takes in. */
+  counted?: Counted;
 };
 
-function compiled({ plan, version, statements }: Prepared, shape: ReadShape): CompiledRead {
+function compiled(prepared: Prepared, shape: ReadShape): CompiledRead {
+  const { plan, version, statements } = prepared;
   let statement = statements.get(shape);
-  if (!statement) statements.set(shape, (statement = compileRead(plan, shape, version)));
+  if (statement) return statement;
+  if (shape === "count") statement = prepared.counted ??= compileCount(plan, version);
+  else if (shape === "list")
+    statement = compileRead(plan, shape, version, (prepared.counted ??= compileCount(plan, version)));
+  else statement = compileRead(plan, shape, version);
+  statements.set(shape, statement);
   return statement;
 }
 

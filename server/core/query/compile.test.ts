@@ -59,7 +59,7 @@ function condition(filter: unknown): readonly [string, readonly (string | null)[
 describe("statements", () => {
   test("one row by key", () => {
     expect(compile({ fields: "title" }, { shape: "one" })).toMatchObject({
-      text: '/* s7 */ select row_to_json(r)::text, false from (select t1."title" as "title" from "posts" t1 where t1."id" = $1::integer) r',
+      text: '/* s7 */ select row_to_json(r)::text, false from (select t0."title" as "title" from "posts" t0 where t0."id" = $1::integer) r',
       params: [{ kind: "input", index: 0 }],
     });
   });

@@ -18,13 +18,22 @@ export type ReadShape = "list" | "page" | "one" | "count" | "estimate";
  * is input 0, [JSON text, cut]; `count`: one row of [total]; `estimate`: one row of [plan as JSON]. `cut`: a list inside
  * the row reached its bound. The schema's version is part of the text, so a changed schema gives new prepared statements.
  */
-export function compileRead(plan: AuthorizedRead, shape: ReadShape, version: number): CompiledRead {
-  const parameters = collectParameters();
-  const select = selectFor(plan, shape, parameters);
-  const explain = shape === "estimate" ? "explain (format json) " : "";
+export function compileRead(
+  plan: AuthorizedRead,
+  shape: ReadShape,
+  version: number,
+  counted: Counted | null = null,
+): CompiledRead {
+  if (shape === "count") return counted ?? compileCount(plan, version);
+  const count = shape === "list" ? (counted ?? compileCount(plan, version)) : null;
+  const parameters = count?.parameters ?? collectParameters();
+  const select =
+    shape === "estimate"
+      ? `explain (format json) select from ${fromWhere(plan, shape, parameters)}`
+      : selectRows(plan, shape, count?.select ?? null, parameters);
   return {
-    text: `/* s${version} */ ${explain}${select}`,
-    params: parameters.list,
+    text: `/* s${version} */ ${select}`,
+    params: [...parameters.list],
     collections: [...parameters.collections],
   };
 }
@@ -32,12 +41,30 @@ export function compileRead(plan: AuthorizedRead, shape: ReadShape, version: num
 /** `collections`: all whose rows decide the answer, by name. */
 export type CompiledRead = CompiledStatement & { readonly collections: readonly string[] };
 
-function selectFor(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): string {
-  if (shape === "estimate") return `select from ${fromWhere(plan, shape, parameters)}`;
-  const count = `select count(*) from ${fromWhere(plan, shape, parameters)}`;
-  if (shape === "count") return count;
+/** A compiled count, which the statement of the list takes in as it is: to be handed to one `compileRead`. */
+export type Counted = CompiledRead & { readonly select: string; readonly parameters: Parameters };
+
+/** The statement that counts what a read matches: one row of [total]. */
+export function compileCount(plan: AuthorizedRead, version: number): Counted {
+  const parameters = collectParameters();
+  const select = `select count(*) from ${fromWhere(plan, "count", parameters)}`;
+  return {
+    text: `/* s${version} */ ${select}`,
+    params: [...parameters.list],
+    collections: [...parameters.collections],
+    select,
+    parameters,
+  };
+}
+
+function selectRows(
+  plan: AuthorizedRead,
+  shape: ReadShape,
+  count: string | null,
+  parameters: Parameters,
+): string {
   const rows = page(plan, shape, parameters);
-  const total = shape === "list" ? `, ${totalOf(plan, count)}` : shape === "page" ? ", null" : "";
+  const total = count === null ? (shape === "page" ? ", null" : "") : `, ${totalOf(plan, count)}`;
   const keys = shape === "one" ? "" : plan.cursor === null ? ", null" : `, ${sortKeys}`;
   const { relations } = plan.select;
   if (relations.length === 0 && plan.cursor === null) {
@@ -87,6 +114,7 @@ function keyEquals(collection: Collection, alias: string, parameters: Parameters
 /** The rows of the page: sorted and cut first, expanded after. */
 function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): string {
   const alias = parameters.alias();
+  parameters.collections.add(plan.collection.name);
   const expanded = plan.select.relations.length > 0 || plan.cursor !== null;
   const selected = expanded
     ? neededColumns(plan.select).map((field) => `${alias}.${quoteName(field.name)}`)

@@ -160,9 +160,9 @@ describe("searches", () => {
     );
     const [text] = textOf(compileRead(authorizeRead(plan, accessTo(schema)), "page", 7));
     expect(text).toContain(
-      `order by baasix_search_rank(setweight(baasix_search_vector(coalesce(t1."name"::text, '')), 'A') || ` +
-        `setweight(baasix_search_vector(coalesce(t1."mail"::text, '')), 'B'), baasix_search_query($1::text), ` +
-        `plainto_tsquery('simple', baasix_words($1::text))) desc, t1."id" limit 100`,
+      `order by baasix_search_rank(setweight(baasix_search_vector(coalesce(t0."name"::text, '')), 'A') || ` +
+        `setweight(baasix_search_vector(coalesce(t0."mail"::text, '')), 'B'), baasix_search_query($1::text), ` +
+        `plainto_tsquery('simple', baasix_words($1::text))) desc, t0."id" limit 100`,
     );
   });
 });

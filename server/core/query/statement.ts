@@ -8,8 +8,18 @@ export type Statement = { readonly text: string; readonly params: readonly (stri
 
 /** Quotes a name that was looked up in the schema. The only way a name enters SQL text. */
 export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+  let known = quoted.get(name);
+  if (known === undefined) {
+    known = `"${name.replaceAll('"', '""')}"`;
+    if (quoted.size >= quotedCount) quoted.clear();
+    quoted.set(name, known);
+  }
+  return known;
 }
+
+// Names are those of the schema: few, and asked for in every statement.
+const quoted = new Map<string, string>();
+const quotedCount = 10_000;
 
 /** Quotes a literal for DDL, where PostgreSQL allows no parameters. */
 export function quoteLiteral(value: string): string {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { Elysia } from "elysia";
 import type { Config } from "./config";
-import { createData, createJudge, createTotals, openSnapshot, tellMissing } from "./data";
+import { createData, createJudge, createTotals, openSnapshot, type SnapshotStore, tellMissing } from "./data";
 import {
   authRoutes,
   createAuthenticator,
@@ -15,10 +15,17 @@ import { filesRoutes } from "./features/files";
 import { healthRoutes } from "./features/health";
 import { itemsRoutes } from "./features/items";
 import { openApiRoutes } from "./features/openapi";
-import { permissionsRoutes, protectRights } from "./features/permissions";
+import { createExplain, permissionsRoutes, protectRights } from "./features/permissions";
 import { createRealtime } from "./features/realtime";
 import { schemasRoutes } from "./features/schemas";
-import { createClientAddress, createLogger, createOrigins, identity as identityOf, shell } from "./http";
+import {
+  createClientAddress,
+  createLogger,
+  createOrigins,
+  identity as identityOf,
+  type Logger,
+  shell,
+} from "./http";
 import { version } from "./package.json";
 import { createImages } from "./platform/images";
 import { type DatabaseAddress, openDatabase, openFeed } from "./platform/postgres";
@@ -57,6 +64,7 @@ export async function createApp(
   opened.defer(() => database.close());
   const snapshot = await openSnapshot(database);
   for (const line of tellMissing(snapshot.current().schema.extensions)) logger.warn(line);
+  tellProblems(snapshot, logger);
   const feed = openFeed(address, {
     publication: "baasix_realtime",
     onError: (error) => logger.warn("change feed", { error: error.message }),
@@ -83,6 +91,7 @@ export async function createApp(
   const clientAddress = createClientAddress(config);
   const storage = await openLocalStorage(join(config.BAASIX_DIR, "files"));
   const images = createImages({ libraryFolder: join(config.BAASIX_DIR, "native") });
+  const explain = createExplain({ data, rules: () => snapshot.current().rules });
   const realtime = createRealtime({
     judge: createJudge({ database, snapshot: snapshot.current, now }),
     snapshot: snapshot.current,
@@ -122,14 +131,15 @@ export async function createApp(
         }),
       }),
     )
-    .use(itemsRoutes({ data, identity }))
+    .use(itemsRoutes({ data, identity, explain }))
     .use(authRoutes({ data, identity, authenticator, tokens, config, clock: now, logger }))
     .use(
       permissionsRoutes({
         data,
         identity,
-        schema: () => snapshot.current().schema,
+        snapshot: snapshot.current,
         reload: snapshot.reloadRules,
+        now,
       }),
     )
     .use(schemasRoutes({ snapshot, data, identity, config }))
@@ -154,6 +164,17 @@ export async function createApp(
     /** Ends everything that `createApp` began, in order. Call after the listener has stopped. */
     close: () => closing.disposeAsync(),
   };
+}
+
+/** Permissions that cannot be understood give nothing: whoever runs the server should hear of each, once. */
+function tellProblems(snapshot: SnapshotStore, logger: Logger): void {
+  let told: ReadonlySet<string> = new Set();
+  const tell = (problems: readonly string[]): void => {
+    for (const problem of problems) if (!told.has(problem)) logger.warn(problem);
+    told = new Set(problems);
+  };
+  tell(snapshot.current().rules.problems);
+  snapshot.onChange(({ rules }) => tell(rules.problems));
 }
 
 /** Collections that rules are made of. */

@@ -7,6 +7,7 @@ export * from "./filter";
 export * from "./items";
 export * from "./operators";
 export * from "./paths";
+export * from "./permissions";
 export * from "./query";
 export * from "./realtime";
 export * from "./schema";

@@ -20,6 +20,7 @@ import type { Database, Row, Runner, TransactionRunner } from "../platform/postg
 import { collectionFor } from "./access";
 import type { CommittedWrite, Data, PendingWrite, RawQuery, WriteBody } from "./door";
 import { readGroups } from "./aggregate";
+import { explainRead } from "./explain";
 import { optionsFor, readAll, readItem, readPage, type ReadParts } from "./read";
 import type { Snapshot } from "./snapshot";
 import type { Totals } from "./totals";
@@ -207,6 +208,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     stream: (actor, collection, query, signal) => readAll(reading, actor, collection, query, signal),
     find: async <T>(actor: Actor, collection: string, query: RawQuery) =>
       JSON.parse((await read(actor, collection, query)).json) as readonly T[],
+    explain: (asker, caller, explained) => explainRead(reading, asker, caller, explained),
     requireRight: (actor, name, action) => void collectionFor(parts.snapshot(), actor, name, action),
     create,
     update,

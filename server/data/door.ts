@@ -1,5 +1,5 @@
 /** THE DOOR TO ROWS, as features see it. `data.ts` implements it; there is no other way to a row. */
-import type { Action, ItemId, Query } from "@baasix/types";
+import type { Action, Explanation, ItemId, Query } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
 
 /**
@@ -83,6 +83,11 @@ export type Data = Rows & {
     query: RawQuery,
     signal?: AbortSignal,
   ) => AsyncGenerator<readonly string[]>;
+  /**
+   * What the rules make of a read, for an administrator and about any caller; see `explain.ts`.
+   * @throws AppError FORBIDDEN to anybody else
+   */
+  readonly explain: (asker: Actor, caller: ExplainedCaller, read: ExplainedRead) => Promise<Explanation>;
   /** Several writes and reads in one transaction. Listeners run after the commit. */
   readonly transaction: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;
   /** Calls before each write is parsed, in the order of registration; a callback that throws refuses the write. */
@@ -109,3 +114,13 @@ export type CommittedWrite = {
 
 /** A query as it came: query-string values (text, or text that holds JSON) or plain values. `parse` judges it. */
 export type RawQuery = { readonly [Key in keyof Query]?: unknown };
+
+/** About whom it is asked. `unknown`: the actor stands for a role, its account is nobody's. */
+export type ExplainedCaller = { readonly actor: Actor; readonly unknown: boolean };
+
+/** A read to explain; `id`: by key, else null. */
+export type ExplainedRead = {
+  readonly collection: string;
+  readonly query: RawQuery;
+  readonly id: ItemId | null;
+};

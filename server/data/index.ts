@@ -2,6 +2,8 @@ export { createData, type DataParts } from "./data";
 export type {
   CommittedWrite,
   Data,
+  ExplainedCaller,
+  ExplainedRead,
   PendingWrite,
   RawQuery,
   ReadAnswer,

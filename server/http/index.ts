@@ -7,7 +7,7 @@ export {
 } from "./address";
 export { errorAnswer, statusOf, toAppError } from "./errors";
 export { type Authenticate, type Identity, identity } from "./identity";
-export { checkJson } from "./json";
+export { checkJson, jsonLimit, parseJson } from "./json";
 export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogLevel, mask } from "./logger";
 export { createOrigins, type OriginConfig, type Origins } from "./origins";
 export { createRecent, type Recent } from "./recent";

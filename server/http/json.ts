@@ -113,11 +113,19 @@ export function createJsonReader({
         : await readPieces(request, limit);
     if (bytes.byteLength > limit) throw tooLarge(limit);
     if (bytes.byteLength === 0) return null;
-    countValues(bytes);
-    const value = parse(bytes);
-    checkJson(value);
-    return value;
+    return parseJson(bytes);
   };
+}
+
+/**
+ * Parses and checks JSON that came some other way than as a body.
+ * @throws AppError INVALID_JSON, BAD_REQUEST for more than 1,000,000 values, or what `checkJson` refuses.
+ */
+export function parseJson(bytes: Uint8Array): unknown {
+  countValues(bytes);
+  const value = parse(bytes);
+  checkJson(value);
+  return value;
 }
 
 /** Before parsing: a parser makes gigabytes of objects from 20 MiB of brackets. Counts commas and openings outside text. */

@@ -1,6 +1,7 @@
 /** Permission rows → Rules: read once per change, so that a request only looks things up. */
 import type { Action } from "@baasix/types";
 import { AppError } from "../errors";
+import { comparedFields } from "../query/compared";
 import { type DefaultValue, planDefault } from "../query/defaults";
 import { filterBudget, isObject, parseFilter } from "../query/filter";
 import { type Planned, planCondition } from "../query/plan";
@@ -118,6 +119,7 @@ export function parseGrant(
   const related = isAbsent(row.relConditions)
     ? noRelationRules
     : planRelConditions(schema, collection, row.relConditions, "relConditions", filterBudget());
+  refuseSecretsBehind(related);
   const defaults = isAbsent(row.defaultValues) ? [] : parseDefaults(schema, collection, row.defaultValues);
   return {
     permission: row.id ?? null,
@@ -147,10 +149,29 @@ function conditionOf(
   const present = known.get(key);
   if (present) return present;
   const planned = given ? planCondition(schema, collection, parseFilter(row.conditions, "conditions")) : null;
+  refuseSecrets(planned);
   const own = planned && role !== null ? conditionOfRole(planned, role) : planned;
   const made = memberships ? withoutAdministrators(own, collection, schema) : own;
   if (made) known.set(key, made);
   return made;
+}
+
+/** Which rows a condition leaves tells of what it compares: nobody may have that of a secret, administrators neither. */
+function refuseSecrets(planned: Planned | null): void {
+  const secret = planned && comparedFields(planned).find(({ field }) => field.hidden);
+  if (secret) {
+    throw new AppError(
+      "UNKNOWN_FIELD",
+      `${secret.at}: '${secret.field.name}' is hidden and cannot stand in a condition`,
+    );
+  }
+}
+
+function refuseSecretsBehind(rules: RelationRules): void {
+  for (const { rows, nested } of rules.values()) {
+    refuseSecrets(rows);
+    refuseSecretsBehind(nested);
+  }
 }
 
 /** Equal for values that mean the same in two roles. */

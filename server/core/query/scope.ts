@@ -130,6 +130,19 @@ export function columnGuard(scope: Scope, field: Field): Planned | null | "refus
   return naming.length === 0 ? "refused" : whereAny(scope, naming);
 }
 
+/** The columns that a policy opens, by name; `partly`: those of them that it opens on some of its rows alone. */
+export function fieldsOf(
+  collection: Collection,
+  policy: Policy,
+): { readonly open: readonly string[]; readonly partly: readonly string[] } {
+  const scope = ownScope(collection, () => null, policy, [], null);
+  const guards = [...collection.fields.values()].map((field) => [field.name, columnGuard(scope, field)] as const);
+  return {
+    open: guards.flatMap(([name, guard]) => (guard === "refused" ? [] : [name])),
+    partly: guards.flatMap(([name, guard]) => (guard === "refused" || guard === null ? [] : [name])),
+  };
+}
+
 function namingOf({ openings }: Scope, { name }: Field): readonly Opening[] {
   return openings.filter(({ fields }) => fields.some((grant) => grantsColumn(grant, name)));
 }

@@ -1,1 +1,2 @@
+export { type KeepBytes, readUploadForm, type UploadForm } from "./multipart";
 export { type FilesParts, filesRoutes } from "./routes";

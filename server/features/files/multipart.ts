@@ -1,10 +1,10 @@
-/** Reads a multipart body as it arrives: text parts into a map, the bytes of the part `file` straight to a keeper. */
+/** Reads a multipart body as it arrives: text parts into a map, the bytes of the file straight to a keeper. */
 import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { Busboy, type BusboyInstance } from "@fastify/busboy";
 import { AppError } from "../../core/errors";
 
-/** A read form. `file` is null when there was no part `file`; its `size` in bytes. */
+/** A read form. `file` is null when no file was sent; its `size` in bytes. */
 export type UploadForm = {
   readonly fields: ReadonlyMap<string, string>;
   readonly file: { readonly name: string; readonly size: number } | null;
@@ -24,7 +24,7 @@ const limits = {
 };
 
 /**
- * Reads the form, of at most `maxBytes` with everything in it. When it fails, `keep` has ended too and the rest of the
+ * Reads the form, of at most `maxBytes` with everything in it; the file comes in the part named `part`. When it fails, `keep` has ended too and the rest of the
  * body is not read.
  * @throws AppError UNSUPPORTED_MEDIA_TYPE when the body is no multipart form (RFC 7578), BAD_REQUEST when it is
  * malformed, ends early or has too many parts, PAYLOAD_TOO_LARGE; or whatever `keep` throws.
@@ -33,6 +33,7 @@ export async function readUploadForm(
   request: Request,
   maxBytes: number,
   keep: KeepBytes,
+  part = "file",
 ): Promise<UploadForm> {
   const parser = openParser(request.headers.get("content-type") ?? "");
   const fields = new Map<string, string>();
@@ -50,9 +51,9 @@ export async function readUploadForm(
     else fields.set(field, value);
   });
   parser.on("file", (field, bytes, fileName) => {
-    if (field !== "file" || kept) {
+    if (field !== part || kept) {
       bytes.resume();
-      refuse(kept ? "Send one file per request" : `Send the file in the part 'file', not in '${field}'`);
+      refuse(kept ? "Send one file per request" : `Send the file in the part '${part}', not in '${field}'`);
       return;
     }
     stream = bytes;

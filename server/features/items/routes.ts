@@ -8,24 +8,33 @@ import { exportItems } from "./export";
 import { dataAnswer, itemAnswer, listAnswer } from "./answer";
 import { bulkCreate, bulkRemove, bulkUpdate, item, readBody, readEntry } from "./model";
 
-export type ItemsParts = { readonly data: Data; readonly identity: Identity };
+export type ItemsParts = {
+  readonly data: Data;
+  readonly identity: Identity;
+  /** Answers reads with `explain=`. */
+  readonly explain: (
+    actor: Actor,
+    collection: string,
+    query: Record<string, unknown>,
+    id: ItemId | null,
+  ) => Promise<Response>;
+};
 
 // The OpenAPI document describes every collection by itself (`features/openapi`), so these are hidden.
 const hidden = { detail: { hide: true } };
 
 /** The routes of items. */
-export function itemsRoutes({ data, identity }: ItemsParts) {
+export function itemsRoutes({ data, identity, explain }: ItemsParts) {
   return new Elysia({ name: "items" })
     .use(identity)
     .get(
       "/items/:collection",
-      ({ actor, params, request }) => listItems(data, actor, params.collection, request),
+      ({ actor, params, request }) => listItems({ data, explain }, actor, params.collection, request),
       hidden,
     )
     .get(
       "/items/:collection/:id",
-      async ({ actor, params, request }) =>
-        itemAnswer(await data.readOne(actor, params.collection, params.id, readQueryString(request.url))),
+      ({ actor, params, request }) => oneItem({ data, explain }, actor, params, request.url),
       hidden,
     )
     .post(
@@ -79,10 +88,29 @@ export function itemsRoutes({ data, identity }: ItemsParts) {
     );
 }
 
-async function listItems(data: Data, actor: Actor, collection: string, request: Request): Promise<Response> {
+type Reading = Pick<ItemsParts, "data" | "explain">;
+
+async function listItems(
+  { data, explain }: Reading,
+  actor: Actor,
+  collection: string,
+  request: Request,
+): Promise<Response> {
   const query = readQueryString(request.url);
+  if (query.explain !== undefined) return explain(actor, collection, query, null);
   if (query.export !== undefined) return exportItems(data, actor, collection, query, request.signal);
   return listAnswer(await data.read(actor, collection, query, request.signal));
+}
+
+async function oneItem(
+  { data, explain }: Reading,
+  actor: Actor,
+  { collection, id }: { readonly collection: string; readonly id: string },
+  url: string,
+): Promise<Response> {
+  const query = readQueryString(url);
+  if (query.explain !== undefined) return explain(actor, collection, query, id);
+  return itemAnswer(await data.readOne(actor, collection, id, query));
 }
 
 function createItem(

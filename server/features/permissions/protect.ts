@@ -21,8 +21,11 @@ export function protectRights({ actor, collection, action, ids, bodies }: Pendin
   bodies.forEach((body, i) => checkRole(body, named[i]));
 }
 
-/** `name`: of the role as it is; none for a new one. */
-function checkRole(body: WriteBody, name: string | undefined): void {
+/**
+ * Judges the settings of a role. `name`: of the role as it is; none for a new one.
+ * @throws AppError VALIDATION_ERROR
+ */
+export function checkRole(body: WriteBody, name: string | undefined): void {
   const isAdministrator = name === administratorRole;
   if (body.adminAccess !== undefined && isTrue(body.adminAccess) !== isAdministrator) {
     throw invalid(

@@ -5,34 +5,30 @@ import type { Actor } from "../../core/access/actor";
 import { type PermissionRow, parseGrant } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Schema } from "../../core/schema/model";
-import type { Data } from "../../data";
+import type { Data, Snapshot } from "../../data";
 import { type Identity, readQueryString } from "../../http";
 import { itemAnswer, listAnswer } from "../items";
+import { documentSchema, readDocument } from "./document";
+import { describeRights } from "./me";
+import { exportRights, importRights, previewImport } from "./transfer";
 
 export type PermissionsParts = {
   readonly data: Data;
   readonly identity: Identity;
-  readonly schema: () => Schema;
+  readonly snapshot: () => Snapshot;
   /** Reads roles and permissions anew and swaps them in whole. */
   readonly reload: () => Promise<void>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 };
 
 const collection = "baasix_Permission";
 
 const conditions = z.record(z.string(), z.unknown()).nullish();
-// Not an array of texts to zod: it notes every wrong element, and bodies are checked before the caller is known.
 const fields = z
-  .custom<string | readonly string[]>(
-    (value) =>
-      typeof value === "string" || (Array.isArray(value) && value.every((name) => typeof name === "string")),
-    "expected a list of texts, or comma text",
-  )
+  .union([z.array(z.string()), z.string()], "expected a list of texts, or comma text")
   .nullish()
-  .meta({
-    type: ["array", "string", "null"],
-    items: { type: "string" },
-    description: "Column names, *, relation.*, relation.column; list or comma text",
-  });
+  .meta({ description: "Column names, *, relation.*, relation.column; list or comma text" });
 
 /** A permission as it is written. */
 export const permissionBody = z.strictObject({
@@ -46,62 +42,130 @@ export const permissionBody = z.strictObject({
 });
 
 const tags = ["Permissions"];
+const jsonBody = (schema: object) => ({ requestBody: { content: { "application/json": { schema } } } });
+const written = (shape: z.ZodType) => jsonBody(z.toJSONSchema(shape, { io: "input" }));
+const documented = {
+  list: { detail: { tags, summary: "List permissions" } },
+  me: { detail: { tags, summary: "What the caller may do" } },
+  one: { detail: { tags, summary: "Read a permission" } },
+  create: { detail: { tags, summary: "Create a permission", ...written(permissionBody) } },
+  update: { detail: { tags, summary: "Change a permission", ...written(permissionBody.partial()) } },
+  remove: { detail: { tags, summary: "Delete a permission" } },
+  reload: { detail: { tags, summary: "Read all permissions anew" } },
+  export: { detail: { tags, summary: "All roles and permissions as one document" } },
+  preview: { detail: { tags, summary: "What an import would do", ...jsonBody(documentSchema) } },
+  import: {
+    detail: { tags, summary: "Import roles and permissions, all or none", ...jsonBody(documentSchema) },
+  },
+};
 
 /** The routes of permissions. */
-export function permissionsRoutes({ data, identity, schema, reload }: PermissionsParts) {
-  return new Elysia({ name: "permissions" })
-    .use(identity)
-    .get(
-      "/permissions",
-      async ({ actor, request }) =>
-        listAnswer(await data.read(actor, collection, { limit: -1, ...readQueryString(request.url) })),
-      { detail: { tags, summary: "List permissions" } },
-    )
-    .get(
-      "/permissions/:id",
-      async ({ actor, params }) => itemAnswer(await data.readOne(actor, collection, params.id)),
-      {
-        detail: { tags, summary: "Read a permission" },
-      },
-    )
-    .post(
-      "/permissions",
-      async ({ actor, body }) => {
-        administratorOnly(actor);
-        return bare(await store(data, actor, schema(), null, body), 201);
-      },
-      { body: permissionBody, detail: { tags, summary: "Create a permission" } },
-    )
-    .patch(
-      "/permissions/:id",
-      async ({ actor, params, body }) => {
-        administratorOnly(actor);
-        return bare(await store(data, actor, schema(), params.id, body), 200);
-      },
-      { body: permissionBody.partial(), detail: { tags, summary: "Change a permission" } },
-    )
-    .delete(
-      "/permissions/:id",
-      async ({ actor, params }) => {
-        administratorOnly(actor);
-        await data.remove(actor, collection, [params.id]);
-        return new Response(null, { status: 204 });
-      },
-      { detail: { tags, summary: "Delete a permission" } },
-    )
-    .post(
-      "/permissions/reload",
-      async ({ actor }) => {
-        administratorOnly(actor);
-        await reload();
-        return { message: "Permission cache reloaded successfully" };
-      },
-      { detail: { tags, summary: "Read all permissions anew" } },
-    );
+export function permissionsRoutes({ data, identity, snapshot, reload, now }: PermissionsParts) {
+  const schema = (): Schema => snapshot().schema;
+  const exported = async (actor: Actor): Promise<Response> => {
+    administratorOnly(actor);
+    const name = `roles-permissions-export-${now()}.json`;
+    return plain(JSON.stringify(await exportRights(data, actor, now()), null, 2), 200, {
+      "content-disposition": `attachment; filename="${name}"`,
+    });
+  };
+  return (
+    new Elysia({ name: "permissions" })
+      .use(identity)
+      .get(
+        "/permissions",
+        async ({ actor, request }) =>
+          listAnswer(await data.read(actor, collection, { limit: -1, ...readQueryString(request.url) })),
+        documented.list,
+      )
+      .get(
+        "/permissions/me",
+        ({ actor }) => plain(`{"data":${describeRights(snapshot(), actor)}}`, 200),
+        documented.me,
+      )
+      .get(
+        "/permissions/:id",
+        async ({ actor, params }) => itemAnswer(await data.readOne(actor, collection, params.id)),
+        documented.one,
+      )
+      .post(
+        "/permissions",
+        async ({ actor, body }) => {
+          administratorOnly(actor);
+          return stored(await store(data, actor, schema(), null, read(permissionBody, body)), 201);
+        },
+        documented.create,
+      )
+      .patch(
+        "/permissions/:id",
+        async ({ actor, params, body }) => {
+          administratorOnly(actor);
+          return stored(
+            await store(data, actor, schema(), params.id, read(permissionBody.partial(), body)),
+            200,
+          );
+        },
+        documented.update,
+      )
+      .delete(
+        "/permissions/:id",
+        async ({ actor, params }) => {
+          administratorOnly(actor);
+          await data.remove(actor, collection, [params.id]);
+          return new Response(null, { status: 204 });
+        },
+        documented.remove,
+      )
+      .post(
+        "/permissions/reload",
+        async ({ actor }) => {
+          administratorOnly(actor);
+          await reload();
+          return { message: "Permission cache reloaded successfully" };
+        },
+        documented.reload,
+      )
+      .get("/permissions-export", ({ actor }) => exported(actor), documented.export)
+      // The way of clients that were made for the reference's SDK.
+      .post("/permissions-export", ({ actor }) => exported(actor), { detail: { hide: true } })
+      .post(
+        "/permissions-preview-import",
+        async ({ actor, request, body }) => {
+          administratorOnly(actor);
+          return previewImport(data, actor, schema(), await readDocument(request, body));
+        },
+        documented.preview,
+      )
+      .post(
+        "/permissions-import",
+        async ({ actor, request, body }) => {
+          administratorOnly(actor);
+          return importRights(data, actor, schema(), await readDocument(request, body));
+        },
+        documented.import,
+      )
+  );
 }
 
-function bare(json: string, status: number): Response {
-  return new Response(json, { status, headers: { "content-type": "application/json; charset=utf-8" } });
+function plain(json: string, status: number, headers: Record<string, string> = {}): Response {
+  const kind = { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" };
+  return new Response(json, { status, headers: { ...kind, ...headers } });
+}
+
+/** The row itself, as the reference answers it, and once more below `data`, where its SDK looks for it. */
+function stored(row: string, status: number): Response {
+  return plain(`${row.slice(0, -1)},"data":${row}}`, status);
+}
+
+/** A body, bare or below `data`. @throws AppError BAD_REQUEST that names the place */
+function read<T>(shape: z.ZodType<T>, body: unknown): T {
+  const wrapped =
+    typeof body === "object" && body !== null && "data" in body && Object.keys(body).length === 1;
+  const result = shape.safeParse(wrapped ? body.data : body);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const place = issue?.code === "unrecognized_keys" ? issue.keys[0] : issue?.path.join(".");
+  throw new AppError("BAD_REQUEST", `${place || "body"}: ${issue?.message ?? "not a permission"}`);
 }
 
 function administratorOnly(actor: Actor): void {

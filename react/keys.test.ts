@@ -9,6 +9,11 @@ test.each<[string, Query, CanonicalQuery]>([
   ["nothing", {}, {}],
   ["undefined parts", { filter: undefined, limit: undefined }, {}],
   ["sort as an object", { sort: { b: "DESC", a: "asc" } }, { sort: ["b:desc", "a:asc"] }],
+  [
+    "a distance",
+    { sort: { _distance: { target: [1, 2], column: "at" }, a: "ASC" } },
+    { sort: [{ _distance: { target: [1, 2], column: "at" } }, "a:asc"] },
+  ],
   ["sort as a list", { sort: ["-b", "a", "c:DESC"] }, { sort: ["b:desc", "a:asc", "c:desc"] }],
   ["sort as text", { sort: "-b, a" }, { sort: ["b:desc", "a:asc"] }],
   ["an empty sort", { sort: {} }, {}],

@@ -66,8 +66,8 @@ export type CanonicalQuery = {
   readonly searchFields?: readonly string[];
   readonly searchMode?: string;
   readonly sortByRelevance?: boolean;
-  /** `field:asc` or `field:desc`. */
-  readonly sort?: readonly string[];
+  /** `field:asc`, `field:desc`, or an object that says more. */
+  readonly sort?: readonly unknown[];
   readonly limit?: number;
   readonly page?: number;
   readonly offset?: number;
@@ -100,7 +100,7 @@ function defined<Parts extends object>(parts: Parts): Parts {
 }
 
 /** The order of sort terms matters, and the hash of a key puts the members of objects in order: so they are a list. */
-function canonicalSort<Item>(sort: Sort<Item> | undefined): readonly string[] | undefined {
+function canonicalSort<Item>(sort: Sort<Item> | undefined): readonly unknown[] | undefined {
   const terms = sort === undefined ? [] : sortTerms(sort);
   return terms.length > 0 ? terms : undefined;
 }
@@ -127,10 +127,12 @@ function canonicalNames(fields: readonly string[] | string | undefined): readonl
   return list && list.length > 0 ? [...list] : undefined;
 }
 
-function sortTerms<Item>(sort: Sort<Item>): string[] {
+function sortTerms<Item>(sort: Sort<Item>): unknown[] {
   if (typeof sort === "string") return splitList(sort).map(sortTerm);
   if (isList(sort)) return sort.map(sortTerm);
-  return Object.entries(sort).map(([field, direction]) => `${field}:${String(direction).toLowerCase()}`);
+  return Object.entries<unknown>(sort).map(([field, direction]) =>
+    typeof direction === "string" ? `${field}:${direction.toLowerCase()}` : { [field]: direction },
+  );
 }
 
 function sortTerm(term: string): string {

@@ -34,7 +34,8 @@ export function patchList(
   }
   if (!before) return read;
   const after = { ...before, ...data };
-  const fields = sort.map((term) => term.slice(0, term.lastIndexOf(":")));
+  // No field stands for a distance: such a list is read again.
+  const fields = sort.map((term) => (typeof term === "string" ? term.slice(0, term.lastIndexOf(":")) : ""));
   if (!fields.every((field) => field in before && same(before[field], after[field]))) return read;
   // Related lists are cut by the size of the whole answer, which a change does not know.
   if (Object.keys(data).some((field) => isRelatedList(after[field]) && !same(before[field], after[field]))) {

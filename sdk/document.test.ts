@@ -223,4 +223,59 @@ describe("roles and permissions", () => {
     expect((await permissions.findByRole(role)).data).toHaveLength(3);
     await permissions.reloadCache();
   });
+
+  test("export and import", async () => {
+    const { permissions } = baasix;
+    const exported = await permissions.export();
+    const editor = exported.roles.find(({ name }) => name === "Editor");
+    expect(editor?.permissions.map(({ collection, action }) => `${collection}:${action}`)).toEqual([
+      "products:create",
+      "products:read",
+      "products:update",
+    ]);
+    const document = {
+      ...exported,
+      roles: [
+        { name: "Writer", description: "new", permissions: editor?.permissions ?? [] },
+        { name: "Editor", permissions: [] },
+      ],
+    };
+    const preview = await permissions.previewImport(document);
+    expect(preview.changes.new.map(({ name }) => name)).toEqual(["Writer"]);
+    expect(preview.changes.modified.map(({ name }) => name)).toEqual(["Editor"]);
+    const kept = await permissions.import(document, { overwrite: false });
+    expect([kept.imported, kept.errors]).toEqual([3, []]);
+    const role = String((await baasix.roles.findByName("Editor"))?.id);
+    expect((await permissions.findByRole(role)).data).toHaveLength(3);
+    const importResult = await permissions.import(document, { overwrite: true });
+    expect(importResult.imported).toBe(0);
+    expect((await permissions.findByRole(role)).data).toHaveLength(0);
+  });
+
+  test("what one may do, and why", async () => {
+    expect((await baasix.permissions.me()).admin).toBe(true);
+    const visitor = createBaasix({ url: baasix.url });
+    clients.push(visitor);
+    const { user } = await visitor.auth.register({
+      email: "ann@example.com",
+      password: "password123",
+      firstName: "Ann",
+    });
+    const role = String((await baasix.roles.findByName("user"))?.id);
+    await baasix.permissions.createCrudPermissions(role, "products", {
+      read: { fields: ["id", "name"], conditions: { status: "active" } },
+    });
+    const rights = await visitor.permissions.me();
+    expect(rights.collections.products).toEqual({
+      read: { fields: ["id", "name"], partly: [], conditional: true },
+    });
+    const told = await baasix.permissions.explain("products", {
+      query: { filter: { price: { gt: 1 } } },
+      user: user.id,
+    });
+    expect([told.outcome, told.refusal?.code]).toEqual(["refused", "FORBIDDEN"]);
+    const one = await baasix.permissions.explain("products", { id: productId, role: "user" });
+    expect([one.outcome, one.row?.visible]).toEqual(["allowed", true]);
+    await expect(visitor.permissions.explain("products")).rejects.toMatchObject({ status: 403 });
+  });
 });

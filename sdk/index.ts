@@ -7,7 +7,7 @@ export { BaasixError, type ClientErrorCode } from "./error";
 export type { FileChanges, Files, NativeFile, UploadOptions } from "./files";
 export type { CallOptions, Fetch, Http, HttpRequest } from "./http";
 export type { Items, OneOptions } from "./items";
-export type { CrudGrants, PermissionInput, Permissions } from "./permissions";
+export type { CrudGrants, ExplainRequest, Grant, PermissionInput, Permissions } from "./permissions";
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
 export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
 export type { Reports } from "./reports";

@@ -1,6 +1,20 @@
-/** What roles may do. For administrators. */
-import type { Action, ListResult, Permission, Query, Role } from "@baasix/types";
+/** What roles may do. For administrators, but for `me`. */
+import type {
+  Action,
+  AggregateQuery,
+  Explanation,
+  ImportPreview,
+  ImportResult,
+  ItemId,
+  ListResult,
+  Permission,
+  PermissionExport,
+  Query,
+  Rights,
+  Role,
+} from "@baasix/types";
 import { type CallOptions, type Http, path } from "./http";
+import type { AnyQuery } from "./query";
 
 /** What a permission opens; `fields` as in a Permission. */
 export type Grant = Partial<Pick<Permission, "fields" | "conditions" | "relConditions" | "defaultValues">>;
@@ -11,21 +25,13 @@ export type PermissionInput = Pick<Permission, "role_Id" | "collection" | "actio
 /** Per action its grant (`fields` default `["*"]`), or false for none. */
 export type CrudGrants = { readonly [Kind in Action]?: Grant | false };
 
-/** Roles with their permissions, as they are exported. */
-export type RightsDocument = {
-  readonly version: string;
-  readonly timestamp: string;
-  readonly roles: readonly (Pick<Role, "name"> &
-    Partial<Role> & { readonly permissions: readonly Omit<Permission, "id" | "role_Id">[] })[];
-};
-
-/** What an import did: how many roles it took over, how many it left alone, and what went wrong where. */
-export type ImportResult = {
-  readonly message: string;
-  readonly imported: number;
-  readonly skipped: number;
-  readonly errors: readonly { readonly role: string; readonly error: string }[];
-  readonly changes: unknown;
+/** The read to explain, and for whom: a role (its name or id) or an account (its id); without them the caller itself. */
+export type ExplainRequest = {
+  /** One item instead of a list. */
+  readonly id?: ItemId;
+  readonly query?: AnyQuery | AggregateQuery;
+  readonly role?: string;
+  readonly user?: string;
 };
 
 type Answer<Data> = { readonly data: Data };
@@ -47,13 +53,7 @@ export function createPermissions(http: Http) {
     body: Partial<PermissionInput>,
     options?: CallOptions,
   ): Promise<Permission> {
-    const answer = await http<Permission & Partial<Answer<Permission>>>({
-      ...options,
-      method,
-      path: route,
-      body,
-    });
-    return answer.data ?? answer;
+    return (await http<Answer<Permission>>({ ...options, method, path: route, body })).data;
   }
 
   const create = (body: PermissionInput, options?: CallOptions) =>
@@ -93,17 +93,33 @@ export function createPermissions(http: Http) {
     async reloadCache(options?: CallOptions): Promise<void> {
       await send("/permissions/reload", undefined, options);
     },
+    /** What the caller may do, whoever it is. @throws BaasixError */
+    async me(options?: CallOptions): Promise<Rights> {
+      return (await http<Answer<Rights>>({ ...options, path: "/permissions/me" })).data;
+    },
+    /** Which permissions allow, cut or refuse a read. @throws BaasixError */
+    async explain(
+      collection: string,
+      { id, query, role, user }: ExplainRequest = {},
+      options?: CallOptions,
+    ): Promise<Explanation> {
+      const route = path`/items/${collection}` + (id === undefined ? "" : path`/${id}`);
+      const asked = { ...query, explain: "permissions", explainRole: role, explainUser: user };
+      return (await http<{ explain: Explanation }>({ ...options, path: route, query: asked })).explain;
+    },
     /** All roles with their permissions, to keep or to import elsewhere. @throws BaasixError */
-    export: (options?: CallOptions) => http<RightsDocument>({ ...options, path: "/permissions-export" }),
+    export: (options?: CallOptions) => http<PermissionExport>({ ...options, path: "/permissions-export" }),
     /** What an import would do. @throws BaasixError */
-    previewImport: (data: RightsDocument, options?: CallOptions) =>
-      send<{ readonly changes: unknown }>("/permissions-preview-import", { data }, options),
+    previewImport: (
+      data: PermissionExport,
+      { overwrite, ...options }: CallOptions & { readonly overwrite?: boolean } = {},
+    ) => send<ImportPreview>("/permissions-preview-import", { data, overwrite }, options),
     /**
-     * Takes over the roles of an export and their permissions. Roles that are there already are left as they are,
-     * unless `overwrite`: then their permissions are replaced. @throws BaasixError
+     * Takes over the roles of an export, all or none. The permissions of a role that is there already are replaced;
+     * with `overwrite: false` they stay, and those that are missing are added. @throws BaasixError
      */
     import: (
-      data: RightsDocument,
+      data: PermissionExport,
       { overwrite, ...options }: CallOptions & { readonly overwrite?: boolean } = {},
     ) => send<ImportResult>("/permissions-import", { data, overwrite }, options),
     /** Grants a role the given actions on a collection, one call each. @throws BaasixError */

@@ -3,6 +3,7 @@ import {
   type AggregateQuery,
   type AggregateRow,
   type Aggregates,
+  type Choice,
   type CountMode,
   type FieldWish,
   type Filter,
@@ -184,7 +185,7 @@ class Builder {
   }
 
   /** What chooses items, whatever the page. */
-  #choice(): AnyQuery {
+  #choice(): Choice {
     const { filter, search, searchFields, searchMode, paranoid } = this.#query;
     return { filter, search, searchFields, searchMode, paranoid };
   }

@@ -71,6 +71,7 @@ export const sorts: Sort<Post>[] = [
   { views: "desc", title: "asc" },
   ["-views", "title", "title:desc", "author.email", "-author.team.name"],
   "anything goes in text",
+  { _distance: { target: [8.5, 47.4], column: "title" }, views: "asc" },
   { "author.email": "asc" },
   // @ts-expect-error -- an unknown field
   { viewz: "desc" },

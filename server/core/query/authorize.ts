@@ -78,7 +78,7 @@ export function authorizeRead(plan: ReadPlan, access: Access, tell: Tell | null 
     select: selectNode(plan.select, scope),
     where,
     search: plan.search && readableSearch(plan.search, scope),
-    sort: plan.sort.map((term) => sortTerm(term, scope)),
+    sort: order(plan.sort, scope),
     rows: scope.rows,
     // The planner guesses from all rows, also from those that the actor may not see.
     count: plan.count === "estimated" && !open ? "exact" : plan.count,
@@ -226,7 +226,7 @@ function selectNode(node: SelectNode, scope: Scope): SelectNode {
       node: selectNode(child, opened),
       rows: opened.rows,
       where: where && condition(where, opened),
-      sort: sort.map((term) => sortTerm(term, opened)),
+      sort: order(sort, opened),
     });
   }
   return { collection: node.collection, columns, relations };
@@ -308,7 +308,16 @@ function readableSearch(search: PlannedSearch, scope: Scope): PlannedSearch {
   return { ...search, fields };
 }
 
-function sortTerm(term: PlannedSort, scope: Scope): PlannedSort {
-  // The primary key that the planner adds for a stable order shows nothing that the page does not.
-  return term.at === "" ? term : readablePath(term, scope);
+/**
+ * An order of what the actor may see. The primary key that the planner puts last for a stable order shows nothing that
+ * the page does not; a key that is null on some rows, as it may not be seen there, makes none and gets it too.
+ */
+function order(sort: readonly PlannedSort[], scope: Scope): readonly PlannedSort[] {
+  const { primaryKey } = scope.collection;
+  const terms = sort.map((term) => (term.at === "" ? term : readablePath(term, scope)));
+  const isStable = terms.some(
+    ({ hops, field, guard }) => hops.length === 0 && field.name === primaryKey.name && guard === null,
+  );
+  const last: PlannedSort = { hops: [], field: primaryKey, descending: false, guard: null, at: "" };
+  return isStable ? terms : [...terms, last];
 }

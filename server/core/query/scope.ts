@@ -136,7 +136,9 @@ export function fieldsOf(
   policy: Policy,
 ): { readonly open: readonly string[]; readonly partly: readonly string[] } {
   const scope = ownScope(collection, () => null, policy, [], null);
-  const guards = [...collection.fields.values()].map((field) => [field.name, columnGuard(scope, field)] as const);
+  const guards = [...collection.fields.values()].map(
+    (field) => [field.name, columnGuard(scope, field)] as const,
+  );
   return {
     open: guards.flatMap(([name, guard]) => (guard === "refused" ? [] : [name])),
     partly: guards.flatMap(([name, guard]) => (guard === "refused" || guard === null ? [] : [name])),

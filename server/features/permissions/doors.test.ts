@@ -341,6 +341,19 @@ describe("over HTTP", () => {
   });
 });
 
+test("without the primary key items may be exported, but not walked by the client's hand", async () => {
+  const { id, token } = await app.signUp("keyless@example.com");
+  const made = await ok("/items/baasix_Role", { name: "keyless" });
+  const role_Id = (made.body as { data: { id: string } }).data.id;
+  await ok("/items/baasix_UserRole", { user_Id: id, role_Id });
+  await ok("/permissions", { role_Id, collection: "posts", action: "read", fields: ["title"] });
+  const read = (query: string) => app.call("GET", `/items/posts?${query}`, { token });
+  expect((await read("export=csv&sort=-title")).text).toBe("title\ntwo\nthree\none\n");
+  // A cursor names the item where a page ended.
+  expect((await read("cursor=&limit=1")).status).toBe(403);
+  expect((await read("sort=id")).status).toBe(403);
+});
+
 describe("live", () => {
   const subscriptions: readonly (readonly [name: string, request: Row, outcome: "FORBIDDEN" | Row])[] = [
     ["everything that may be read", {}, { id: 1, title: "one!" }],

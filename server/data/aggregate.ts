@@ -1,5 +1,5 @@
 /** Groups through the door: parse → plan → authorize → compile → run, one statement an answer. */
-import { type Actor, roleKey } from "../core/access/actor";
+import type { Actor } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { parseAggregate } from "../core/query/aggregate";
 import { authorizeAggregate } from "../core/query/authorize";
@@ -9,7 +9,7 @@ import { planAggregate } from "../core/query/planAggregate";
 import { bind, type CompiledStatement } from "../core/query/variables";
 import { collectionFor } from "./access";
 import type { RawQuery, ReadAnswer } from "./door";
-import { keepBySnapshot } from "./kept";
+import { keepBySnapshot, readKey } from "./kept";
 import { optionsFor, type ReadParts } from "./read";
 import type { Snapshot } from "./snapshot";
 
@@ -37,7 +37,7 @@ type Prepared = { readonly statement: CompiledStatement; readonly count: CountMo
 const keep = keepBySnapshot<Prepared>();
 
 function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Prepared {
-  return keep(snapshot, `${roleKey(actor)} ${collection} ${JSON.stringify(query)}`, () => {
+  return keep(snapshot, readKey(actor, collection, query), () => {
     collectionFor(snapshot, actor, collection, "read");
     const { schema, rules } = snapshot;
     const plan = planAggregate(schema, parseAggregate(collection, query));

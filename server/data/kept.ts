@@ -1,4 +1,6 @@
 /** What was worked out from one snapshot, kept for as long as it is the current one. */
+import { type Actor, roleKey } from "../core/access/actor";
+import type { RawQuery } from "./door";
 import type { Snapshot } from "./snapshot";
 
 const keptEntries = 2000;
@@ -19,4 +21,9 @@ export function keepBySnapshot<T>(): (snapshot: Snapshot, key: string, make: () 
     }
     return made;
   };
+}
+
+/** The key of what was worked out for all actors of the same roles. A name is quoted: else a role's id could begin it. */
+export function readKey(actor: Actor, collection: string, query: RawQuery): string {
+  return `${roleKey(actor)} ${JSON.stringify(collection)} ${JSON.stringify(query)}`;
 }

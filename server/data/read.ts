@@ -1,6 +1,6 @@
 /** Reading through the door: parse → plan → authorize → compile → run, for one row, a page, or all pages in turn. */
 import type { ItemId } from "@baasix/types";
-import { type Actor, roleKey } from "../core/access/actor";
+import type { Actor } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
 import { type AuthorizedRead, authorizeRead } from "../core/query/authorize";
@@ -20,7 +20,7 @@ import { parseKey } from "../core/query/write";
 import type { Row, RunOptions, Runner } from "../platform/postgres";
 import { collectionFor } from "./access";
 import type { RawQuery, ReadAnswer, ReadOneAnswer } from "./door";
-import { keepBySnapshot } from "./kept";
+import { keepBySnapshot, readKey } from "./kept";
 import type { Snapshot } from "./snapshot";
 import type { Totals } from "./totals";
 
@@ -222,7 +222,7 @@ const keep = keepBySnapshot<Prepared>();
 
 /** parse → plan → authorize. Kept per snapshot and role, for as long as the snapshot lives. */
 function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Prepared {
-  return keep(snapshot, `${roleKey(actor)} ${collection} ${JSON.stringify(query)}`, () => {
+  return keep(snapshot, readKey(actor, collection, query), () => {
     collectionFor(snapshot, actor, collection, "read");
     const { schema, rules } = snapshot;
     const read = planRead(schema, parseRead(collection, query));

@@ -73,6 +73,21 @@ async function allowed<T>(rights: Record<string, Permission[]>, work: () => Prom
   }
 }
 
+test("what was worked out for several roles is not had by writing one into the name of a collection", async () => {
+  const sorted = ["author", "editor", "press"].toSorted((a, b) => ((ids[a] ?? "") < (ids[b] ?? "") ? -1 : 1));
+  const [first = "", second = ""] = sorted;
+  const both = await account(first, second);
+  const one = await account(first);
+  await ok("POST", "/items/posts", { title: "theirs alone" });
+  await allowed({ [second]: [{ collection: "posts", action: "read" }] }, async () => {
+    for (const query of ["", "?aggregate[n][function]=count&aggregate[n][field]=*"]) {
+      await ok("GET", `/items/posts${query}`, undefined, both.token);
+      const answer = await app.call("GET", `/items/${ids[second]}%20posts${query}`, { token: one.token });
+      expect([answer.status, codeOf(answer)]).toEqual([404, "UNKNOWN_COLLECTION"]);
+    }
+  });
+});
+
 describe("roles are items", () => {
   test("with every column that clients know", async () => {
     const body = {

@@ -124,8 +124,11 @@ function prepareWalk(
 
 /** How many rows `readAll` gives; a page's maximum does not bound it. @throws AppError INVALID_QUERY */
 function wholeLimit(value: unknown): number {
-  if (value === undefined || value === "" || Number(value) === -1) return Infinity;
-  if (/^\d{1,15}$/.test(String(value))) return Number(value);
+  if (value === undefined || value === "") return Infinity;
+  // A query string may hold an object, which need not have a text.
+  const text = typeof value === "number" ? String(value) : value;
+  if (typeof text === "string" && Number(text) === -1) return Infinity;
+  if (typeof text === "string" && /^\d{1,15}$/.test(text)) return Number(text);
   throw new AppError("INVALID_QUERY", "limit: expected a whole number of at least -1");
 }
 

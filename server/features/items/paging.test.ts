@@ -214,6 +214,8 @@ describe("export", () => {
     expect((await call("export=ndjson&limit=1500")).text.trimEnd().split("\n")).toHaveLength(1500);
     expect((await call("export=ndjson&limit=-1")).text.trimEnd().split("\n").length).toBeGreaterThan(1500);
     expect((await call('export=json&filter={"id":-1}')).body).toEqual([]);
+    for (const limit of ["limit[a]=x", "limit[]=5", "limit=-2", "limit=five"])
+      expect((await call(`export=json&${limit}`)).status).toBe(400);
   });
   test("csv quotes, and neutralises what a spreadsheet would run", async () => {
     const { text, headers } = await call(

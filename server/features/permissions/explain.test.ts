@@ -339,6 +339,8 @@ describe("an explanation", () => {
     ["posts?explain=permissions&explainUser=00000000-0000-4000-8000-000000000000", 404, /no account/],
     ["posts?explain=permissions&explainUser=me", 400, /UUID/],
     ["posts?explain=permissions&explainRole=reader&explainUser=x", 400, /not both/],
+    ["posts?explain=permissions&explainRole[a]=x", 400, /explainRole: expected one text/],
+    ["posts?explain=permissions&explainUser[a]=x", 400, /explainUser: expected one text/],
     ["posts?explainRole=reader", 400, /explainRole/],
     ["posts?explain=permissions&fields=titel", 400, /did you mean 'title'/],
     ["nothing?explain=permissions", 404, /does not exist/],

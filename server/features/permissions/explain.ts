@@ -46,13 +46,16 @@ export function createExplain({ data, rules }: { data: Data; rules: () => Rules 
 }
 
 /** A role by its id or name; `public`: a caller without an account. */
-function callerOfRole(rules: Rules, given: unknown): ExplainedCaller {
+function callerOfRole(rules: Rules, value: unknown): ExplainedCaller {
+  const given = oneText(value, "explainRole");
   const all = [...rules.roles.values()];
   const found = all.find(({ role }) => role.id === given || role.name === given);
   if (!found) {
-    const names = all.map(({ role }) => role.name);
-    const near = typeof given === "string" ? suggestion(given, names) : "";
-    throw new AppError("INVALID_QUERY", `explainRole: there is no role '${String(given)}'${near}`);
+    const near = suggestion(
+      given,
+      all.map(({ role }) => role.name),
+    );
+    throw new AppError("INVALID_QUERY", `explainRole: there is no role '${given}'${near}`);
   }
   const { role, admin } = found;
   if (role.name === publicRole) return { actor: anonymous, unknown: false };
@@ -69,7 +72,7 @@ async function callerOfUser(
   asker: Actor,
   given: unknown,
 ): Promise<ExplainedCaller> {
-  const id = String(given);
+  const id = oneText(given, "explainUser");
   await data.readOne(asker, "baasix_User", id, { fields: ["id"] }).catch((error: unknown) => {
     throw error instanceof AppError && error.code === "NOT_FOUND"
       ? new AppError("NOT_FOUND", "explainUser: there is no account with this id")
@@ -85,4 +88,10 @@ async function callerOfUser(
   const admin = roles.some((role) => rules.roles.get(role)?.admin === true);
   const actor = { kind: "user", id, role: roles[0] ?? "", roles, admin, session: "" } as const;
   return { actor, unknown: false };
+}
+
+/** A query string may hold lists and objects. @throws AppError INVALID_QUERY */
+function oneText(value: unknown, at: string): string {
+  if (typeof value === "string") return value;
+  throw new AppError("INVALID_QUERY", `${at}: expected one text`);
 }

@@ -14,13 +14,20 @@ export class AppError extends Error {
   }
 }
 
-/** The valid name nearest to a mistyped one, or null when none is near (more than a third of the letters differ). */
+/**
+ * The valid name nearest to a mistyped one, or null when none is near: it begins with what was written (three letters at
+ * least), or at most a third of the letters differ.
+ */
 export function nearestName(name: string, valid: Iterable<string>): string | null {
   const wanted = name.toLowerCase();
   let best: string | null = null;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const candidate of valid) {
-    const distance = editDistance(wanted, candidate.toLowerCase(), bestDistance);
+    const other = candidate.toLowerCase();
+    const begins = wanted.length >= 3 && other.startsWith(wanted) && other !== wanted;
+    const distance = begins
+      ? Math.min(2, other.length - wanted.length)
+      : editDistance(wanted, other, bestDistance);
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;

@@ -399,6 +399,12 @@ describe("export and import", () => {
     expect(messageOf(answer)).toMatch(message);
     expect((await exported()).roles).toEqual(before);
   });
+  test("more new roles than one request may write are imported as a preview says", async () => {
+    const body = { roles: Array.from({ length: 1001 }, (_, i) => ({ name: `many ${i}` })) };
+    await ok("POST", "/permissions-preview-import", body);
+    await ok("POST", "/permissions-import", body);
+    expect((await exported()).roles.filter(({ name }) => name.startsWith("many "))).toHaveLength(1001);
+  });
   test("a form without the part is told what to send", async () => {
     const body = new FormData();
     body.append("other", "x");

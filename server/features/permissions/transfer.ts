@@ -105,10 +105,10 @@ export async function importRights(
 
 async function carryOut(rows: Data, actor: Actor, stored: Stored, plans: readonly RolePlan[]): Promise<void> {
   const fresh = plans.filter((plan) => plan.stored === null);
-  const made = await rows.create(
-    actor,
-    "baasix_Role",
+  const made: ItemId[] = [];
+  await inBatches(
     fresh.map(({ role: { name }, changed: { canInviteRoles: _later, ...body } }) => ({ ...body, name })),
+    async (batch) => made.push(...(await rows.create(actor, "baasix_Role", batch))),
   );
   const ids = new Map<string, ItemId>([
     ...stored.roles.map(({ id, name }) => [name, id] as const),

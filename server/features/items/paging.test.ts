@@ -239,6 +239,33 @@ describe("export", () => {
       expect((await call(query, token)).status).toBe(status);
     }
   });
+  test("of accounts without the role of administrators leave room for others, however long they take", async () => {
+    const { data: roles } = (
+      await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin })
+    ).body as { data: { id: string }[] };
+    const body = { role_Id: roles[0]?.id, collection: "things", action: "read", fields: ["*"] };
+    await app.call("POST", "/permissions", { token: app.admin, body });
+    const user = await app.signUp("exports@example.com");
+    const locks = async (condition: string): Promise<void> => {
+      const query = `select 1 from pg_locks where relation = 'things'::regclass and ${condition}`;
+      while ((await outsider(app.address, query)).length === 0);
+    };
+    const holder = outsider(
+      app.address,
+      "begin",
+      "lock table things",
+      "do $$ begin for i in 1..3000 loop exit when exists (select from teams where name = 'enough'); perform pg_sleep(0.01); end loop; end $$",
+      "commit",
+    );
+    await locks("mode = 'AccessExclusiveLock' and granted");
+    const held = Array.from({ length: 3 }, () => call("export=ndjson&limit=1", user.token));
+    await locks("not granted");
+    const other = await app.call("GET", "/items/teams?export=ndjson", { token: app.admin });
+    await app.call("POST", "/items/teams", { token: app.admin, body: { name: "enough" } });
+    await holder;
+    expect(other.status).toBe(200);
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual([200, 200, 200]);
+  });
   test("ends with the connection", async () => {
     const url = app.listen();
     const response = await fetch(`${url}/items/things?export=ndjson`, {

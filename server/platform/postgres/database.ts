@@ -21,7 +21,7 @@ export type RunOptions = {
   readonly pool?: "short" | "slow";
   readonly signal?: AbortSignal;
   readonly timeout?: number;
-  /** For callers without an account: they share half of the pool, and wait for each other before they do for it. */
+  /** For callers of whom there may be any number: they share half of the pool, and wait for each other before they do for it. */
   readonly guest?: boolean;
 };
 

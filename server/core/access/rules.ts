@@ -142,16 +142,16 @@ function conditionOf(
   role: string | null,
   known: KnownConditions,
 ): Planned | null {
-  const memberships = collection.name === "baasix_UserRole" && row.action !== "read";
+  const others = row.action === "read" ? undefined : notAdministrators.get(collection.name);
   const given = !isAbsent(row.conditions);
-  if (!given && !memberships) return null;
-  const key = `${collection.name} ${memberships} ${keyOf(row.conditions, role)}`;
+  if (!given && others === undefined) return null;
+  const key = `${collection.name} ${others !== undefined} ${keyOf(row.conditions, role)}`;
   const present = known.get(key);
   if (present) return present;
   const planned = given ? planCondition(schema, collection, parseFilter(row.conditions, "conditions")) : null;
   refuseSecrets(planned);
   const own = planned && role !== null ? conditionOfRole(planned, role) : planned;
-  const made = memberships ? withoutAdministrators(own, collection, schema) : own;
+  const made = others === undefined ? own : withoutAdministrators(own, others, collection, schema);
   if (made) known.set(key, made);
   return made;
 }
@@ -182,11 +182,22 @@ function keyOf(value: unknown, role: string | null): string {
 }
 
 /**
- * Memberships of administrators are written by administrators alone, whatever a permission says. A condition, so that
- * it holds for the row as it is and as it becomes, however the role was spelled.
+ * Accounts and memberships of administrators are written by administrators alone, whatever a permission says: who could
+ * change the mail of one could have a new password sent to it.
  */
-function withoutAdministrators(condition: Planned | null, collection: Collection, schema: Schema): Planned {
-  const others = planCondition(schema, collection, parseFilter({ "role.name": { ne: administratorRole } }));
+const notAdministrators: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ["baasix_UserRole", { "role.name": { ne: administratorRole } }],
+  ["baasix_User", { NOT: { userRoles: { "role.name": administratorRole } } }],
+]);
+
+/** A condition, so that it holds for the row as it is and as it becomes, however the role was spelled. */
+function withoutAdministrators(
+  condition: Planned | null,
+  filter: unknown,
+  collection: Collection,
+  schema: Schema,
+): Planned {
+  const others = planCondition(schema, collection, parseFilter(filter));
   return condition === null ? others : { kind: "all", items: [others, condition] };
 }
 

@@ -14,7 +14,7 @@ beforeAll(async () => {
   const roles = (answer.body as { data: { id: string; name: string }[] }).data;
   const idOf = (name: string) => String(roles.find((role) => role.name === name)?.id);
   [administrator, user] = [idOf("administrator"), idOf("user")];
-  for (const collection of ["baasix_UserRole", "baasix_Role", "baasix_Permission"]) {
+  for (const collection of ["baasix_UserRole", "baasix_Role", "baasix_Permission", "baasix_User"]) {
     for (const action of ["create", "read", "update", "delete"]) {
       const body = { role_Id: user, collection, action, fields: ["*"] };
       expect((await app.call("POST", "/permissions", { token: app.admin, body })).status).toBe(201);
@@ -78,4 +78,33 @@ test("roles and permissions are written by administrators alone", async () => {
   ] as const) {
     expect((await app.call("POST", path, { token: ann.token, body })).status).toBe(403);
   }
+});
+
+test("nobody else writes the account of an administrator", async () => {
+  const [membership] = await memberships(administrator);
+  const path = `/items/baasix_User/${membership?.user_Id}`;
+  const before = await app.call("GET", path, { token: app.admin });
+  const calls = [
+    ["PATCH", path, { email: "ann+admin@example.com" }],
+    ["PATCH", "/items/baasix_User/bulk", [{ id: membership?.user_Id, data: { status: "suspended" } }]],
+    ["DELETE", path],
+    ["DELETE", "/items/baasix_User/bulk", [membership?.user_Id]],
+  ] as const;
+  for (const [method, url, body] of calls) {
+    expect((await app.call(method, url, { token: ann.token, body })).status).toBe(404);
+  }
+  expect((await app.call("GET", path, { token: app.admin })).body).toEqual(before.body);
+  const other = await app.signUp("other@example.com");
+  const change = { token: ann.token, body: { firstName: "Other" } };
+  expect((await app.call("PATCH", `/items/baasix_User/${other.id}`, change)).status).toBe(200);
+});
+
+test("no list of addresses locks the administrators out", async () => {
+  const body = { ipWhitelist: ["10.0.0.1"] };
+  const changed = await app.call("PATCH", `/items/baasix_Role/${administrator}`, { token: app.admin, body });
+  expect([changed.status, changed.text.includes("lock every administrator out")]).toEqual([400, true]);
+  const roles = { roles: [{ name: "administrator", ...body, permissions: [] }] };
+  const imported = await app.call("POST", "/permissions-import", { token: app.admin, body: roles });
+  expect([imported.status, imported.text.includes("lock every administrator out")]).toEqual([400, true]);
+  expect((await app.call("GET", "/items/baasix_Role", { token: app.admin })).status).toBe(200);
 });

@@ -42,6 +42,10 @@ export function checkRole(body: WriteBody, name: string | undefined): void {
   if (list.length > 0 && name === publicRole) {
     throw invalid("ipWhitelist", `'${publicRole}' is for everyone, wherever they are`);
   }
+  if (list.length > 0 && isAdministrator) {
+    const mend = "keep other addresses out before they reach the server";
+    throw invalid("ipWhitelist", `an address that is gone would lock every administrator out; ${mend}`);
+  }
   try {
     createAddressList(list, "ipWhitelist");
   } catch (error) {

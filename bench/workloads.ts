@@ -67,6 +67,21 @@ export function defineWorkloads({ products, orders, file }: Shop): readonly Work
       same: (answer) => answer,
     },
     {
+      // As R3t: no filter comes twice, so that no total can be remembered.
+      name: "R2t",
+      what: "list 20, filter + sort + total, on first sight",
+      goal: "0.90",
+      ours: range(12_000).map((n) => {
+        const [gte, lt] = [(n / 16).toFixed(2), (n / 16 + 50).toFixed(2)];
+        return get(
+          `/items/products${list({ fields, filter: { price: { gte, lt } }, sort: "-createdAt", limit: 20 })}`,
+        );
+      }),
+      floor: range(12_000).map((n) => get(`/filtered/${(n / 16).toFixed(2)}/${(n / 16 + 50).toFixed(2)}`)),
+      same: (answer) => answer,
+      once: true,
+    },
+    {
       name: "R3",
       what: "list 100 + total, seen before",
       goal: "5.00",

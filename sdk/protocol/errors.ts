@@ -6,6 +6,7 @@ export const errorCodes = {
   request: [
     "BAD_REQUEST",
     "INVALID_JSON",
+    "IDEMPOTENCY_KEY_REUSED",
     "PAYLOAD_TOO_LARGE",
     "URL_TOO_LONG",
     "UNSUPPORTED_MEDIA_TYPE",
@@ -28,6 +29,8 @@ export const errorCodes = {
     "FOREIGN_KEY_VIOLATION",
     "REQUIRED_FIELD",
     "CONFLICT",
+    "PRECONDITION_FAILED",
+    "IMPORT_FAILED",
   ],
   schema: ["INVALID_SCHEMA", "SCHEMA_EXISTS", "DATA_LOSS"],
   server: ["TIMEOUT", "UNAVAILABLE", "INTERNAL_ERROR"],

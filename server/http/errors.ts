@@ -6,10 +6,11 @@ import type { ErrorBody, ErrorCode, FieldError } from "@baasix/types";
 import { ValidationError } from "elysia";
 import { AppError } from "../core/errors";
 
-/** The HTTP status of each error code (RFC 9110; 429 is RFC 6585). */
+/** The HTTP status of each error code (RFC 9110; 429 is RFC 6585; a reused Idempotency-Key as its IETF draft says). */
 export const statusOf: Readonly<Record<ErrorCode, number>> = {
   BAD_REQUEST: 400,
   INVALID_JSON: 400,
+  IDEMPOTENCY_KEY_REUSED: 422,
   PAYLOAD_TOO_LARGE: 413,
   URL_TOO_LONG: 414,
   UNSUPPORTED_MEDIA_TYPE: 415,
@@ -31,6 +32,8 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   FOREIGN_KEY_VIOLATION: 409,
   REQUIRED_FIELD: 400,
   CONFLICT: 409,
+  PRECONDITION_FAILED: 412,
+  IMPORT_FAILED: 400,
   INVALID_SCHEMA: 400,
   SCHEMA_EXISTS: 409,
   DATA_LOSS: 409,

@@ -15,8 +15,8 @@ export type ReadAnswer = {
   readonly nextCursor?: string | null;
 };
 
-/** One item as JSON text; `truncated` as in `ReadAnswer`. */
-export type ReadOneAnswer = { readonly json: string; readonly truncated: boolean };
+/** One item as JSON text; `truncated` as in `ReadAnswer`. `version`: another one after each change of the row (digits). */
+export type ReadOneAnswer = { readonly json: string; readonly truncated: boolean; readonly version: string };
 
 /** A field → value object to write. Values as they came over the wire. */
 export type WriteBody = { readonly [field: string]: unknown };

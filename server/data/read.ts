@@ -75,9 +75,9 @@ export async function readItem(
     bind(statement, { actor, now: parts.now(), inputs: [key] }),
     optionsFor(actor),
   );
-  const [json, cut] = rows[0] ?? [];
+  const [json, cut, version] = rows[0] ?? [];
   if (typeof json !== "string") throw new AppError("NOT_FOUND", "Item not found");
-  return { json, truncated: cut === true };
+  return { json, truncated: cut === true, version: String(version) };
 }
 
 /**

@@ -59,7 +59,7 @@ function condition(filter: unknown): readonly [string, readonly (string | null)[
 describe("statements", () => {
   test("one row by key", () => {
     expect(compile({ fields: "title" }, { shape: "one" })).toMatchObject({
-      text: '/* s7 */ select row_to_json(r)::text, false from (select t0."title" as "title" from "posts" t0 where t0."id" = $1::integer) r',
+      text: '/* s7 */ select row_to_json(r)::text, false, t0.xmin::text from "posts" t0, lateral (select t0."title" as "title") r where t0."id" = $1::integer',
       params: [{ kind: "input", index: 0 }],
     });
   });

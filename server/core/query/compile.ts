@@ -16,7 +16,7 @@ export type ReadShape = "list" | "page" | "one" | "count" | "estimate";
 /**
  * Compiles a read. `list` and `page`: rows of [JSON text, cut, total or null, sort keys or null]; `one`: the row whose key
  * is input 0, [JSON text, cut]; `count`: one row of [total]; `estimate`: one row of [plan as JSON]. `cut`: a list inside
- * the row reached its bound. The schema's version is part of the text, so a changed schema gives new prepared statements.
+ * the row reached its bound. `version`: which transaction wrote the row (xmin), as text. The schema's version is part of the text, so a changed schema gives new prepared statements.
  */
 export function compileRead(
   plan: AuthorizedRead,
@@ -63,9 +63,10 @@ function selectRows(
   count: string | null,
   parameters: Parameters,
 ): string {
+  if (shape === "one" && plan.select.relations.length === 0) return bareRow(plan, parameters);
   const rows = page(plan, shape, parameters);
   const total = count === null ? (shape === "page" ? ", null" : "") : `, ${totalOf(plan, count)}`;
-  const keys = shape === "one" ? "" : plan.cursor === null ? ", null" : `, ${sortKeys}`;
+  const keys = shape === "one" ? `, ${rowVersion}` : plan.cursor === null ? ", null" : `, ${sortKeys}`;
   const { relations } = plan.select;
   if (relations.length === 0 && plan.cursor === null) {
     return `select row_to_json(r)::text, false${total}${keys} from (${rows}) r`;
@@ -77,6 +78,15 @@ function selectRows(
   return `select ${columns} from (${rows}) ${joined}`;
 }
 
+/** One row without expansions: its columns are a list of their own, so that the version stays outside of the JSON. */
+function bareRow(plan: AuthorizedRead, parameters: Parameters): string {
+  const alias = parameters.alias();
+  parameters.collections.add(plan.collection.name);
+  const columns = selectList(plan.select, alias, parameters).join(", ");
+  const from = `${quoteName(plan.collection.name)} ${alias}, lateral (select ${columns}) r`;
+  return `select row_to_json(r)::text, false, ${alias}.xmin::text from ${from}${where(plan, alias, "one", parameters)}`;
+}
+
 /** A page that is not full tells the total by itself; only then is nothing counted. */
 function totalOf(plan: AuthorizedRead, count: string): string {
   if (plan.limit === 0 || plan.cursor?.after) return `(${count})`;
@@ -85,6 +95,8 @@ function totalOf(plan: AuthorizedRead, count: string): string {
 
 /** Name of the sort keys in the page's rows. No field can be called so. */
 const sortKeys = '"#k"';
+/** Name of the version in the row of `one`. */
+const rowVersion = '"#v"';
 
 function fromWhere(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): string {
   const alias = parameters.alias();
@@ -125,6 +137,7 @@ function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): s
   const after = plan.cursor?.after
     ? compileKeyset(plan.sort, keys, plan.cursor.after, parameters.place)
     : null;
+  if (shape === "one") selected.push(`${alias}.xmin::text as ${rowVersion}`);
   const columns =
     plan.cursor === null
       ? selected

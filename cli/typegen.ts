@@ -181,7 +181,10 @@ function managedColumns(definition: SchemaDefinition): readonly string[] {
 
 function describe(field: FieldDefinition): readonly string[] {
   const text = field.description ?? field.comment;
-  return text === undefined || text === "" ? [] : [text];
+  return [
+    ...(text === undefined || text === "" ? [] : [text]),
+    ...(field.immutable === true ? ["Set once."] : []),
+  ];
 }
 
 function ruleTags(rules: ValidationRules = {}): readonly string[] {

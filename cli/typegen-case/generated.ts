@@ -56,6 +56,7 @@ export interface Post {
    * @maxLength 200
    */
   title: string;
+  /** Set once. */
   slug: string;
   /**
    * Markdown. It may hold *\/ and

@@ -15,7 +15,7 @@ export const schemas: readonly SchemaRecord[] = [
       fields: {
         id,
         title: { type: "String", allowNull: false, values: { length: 200 }, validate: { len: [3, 200] } },
-        slug: { type: "SUID", allowNull: false },
+        slug: { type: "SUID", allowNull: false, immutable: true },
         body: { type: "Text", description: "Markdown. It may hold */ and\nmore lines." },
         views: { type: "BigInt", allowNull: false },
         price: { type: "Decimal", values: { precision: 10, scale: 2 }, validate: { min: 0 } },

@@ -70,6 +70,8 @@ export type FieldDefinition = {
   /** Default true; a primary key is never null. */
   readonly allowNull?: boolean;
   readonly unique?: boolean;
+  /** Set once: a value that is there never changes again. */
+  readonly immutable?: boolean;
   readonly defaultValue?: DefaultValue;
   /** Same as `defaultValue`. */
   readonly default?: DefaultValue;
@@ -128,6 +130,8 @@ export type SchemaDefinition = {
   readonly sortEnabled?: boolean;
   /** `false` keeps the collection out of the change feed; default true. */
   readonly realtime?: boolean;
+  /** `false` keeps its changes out of the audit log; default true. */
+  readonly audit?: boolean;
   readonly indexes?: readonly IndexDefinition[];
   /**
    * Makes an index for searches: `true` over every text field, or over the named fields. `fuzzy` makes another one for

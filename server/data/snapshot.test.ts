@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { FieldDefinition, SchemaRecord } from "@baasix/types";
 import { AppError } from "../core/errors";
+import { systemCollections } from "../core/schema/system";
 import { type Database, type DatabaseAddress, openDatabase } from "../platform/postgres";
 import { testDatabase, testServer } from "../testing/postgres";
 import { openSnapshot } from "./snapshot";
@@ -53,7 +54,7 @@ describe("starting", () => {
     const before = await state();
     const second = await openSnapshot(database);
     expect(await state()).toEqual(before);
-    expect(before).toHaveLength(8);
+    expect(before).toHaveLength(systemCollections.size);
     expect(second.current().schema).toEqual(first.current().schema);
     expect([...second.current().rules.roles.values()].map(({ role }) => role.name)).toEqual([
       "administrator",
@@ -231,7 +232,7 @@ describe("changing", () => {
         database,
         `select to_regclass('fine')::text, (select count(*)::int from "baasix_SchemaDefinition")`,
       ),
-    ).toEqual([[null, 8]]);
+    ).toEqual([[null, systemCollections.size]]);
   });
 
   test("a dry run tells and changes nothing", async () => {

@@ -11,10 +11,14 @@ export type UserActor = {
   readonly roles: readonly string[];
   readonly admin: boolean;
   readonly session: string;
+  readonly origin?: Origin;
 };
 
 /** Nobody in particular: the role `public`. */
-export type AnonymousActor = { readonly kind: "anonymous" };
+export type AnonymousActor = { readonly kind: "anonymous"; readonly origin?: Origin };
+
+/** Where a request came from, for the audit log. No rule asks for it. */
+export type Origin = { readonly address: string; readonly requestId: string };
 
 /** The server itself, outside all rules. `reason` says why it may. */
 export type SystemActor = { readonly kind: "system"; readonly reason: string };

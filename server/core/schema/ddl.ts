@@ -109,6 +109,7 @@ function compileChange(change: Change, options: DdlOptions): readonly Part[] {
       return [["detach", `drop index ${quoteName(change.index.name)}`]];
     case "changeRealtime":
       return publish(change.collection, options);
+    case "changeAudit":
     case "changeField":
     case "changeDefinition":
       return [];

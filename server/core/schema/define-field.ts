@@ -24,6 +24,7 @@ export const fieldKeys = [
   "primaryKey",
   "allowNull",
   "unique",
+  "immutable",
   "defaultValue",
   "default",
   "values",
@@ -91,6 +92,7 @@ export function readField(name: string, entries: Entries, place: string, system:
     // A generated number is never null in PostgreSQL.
     allowNull: !primaryKey && fallback?.kind !== "autoincrement" && (allowNull ?? true),
     unique: !primaryKey && readUnique(entries, shape, place),
+    immutable: readFlag(entries, "immutable", place, false),
     default: fallback,
     validate: readRules(entries.get("validate"), shape, `${place}.validate`),
     hidden,

@@ -297,6 +297,23 @@ describe("collections", () => {
     });
   });
 
+  test.each<[flag: boolean | undefined, audit: boolean]>([
+    [undefined, true],
+    [false, false],
+    [true, true],
+  ])("audit: %p", (flag, audit) => {
+    const made = define({ name: "P", fields: {}, ...(flag !== undefined && { audit: flag }) });
+    expect([made.audit, made.definition.audit]).toEqual([audit, flag]);
+  });
+
+  test("immutable", () => {
+    const made = define({
+      name: "P",
+      fields: { sku: { type: "String", immutable: true }, x: { type: "String" } },
+    });
+    expect([made.fields.get("sku")?.immutable, made.fields.get("x")?.immutable]).toEqual([true, false]);
+  });
+
   const bad: readonly (readonly [name: unknown, input: unknown, message: string])[] = [
     [
       "1a",

@@ -177,7 +177,7 @@ function resolveRelations(one: Known, find: Find): Collection {
   const resolved = [...fields.values()].map((field) =>
     resolveGenerated(resolveDefault(field, draft.place, find), one),
   );
-  const { indexes, searchable, timestamps, paranoid, usertrack, realtime, system, definition } = draft;
+  const { indexes, searchable, timestamps, paranoid, usertrack, realtime, audit, system, definition } = draft;
   return {
     name,
     fields: new Map(resolved.map((field) => [field.name, field] as const)),
@@ -189,6 +189,7 @@ function resolveRelations(one: Known, find: Find): Collection {
     paranoid,
     usertrack,
     realtime,
+    audit,
     system,
     guarded,
     definition,

@@ -32,6 +32,7 @@ export function describeField(field: Field): FieldDefinition {
     ...(field.primaryKey && { primaryKey: true }),
     ...(!field.allowNull && !field.primaryKey && { allowNull: false }),
     ...(field.unique && { unique: true }),
+    ...(field.immutable && { immutable: true }),
     ...(field.type === "Enum" && { values: field.values }),
     ...(Object.keys(sizes).length > 0 && { values: sizes }),
     ...(field.generated !== null && { calculated: field.generated }),

@@ -92,6 +92,13 @@ function describeChange(change: Change): SchemaChange | null {
         from: !change.collection.realtime,
         to: change.collection.realtime,
       };
+    case "changeAudit":
+      return {
+        kind: change.kind,
+        collection,
+        from: !change.collection.audit,
+        to: change.collection.audit,
+      };
     default:
       return { kind: change.kind, collection, field: change.to.name, ...aspect(change) };
   }
@@ -132,6 +139,7 @@ function aspect({ kind, from, to }: FieldChange): { readonly from: Json; readonl
     return {
       validate: { ...field.validate, len: field.validate.len ?? undefined },
       description: field.description,
+      immutable: field.immutable,
     };
   };
   return { from: of(from), to: of(to) };

@@ -45,6 +45,7 @@ export type Change =
   | { readonly kind: "addIndex"; readonly collection: Collection; readonly index: Index }
   | { readonly kind: "dropIndex"; readonly collection: Collection; readonly index: Index }
   | { readonly kind: "changeRealtime"; readonly collection: Collection }
+  | { readonly kind: "changeAudit"; readonly collection: Collection }
   | { readonly kind: "changeDefinition"; readonly collection: Collection };
 
 /**
@@ -95,6 +96,7 @@ function diffCollections(before: Collection, after: Collection, from: Schema, to
   }
   changes.push(...diffRelations(before, after, from, to), ...diffIndexes(before, after));
   if (before.realtime !== after.realtime) changes.push({ kind: "changeRealtime", collection: after });
+  if (before.audit !== after.audit) changes.push({ kind: "changeAudit", collection: after });
   if (changes.length === 0 && !sameJson(before.definition, after.definition)) {
     changes.push({ kind: "changeDefinition", collection: after });
   }
@@ -145,7 +147,8 @@ function diffFields(from: Field, to: Field, collection: Collection): readonly Ch
   if (from.unique !== to.unique) add("changeUnique");
   if (!sameJson(from.default, to.default)) add("changeDefault");
   if (!sameJson(allowedValues(from), allowedValues(to))) add("changeValues");
-  if (!sameJson(from.validate, to.validate) || from.description !== to.description) add("changeField");
+  const isSaidAnew = from.description !== to.description || from.immutable !== to.immutable;
+  if (isSaidAnew || !sameJson(from.validate, to.validate)) add("changeField");
   return changes;
 }
 

@@ -27,6 +27,7 @@ export type Draft = {
   readonly paranoid: boolean;
   readonly usertrack: boolean;
   readonly realtime: boolean;
+  readonly audit: boolean;
   readonly system: boolean;
   readonly guarded: boolean;
   readonly definition: SchemaDefinition;
@@ -48,6 +49,7 @@ const definitionKeys = [
   "usertrack",
   "sortEnabled",
   "realtime",
+  "audit",
   "indexes",
   "searchable",
   "isJunction",
@@ -66,7 +68,7 @@ export function readDraft(collection: unknown, input: unknown, options: DraftOpt
   const entries = readObject(input, place, definitionKeys);
   const junction = readFlag(entries, "isJunction", place, false);
   const name = system ? String(collection) : checkCollectionName(collection, "collectionName", junction);
-  const flags = readFlags(entries, place);
+  const flags = readFlags(entries, place, guarded);
   const parts = readParts(entries.get("fields"), `${place}.fields`, system);
   if (junction) inferScopes(parts);
   const primaryKey = addPrimaryKey(parts, `${place}.fields`);
@@ -102,9 +104,9 @@ function checkJsonShape(input: unknown, place: string): void {
   }
 }
 
-type Flags = Pick<Draft, "timestamps" | "paranoid" | "usertrack" | "realtime">;
+type Flags = Pick<Draft, "timestamps" | "paranoid" | "usertrack" | "realtime" | "audit">;
 
-function readFlags(entries: Entries, place: string): Flags {
+function readFlags(entries: Entries, place: string, guarded: boolean): Flags {
   const at = `${place}.options`;
   const legacy = entries.has("options")
     ? readObject(entries.get("options"), at, ["timestamps", "paranoid", "indexes"])
@@ -114,6 +116,7 @@ function readFlags(entries: Entries, place: string): Flags {
     paranoid: readFlag(entries, "paranoid", place, readFlag(legacy, "paranoid", at, false)),
     usertrack: readFlag(entries, "usertrack", place, false),
     realtime: readRealtime(entries, place),
+    audit: readFlag(entries, "audit", place, true) && !guarded,
   };
 }
 

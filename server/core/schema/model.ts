@@ -25,6 +25,8 @@ export type Field = {
   readonly primaryKey: boolean;
   readonly allowNull: boolean;
   readonly unique: boolean;
+  /** Set once: what changes a value that is there is refused. */
+  readonly immutable: boolean;
   readonly default: FieldDefault | null;
   readonly validate: ValidationRules;
   /** String. */
@@ -108,6 +110,8 @@ export type Collection = {
   readonly paranoid: boolean;
   readonly usertrack: boolean;
   readonly realtime: boolean;
+  /** Its changes are written to `baasix_AuditLog`; never those of a guarded collection. */
+  readonly audit: boolean;
   /** Built in (`baasix_…`): its definition is code. */
   readonly system: boolean;
   /** Written by the server alone, whatever the role (definitions, sessions, credentials). */

@@ -17,6 +17,7 @@ const key = {
   defaultValue: { type: "UUIDV4" },
 } as const satisfies FieldDefinition;
 const flag = { type: "Boolean", allowNull: false, defaultValue: false } as const satisfies FieldDefinition;
+const required = { type: "Text", allowNull: false } as const satisfies FieldDefinition;
 const secret = { type: "Text", hidden: true } as const satisfies FieldDefinition;
 const text = { type: "Text" } as const satisfies FieldDefinition;
 
@@ -175,6 +176,32 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           expiresAt: { type: "DateTime", allowNull: false },
         },
         indexes: [{ fields: ["expiresAt"] }],
+      },
+    },
+  ],
+  [
+    "baasix_AuditLog",
+    {
+      guarded: true,
+      definition: {
+        name: "Audit log",
+        timestamps: false,
+        realtime: false,
+        fields: {
+          id: { type: "BigInt", primaryKey: true, defaultValue: { type: "AUTOINCREMENT" } },
+          createdAt: { type: "DateTime", allowNull: false, defaultValue: { type: "NOW" } },
+          type: { type: "String", values: { length: 64 }, allowNull: false, defaultValue: "data" },
+          entity: { type: "String", values: { length: 63 }, allowNull: false },
+          entityId: required,
+          action: { type: "Enum", values: ["create", "update", "delete", "restore"], allowNull: false },
+          changes: { type: "JSONB", allowNull: false },
+          // No foreign key: an entry outlives the account.
+          userId: { type: "UUID" },
+          ipaddress: text,
+          requestId: text,
+          transactionId: text,
+        },
+        indexes: [{ fields: ["entity", "entityId"] }, { fields: ["createdAt"] }],
       },
     },
   ],

@@ -28,6 +28,7 @@ const snapshot = { schema: blogSchema, rules, version: 1 };
 const runner = { run: () => Promise.resolve([]) };
 const parts: ReadParts = {
   runner,
+  again: (work) => work(),
   snapshot: () => snapshot,
   now: Date.now,
   totals: createTotals({ schema: () => blogSchema, live: () => false }),

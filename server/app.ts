@@ -74,7 +74,13 @@ export async function createApp(
     schema: () => snapshot.current().schema,
     live: () => feed.status().connected,
   });
-  const data = createData({ database, snapshot: snapshot.current, now, totals });
+  const data = createData({
+    database,
+    snapshot: snapshot.current,
+    reloadSchema: snapshot.reloadSchema,
+    now,
+    totals,
+  });
   data.beforeWrite((write) => protectRights(write, snapshot.current().rules));
   data.onWrite(({ collection }) => (rightsCollections.has(collection) ? snapshot.reloadRules() : undefined));
 

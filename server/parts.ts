@@ -34,7 +34,13 @@ export async function openParts(config: Config): Promise<Parts> {
     const snapshot = await openSnapshot(database);
     // A command reads too little to remember totals.
     const totals = createTotals({ schema: () => snapshot.current().schema, live: () => false });
-    const data = createData({ database, snapshot: snapshot.current, now: Date.now, totals });
+    const data = createData({
+      database,
+      snapshot: snapshot.current,
+      reloadSchema: snapshot.reloadSchema,
+      now: Date.now,
+      totals,
+    });
     return {
       admin: {
         create: (email, password) => createAdmin(data, { email, password }),

@@ -23,12 +23,15 @@ import { readGroups } from "./aggregate";
 import { explainRead } from "./explain";
 import { optionsFor, readAll, readItem, readPage, type ReadParts } from "./read";
 import type { Snapshot } from "./snapshot";
+import { afterCommit, type Again, followSchema, retryStale } from "./stale";
 import type { Totals } from "./totals";
 
 /** What the door needs: the database, the current snapshot, and the time in milliseconds since 1970. */
 export type DataParts = {
   readonly database: Database;
   readonly snapshot: () => Snapshot;
+  /** Brings the snapshot up to the database, for statements that a schema change overtook. */
+  readonly reloadSchema: () => Promise<void>;
   readonly now: () => number;
   /** Totals of lists that are remembered; commits through this door drop those that they may change. */
   readonly totals: Totals;
@@ -42,12 +45,15 @@ type Listeners = {
 /** Opens the door. */
 export function createData(parts: DataParts): Data {
   const listeners: Listeners = { before: [], after: [] };
-  const announce = async (writes: readonly CommittedWrite[]): Promise<void> => {
-    for (const { collection } of writes) parts.totals.touched(collection);
-    for (const write of writes) for (const listener of listeners.after) await listener(write);
-  };
-  return doorOn(parts, {
+  const announce = (writes: readonly CommittedWrite[]): Promise<void> =>
+    afterCommit(async () => {
+      for (const { collection } of writes) parts.totals.touched(collection);
+      for (const write of writes) for (const listener of listeners.after) await listener(write);
+    });
+  const again = retryStale(parts);
+  const door = doorOn(parts, {
     runner: parts.database,
+    again,
     attempt: (work) => work(),
     listeners,
     committed: (write) => announce([write]),
@@ -61,11 +67,14 @@ export function createData(parts: DataParts): Data {
       return result;
     },
   });
+  return followSchema(door, again);
 }
 
 /** How statements run: each alone, or all in one transaction whose writes are told after the commit. */
 type Mode = {
   readonly runner: Runner;
+  /** For what is read batch by batch; inside a transaction the whole is run again. */
+  readonly again: Again;
   /** Runs `work` so that its failure undoes what it did and no more. */
   readonly attempt: <T>(work: () => Promise<T>) => Promise<T>;
   readonly listeners: Listeners;
@@ -87,7 +96,9 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     for (const listener of mode.listeners.before) listener(write);
   };
 
-  const reading: ReadParts = { ...parts, runner, totals: runner === parts.database ? parts.totals : null };
+  const { again } = mode;
+  const totals = runner === parts.database ? parts.totals : null;
+  const reading: ReadParts = { ...parts, runner, again, totals };
   const read: Data["read"] = (actor, collection, query, signal) =>
     (isAggregate(query) ? readGroups : readPage)(reading, actor, collection, query, signal);
 
@@ -194,6 +205,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
       work(
         doorOn(parts, {
           runner: inner,
+          again: (once) => once(),
           attempt: inner.savepoint,
           listeners: mode.listeners,
           committed,

@@ -22,11 +22,13 @@ import { collectionFor } from "./access";
 import type { RawQuery, ReadAnswer, ReadOneAnswer } from "./door";
 import { keepBySnapshot, readKey } from "./kept";
 import type { Snapshot } from "./snapshot";
+import type { Again } from "./stale";
 import type { Totals } from "./totals";
 
 /** What reading needs. `totals` null: nothing is remembered (inside a transaction). */
 export type ReadParts = {
   readonly runner: Runner;
+  readonly again: Again;
   readonly snapshot: () => Snapshot;
   readonly now: () => number;
   readonly totals: Totals | null;
@@ -97,17 +99,31 @@ export async function* readAll(
   let cursor: string | null = "";
   while (cursor !== null && left > 0) {
     const batch = { ...query, limit: Math.min(left, readLimits.maximum), cursor, count: "none" };
-    const prepared: Prepared = prepareWalk(parts.snapshot(), actor, collection, batch);
-    const rows = await parts.runner.run(bind(compiled(prepared, "page"), { actor, now: parts.now() }), {
-      ...optionsFor(actor, signal),
-      pool: "slow",
-      // Of long statements nobody may start as many as there are connections: schema changes wait in the same pool.
-      guest: !(actor.kind === "system" || (actor.kind === "user" && actor.admin)),
-    });
+    const { plan, rows }: Walked = await parts.again(() => walk(parts, actor, collection, batch, signal));
     left -= rows.length;
     if (rows.length > 0) yield rows.map((row) => String(row[0]));
-    cursor = nextCursor(prepared.plan, rows);
+    cursor = nextCursor(plan, rows);
   }
+}
+
+type Walked = { readonly plan: Prepared["plan"]; readonly rows: readonly Row[] };
+
+/** One batch of a walk. */
+async function walk(
+  parts: ReadParts,
+  actor: Actor,
+  collection: string,
+  batch: RawQuery,
+  signal?: AbortSignal,
+): Promise<Walked> {
+  const prepared: Prepared = prepareWalk(parts.snapshot(), actor, collection, batch);
+  const rows = await parts.runner.run(bind(compiled(prepared, "page"), { actor, now: parts.now() }), {
+    ...optionsFor(actor, signal),
+    pool: "slow",
+    // Of long statements nobody may start as many as there are connections: schema changes wait in the same pool.
+    guest: !(actor.kind === "system" || (actor.kind === "user" && actor.admin)),
+  });
+  return { plan: prepared.plan, rows };
 }
 
 /** The keys in its cursors never leave the server, so that they may be ones that the actor may not read. */

@@ -442,7 +442,13 @@ function doorOf(snapshot: Snapshot): Data {
     depends: () => false,
     clear: () => undefined,
   };
-  return createData({ database, snapshot: () => snapshot, now: () => 0, totals });
+  return createData({
+    database,
+    snapshot: () => snapshot,
+    reloadSchema: async () => undefined,
+    now: () => 0,
+    totals,
+  });
 }
 
 /** Relations to expand; on one way at most `lists` of them are lists, as answers have room for no more. */

@@ -38,7 +38,13 @@ beforeAll(async () => {
   database = await openDatabase(server.address, { shortPool: 2, slowPool: 1 });
   const snapshot = await openSnapshot(database);
   const totals = createTotals({ schema: () => snapshot.current().schema, live: () => false });
-  data = createData({ database, snapshot: snapshot.current, now: Date.now, totals });
+  data = createData({
+    database,
+    snapshot: snapshot.current,
+    reloadSchema: snapshot.reloadSchema,
+    now: Date.now,
+    totals,
+  });
   const srid = { srid: 3857 };
   await snapshot.changeSchema(() => ({
     put: [

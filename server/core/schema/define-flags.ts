@@ -99,6 +99,7 @@ function userRelation(name: string, column: string, place: string): RelationDraf
     onUpdate: null,
     allowNull: true,
     unique: false,
+    immutable: false,
     description: null,
     generated: true,
     place,

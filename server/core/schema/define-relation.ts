@@ -23,6 +23,7 @@ export type RelationDraft = {
   /** Of the key column, when the relation makes it. */
   readonly allowNull: boolean;
   readonly unique: boolean;
+  readonly immutable: boolean;
   readonly description: string | null;
   /** Made by the server: by the relationships route, or by a flag such as `usertrack`. */
   readonly generated: boolean;
@@ -77,6 +78,7 @@ export function readRelation(key: string, entries: Entries, place: string): Rela
     onUpdate: readAction(entries, "onUpdate", place),
     allowNull: readFlag(entries, "allowNull", place, true),
     unique: readFlag(entries, "unique", place, false),
+    immutable: readFlag(entries, "immutable", place, false),
     description: readWords(entries, "description", place),
     generated: readFlag(entries, "SystemGenerated", place, false),
     place,

@@ -309,9 +309,14 @@ describe("collections", () => {
   test("immutable", () => {
     const made = define({
       name: "P",
-      fields: { sku: { type: "String", immutable: true }, x: { type: "String" } },
+      fields: {
+        sku: { type: "String", immutable: true },
+        x: { type: "String" },
+        category: { relType: "BelongsTo", target: "categories", immutable: true },
+      },
     });
-    expect([made.fields.get("sku")?.immutable, made.fields.get("x")?.immutable]).toEqual([true, false]);
+    const immutable = [...made.fields.values()].filter((field) => field.immutable).map(({ name }) => name);
+    expect(immutable).toEqual(["sku", "category_Id"]);
   });
 
   const bad: readonly (readonly [name: unknown, input: unknown, message: string])[] = [

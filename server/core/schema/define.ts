@@ -156,11 +156,11 @@ function keyColumn(draft: Draft, relation: RelationDraft, targetKey: Field): Fie
   }
   const follower = draft.followers.get(relation.column);
   const place = `${draft.place}.fields.${relation.column}`;
-  const { allowNull, unique, description } = relation;
+  const { allowNull, unique, immutable, description } = relation;
   const said =
     follower ??
     new Map<string, unknown>(
-      Object.entries({ allowNull, unique, ...(description !== null && { description }) }),
+      Object.entries({ allowNull, unique, immutable, ...(description !== null && { description }) }),
     );
   const { type, length } = targetKey;
   const typed = new Map<string, unknown>([

@@ -13,4 +13,6 @@ export * from "./realtime";
 export * from "./schema";
 export * from "./selection";
 export * from "./sort";
+export * from "./transaction";
 export * from "./values";
+export * from "./writes";

@@ -15,8 +15,12 @@ export type IdOf<Item> = string extends keyof Item
 /** `POST /items/:collection` without `?fields=`. */
 export type CreatedItem = { readonly data: { readonly id: ItemId } };
 
-/** One entry of `PATCH /items/:collection/bulk`. */
-export type BulkUpdateEntry = { readonly id: ItemId; readonly data: { readonly [field: string]: unknown } };
+/** One entry of `PATCH /items/:collection/bulk`. `version`: that the item must still have, an ETag or its first part. */
+export type BulkUpdateEntry = {
+  readonly id: ItemId;
+  readonly data: { readonly [field: string]: unknown };
+  readonly version?: string;
+};
 
 /** What a permission may allow on a collection. */
 export type Action = "create" | "read" | "update" | "delete";

@@ -47,7 +47,7 @@ function hostOf(origin: string): string | null {
 }
 
 const exposed =
-  "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, ETag, Content-Disposition";
+  "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, ETag, Content-Disposition, Idempotency-Replayed";
 const methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 const headerList = /^[\w!#$%&'*+.^`|~-]+(?:\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/;
 

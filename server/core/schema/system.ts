@@ -206,6 +206,28 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     },
   ],
   [
+    "baasix_IdempotencyKey",
+    {
+      guarded: true,
+      definition: {
+        name: "Idempotency key",
+        realtime: false,
+        timestamps: false,
+        fields: {
+          id: key,
+          actor: { type: "String", values: { length: 64 }, allowNull: false },
+          key: { type: "String", values: { length: 255 }, allowNull: false, hidden: true },
+          requestHash: { type: "String", values: { length: 64 }, allowNull: false },
+          status: { type: "Integer" },
+          body: secret,
+          headers: { type: "JSONB", hidden: true },
+          createdAt: { type: "DateTime", allowNull: false },
+        },
+        indexes: [{ fields: ["actor", "key"], unique: true }, { fields: ["createdAt"] }],
+      },
+    },
+  ],
+  [
     "baasix_File",
     {
       guarded: false,

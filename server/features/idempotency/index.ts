@@ -1,0 +1,2 @@
+export { createIdempotency, type Idempotency, type OnceRequest } from "./once";
+export { removeExpiredKeys } from "./sweep";

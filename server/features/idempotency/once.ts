@@ -1,0 +1,115 @@
+/** Writes under an idempotency key: they take effect once, and every repetition gets the first one's answer. */
+import { idempotencyHeader, replayedHeader } from "@baasix/types";
+import type { Actor } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import type { Data } from "../../data";
+import { hashRequest, type HeldKey, readKey } from "./key";
+import { findAnswer, keepAnswer, type KeptAnswer, lifetime, takeKey } from "./store";
+import { removeKey } from "./sweep";
+
+/** `body`: what tells the content, as JSON; for a file its digest. */
+export type OnceRequest = { readonly actor: Actor; readonly request: Request; readonly body: unknown };
+
+export type Idempotency = {
+  /**
+   * Answers with `work`. Under a key the key, the effect and the answer are one transaction: `work` does everything through
+   * the rows that it is given, and is called again after a deadlock. Then a second request, also one that comes meanwhile
+   * or to another instance, gets the same answer with `Idempotency-Replayed: true`. What fails leaves nothing and may be
+   * sent again. Answers are kept for a day.
+   * @throws AppError BAD_REQUEST for what is no key, IDEMPOTENCY_KEY_REUSED when it was used for another request, and what
+   * `work` throws.
+   */
+  readonly once: (request: OnceRequest, work: (rows: Data) => Promise<Response>) => Promise<Response>;
+};
+
+/** Parts it needs; `now` in ms since 1970. */
+export type IdempotencyParts = { readonly data: Data; readonly now: () => number };
+
+/** A row that another request removes between two looks is met again; more often than this it is not chance. */
+const mostTurns = 5;
+
+/** Makes the function that routes call. */
+export function createIdempotency({ data, now }: IdempotencyParts): Idempotency {
+  const inTurn = createTurns();
+
+  /** Null when the key is taken. */
+  const perform = async (
+    held: HeldKey,
+    hash: string,
+    work: (rows: Data) => Promise<Response>,
+  ): Promise<Response | null> => {
+    let taken = false;
+    try {
+      return await data.transaction(async (rows) => {
+        const id = await takeKey(rows, held, hash, now());
+        taken = id === null;
+        // A statement has failed, so that the transaction is lost: it must not go on, whatever there was to do.
+        if (id === null) throw new AppError("CONFLICT", `${idempotencyHeader}: taken`);
+        return keepAnswer(rows, id, await work(rows));
+      });
+    } catch (error) {
+      if (taken) return null;
+      throw error;
+    }
+  };
+
+  const answer = async (
+    held: HeldKey,
+    hash: string,
+    work: (rows: Data) => Promise<Response>,
+  ): Promise<Response> => {
+    for (let turn = 0; turn < mostTurns; turn++) {
+      // oxlint-disable-next-line no-await-in-loop
+      const performed = await perform(held, hash, work);
+      if (performed) return performed;
+      // oxlint-disable-next-line no-await-in-loop
+      const kept = await findAnswer(data, held);
+      if (kept === null) continue;
+      if (Date.parse(kept.createdAt) > now() - lifetime) return replay(kept, hash);
+      // oxlint-disable-next-line no-await-in-loop
+      await removeKey(data, kept.id);
+    }
+    throw new AppError("CONFLICT", `${idempotencyHeader}: another request uses the key; try again`);
+  };
+
+  return {
+    once: ({ actor, request, body }, work) => {
+      const header = request.headers.get(idempotencyHeader);
+      if (header === null) return work(data);
+      const held = readKey(actor, header);
+      const hash = hashRequest(request, body);
+      return inTurn(`${held.actor} ${held.key}`, () => answer(held, hash, work));
+    },
+  };
+}
+
+function replay({ requestHash, status, body, headers }: KeptAnswer, hash: string): Response {
+  if (requestHash !== hash) {
+    throw new AppError(
+      "IDEMPOTENCY_KEY_REUSED",
+      `${idempotencyHeader}: this key was used for another request; use a new key for a new request`,
+    );
+  }
+  return new Response(body === "" ? null : body, {
+    status,
+    headers: { ...headers, [replayedHeader]: "true" },
+  });
+}
+
+/**
+ * Runs what has the same name one after the other. The database does so too, but a request that waits there holds a
+ * connection.
+ */
+function createTurns() {
+  const last = new Map<string, Promise<unknown>>();
+  return <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const before = last.get(name);
+    const turn = before ? before.then(work, work) : work();
+    last.set(name, turn);
+    const leave = (): void => {
+      if (last.get(name) === turn) last.delete(name);
+    };
+    turn.then(leave, leave);
+    return turn;
+  };
+}

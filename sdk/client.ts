@@ -15,6 +15,7 @@ import { createServer, type Server } from "./server";
 import { type AuthListener, createSession, type Credential } from "./session";
 import type { SocketLike } from "./socket";
 import { LocalStorageAdapter, MemoryStorageAdapter, type StorageAdapter } from "./storage";
+import { createTransactions, type TransactionOf } from "./transactions";
 
 /** How a client is made. Only `url` is needed. */
 export type BaasixOptions = {
@@ -52,6 +53,8 @@ export type Baasix<Collections extends object = Record<string, GenericItem>> = {
   readonly from: ItemsOf<Collections>;
   /** Same as `items`. */
   readonly collection: ItemsOf<Collections>;
+  /** Writes to several collections, all of them or none. */
+  readonly transaction: TransactionOf<Collections>;
   readonly files: Files;
   readonly schemas: Schemas;
   readonly roles: Roles;
@@ -129,6 +132,7 @@ export function createBaasix<Collections extends object = Record<string, Generic
     items,
     from: items,
     collection: items,
+    transaction: createTransactions(http),
     files: createFiles(wire, http),
     schemas: createSchemas(http),
     roles: createRoles(http),

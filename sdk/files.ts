@@ -1,11 +1,19 @@
 /** Uploads, file records and addresses of assets. */
 import type { AssetTransform, FileRecord, ListResult, Query } from "@baasix/types";
-import { address, type CallOptions, type Http, path, transferTimeout, type Wire } from "./http";
+import {
+  address,
+  type CallOptions,
+  type Http,
+  type OnProgress,
+  path,
+  transferTimeout,
+  type Wire,
+} from "./http";
 
 /** A file of React Native, named by its place on the device. */
 export type NativeFile = { readonly uri: string; readonly name: string; readonly type: string };
 
-/** What is known of a file beside its bytes. `onProgress` gets the percentage sent. */
+/** What is known of a file beside its bytes. */
 export type UploadOptions = CallOptions & {
   /** The name of the file; default that of a File, else `file`. */
   readonly filename?: string;
@@ -14,7 +22,7 @@ export type UploadOptions = CallOptions & {
   readonly folder?: string;
   /** Readable by everyone; default false. */
   readonly isPublic?: boolean;
-  readonly onProgress?: (percent: number) => void;
+  readonly onProgress?: OnProgress;
 };
 
 /** What may be changed of a file. */
@@ -41,7 +49,7 @@ export function createFiles(wire: Wire, http: Http) {
       for (const [name, value] of Object.entries({ title, description, folder, isPublic })) {
         if (value !== undefined) body.append(name, String(value));
       }
-      appendFile(body, file, filename);
+      appendFile(body, "file", file, filename);
       const request = { timeout: transferTimeout, ...call, method: "POST", path: "/files", body } as const;
       return (await http<Answer<FileRecord>>(request)).data;
     },
@@ -75,12 +83,13 @@ export function createFiles(wire: Wire, http: Http) {
   };
 }
 
-function appendFile(form: FormData, file: Blob | NativeFile, filename?: string): void {
+/** Puts a file into a form. */
+export function appendFile(form: FormData, field: string, file: Blob | NativeFile, filename?: string): void {
   if (file instanceof Blob) {
     const named = "name" in file && typeof file.name === "string" ? file.name : "file";
-    form.append("file", file, filename ?? named);
+    form.append(field, file, filename ?? named);
     return;
   }
   // React Native's FormData takes the description of a file where the standard has a Blob.
-  form.append("file", { ...file, name: filename ?? file.name } as unknown as Blob);
+  form.append(field, { ...file, name: filename ?? file.name } as unknown as Blob);
 }

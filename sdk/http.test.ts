@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import { createBaasix } from "./client";
 import { BaasixError } from "./error";
-import { address, path } from "./http";
+import { address, type OneWriteOptions, path } from "./http";
 
 const user = { id: "u1", email: "ann@x.org", firstName: "Ann", lastName: null };
 const seen: { method: string; url: string; token: string | null; body: string }[] = [];
@@ -223,4 +223,75 @@ test("a sign-out tells the server, and does not need it", async () => {
   const alone = createBaasix({ url: "http://127.0.0.1:1", token: "t" });
   await alone.auth.logout();
   expect(await alone.auth.isAuthenticated()).toBe(false);
+});
+
+/** A client whose first connection breaks off: before the request is sent, or after it has been answered. */
+function breaking(when: "before" | "after") {
+  const keys: (string | null)[] = [];
+  const baasix = client({
+    token: access,
+    async fetch(url: string, init: RequestInit) {
+      const first = keys.push(new Headers(init.headers).get("idempotency-key")) === 1;
+      if (first && when === "before") throw new TypeError("fetch failed");
+      const response = await fetch(url, init);
+      if (!first) return response;
+      await response.text();
+      throw new TypeError("fetch failed");
+    },
+  });
+  return { baasix, keys };
+}
+
+test.each(["before", "after"] as const)(
+  "a write with a key is sent once more when the connection breaks %s it is answered",
+  async (when) => {
+    const { baasix, keys } = breaking(when);
+    await baasix.items("c").deleteMany(["1"], { idempotencyKey: "k1" });
+    expect(keys).toEqual(["k1", "k1"]);
+  },
+);
+
+test("a write without a key is never sent again, one with a key not twice, nor after an answer or an end", async () => {
+  const { baasix, keys } = breaking("before");
+  await expect(baasix.items("c").deleteMany(["1"])).rejects.toMatchObject({ code: "NETWORK_ERROR" });
+  expect(keys).toEqual([null]);
+
+  let tries = 0;
+  const count = (result: () => Promise<Response>) => () => {
+    tries += 1;
+    return result();
+  };
+  const nobody = count(() => Promise.reject(new TypeError("fetch failed")));
+  const refusing = count(() => Promise.resolve(refuse(503, "UNAVAILABLE")));
+  const ended = new AbortController();
+  const ending = count(() => {
+    ended.abort(new Error("enough"));
+    return Promise.reject(new TypeError("fetch failed"));
+  });
+  for (const [fetch, error, sent] of [
+    [nobody, { code: "NETWORK_ERROR" }, 2],
+    [refusing, { status: 503 }, 1],
+    [ending, { message: "enough" }, 1],
+  ] as const) {
+    tries = 0;
+    const write = client({ fetch }).items("c").create({}, { idempotencyKey: "k", signal: ended.signal });
+    await expect(write).rejects.toMatchObject(error);
+    expect(tries).toBe(sent);
+  }
+});
+
+test.each<[OneWriteOptions, string | null]>([
+  [{ version: "7" }, '"7"'],
+  [{ version: "" }, '""'],
+  [{ ifMatch: "*" }, "*"],
+  [{ version: "7", ifMatch: '"8", "9"' }, '"8", "9"'],
+  [{}, null],
+])("a write under the condition %p asks for %p", async (options, expected) => {
+  let sent: string | null | undefined;
+  const fetch = (_: string, init: RequestInit) => {
+    sent = new Headers(init.headers).get("if-match");
+    return Promise.resolve(Response.json({ data: { id: 1 } }));
+  };
+  await client({ fetch }).items("c").update(1, {}, options);
+  expect<unknown>(sent).toBe(expected);
 });

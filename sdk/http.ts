@@ -22,19 +22,45 @@ export type CallOptions = {
   readonly timeout?: number;
 };
 
+/** What writes accept. */
+export type WriteOptions = CallOptions & {
+  /**
+   * A name for this write, of the caller's making (1 to 255 visible characters, a UUID for one): sent again under the same
+   * key within a day it takes no effect, and answers as it did. Only a write with a key is repeated, once, when no answer
+   * came.
+   */
+  readonly idempotencyKey?: string;
+};
+
+/** What writes to one item accept: under which condition they are made. Else they fail with PRECONDITION_FAILED. */
+export type OneWriteOptions = WriteOptions & {
+  /** The version that the item must still have, as `getWithVersion` told it. */
+  readonly version?: string;
+  /** The same as the `If-Match` header takes it (RFC 9110): tags in quotes, or `*`. */
+  readonly ifMatch?: string;
+};
+
 /** One exchange. `query` skips null and undefined; objects and arrays in it travel as JSON text. */
-export type HttpRequest = CallOptions & {
+export type HttpRequest = OneWriteOptions & {
   readonly method?: "GET" | "POST" | "PATCH" | "PUT" | "DELETE";
   /** From the server's root, names already encoded by `path`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, unknown>>;
   /** Sent as JSON, or as it is when it is a form. */
   readonly body?: unknown;
-  /** `blob` gives the bytes, `stream` while they arrive; default is the parsed JSON (undefined when the answer is empty). */
-  readonly answer?: "json" | "blob" | "stream";
-  /** Percent of the body that has been sent. */
-  readonly onProgress?: (percent: number) => void;
+  /**
+   * `blob` gives the bytes, `stream` while they arrive, `tagged` a `Tagged`; default is the parsed JSON (undefined when the
+   * answer is empty).
+   */
+  readonly answer?: "json" | "blob" | "stream" | "tagged";
+  readonly onProgress?: OnProgress;
 };
+
+/** Told how much of a body has been sent: in percent, and in bytes. */
+export type OnProgress = (percent: number, bytes: number) => void;
+
+/** An answer with the `ETag` that came with it. */
+export type Tagged<Answer> = { readonly answer: Answer; readonly tag: string | null };
 
 /** Where and how exchanges are made. Read anew for each, so that they can be configured later. */
 export type Wire = {
@@ -80,8 +106,12 @@ export async function exchange<Answer>(
   token: string | null,
 ): Promise<Answer> {
   const { method = "GET", body, signal, timeout = wire.timeout, onProgress } = request;
+  const { idempotencyKey, version } = request;
+  const ifMatch = request.ifMatch ?? (version === undefined ? undefined : `"${version}"`);
   const headers: Record<string, string> = { Accept: "application/json", ...wire.headers };
   if (token !== null) headers.Authorization = `Bearer ${token}`;
+  if (idempotencyKey !== undefined) headers["Idempotency-Key"] = idempotencyKey;
+  if (ifMatch !== undefined) headers["If-Match"] = ifMatch;
   const init: RequestInit = { method, headers, credentials: wire.credentials };
   if (body instanceof FormData) init.body = body;
   else if (body !== undefined) {
@@ -97,7 +127,8 @@ export async function exchange<Answer>(
     if (!response.ok) throw answerError(response.status, response.statusText, await response.text());
     if (request.answer === "stream") return streamOf(response, signal, reasonOf) as Answer;
     if (request.answer === "blob") return (await response.blob()) as Answer;
-    return parseAnswer<Answer>(response.status, await response.text());
+    const answer = parseAnswer<unknown>(response.status, await response.text());
+    return (request.answer === "tagged" ? { answer, tag: response.headers.get("ETag") } : answer) as Answer;
   });
 }
 
@@ -106,12 +137,12 @@ export function createHttp(wire: Wire, session: Session, onError?: (error: Baasi
   async function send<Answer>(request: HttpRequest): Promise<Answer> {
     const credential = await session.credential();
     try {
-      return await exchange<Answer>(wire, request, credential.token);
+      return await exchangeKeyed<Answer>(wire, request, credential.token);
     } catch (error) {
       if (!(error instanceof BaasixError) || error.status !== 401) throw error;
       const renewed = await session.renew(credential);
       if (renewed === null) throw error;
-      return exchange<Answer>(wire, request, renewed.token);
+      return exchangeKeyed<Answer>(wire, request, renewed.token);
     }
   }
   return async (request) => {
@@ -122,6 +153,21 @@ export function createHttp(wire: Wire, session: Session, onError?: (error: Baasi
       throw error;
     }
   };
+}
+
+/** Without an answer nobody knows whether a write was made: only one with a key is sent again. */
+async function exchangeKeyed<Answer>(
+  wire: Wire,
+  request: HttpRequest,
+  token: string | null,
+): Promise<Answer> {
+  try {
+    return await exchange<Answer>(wire, request, token);
+  } catch (error) {
+    const lost = error instanceof BaasixError && error.code === "NETWORK_ERROR";
+    if (!lost || request.idempotencyKey === undefined) throw error;
+    return exchange<Answer>(wire, request, token);
+  }
 }
 
 function parseAnswer<Answer>(status: number, text: string): Answer {

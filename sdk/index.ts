@@ -5,8 +5,26 @@ export { type Baasix, type BaasixOptions, createBaasix } from "./client";
 export type { CollectionName, ItemOf, ItemsOf, NameFor, SystemCollections } from "./collections";
 export { BaasixError, type ClientErrorCode } from "./error";
 export type { FileChanges, Files, NativeFile, UploadOptions } from "./files";
-export type { CallOptions, Fetch, Http, HttpRequest } from "./http";
-export type { Items, OneOptions } from "./items";
+export type {
+  CallOptions,
+  Fetch,
+  Http,
+  HttpRequest,
+  OneWriteOptions,
+  OnProgress,
+  Tagged,
+  WriteOptions,
+} from "./http";
+export type { ImportError, ImportFile, ImportFileOptions, ImportOptions, ImportResult } from "./imports";
+export type {
+  Affected,
+  Change,
+  DeleteManyOptions,
+  DeleteOptions,
+  Items,
+  OneOptions,
+  Upserted,
+} from "./items";
 export type { CrudGrants, ExplainRequest, Grant, PermissionInput, Permissions } from "./permissions";
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
 export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
@@ -23,3 +41,12 @@ export {
   type StorageAdapter,
 } from "./storage";
 export type { SessionUser } from "./storage/kept";
+export type {
+  Operation,
+  ResultsOf,
+  Transaction,
+  TransactionItems,
+  TransactionItemsOf,
+  TransactionOf,
+  TransactionResults,
+} from "./transactions";

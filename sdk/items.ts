@@ -3,10 +3,11 @@ import type {
   AggregateQuery,
   AggregateRow,
   Aggregates,
-  BulkUpdateEntry,
   CountMode,
   CountQuery,
   FieldList,
+  FieldName,
+  Filter,
   GenericItem,
   GroupTerm,
   IdOf,
@@ -16,7 +17,23 @@ import type {
   Query,
   Selected,
 } from "@baasix/types";
-import { type CallOptions, type Http, path, transferTimeout } from "./http";
+import {
+  type CallOptions,
+  type Http,
+  type HttpRequest,
+  type OneWriteOptions,
+  path,
+  type Tagged,
+  transferTimeout,
+  type WriteOptions,
+} from "./http";
+import {
+  type ImportFile,
+  type ImportFileOptions,
+  type ImportOptions,
+  type ImportResult,
+  sendImport,
+} from "./imports";
 import { type AnyQuery, createQuery, type ExportFormat, type QueryBuilder, type Reader, walk } from "./query";
 
 type Fields<Item> = FieldList<Item> | undefined;
@@ -26,11 +43,30 @@ export type OneOptions<Item, Wanted extends Fields<Item> = Fields<Item>> = CallO
   readonly fields?: Wanted;
 };
 
-type Write<Arguments extends unknown[], Item> = {
+/** Options of deletes. `permanent`: for good also in a `paranoid` collection, what was softly deleted before as well. */
+export type DeleteOptions = OneWriteOptions & { readonly permanent?: boolean };
+
+/** Options of a delete of several items. */
+export type DeleteManyOptions = Omit<DeleteOptions, "version" | "ifMatch">;
+
+/** A change of one item of several; `version` as in `OneWriteOptions`. */
+export type Change<Item> = {
+  readonly id: ItemId;
+  readonly data: ItemInput<Item>;
+  readonly version?: string;
+};
+
+/** How many items a write changed, and which, where they are 1,000 at most. */
+export type Affected<Item> = { readonly count: number; readonly ids?: readonly IdOf<Item>[] };
+
+/** Which item an upsert wrote, and whether it is new. */
+export type Upserted<Item> = { readonly id: IdOf<Item>; readonly created: boolean };
+
+type Write<Arguments extends unknown[], Item, Options = OneWriteOptions> = {
   <const Wanted extends FieldList<Item>>(
-    ...args: [...Arguments, options: CallOptions & { readonly fields: Wanted }]
+    ...args: [...Arguments, options: Options & { readonly fields: Wanted }]
   ): Promise<Selected<Item, Wanted>>;
-  (...args: [...Arguments, options?: CallOptions]): Promise<IdOf<Item>>;
+  (...args: [...Arguments, options?: Options]): Promise<IdOf<Item>>;
 };
 
 type Find<Item> = <const Wanted extends Fields<Item> = undefined, Count extends CountMode = "exact">(
@@ -44,6 +80,7 @@ type FindOne<Item> = <const Wanted extends Fields<Item> = undefined>(
 ) => Promise<Selected<Item, Wanted>>;
 
 type Answer<Data> = { readonly data: Data };
+type Method = NonNullable<HttpRequest["method"]>;
 
 /** The items of one collection; see `createItems`. */
 export type Items<Item extends object = GenericItem> = {
@@ -81,22 +118,56 @@ export type Items<Item extends object = GenericItem> = {
     query?: AnyQuery<Item> & { readonly format?: ExportFormat },
     options?: CallOptions,
   ): Promise<ReadableStream<Uint8Array>>;
+  /** An item, and the version that a later write may ask for. @throws BaasixError NOT_FOUND */
+  getWithVersion<const Wanted extends Fields<Item> = undefined>(
+    id: ItemId,
+    options?: OneOptions<Item, Wanted>,
+  ): Promise<{ readonly data: Selected<Item, Wanted>; readonly version: string }>;
   /** Creates an item and answers its id, or with `fields` the item as it may be read. @throws BaasixError */
-  create: Write<[data: ItemInput<Item>], Item>;
+  create: Write<[data: ItemInput<Item>], Item, WriteOptions>;
   /** Same as `create`. */
-  insert: Write<[data: ItemInput<Item>], Item>;
+  insert: Write<[data: ItemInput<Item>], Item, WriteOptions>;
   /** Creates up to 1,000 items, all or none, and answers their ids in order. @throws BaasixError */
-  createMany(data: readonly ItemInput<Item>[], options?: CallOptions): Promise<IdOf<Item>[]>;
+  createMany(data: readonly ItemInput<Item>[], options?: WriteOptions): Promise<IdOf<Item>[]>;
   /** Same as `createMany`. */
-  insertMany(data: readonly ItemInput<Item>[], options?: CallOptions): Promise<IdOf<Item>[]>;
-  /** Changes the given fields of an item; answers as `create` does. @throws BaasixError */
+  insertMany(data: readonly ItemInput<Item>[], options?: WriteOptions): Promise<IdOf<Item>[]>;
+  /** Changes the given fields of an item; answers as `create` does. @throws BaasixError PRECONDITION_FAILED, … */
   update: Write<[id: ItemId, data: ItemInput<Item>], Item>;
   /** The same change to several items, all or none; answers their ids. @throws BaasixError */
-  updateMany(ids: readonly ItemId[], data: ItemInput<Item>, options?: CallOptions): Promise<IdOf<Item>[]>;
-  /** Deletes an item, softly in a `paranoid` collection. @throws BaasixError */
-  delete(id: ItemId, options?: CallOptions): Promise<void>;
+  updateMany(ids: readonly ItemId[], data: ItemInput<Item>, options?: WriteOptions): Promise<IdOf<Item>[]>;
+  /** To each of up to 1,000 items its own change, all or none; answers their ids. @throws BaasixError */
+  bulkUpdate(changes: readonly Change<Item>[], options?: WriteOptions): Promise<IdOf<Item>[]>;
+  /** Changes the items that match, all or none. @throws BaasixError INVALID_QUERY for a filter that says nothing */
+  updateWhere(filter: Filter<Item>, data: ItemInput<Item>, options?: WriteOptions): Promise<Affected<Item>>;
+  /** Changes the item that matches, or creates it; answers as `create` does. @throws BaasixError CONFLICT when several match */
+  upsert: Write<[filter: Filter<Item>, data: ItemInput<Item>], Item, WriteOptions>;
+  /** Changes or creates up to 1,000 items, all or none. `on` names the unique fields that tell which. @throws BaasixError */
+  upsertMany(
+    data: readonly ItemInput<Item>[],
+    options: WriteOptions & { readonly on: FieldName<Item> | readonly FieldName<Item>[] },
+  ): Promise<Upserted<Item>[]>;
+  /** Deletes an item, softly in a `paranoid` collection. @throws BaasixError PRECONDITION_FAILED, … */
+  delete(id: ItemId, options?: DeleteOptions): Promise<void>;
   /** Deletes several items, all or none. @throws BaasixError */
-  deleteMany(ids: readonly ItemId[], options?: CallOptions): Promise<void>;
+  deleteMany(ids: readonly ItemId[], options?: DeleteManyOptions): Promise<void>;
+  /** Deletes the items that match. @throws BaasixError INVALID_QUERY for a filter that says nothing */
+  deleteWhere(filter: Filter<Item>, options?: DeleteManyOptions): Promise<Affected<Item>>;
+  /** Deletes an item so that it can be restored; never for good. @throws BaasixError where the collection is not `paranoid` */
+  softDelete(id: ItemId, options?: OneWriteOptions): Promise<IdOf<Item>>;
+  /** Brings a softly deleted item back. @throws BaasixError */
+  restore(id: ItemId, options?: WriteOptions): Promise<IdOf<Item>>;
+  /** The same for several, all or none. @throws BaasixError */
+  restoreMany(ids: readonly ItemId[], options?: WriteOptions): Promise<IdOf<Item>[]>;
+  /** Moves an item right before or after another, in the order of the field `sort`. @throws BaasixError */
+  sortItem(item: ItemId, to: ItemId, mode?: "before" | "after", options?: WriteOptions): Promise<void>;
+  /** Puts the items into the order given, in the places that they hold together. @throws BaasixError */
+  reorder(ids: readonly ItemId[], options?: WriteOptions): Promise<void>;
+  /** Creates the items of a CSV file. @throws BaasixError IMPORT_FAILED with `details.results` */
+  importCSV(file: ImportFile, options?: ImportFileOptions): Promise<ImportResult>;
+  /** Creates the items of a JSON file (a list, or one to a line). @throws BaasixError IMPORT_FAILED with `details.results` */
+  importJSON(file: ImportFile, options?: ImportFileOptions): Promise<ImportResult>;
+  /** Creates items as a file of them would be imported, however many. @throws BaasixError IMPORT_FAILED */
+  importData(data: readonly ItemInput<Item>[], options?: ImportOptions): Promise<ImportResult>;
   /** Starts a fluent query. */
   query(): QueryBuilder<Item>;
 };
@@ -106,17 +177,34 @@ export function createItems<Item extends object>(http: Http, collection: string)
   const all = path`/items/${collection}`;
   const one = (id: ItemId) => all + path`/${id}`;
 
-  /** The id, or the item when `fields` were asked for. */
-  async function write(
-    method: "POST" | "PATCH",
+  /** A write, and what it answers. */
+  async function write<Result>(
+    method: Method,
     path: string,
-    body: ItemInput,
-    { fields, ...options }: OneOptions<GenericItem> = {},
+    body: unknown,
+    options?: WriteOptions,
+    query?: HttpRequest["query"],
+  ): Promise<Result> {
+    return (await http<Answer<Result> | undefined>({ ...options, method, path, query, body }))
+      ?.data as Result;
+  }
+
+  /** A write of one item: its id, or the item when `fields` were asked for. */
+  async function writeOne(
+    method: Method,
+    path: string,
+    body: unknown,
+    { fields, ...options }: OneOptions<GenericItem> & OneWriteOptions = {},
   ): Promise<GenericItem | ItemId> {
-    const query = { fields };
-    const { data } = await http<Answer<GenericItem>>({ ...options, method, path, query, body });
+    const data = await write<GenericItem>(method, path, body, options, { fields });
     return fields === undefined ? (data.id as ItemId) : data;
   }
+
+  const bulk = <Result>(method: Method, body: readonly unknown[], options?: WriteOptions) =>
+    write<Result>(method, `${all}/bulk`, body, options);
+
+  const remove = <Result>(path: string, body: unknown, { permanent, ...options }: DeleteOptions = {}) =>
+    write<Result>("DELETE", path, body, options, { permanent });
 
   const reader: Reader = {
     find: (query, options) => http({ ...options, path: all, query }),
@@ -129,28 +217,28 @@ export function createItems<Item extends object>(http: Http, collection: string)
     },
   };
 
-  async function findOne(id: ItemId, { fields, ...options }: OneOptions<GenericItem> = {}) {
-    return (await http<Answer<GenericItem>>({ ...options, path: one(id), query: { fields } })).data;
+  async function getWithVersion(id: ItemId, { fields, ...options }: OneOptions<GenericItem> = {}) {
+    const { answer, tag } = await http<Tagged<Answer<GenericItem>>>({
+      ...options,
+      path: one(id),
+      query: { fields },
+      answer: "tagged",
+    });
+    return { data: answer.data, version: /^(?:W\/)?"([^"-]*)/.exec(tag ?? "")?.[1] ?? "" };
   }
 
-  const create = (body: ItemInput, options?: OneOptions<GenericItem>) => write("POST", all, body, options);
+  const findOne = async (id: ItemId, options?: OneOptions<GenericItem>) =>
+    (await getWithVersion(id, options)).data;
 
-  async function bulk<Result>(
-    method: "POST" | "PATCH" | "DELETE",
-    body: readonly unknown[],
-    options?: CallOptions,
-  ): Promise<Result> {
-    return (await http<Answer<Result> | undefined>({ ...options, method, path: `${all}/bulk`, body }))
-      ?.data as Result;
-  }
-
-  const createMany = (data: readonly ItemInput[], options?: CallOptions) => bulk("POST", data, options);
+  const create = (body: ItemInput, options?: WriteOptions) => writeOne("POST", all, body, options);
+  const createMany = (data: readonly ItemInput[], options?: WriteOptions) => bulk("POST", data, options);
 
   const items = {
     ...reader,
     findMany: reader.find,
     findOne,
     get: findOne,
+    getWithVersion,
     all: (query: AnyQuery = {}, options?: CallOptions) => createQuery(reader, query).all(options),
     pages: (query: AnyQuery = {}, options?: CallOptions) => walk(reader, query, options),
     count: (query: CountQuery = {}, options?: CallOptions) => createQuery(reader, query).count(options),
@@ -158,16 +246,47 @@ export function createItems<Item extends object>(http: Http, collection: string)
     insert: create,
     createMany,
     insertMany: createMany,
-    update: (id: ItemId, body: ItemInput, options?: OneOptions<GenericItem>) =>
-      write("PATCH", one(id), body, options),
-    updateMany(ids: readonly ItemId[], data: ItemInput, options?: CallOptions) {
-      const body: BulkUpdateEntry[] = ids.map((id) => ({ id, data }));
-      return bulk("PATCH", body, options);
+    update: (id: ItemId, body: ItemInput, options?: OneWriteOptions) =>
+      writeOne("PATCH", one(id), body, options),
+    updateMany: (ids: readonly ItemId[], data: ItemInput, options?: WriteOptions) =>
+      bulk(
+        "PATCH",
+        ids.map((id) => ({ id, data })),
+        options,
+      ),
+    bulkUpdate: (changes: readonly Change<GenericItem>[], options?: WriteOptions) =>
+      bulk("PATCH", changes, options),
+    updateWhere: (filter: Filter, data: ItemInput, options?: WriteOptions) =>
+      write("PATCH", all, { filter, data }, options),
+    upsert: (filter: Filter, data: ItemInput, options?: WriteOptions) =>
+      writeOne("PUT", all, { filter, data }, options),
+    upsertMany: (
+      data: readonly ItemInput[],
+      { on, ...options }: WriteOptions & { readonly on: string | readonly string[] },
+    ) => write("PUT", all, { on, data }, options),
+    async delete(id: ItemId, options?: DeleteOptions) {
+      await remove(one(id), undefined, options);
     },
-    async delete(id: ItemId, options?: CallOptions) {
-      await http({ ...options, method: "DELETE", path: one(id) });
+    deleteMany: (ids: readonly ItemId[], options?: DeleteManyOptions) => remove(`${all}/bulk`, ids, options),
+    deleteWhere: (filter: Filter, options?: DeleteManyOptions) => remove(all, { filter }, options),
+    // Not a delete, which would be for good where the collection is not `paranoid`.
+    softDelete: (id: ItemId, options?: OneWriteOptions) =>
+      writeOne("PATCH", one(id), { deletedAt: new Date() }, options),
+    restore: (id: ItemId, options?: WriteOptions) =>
+      writeOne("POST", `${one(id)}/restore`, undefined, options),
+    restoreMany: (ids: readonly ItemId[], options?: WriteOptions) =>
+      write("POST", `${all}/restore`, ids, options),
+    async sortItem(item: ItemId, to: ItemId, mode = "before", options?: WriteOptions) {
+      await write("POST", path`/utils/sort/${collection}`, { item, to, mode }, options);
     },
-    deleteMany: (ids: readonly ItemId[], options?: CallOptions) => bulk("DELETE", ids, options),
+    async reorder(ids: readonly ItemId[], options?: WriteOptions) {
+      await write("POST", `${all}/reorder`, { ids }, options);
+    },
+    importCSV: (file: ImportFile, options?: ImportFileOptions) => sendImport(http, all, "csv", file, options),
+    importJSON: (file: ImportFile, options?: ImportFileOptions) =>
+      sendImport(http, all, "json", file, options),
+    importData: (data: readonly ItemInput[], options?: ImportOptions) =>
+      sendImport(http, all, "json", data, options),
     query: () => createQuery(reader),
   } satisfies { readonly [Name in keyof Items]: unknown };
   // What an item holds is for the compiler: at run time all are alike.

@@ -1,19 +1,19 @@
 /** Uploads that tell how far they are: `fetch` cannot, so XMLHttpRequest does it where it exists. */
-import type { Fetch } from "./http";
+import type { Fetch, OnProgress } from "./http";
 
 /**
- * Sends a form and reports the percentage sent. Without XMLHttpRequest (Bun, Node) it is reported once, at the end.
+ * Sends a form and reports how much of it has been sent. Without XMLHttpRequest (Bun, Node) it is reported once, at the end.
  * @throws what `fetch` would: TypeError without a connection, the signal's reason when aborted.
  */
 export async function sendWithProgress(
   fetch: Fetch,
   url: string,
   init: RequestInit,
-  onProgress: (percent: number) => void,
+  onProgress: OnProgress,
 ): Promise<Response> {
   if (typeof XMLHttpRequest === "undefined") {
     const response = await fetch(url, init);
-    onProgress(100);
+    onProgress(100, formSize(init.body));
     return response;
   }
   return new Promise((resolve, reject) => {
@@ -23,7 +23,7 @@ export async function sendWithProgress(
     request.withCredentials = init.credentials === "include";
     for (const [name, value] of Object.entries(init.headers ?? {})) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", ({ loaded, total, lengthComputable }) => {
-      if (lengthComputable && total > 0) onProgress(Math.round((loaded / total) * 100));
+      if (lengthComputable && total > 0) onProgress(Math.round((loaded / total) * 100), loaded);
     });
     request.addEventListener("load", () => {
       const { status, statusText, responseText } = request;
@@ -34,4 +34,12 @@ export async function sendWithProgress(
     init.signal?.addEventListener("abort", () => request.abort());
     request.send(init.body as XMLHttpRequestBodyInit);
   });
+}
+
+/** Bytes of the files in a form. */
+function formSize(body: RequestInit["body"]): number {
+  const values: Iterable<unknown> = body instanceof FormData ? body.values() : [];
+  let bytes = 0;
+  for (const value of values) if (value instanceof Blob) bytes += value.size;
+  return bytes;
 }

@@ -161,6 +161,62 @@ export async function typedClient(baasix: Baasix<Collections>, plain: Baasix): P
   await plain.items<Post>("posts").find({ sort: { viewz: "asc" } });
 }
 
+/** Writes and transactions: what they take and give has the types of the collections. */
+export async function typedWrites(baasix: Baasix<Collections>, plain: Baasix): Promise<void> {
+  const posts = baasix.items("posts");
+  const { data, version } = await posts.getWithVersion("1", { fields: ["title"] });
+  data satisfies { title: string };
+  (await posts.update("1", { views: 2 }, { version, fields: ["views"] })) satisfies { views: number };
+  (await posts.upsert({ title: "a" }, { views: 1 })) satisfies string;
+  const [upserted] = await baasix.items("teams").upsertMany([{ name: "a" }], { on: "name" });
+  upserted?.id satisfies number | undefined;
+  (await posts.deleteWhere({ status: "draft" }, { permanent: true })).ids satisfies
+    readonly string[] | undefined;
+  // @ts-expect-error -- an unknown field
+  await posts.updateWhere({ titel: "a" }, { views: 1 });
+  // @ts-expect-error -- a wrong type
+  await posts.bulkUpdate([{ id: "1", data: { views: "many" } }]);
+  // @ts-expect-error -- an unknown field
+  await posts.upsertMany([{ title: "a" }], { on: ["titel"] });
+  // @ts-expect-error -- what is created has no version yet
+  await posts.create({ title: "a" }, { version });
+
+  const tx = baasix.transaction();
+  const team = tx.items("teams").create({ name: "core" });
+  const post = tx.items("posts").create({ author: { email: "a@b.c", team: team.id } }, { fields: ["title"] });
+  const members = tx
+    .items("teams")
+    .findOne(team.id, { fields: ["members.email"] })
+    .named("members");
+  const archived = tx.items("posts").updateWhere({ title: post.field("title") }, { status: "draft" });
+  const results = await tx.run({ idempotencyKey: "1" });
+  results.of(team) satisfies { id: number };
+  results.of(post) satisfies { id: string; data: { title: string } };
+  results.of(members).data.members?.[0]?.email satisfies string | undefined;
+  results.of(archived).count satisfies number;
+  // @ts-expect-error -- not asked for
+  post.field("views");
+  // @ts-expect-error -- no item, no fields
+  team.field("name");
+  // @ts-expect-error -- an unknown collection
+  tx.items("post");
+  // @ts-expect-error -- a wrong type: the id of a team is a number
+  tx.items("posts").update(post.id, { title: team.id });
+
+  const [order, line, found, read] = await plain.transaction([
+    { action: "create", collection: "orders", data: { total: 100 } },
+    { action: "create", collection: "lines", data: [{ order: "{{0.id}}" }] },
+    { action: "read", collection: "lines", query: { filter: { order: "{{0.id}}" } } },
+    { action: "read", collection: "orders", id: "{{0.id}}" },
+  ]);
+  order.id satisfies ItemId;
+  line.count satisfies number;
+  found.data[0]?.order satisfies unknown;
+  read.data.total satisfies unknown;
+  // @ts-expect-error -- an unknown action
+  await plain.transaction([{ action: "drop", collection: "orders" }]);
+}
+
 interface Place {
   name: string;
   rank: number | null;

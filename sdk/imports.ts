@@ -1,0 +1,60 @@
+/** Items from files: what is sent, and what came of it. */
+import type { GenericItem } from "@baasix/types";
+import { appendFile, type NativeFile } from "./files";
+import { type Http, type OnProgress, transferTimeout, type WriteOptions } from "./http";
+
+/** How items are imported. */
+export type ImportOptions = WriteOptions & {
+  /** `all` (default): one bad row, and nothing is written. `partial`: good rows are written, bad ones told. */
+  readonly mode?: "all" | "partial";
+  /** Does everything, tells what would come of it, and writes nothing. */
+  readonly dryRun?: boolean;
+  /** The unique fields by which items that are there already are found and changed. */
+  readonly on?: string | readonly string[];
+};
+
+/** The same for files. */
+export type ImportFileOptions = ImportOptions & { readonly onProgress?: OnProgress };
+
+/** A file, one of React Native, or the text of one. */
+export type ImportFile = Blob | NativeFile | string;
+
+/** A row that was not imported; rows count from 1. */
+export type ImportError = { readonly row: number; readonly data: GenericItem; readonly error: string };
+
+/** What came of an import. `errors` lists the first 100 of the rows that failed. */
+export type ImportResult = {
+  readonly imported: number;
+  readonly failed: number;
+  readonly errors: readonly ImportError[];
+};
+
+/** Sends a file, or a list of items. @throws BaasixError IMPORT_FAILED with `details.results`, an `ImportResult` */
+export async function sendImport(
+  http: Http,
+  collection: string,
+  kind: "csv" | "json",
+  source: ImportFile | readonly unknown[],
+  { mode, dryRun, on, ...options }: ImportFileOptions = {},
+): Promise<ImportResult> {
+  const { results } = await http<{ readonly results: ImportResult }>({
+    timeout: transferTimeout,
+    ...options,
+    method: "POST",
+    path: `${collection}/import-${kind}`,
+    query: { mode, dryRun, on: typeof on === "object" ? on.join() : on },
+    body: isList(source) ? source : formOf(kind, source),
+  });
+  return results;
+}
+
+function formOf(kind: "csv" | "json", source: ImportFile): FormData {
+  const form = new FormData();
+  const file = typeof source === "string" ? new Blob([source]) : source;
+  appendFile(form, `${kind}File`, file, "name" in file ? undefined : `items.${kind}`);
+  return form;
+}
+
+function isList(source: ImportFile | readonly unknown[]): source is readonly unknown[] {
+  return Array.isArray(source);
+}

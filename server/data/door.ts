@@ -47,13 +47,16 @@ export type Rows = {
     bodies: readonly WriteBody[],
     stamp?: WriteBody,
   ) => Promise<readonly ItemId[]>;
-  /** Changes items, all or none; NOT_FOUND when any is missing or not visible. */
+  /** Changes items, all or none; NOT_FOUND when any is missing or not visible. Gives the keys in the order of the entries. */
   readonly update: (
     actor: Actor,
     collection: string,
-    entries: readonly { readonly id: ItemId; readonly data: WriteBody }[],
+    entries: readonly UpdateEntry[],
   ) => Promise<readonly ItemId[]>;
-  /** Changes every item that matches the filter, in one statement; gives their keys, none when none matched. */
+  /**
+   * Changes every item that matches the filter, in one statement; gives their keys, none when none matched.
+   * @throws AppError INVALID_QUERY for a filter that all items meet: `{}` never means all of them.
+   */
   readonly updateWhere: (
     actor: Actor,
     collection: string,
@@ -61,8 +64,49 @@ export type Rows = {
     data: WriteBody,
   ) => Promise<readonly ItemId[]>;
   /** Deletes items (softly, where the collection is paranoid), all or none. */
-  readonly remove: (actor: Actor, collection: string, ids: readonly ItemId[]) => Promise<readonly ItemId[]>;
+  readonly remove: (
+    actor: Actor,
+    collection: string,
+    ids: readonly ItemId[],
+    options?: RemoveOptions & { readonly version?: string },
+  ) => Promise<readonly ItemId[]>;
+  /** Deletes every item that matches the filter, in one statement; gives their keys. The filter as with `updateWhere`. */
+  readonly removeWhere: (
+    actor: Actor,
+    collection: string,
+    filter: unknown,
+    options?: RemoveOptions,
+  ) => Promise<readonly ItemId[]>;
+  /**
+   * Brings softly deleted items back, all or none; those that are not deleted stay as they are. Needs the right to update
+   * the field `deletedAt`, on the rows that the right is for.
+   * @throws AppError INVALID_QUERY where the collection keeps no deleted items, NOT_FOUND
+   */
+  readonly restore: (actor: Actor, collection: string, ids: readonly ItemId[]) => Promise<readonly ItemId[]>;
+  /**
+   * Creates the items that are not there and changes those that are; two callers with the same target never make two.
+   * Each needs the right for what happens to it. Gives one entry for each body, in order. A filter takes one body.
+   * @throws AppError INVALID_QUERY for `on` that is not unique, CONFLICT when the filter matches several items.
+   */
+  readonly upsert: (
+    actor: Actor,
+    collection: string,
+    target: UpsertTarget,
+    bodies: readonly WriteBody[],
+  ) => Promise<readonly Upserted[]>;
 };
+
+/** One item to change. `version`: of the row (`readOne` tells it), which must still stand, else PRECONDITION_FAILED. */
+export type UpdateEntry = { readonly id: ItemId; readonly data: WriteBody; readonly version?: string };
+
+/** `permanent`: deletes really, also items that were deleted softly before. */
+export type RemoveOptions = { readonly permanent?: true };
+
+/** What names an item to upsert: fields that are unique together, whose values each body gives; or a filter. */
+export type UpsertTarget = { readonly on: readonly string[] } | { readonly filter: unknown };
+
+/** What became of one body of an upsert. */
+export type Upserted = { readonly id: ItemId; readonly created: boolean };
 
 /** Rows as parsed values, for the server's own features. Same door, `JSON.parse` at the end. */
 export type Data = Rows & {

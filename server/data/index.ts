@@ -8,7 +8,11 @@ export type {
   RawQuery,
   ReadAnswer,
   ReadOneAnswer,
+  RemoveOptions,
   Rows,
+  UpdateEntry,
+  Upserted,
+  UpsertTarget,
   WriteBody,
 } from "./door";
 export { tellMissing } from "./extensions";

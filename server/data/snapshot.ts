@@ -3,19 +3,20 @@
  * replaced whole, after the database has committed.
  */
 import type { SchemaChange, SchemaRecord } from "@baasix/types";
-import { cleanPermissions } from "../core/access/clean";
 import { parseRules, type Rules } from "../core/access/rules";
 import { AppError } from "../core/errors";
 import { buildSchema, recordsOf, storedSchema } from "../core/schema/define";
 import { type Change, diffSchemas } from "../core/schema/diff";
-import { applyEdit, type SchemaEdit } from "../core/schema/edit";
+import type { SchemaEdit } from "../core/schema/edit";
 import type { Schema } from "../core/schema/model";
 import { sameJson } from "../core/schema/same";
 import {
   changePublication,
   createCastable,
   createPublication,
+  createEvaluate,
   createRefuse,
+  createRefuseWith,
   hasDefinitions,
   hasPublication,
   lacksGenerated,
@@ -25,11 +26,8 @@ import {
   publishedTables,
   publishGenerated,
   putDefinitions,
-  putPermissions,
   readDefinitions,
   readRights,
-  removeDefinitions,
-  removePermissions,
   type Rights,
   seedRoles,
   takeSchemaLock,
@@ -37,7 +35,16 @@ import {
 import { systemCollections } from "../core/schema/system";
 import { type Database, type Runner, sqlState } from "../platform/postgres";
 import { ensureExtensions, ensureSearchFunctions } from "./extensions";
-import { assessChanges, checkChanges, lockChanged, runChanges } from "./migrate";
+import {
+  assessRenamed,
+  carryOut,
+  followRights,
+  planChange,
+  type PlannedChange,
+  tellRenames,
+  tellRights,
+} from "./change";
+import { assessChanges, runChanges } from "./migrate";
 
 /** One moment. `version` grows with every change of schema or rules; `schema.version` with those of the schema. */
 export type Snapshot = { readonly schema: Schema; readonly rules: Rules; readonly version: number };
@@ -132,6 +139,8 @@ async function bootstrap(
 ): Promise<readonly SchemaRecord[]> {
   await takeTurn(runner, tableTimeout);
   await runner.run(createRefuse);
+  await runner.run(createRefuseWith);
+  await runner.run(createEvaluate);
   await runner.run(createCastable);
   await ensureSearchFunctions(runner, extensions);
   const [there] = await runner.run(hasDefinitions);
@@ -225,20 +234,10 @@ function createStore(
       async (runner) => {
         await takeTurn(runner, tableTimeout);
         const base = schemaOf(readDefinitions(await runner.run(loadDefinitions)));
-        const next = applyEdit(base, edit(base), Math.max(base.version, snapshot.schema.version) + 1);
-        const changes = diffSchemas(base, next.schema);
-        await lockChanged(runner, changes);
-        const told = await assessChanges(runner, changes);
-        checkChanges(told, force);
-        await runChanges(runner, changes, { published });
-        if (next.put.length > 0) await runner.run(putDefinitions(next.put));
-        if (next.removed.length > 0) await runner.run(removeDefinitions(next.removed));
-        const cleaned = await cleanRights(runner, base, next.schema);
-        return {
-          told: [...told, ...cleaned],
-          schema: next.schema,
-          rights: readRights(await runner.run(loadRights)),
-        };
+        const version = Math.max(base.version, snapshot.schema.version) + 1;
+        const planned = planChange(base, edit(base), version);
+        const told = await carryOut(runner, planned, { force, published, tableTimeout });
+        return { told, schema: planned.next, rights: readRights(await runner.run(loadRights)) };
       },
       { pool: "slow" },
     );
@@ -259,12 +258,33 @@ function createStore(
 
   async function dryRun(edit: (schema: Schema) => SchemaEdit): Promise<readonly SchemaChange[]> {
     const { schema } = snapshot;
-    const next = applyEdit(schema, edit(schema), schema.version + 1);
-    const told = await assessChanges(
-      { run: (statement) => database.run(statement, { pool: "slow" }) },
-      diffSchemas(schema, next.schema),
-    );
-    return [...told, ...tellCleaned(rights, cleanPermissions(rights.permissions, schema, next.schema))];
+    const planned = planChange(schema, edit(schema), schema.version + 1);
+    const told = await (planned.renames.length > 0 && planned.changes.length > 0
+      ? tryRenamed(planned)
+      : assessChanges(
+          { run: (statement) => database.run(statement, { pool: "slow" }) },
+          planned.changes,
+        ).then((assessed) => [...tellRenames(planned.renames), ...assessed]));
+    return [...told, ...tellRights(rights, followRights(rights, planned))];
+  }
+
+  /** The questions to the data name what is called anew: it is, and then nothing of it is kept. */
+  async function tryRenamed(planned: PlannedChange): Promise<readonly SchemaChange[]> {
+    let told: readonly SchemaChange[] = [];
+    const undone = new Error("a dry run keeps nothing");
+    try {
+      await database.transaction(
+        async (runner) => {
+          await takeTurn(runner, tableTimeout);
+          told = await assessRenamed(runner, planned, tableTimeout);
+          throw undone;
+        },
+        { pool: "slow" },
+      );
+    } catch (error) {
+      if (error !== undone) throw error;
+    }
+    return told;
   }
 
   return {
@@ -278,27 +298,4 @@ function createStore(
       return () => listeners.delete(listener);
     },
   };
-}
-
-async function cleanRights(runner: Runner, from: Schema, to: Schema): Promise<readonly SchemaChange[]> {
-  const rights = readRights(await runner.run(loadRights));
-  const clean = cleanPermissions(rights.permissions, from, to);
-  if (clean.changed.length > 0) await runner.run(putPermissions(clean.changed));
-  if (clean.removed.length > 0) await runner.run(removePermissions(clean.removed.map(({ id }) => id)));
-  return tellCleaned(rights, clean);
-}
-
-function tellCleaned(
-  { roles }: Rights,
-  { changed, removed }: ReturnType<typeof cleanPermissions>,
-): readonly SchemaChange[] {
-  const nameOf = (id: string): string => roles.find((role) => role.id === id)?.name ?? id;
-  return [
-    ...changed.map((row) => ["changePermission", row] as const),
-    ...removed.map((row) => ["dropPermission", row] as const),
-  ].map(([kind, row]) => ({
-    kind,
-    collection: row.collection,
-    from: { role: nameOf(row.role_Id), action: row.action },
-  }));
 }

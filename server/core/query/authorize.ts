@@ -8,7 +8,7 @@ import { type Access, type Policy, refusal } from "../access/policy";
 import type { Grant, GrantDefault } from "../access/rules";
 import { AppError } from "../errors";
 import type { Collection, Field } from "../schema/model";
-import { anyOf, same } from "./combine";
+import { allOf, anyOf, same } from "./combine";
 import type { ActorOperand, ColumnOperand, Operand } from "./planned";
 import type { AggregatePlan } from "./planAggregate";
 import type { PlannedPath } from "./paths";
@@ -54,6 +54,9 @@ export type AuthorizedTarget = {
    * carries the whole change. Null: nothing.
    */
   readonly carriers: readonly Planned[] | null;
+  /** It matters which of the carriers' conditions a row meets as it is: `rows` alone does not tell. */
+  readonly noted: boolean;
+  /** What the client asks of rows that it may read; null: it names them by key. */
   readonly filter: Planned | null;
   /** What fills the columns that the client left out. */
   readonly defaults: readonly GrantDefault[];
@@ -144,7 +147,8 @@ const wideOpen = {
 /**
  * Checks a write of the given columns. `filter` is the client's own condition on the target (null: rows are named by key).
  * Gives one target for each set of default values that grants bring along; they are tried in turn, as one grant must
- * carry the whole write with its own defaults. The more special come first: those with a condition.
+ * carry the whole write with its own defaults. The more special come first: those with a condition. A filter finds the
+ * same rows for each of them: those that the actor may read, and change by any grant.
  * @throws AppError FORBIDDEN naming the first column that no grant opens.
  */
 export function authorizeWrite(
@@ -157,20 +161,26 @@ export function authorizeWrite(
   const policy = access(collection, action);
   if (!policy) throw refusal(collection, action);
   const grants = writingGrants(policy, action, columns);
-  const readable = filter && condition(filter, rootScope(collection, access));
+  const scope = filter && rootScope(collection, access);
+  const found = filter && scope && (allOf([scope.rows, condition(filter, scope)]) ?? filter);
+  const groups = action === "delete" ? [grants] : byDefaults(grants);
+  const any = policy.unlimited ? null : anyOf(grants.map((grant) => grant.condition));
   const target = (group: readonly Grant[]): AuthorizedTarget => {
     const conditions = group.map((grant) => grant.condition);
-    const rows = policy.unlimited ? null : anyOf(conditions);
+    const own = policy.unlimited ? null : anyOf(conditions);
+    const carriers = own === null || action === "delete" ? null : distinct(conditions);
+    const among = filter !== null && groups.length > 1;
     return {
       collection,
       action,
-      rows: action === "create" ? null : rows,
-      carriers: rows === null || action === "delete" ? null : distinct(conditions),
-      filter: readable,
+      rows: action === "create" ? null : among ? any : own,
+      carriers,
+      noted: action === "update" && carriers !== null && (carriers.length > 1 || among),
+      filter: found,
       defaults: group[0]?.defaults ?? [],
     } as unknown as AuthorizedTarget;
   };
-  const [first = [], ...rest] = action === "delete" ? [grants] : byDefaults(grants);
+  const [first = [], ...rest] = groups;
   return [target(first), ...rest.map(target)];
 }
 

@@ -17,8 +17,12 @@ export const bulkLimit = 1000;
 /** Most mistakes of values that one refusal names; those of types and missing values come one a field. */
 const mostErrors = 100;
 
-/** One row to write: `key` names an existing row (updates), values by column name. */
-export type WriteRow = { readonly key: string | null; readonly values: ReadonlyMap<string, WireValue> };
+/** One row to write: `key` names an existing row (updates), `version` the one that it must have; values by column name. */
+export type WriteRow = {
+  readonly key: string | null;
+  readonly version: string | null;
+  readonly values: ReadonlyMap<string, WireValue>;
+};
 
 /** Rows with every column that any of them sets. */
 export type WritePlan = {
@@ -30,8 +34,8 @@ export type WritePlan = {
   readonly computed: ReadonlyMap<Field, Operand>;
 };
 
-/** One body, with the key of the row that it changes (updates by key only). */
-export type WriteEntry = { readonly key?: unknown; readonly data: unknown };
+/** One body, with the key of the row that it changes and the version that it must have (updates by key only). */
+export type WriteEntry = { readonly key?: unknown; readonly data: unknown; readonly version?: unknown };
 
 /**
  * Plans creates or updates. Columns that the server fills (timestamps, usertrack) are left out of what a client
@@ -60,7 +64,7 @@ export function planWrite(
       const field = collection.fields.get(name);
       if (field) columns.set(name, field);
     }
-    return { key, values };
+    return { key, version: readVersion(entry.version), values };
   });
   failWith(errors);
   const keys = rows.flatMap((row) => (row.key === null ? [] : [row.key]));
@@ -76,6 +80,13 @@ export function parseKey(collection: Collection, key: unknown): string {
   if (text === null)
     throw new AppError("INVALID_VALUE", `${collection.primaryKey.name}: expected the key of an item`);
   return text;
+}
+
+/** The text of a version, as `readOne` told it. @throws AppError PRECONDITION_FAILED for one that no row can have */
+export function readVersion(version: unknown): string | null {
+  if (version === undefined || version === null) return null;
+  if (typeof version === "string" && /^\d{1,10}$/.test(version)) return version;
+  throw new AppError("PRECONDITION_FAILED", "version: no version of an item; read it again");
 }
 
 function planBody(
@@ -182,7 +193,7 @@ export function completeWrite(
     defaults.length === 0 && server.length === 0
       ? plan.rows
       : plan.rows.map((row) => ({
-          key: row.key,
+          ...row,
           values: withDefaults(row.values, defaults, server, binding),
         }));
   if (plan.action === "create") {

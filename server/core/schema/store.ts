@@ -3,6 +3,7 @@ import type { SchemaDefinition, SchemaRecord } from "@baasix/types";
 import type { PermissionRow, RoleRow } from "../access/rules";
 import { quoteLiteral, quoteName, type Statement } from "../query/statement";
 import { publicationName } from "./ddl";
+import type { LockMode } from "./locks";
 
 /** A row as an array of driver values. */
 type Row = readonly unknown[];
@@ -25,10 +26,15 @@ export const hasDefinitions: Statement = plain(
   `select to_regclass('public."baasix_SchemaDefinition"') is not null`,
 );
 
-/** Keeps everyone else out of tables from the questions about their rows to the end of the change. */
-export function lockTables(names: readonly string[]): Statement {
-  return plain(`lock table ${names.map(quoteName).join(", ")} in access exclusive mode`);
+/** Keeps others out of tables from the questions about their rows to the end of the change. */
+export function lockTables(names: readonly string[], mode: LockMode): Statement {
+  return plain(`lock table ${names.map(quoteName).join(", ")} in ${mode} mode`);
 }
+
+/** Lets an autovacuum that holds a table give way after 50 ms, where the role may say so. */
+export const cancelVacuumSoon: Statement = plain(
+  "select set_config('deadlock_timeout', '50ms', true) where current_setting('is_superuser') = 'on'",
+);
 
 /** Names among these that something in the database has already. */
 export function takenNames(names: readonly string[]): Statement {
@@ -42,6 +48,21 @@ export function takenNames(names: readonly string[]): Statement {
 export const createRefuse: Statement = plain(
   `create or replace function baasix_refuse(message text) returns boolean language plpgsql as ` +
     `$$ begin raise exception using errcode = 'BX403', message = message; end $$`,
+);
+
+/** The same with another SQLSTATE, BX400 (invalid) or BX412 (another version), and what there is to tell as JSON. */
+export const createRefuseWith: Statement = plain(
+  `create or replace function baasix_refuse(message text, state text, detail text) returns boolean language plpgsql as ` +
+    `$$ begin raise exception using errcode = state, message = message, detail = detail; end $$`,
+);
+
+/**
+ * Works out a default that reads tables, as text, with a snapshot of its own: for each row of an INSERT after the rows
+ * before it. A sub-select in the INSERT itself is worked out once.
+ */
+export const createEvaluate: Statement = plain(
+  `create or replace function baasix_evaluate(expression text) returns text language plpgsql volatile as ` +
+    `$$ declare made text; begin execute 'select (' || expression || ')::text' into made; return made; end $$`,
 );
 
 /**
@@ -126,6 +147,15 @@ export function putDefinitions(records: readonly SchemaRecord[]): Statement {
   );
 }
 
+/** Stores a definition under another name. */
+export function renameDefinition(from: string, to: string): Statement {
+  return plain(
+    `update "baasix_SchemaDefinition" set "collectionName" = $2 where "collectionName" = $1`,
+    from,
+    to,
+  );
+}
+
 /** Removes stored definitions. */
 export function removeDefinitions(names: readonly string[]): Statement {
   return plain(
@@ -171,12 +201,14 @@ export function readRights([row]: readonly Row[]): Rights {
   };
 }
 
-/** Stores what is left of permissions. */
+/** Stores permissions anew: what is left of them, or what they are called now. */
 export function putPermissions(rows: readonly PermissionRow[]): Statement {
+  const columns = ["collection", "fields", "conditions", "relConditions", "defaultValues"] as const;
   return plain(
-    `update "baasix_Permission" p set "fields" = r.f, "defaultValues" = r.d, "updatedAt" = now() ` +
-      `from json_to_recordset($1::text::json) as r(i uuid, f jsonb, d jsonb) where p."id" = r.i`,
-    JSON.stringify(rows.map(({ id, fields, defaultValues }) => ({ i: id, f: fields, d: defaultValues }))),
+    `update "baasix_Permission" p set ${columns.map((name) => `"${name}" = r."${name}"`).join(", ")}, "updatedAt" = now() ` +
+      `from json_to_recordset($1::text::json) as r("id" uuid, "collection" text, "fields" jsonb, "conditions" jsonb, ` +
+      `"relConditions" jsonb, "defaultValues" jsonb) where p."id" = r."id"`,
+    JSON.stringify(rows),
   );
 }
 

@@ -121,6 +121,15 @@ const byState: { readonly [state: string]: Translation } = {
   "2BP01": entry("CONFLICT", "Something else in the database depends on this."),
   // Raised by our own SQL functions; the message is ours.
   BX403: entry("FORBIDDEN", (failure) => failure.message),
+  BX412: entry("PRECONDITION_FAILED", (failure) => failure.message),
+  BX400: entry("VALIDATION_ERROR", (failure) => {
+    const { field, rule } = JSON.parse(failure.detail ?? "{}") as { field: string; rule: string };
+    const errors = [{ field, message: failure.message, rule }];
+    return {
+      message: `Validation failed: ${field}: ${failure.message}`,
+      details: { code: "VALIDATION_ERROR", errors },
+    };
+  }),
 };
 
 const badPath = entry("INVALID_VALUE", "A JSON path is not valid.");

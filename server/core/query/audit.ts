@@ -1,0 +1,66 @@
+/** The entry of the audit log that a writing statement makes of each row that it wrote, in that same statement. */
+import { jsonExpression } from "../schema/fields";
+import type { Collection, Field } from "../schema/model";
+import type { Parameters } from "./compileCondition";
+import { quoteLiteral, quoteName } from "./statement";
+import type { Param } from "./variables";
+import { addressInput, old, requestInput } from "./writeStatement";
+
+/** Where the entries are kept. */
+export const auditCollection = "baasix_AuditLog";
+
+/**
+ * What an entry tells. `before`, `after`: these fields as they were (`old`) and are, the whole row as it was written, or
+ * nothing. `without`: fields that the row had no value of before.
+ */
+export type Audited = {
+  readonly action: "create" | "update" | "delete" | "restore";
+  readonly before: readonly Field[] | "whole" | null;
+  readonly after: readonly Field[] | "whole" | null;
+  readonly without?: Field;
+};
+
+const currentUser: Param = { kind: "currentUser" };
+
+/** `, "#a" as (insert …)` over the rows of `"#w"`; null where the collection keeps no entries. Hidden fields never appear. */
+export function auditOf(collection: Collection, audited: Audited, parameters: Parameters): string | null {
+  if (!collection.audit || collection.guarded) return null;
+  const { action, before, after, without } = audited;
+  const shown = [...collection.fields.values()].filter(({ hidden }) => !hidden);
+  const was =
+    before === "whole"
+      ? object(shown, (field) => (field === without ? "null" : value(field)))
+      : before && object(before, (field) => jsonExpression(`w.${old(field)}`, field));
+  const is = after && object(after === "whole" ? shown : after, value);
+  const entry: readonly (readonly [string, string])[] = [
+    ["type", "'data'"],
+    ["entity", quoteLiteral(collection.name)],
+    ["entityId", `w.${quoteName(collection.primaryKey.name)}::text`],
+    ["action", quoteLiteral(action)],
+    ["changes", `jsonb_build_object('before', ${was ?? "null::jsonb"}, 'after', ${is ?? "null::jsonb"})`],
+    ["userId", `${parameters.place(currentUser)}::uuid`],
+    ["ipaddress", `${parameters.place(addressInput)}::text`],
+    ["requestId", `${parameters.place(requestInput)}::text`],
+    ["transactionId", "pg_current_xact_id()::text"],
+  ];
+  const columns = entry.map(([name]) => quoteName(name)).join(", ");
+  const values = entry.map(([, sql]) => sql).join(", ");
+  return `, "#a" as (insert into ${quoteName(auditCollection)} (${columns}) select ${values} from "#w" w)`;
+}
+
+function value(field: Field): string {
+  return jsonExpression(`w.${quoteName(field.name)}`, field);
+}
+
+/** PostgreSQL takes 100 arguments. */
+const mostPairs = 50;
+
+function object(fields: readonly Field[], sql: (field: Field) => string): string {
+  const pairs = fields
+    .filter(({ hidden }) => !hidden)
+    .map((field) => `${quoteLiteral(field.name)}, ${sql(field)}`);
+  const parts: string[] = [];
+  for (let i = 0; i < pairs.length || i === 0; i += mostPairs)
+    parts.push(`jsonb_build_object(${pairs.slice(i, i + mostPairs).join(", ")})`);
+  return parts.join(" || ");
+}

@@ -1,0 +1,132 @@
+/** What names the item of an upsert: fields that are unique together, or what a filter says plainly. Pure. */
+import { AppError } from "../errors";
+import { sqlType, type WireValue } from "../schema/fields";
+import type { Collection, Field } from "../schema/model";
+import type { Condition } from "./ast";
+import type { AuthorizedTarget } from "./authorize";
+import { collectParameters } from "./compileCondition";
+import { findColumn } from "./find";
+import { quoteName, type Statement } from "./statement";
+import type { CompiledStatement } from "./variables";
+import { rowsInput, targetRows } from "./writeStatement";
+
+/** True unless the condition holds for every row whatever it holds. */
+export function restricts(condition: Condition): boolean {
+  switch (condition.kind) {
+    case "all":
+      return condition.items.some(restricts);
+    case "any":
+      return condition.items.every(restricts);
+    case "not":
+    case "within":
+    case "compare":
+      return true;
+  }
+}
+
+/**
+ * The fields of `on`, which a unique index or the primary key must hold, and no others.
+ * @throws AppError INVALID_QUERY naming what is unique
+ */
+export function uniqueFields(collection: Collection, on: readonly string[]): readonly Field[] {
+  const fields = on.map((name, i) => findColumn(collection, name, `on[${i}]`));
+  const known = uniqueSets(collection);
+  const names = new Set(fields.map(({ name }) => name));
+  const isUnique = known.some((set) => set.length === names.size && set.every((name) => names.has(name)));
+  if (isUnique && names.size === on.length && !fields.some(({ hidden }) => hidden)) return fields;
+  const valid = known.map((set) => (set.length === 1 ? `'${set[0]}'` : JSON.stringify(set))).join(", ");
+  throw new AppError(
+    "INVALID_QUERY",
+    `on: ${JSON.stringify(on)} is not unique in '${collection.name}'; unique are ${valid}`,
+  );
+}
+
+/** Sets of fields of which no two rows have the same values. */
+function uniqueSets({ primaryKey, fields, indexes }: Collection): readonly (readonly string[])[] {
+  const shown = (name: string): boolean => fields.get(name)?.hidden === false;
+  return [
+    [primaryKey.name],
+    ...[...fields.values()].filter(({ unique }) => unique).map(({ name }) => [name]),
+    ...indexes.filter(({ unique, kind }) => unique && kind === undefined).map((index) => index.fields),
+  ].filter((set) => set.every(shown));
+}
+
+/** Values by which rows are looked for: one record a row, in the order of the fields. */
+export function encodeTargets(targets: readonly (readonly WireValue[])[]): string {
+  return JSON.stringify(
+    targets.map((values, i) => ({ i, ...Object.fromEntries(values.map((value, n) => [`c${n}`, value])) })),
+  );
+}
+
+/**
+ * Finds the rows that have the values of input 0 (`encodeTargets`), whoever may see them, and locks them in the order of
+ * their keys: rows of [place in the input, key, key as text, softly deleted].
+ */
+export function compileFind(
+  collection: Collection,
+  fields: readonly Field[],
+  version: number,
+): CompiledStatement {
+  const parameters = collectParameters();
+  const key = `t.${quoteName(collection.primaryKey.name)}`;
+  const columns = fields.map((field, n) => `c${n} ${sqlType(field)}`).join(", ");
+  const on = fields.map((field, n) => `t.${quoteName(field.name)} = r.c${n}`).join(" and ");
+  const deleted = collection.paranoid ? `t."deletedAt" is not null` : "false";
+  const text =
+    `select r.i, ${key}, ${key}::text, ${deleted} ` +
+    `from json_to_recordset(${parameters.place(rowsInput)}::text::json) as r(i integer, ${columns}) ` +
+    `join ${quoteName(collection.name)} t on ${on} order by ${key} for no key update of t`;
+  return { text: `/* s${version} */ ${text}`, params: parameters.list };
+}
+
+/** Finds at most two rows that meet the filter of the target, and locks them: rows of [key]. */
+export function compileFindWhere(target: AuthorizedTarget, version: number): CompiledStatement {
+  const parameters = collectParameters();
+  const { collection } = target;
+  const key = `t.${quoteName(collection.primaryKey.name)}`;
+  const where = targetRows({ ...target, rows: null }, false, parameters).join(" and ");
+  const text = `select ${key} from ${quoteName(collection.name)} t where ${where} order by ${key} limit 2 for no key update of t`;
+  return { text: `/* s${version} */ ${text}`, params: parameters.list };
+}
+
+/** The values that a filter demands plainly, `{a: 1, b: {eq: 2}}`: what a new item has from it. */
+export function plainEqualities(condition: Condition): ReadonlyMap<string, unknown> {
+  const found = new Map<string, unknown>();
+  const collect = (part: Condition): void => {
+    if (part.kind === "all") part.items.forEach(collect);
+    else if (part.kind === "compare" && part.operator === "eq" && part.cast === null)
+      found.set(part.column, part.operand);
+  };
+  collect(condition);
+  return found;
+}
+
+/** One at a time of those who mean the same filter, to the end of the transaction. */
+export function lockTarget({ name }: Collection, condition: Condition): Statement {
+  return {
+    text: "select pg_advisory_xact_lock(hashtextextended($1::text, 0))",
+    params: [`upsert ${name} ${canonicalFilter(condition)}`],
+  };
+}
+
+/** A text that is the same for filters that say the same in another order or spelling of an equality. */
+function canonicalFilter(condition: Condition): string {
+  switch (condition.kind) {
+    case "all":
+    case "any": {
+      const items = condition.items.map(canonicalFilter).toSorted();
+      return `${condition.kind}(${items.join(",")})`;
+    }
+    case "not":
+      return `not(${canonicalFilter(condition.item)})`;
+    case "within":
+      return `${JSON.stringify(condition.relation)}(${canonicalFilter(condition.item)})`;
+    case "compare":
+      return JSON.stringify([
+        condition.column,
+        condition.operator,
+        condition.operand,
+        condition.cast?.type ?? null,
+      ]);
+  }
+}

@@ -1,0 +1,134 @@
+/** What all writing statements share: which rows they touch, what is checked on them, and what they are put together from. */
+import { isJson, isSpatial } from "../schema/fields";
+import type { Collection, Field } from "../schema/model";
+import type { AuthorizedTarget } from "./authorize";
+import { compileCondition, type Parameters, visible } from "./compileCondition";
+import { quoteLiteral, quoteName } from "./statement";
+import type { CompiledStatement, Param } from "./variables";
+
+/** Input 0: the rows or keys. */
+export const rowsInput: Param = { kind: "input", index: 0 };
+/** Inputs 1 and 2: where the request came from. */
+export const addressInput: Param = { kind: "input", index: 1 };
+export const requestInput: Param = { kind: "input", index: 2 };
+/** Input 3: the version that a row to remove must have. */
+export const versionInput: Param = { kind: "input", index: 3 };
+
+/** What `baasix_refuse` raises, by what was refused. The platform knows what each means. */
+const states = { forbidden: "BX403", version: "BX412", invalid: "BX400" } as const;
+
+/** A name of a column that no collection can have. */
+export function marked(name: string | number): string {
+  return `"#${name}"`;
+}
+
+/** Where the value that a field had before stands in the written row. */
+export function old(field: Field): string {
+  return quoteName(`#b ${field.name}`);
+}
+
+/** The conditions of rows that a write may touch, about the alias `t`. */
+export function targetRows(target: AuthorizedTarget, withDeleted: boolean, parameters: Parameters): string[] {
+  const where = visible(target.collection, withDeleted, "t");
+  if (target.rows) where.push(compileCondition(target.rows, "t", parameters));
+  if (target.filter) where.push(compileCondition(target.filter, "t", parameters));
+  return where;
+}
+
+/** Which of the carriers' conditions a row meets as it is, one expression each. */
+export function conditionsMet(target: AuthorizedTarget, parameters: Parameters): readonly string[] {
+  return (target.carriers ?? []).map((one) => compileCondition(one, "t", parameters));
+}
+
+/** The rows as they are, as the first part of a statement. */
+export function before(rows: string): string {
+  return `"#old" as materialized (${rows}), `;
+}
+
+/** The conditions of the permission on the row as it becomes; with `target.noted`, each only where it held before. */
+export function permitted(target: AuthorizedTarget, parameters: Parameters): readonly string[] {
+  const { action, collection, carriers, noted } = target;
+  if (carriers === null) return [];
+  const met = carriers.map((one, i) => {
+    const condition = compileCondition(one, "w", parameters);
+    return noted ? `(w.${marked(i)} and ${condition})` : condition;
+  });
+  const verb = action === "create" ? "create" : "update";
+  const message = `You don't have permission to ${verb} this item in '${collection.name}'`;
+  return [orRefuse(met.length > 0 ? met.join(" or ") : "false", "forbidden", message)];
+}
+
+/** The version that was asked for (`"#v"`: it stands) is still the row's. */
+export function versionStands({ name }: Collection): string {
+  return orRefuse(
+    `w.${marked("v")}`,
+    "version",
+    `The item in '${name}' was changed meanwhile; read it again`,
+  );
+}
+
+/** A value that is set stays. */
+export function immutableKept(field: Field): string {
+  const [was, is] = [`w.${old(field)}`, `w.${quoteName(field.name)}`].map((value) =>
+    comparable(value, field),
+  );
+  return orRefuse(
+    `${was} is null or ${was} is not distinct from ${is}`,
+    "invalid",
+    "is set once and cannot change",
+    { field: field.name, rule: "immutable" },
+  );
+}
+
+/** Not every type knows equality, and that of shapes means less. */
+function comparable(value: string, field: Field): string {
+  if (isJson(field)) return `${value}::jsonb`;
+  return isSpatial(field) ? `${value}::text` : value;
+}
+
+/** `baasix_refuse` raises an error, and the statement is undone with all its rows. */
+function orRefuse(
+  condition: string,
+  why: keyof typeof states,
+  message: string,
+  detail?: Readonly<Record<string, string>>,
+): string {
+  const given = [message, ...(why === "forbidden" ? [] : [states[why], JSON.stringify(detail ?? {})])].map(
+    quoteLiteral,
+  );
+  return `case when ${condition} then true else baasix_refuse(${given.join(", ")}) end`;
+}
+
+/** The parts of a statement. `write` is named `"#w"`; `audit` (if any) reads from it; `checks` are about its rows `w`. */
+export type WriteParts = {
+  readonly target: AuthorizedTarget;
+  readonly version: number;
+  readonly parameters: Parameters;
+  readonly before?: string;
+  readonly write: string;
+  readonly audit: string | null;
+  readonly checks: readonly string[];
+  /** Gives the keys of all rows of `before`, also of those that there was nothing to do with. */
+  readonly all?: true;
+};
+
+/** Puts a statement together; it gives the keys of the written rows. */
+export function finishWrite(parts: WriteParts): CompiledStatement {
+  const { target, version, parameters, before: rows = "", write, audit, checks } = parts;
+  const key = quoteName(target.collection.primaryKey.name);
+  const where = checks.length > 0 ? ` where ${checks.join(" and ")}` : "";
+  if (parts.all) {
+    const checked =
+      checks.length > 0 ? ` where case when w.${key} is null then true else ${checks.join(" and ")} end` : "";
+    const from = `"#old" o left join "#w" w on w.${key} = o."#k"`;
+    return {
+      text: `/* s${version} */ with ${rows}"#w" as (${write})${audit ?? ""} select o."#k" from ${from}${checked}`,
+      params: parameters.list,
+    };
+  }
+  return {
+    // No collection can be named so: a name of one would hide its table from the check.
+    text: `/* s${version} */ with ${rows}"#w" as (${write})${audit ?? ""} select w.${key} from "#w" w${where}`,
+    params: parameters.list,
+  };
+}

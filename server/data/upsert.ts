@@ -1,0 +1,234 @@
+/** Create or change, whichever fits, so that two callers who mean the same item never make two of it. */
+import type { ItemId } from "@baasix/types";
+import type { Actor } from "../core/access/actor";
+import { accessOf, refusal } from "../core/access/policy";
+import { AppError } from "../core/errors";
+import { authorizeWrite } from "../core/query/authorize";
+import { isObject, parseFilter } from "../core/query/filter";
+import { findCollection, findColumn } from "../core/query/find";
+import { planCondition } from "../core/query/plan";
+import {
+  compileFind,
+  compileFindWhere,
+  encodeTargets,
+  lockTarget,
+  plainEqualities,
+  restricts,
+  uniqueFields,
+} from "../core/query/upsert";
+import { bind, bindParam, readVariable } from "../core/query/variables";
+import { bulkLimit } from "../core/query/write";
+import { toWire, type WireValue } from "../core/schema/fields";
+import type { Collection, Field } from "../core/schema/model";
+import type { Data, Upserted, WriteBody } from "./door";
+import { optionsFor } from "./read";
+import type { WriteParts, Writes } from "./write";
+
+/** What an upsert is put together from: the writes of the door that it is part of. */
+export type UpsertParts = WriteParts & Writes;
+
+/** How often a row may come or go between looking and writing before the caller is told to try again. */
+const mostTurns = 3;
+
+/** Makes the upsert of a door. */
+export function upsertOf(parts: UpsertParts): Data["upsert"] {
+  return async (actor, name, target, bodies) => {
+    if (bodies.length === 0) return [];
+    const { schema, rules } = parts.snapshot();
+    const collection = findCollection(schema, name);
+    const access = accessOf(rules, schema, actor);
+    if (!access(collection, "create") && !access(collection, "update")) throw refusal(collection, "create");
+    if (!parts.isInside) return parts.transaction((rows) => rows.upsert(actor, name, target, bodies));
+    if (bodies.length > bulkLimit) {
+      throw new AppError(
+        "QUERY_TOO_COMPLEX",
+        `at most ${bulkLimit} items in one request; got ${bodies.length}`,
+      );
+    }
+    if ("on" in target)
+      return upsertOn(parts, actor, collection, uniqueFields(collection, target.on), bodies);
+    const [body] = bodies;
+    if (bodies.length > 1 || body === undefined) {
+      throw new AppError("INVALID_QUERY", "filter: names one item; upsert several by `on`");
+    }
+    return [await upsertWhere(parts, actor, collection, target.filter, body)];
+  };
+}
+
+async function upsertOn(
+  parts: UpsertParts,
+  actor: Actor,
+  collection: Collection,
+  fields: readonly Field[],
+  bodies: readonly WriteBody[],
+): Promise<readonly Upserted[]> {
+  const targets = bodies.map((body, i) =>
+    targetOf(collection, fields, body, bodies.length > 1 ? `[${i}].` : ""),
+  );
+  const made = new Set<ItemId>();
+  const updates = new Map<number, ItemId>();
+  let missing = bodies.map((_, i) => i);
+  const found: (ItemId | undefined)[] = bodies.map(() => undefined);
+  for (let turn = 1; ; turn++) {
+    for (const [place, id] of await find(parts, actor, collection, fields, missing, targets)) {
+      found[place] = id;
+      if (!made.has(id)) updates.set(place, id);
+    }
+    missing = missing.filter((i) => found[i] === undefined);
+    if (missing.length === 0) break;
+    if (turn > mostTurns) throw busy(collection);
+    const rest = missing.map((i) => bodies[i] ?? {});
+    const ids = await parts.createNew(actor, collection.name, rest, fields);
+    for (const id of ids) made.add(id);
+    // Nobody came between: the keys are those of the bodies, in their order.
+    if (ids.length === missing.length) {
+      ids.forEach((id, n) => (found[missing[n] ?? 0] = id));
+      break;
+    }
+  }
+  checkDistinct(found);
+  if (updates.size > 0) {
+    const names = new Set(fields.map(({ name }) => name));
+    const entries = [...updates].map(([i, id]) => ({
+      id,
+      data: without(collection, bodies[i] ?? {}, names),
+    }));
+    await parts.update(actor, collection.name, entries);
+  }
+  return found.map((id) => ({ id: id ?? "", created: id !== undefined && made.has(id) }));
+}
+
+/** The values that name the item of a body. @throws AppError VALIDATION_ERROR where one is missing */
+function targetOf(
+  collection: Collection,
+  fields: readonly Field[],
+  body: WriteBody,
+  place: string,
+): readonly WireValue[] {
+  const given = new Map(
+    Object.keys(isObject(body) ? body : {}).flatMap((name) => {
+      const field = columnOf(collection, name);
+      return field && body[name] !== undefined ? [[field.name, body[name]] as const] : [];
+    }),
+  );
+  return fields.map((field) => {
+    const value = given.get(field.name);
+    const wire = value === undefined ? null : toWire(value, field, `${place}${field.name}`);
+    if (wire !== null) return wire;
+    const error = {
+      field: `${place}${field.name}`,
+      message: "names the item, and must be given",
+      rule: "required",
+    };
+    throw new AppError("VALIDATION_ERROR", `Validation failed: ${error.field}: ${error.message}`, {
+      code: "VALIDATION_ERROR",
+      errors: [error],
+    });
+  });
+}
+
+/** The column that a name of a body sets; null: none that it could be. */
+function columnOf(collection: Collection, name: string): Field | null {
+  try {
+    return findColumn(collection, name, name);
+  } catch {
+    return null;
+  }
+}
+
+/** The item has these values already. */
+function without(collection: Collection, body: WriteBody, names: ReadonlySet<string>): WriteBody {
+  return Object.fromEntries(
+    Object.entries(body).filter(([name]) => !names.has(columnOf(collection, name)?.name ?? "")),
+  );
+}
+
+/** Which of the places have a row. @throws AppError CONFLICT for one that is softly deleted */
+async function find(
+  parts: UpsertParts,
+  actor: Actor,
+  collection: Collection,
+  fields: readonly Field[],
+  places: readonly number[],
+  targets: readonly (readonly WireValue[])[],
+): Promise<ReadonlyMap<number, ItemId>> {
+  const { schema } = parts.snapshot();
+  const statement = compileFind(collection, fields, schema.version);
+  const input = encodeTargets(places.map((i) => targets[i] ?? []));
+  const rows = await parts.runner.run(
+    bind(statement, { actor, now: parts.now(), inputs: [input] }),
+    optionsFor(actor),
+  );
+  const found = new Map<number, ItemId>();
+  for (const [i, id, , deleted] of rows) {
+    if (deleted === true) {
+      throw new AppError(
+        "CONFLICT",
+        `${collection.name}: a deleted item has ${fields.map(({ name }) => `'${name}'`).join(", ")} already; restore it, or delete it permanently`,
+      );
+    }
+    found.set(places[Number(i)] ?? 0, id as ItemId);
+  }
+  return found;
+}
+
+function checkDistinct(found: readonly (ItemId | undefined)[]): void {
+  const places = new Map<ItemId | undefined, number>();
+  found.forEach((id, i) => {
+    const other = places.get(id);
+    if (other !== undefined) {
+      throw new AppError("INVALID_VALUE", `[${other}] and [${i}] name the same item`);
+    }
+    places.set(id, i);
+  });
+}
+
+async function upsertWhere(
+  parts: UpsertParts,
+  actor: Actor,
+  collection: Collection,
+  filter: unknown,
+  body: WriteBody,
+): Promise<Upserted> {
+  const { schema, rules } = parts.snapshot();
+  const parsed = filter === undefined || filter === null ? null : parseFilter(filter);
+  if (parsed === null || !restricts(parsed)) {
+    throw new AppError("INVALID_QUERY", "filter: say which item is meant");
+  }
+  const { name } = collection;
+  const planned = planCondition(schema, collection, parsed);
+  const access = accessOf(rules, schema, actor);
+  const action = access(collection, "update") ? "update" : "create";
+  const [target] = authorizeWrite(collection, action, [], planned, access);
+  const statement = compileFindWhere(target, schema.version);
+  const binding = { actor, now: parts.now() };
+  // Before the statement that looks, so that it sees what the holder before has committed.
+  await parts.runner.run(lockTarget(collection, parsed));
+  for (let turn = 1; ; turn++) {
+    const rows = await parts.runner.run(bind(statement, binding), optionsFor(actor));
+    if (rows.length > 1) {
+      throw new AppError("CONFLICT", `filter: several items of '${name}' match; name one`);
+    }
+    const [id] = (rows[0] ?? []) as readonly ItemId[];
+    if (id !== undefined) {
+      await parts.update(actor, name, [{ id, data: body }]);
+      return { id, created: false };
+    }
+    const made: Record<string, unknown> = {};
+    for (const [column, value] of plainEqualities(parsed)) {
+      const variable = readVariable(value, `filter.${column}`);
+      made[column] = variable === null ? value : bindParam(variable, { actor, now: parts.now() });
+    }
+    try {
+      const created = await parts.attempt(() => parts.create(actor, name, [{ ...made, ...body }]));
+      return { id: created[0] ?? "", created: true };
+    } catch (error) {
+      const isTaken = error instanceof AppError && error.code === "UNIQUE_VIOLATION";
+      if (!isTaken || turn === mostTurns) throw error;
+    }
+  }
+}
+
+function busy({ name }: Collection): AppError {
+  return new AppError("CONFLICT", `${name}: the item comes and goes; try again`);
+}

@@ -1,0 +1,313 @@
+/** Writing through the door: parse → plan → authorize → compile → run, for one row, many, or all that a filter finds. */
+import type { ErrorCode, ItemId } from "@baasix/types";
+import type { Actor } from "../core/access/actor";
+import { accessOf } from "../core/access/policy";
+import { AppError } from "../core/errors";
+import { type AuthorizedTarget, authorizeWrite } from "../core/query/authorize";
+import { compileRemove, compileRestore, encodeKeys } from "../core/query/compileRemove";
+import { compileCreate, compileUpdate, encodeRows } from "../core/query/compileWrite";
+import { parseFilter } from "../core/query/filter";
+import { type Planned, planCondition } from "../core/query/plan";
+import { restricts } from "../core/query/upsert";
+import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
+import { completeWrite, parseKeys, planWrite, readVersion, type WritePlan } from "../core/query/write";
+import type { Collection, Field } from "../core/schema/model";
+import type { Row, Runner } from "../platform/postgres";
+import { collectionFor } from "./access";
+import type { CommittedWrite, Data, PendingWrite, Rows, WriteBody } from "./door";
+import { optionsFor } from "./read";
+import type { Snapshot } from "./snapshot";
+
+/** What writing needs of the door that it is part of. */
+export type WriteParts = {
+  readonly runner: Runner;
+  readonly snapshot: () => Snapshot;
+  readonly now: () => number;
+  /** Runs `work` so that its failure undoes what it did and no more. */
+  readonly attempt: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Runs `work` on a door inside a transaction: this one, where it is inside already. */
+  readonly transaction: Data["transaction"];
+  readonly isInside: boolean;
+  readonly pending: (write: PendingWrite) => void;
+  readonly committed: (write: CommittedWrite) => Promise<void> | void;
+};
+
+/** The flat writes of a door. `createNew`: as `create`, leaving out rows whose values of unique columns exist already. */
+export type Writes = Pick<
+  Rows,
+  "create" | "update" | "updateWhere" | "remove" | "removeWhere" | "restore"
+> & {
+  readonly createNew: (
+    actor: Actor,
+    collection: string,
+    bodies: readonly WriteBody[],
+    unique: readonly Field[],
+  ) => Promise<readonly ItemId[]>;
+};
+
+/** Makes the writes of a door. */
+export function writesOf(parts: WriteParts): Writes {
+  const { pending, committed } = parts;
+
+  const create = async (
+    actor: Actor,
+    name: string,
+    bodies: readonly WriteBody[],
+    { stamp, skip }: { readonly stamp?: WriteBody | undefined; readonly skip?: readonly Field[] },
+  ): Promise<readonly ItemId[]> => {
+    if (bodies.length === 0) return [];
+    pending({ actor, collection: name, action: "create", ids: [], bodies });
+    const collection = collectionFor(parts.snapshot(), actor, name, "create");
+    const plan = planWrite(
+      collection,
+      "create",
+      bodies.map((data) => ({ data })),
+    );
+    const ids = await write(parts, actor, plan, null, stamp, (target, complete, version) =>
+      compileCreate(target, complete, version, skip),
+    );
+    if (ids.length > 0) await committed({ collection: name, action: "create", ids });
+    return ids;
+  };
+
+  const update: Rows["update"] = async (actor, name, entries) => {
+    if (entries.length === 0) return [];
+    if (entries.length > 1 && !parts.isInside)
+      return parts.transaction((rows) => rows.update(actor, name, entries));
+    pending({
+      actor,
+      collection: name,
+      action: "update",
+      ids: entries.map(({ id }) => id),
+      bodies: entries.map(({ data }) => data),
+    });
+    const collection = collectionFor(parts.snapshot(), actor, name, "update");
+    const plan = planWrite(
+      collection,
+      "update",
+      entries.map(({ id, data, version }) => ({ key: id, data, version })),
+    );
+    const ids = await write(parts, actor, plan, null, undefined, compileUpdate);
+    await committed({ collection: name, action: "update", ids });
+    return inOrder(
+      ids,
+      plan.rows.map(({ key }) => key),
+    );
+  };
+
+  const updateWhere: Rows["updateWhere"] = async (actor, name, filter, data) => {
+    const collection = collectionFor(parts.snapshot(), actor, name, "update");
+    const condition = conditionOf(parts.snapshot(), collection, filter);
+    if (goesByKey(collection, actor))
+      return parts.transaction(async (rows) => {
+        const ids = await findKeys(rows, actor, collection, filter);
+        return rows.update(
+          actor,
+          name,
+          ids.map((id) => ({ id, data })),
+        );
+      });
+    pending({ actor, collection: name, action: "update", ids: [], bodies: [data] });
+    const plan = planWrite(collection, "update", [{ data }]);
+    const ids = await write(parts, actor, plan, condition, undefined, compileUpdate);
+    if (ids.length > 0) await committed({ collection: name, action: "update", ids });
+    return ids;
+  };
+
+  const remove: Rows["remove"] = async (actor, name, ids, options = {}) => {
+    if (ids.length === 0) return [];
+    if (ids.length > 1 && !parts.isInside)
+      return parts.transaction((rows) => rows.remove(actor, name, ids, options));
+    pending({ actor, collection: name, action: "delete", ids, bodies: [] });
+    const collection = collectionFor(parts.snapshot(), actor, name, "delete");
+    const keys = parseKeys(collection, ids);
+    const wanted = readVersion(options.version);
+    const form = {
+      permanent: options.permanent === true,
+      single: keys.length === 1,
+      versioned: wanted !== null,
+    };
+    const removed = await runOn(parts, actor, collection, "delete", [], null, (target, version) => ({
+      statement: compileRemove(target, form, version),
+      input: encodeKeys(keys),
+      wanted,
+    }));
+    if (removed.length < keys.length) throw notFound();
+    await committed({ collection: name, action: "delete", ids: removed });
+    return inOrder(removed, keys);
+  };
+
+  const removeWhere: Rows["removeWhere"] = async (actor, name, filter, options = {}) => {
+    const collection = collectionFor(parts.snapshot(), actor, name, "delete");
+    const condition = conditionOf(parts.snapshot(), collection, filter);
+    if (goesByKey(collection, actor))
+      return parts.transaction(async (rows) =>
+        rows.remove(actor, name, await findKeys(rows, actor, collection, filter), options),
+      );
+    pending({ actor, collection: name, action: "delete", ids: [], bodies: [] });
+    const form = { permanent: options.permanent === true, single: false, versioned: false };
+    const ids = await runOn(parts, actor, collection, "delete", [], condition, (target, version) => ({
+      statement: compileRemove(target, form, version),
+      input: null,
+    }));
+    if (ids.length > 0) await committed({ collection: name, action: "delete", ids });
+    return ids;
+  };
+
+  const restore: Rows["restore"] = async (actor, name, ids) => {
+    if (ids.length === 0) return [];
+    if (ids.length > 1 && !parts.isInside) return parts.transaction((rows) => rows.restore(actor, name, ids));
+    pending({ actor, collection: name, action: "update", ids, bodies: [] });
+    const collection = collectionFor(parts.snapshot(), actor, name, "update");
+    const mark = collection.fields.get("deletedAt");
+    if (!collection.paranoid || !mark) {
+      throw new AppError("INVALID_QUERY", `'${name}' keeps no deleted items (it is not 'paranoid')`);
+    }
+    const keys = parseKeys(collection, ids);
+    const restored = await runOn(parts, actor, collection, "update", [mark], null, (target, version) => ({
+      statement: compileRestore(target, version),
+      input: encodeKeys(keys),
+    }));
+    if (restored.length < keys.length) throw notFound();
+    await committed({ collection: name, action: "update", ids: restored });
+    return inOrder(restored, keys);
+  };
+
+  return {
+    create: (actor, name, bodies, stamp) => create(actor, name, bodies, { stamp }),
+    createNew: (actor, name, bodies, skip) => create(actor, name, bodies, { skip }),
+    update,
+    updateWhere,
+    remove,
+    removeWhere,
+    restore,
+  };
+}
+
+type Compile = (target: AuthorizedTarget, plan: WritePlan, version: number) => CompiledStatement;
+
+/** Runs planned rows. Without a condition each row of an update names one that must be there. */
+function write(
+  parts: WriteParts,
+  actor: Actor,
+  plan: WritePlan,
+  condition: Planned | null,
+  stamp: WriteBody | undefined,
+  compile: Compile,
+): Promise<readonly ItemId[]> {
+  const { collection, action, columns } = plan;
+  const named = action === "update" && condition === null ? plan.rows.length : 0;
+  return runOn(
+    parts,
+    actor,
+    collection,
+    action,
+    columns,
+    condition,
+    (target, version) => {
+      const complete = completeWrite(plan, target, bindingOf(parts, actor), stamp);
+      return { statement: compile(target, complete, version), input: encodeRows(complete) };
+    },
+    named,
+  );
+}
+
+/** A statement, its input 0 and (removes) the version that is asked for. */
+type Prepared = {
+  readonly statement: CompiledStatement;
+  readonly input: string | null;
+  readonly wanted?: string | null;
+};
+
+/** authorize → compile → run. Tries the targets in turn; `least`: rows that there must be. */
+async function runOn(
+  parts: WriteParts,
+  actor: Actor,
+  collection: Collection,
+  action: "create" | "update" | "delete",
+  columns: readonly Field[],
+  condition: Planned | null,
+  prepare: (target: AuthorizedTarget, version: number) => Prepared,
+  least = 0,
+): Promise<readonly ItemId[]> {
+  const { schema, rules } = parts.snapshot();
+  const access = accessOf(rules, schema, actor);
+  const targets = authorizeWrite(collection, action, columns, condition, access);
+  const runTo = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
+    const { statement, input, wanted = null } = prepare(target, schema.version);
+    const origin = actor.kind === "system" ? undefined : actor.origin;
+    const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted];
+    const bound = bind(statement, bindingOf(parts, actor, inputs));
+    const ids = keysOf(await parts.runner.run(bound, optionsFor(actor)));
+    if (ids.length < least) throw notFound();
+    return ids;
+  };
+  if (targets.length === 1) return runTo(targets[0]);
+  const refusals: AppError[] = [];
+  for (const target of targets) {
+    try {
+      return await parts.attempt(() => runTo(target));
+    } catch (error) {
+      if (!(error instanceof AppError && tryNext.has(error.code))) throw error;
+      refusals.push(error);
+    }
+  }
+  throw refusals[0] ?? notFound();
+}
+
+/** Refusals that another grant, with other default values, may not share. */
+const tryNext: ReadonlySet<ErrorCode> = new Set([
+  "FORBIDDEN",
+  "NOT_FOUND",
+  "VALIDATION_ERROR",
+  "REQUIRED_FIELD",
+]);
+
+function bindingOf(parts: WriteParts, actor: Actor, inputs?: readonly (string | null)[]): Binding {
+  return { actor, now: parts.now(), ...(inputs && { inputs }) };
+}
+
+/** What a write by filter is about. @throws AppError INVALID_QUERY for a filter that leaves nothing out */
+function conditionOf({ schema }: Snapshot, collection: Collection, filter: unknown): Planned {
+  const parsed = filter === undefined || filter === null ? null : parseFilter(filter);
+  if (parsed === null || !restricts(parsed)) {
+    throw new AppError("INVALID_QUERY", "filter: say which items are meant; an empty filter never means all");
+  }
+  return planCondition(schema, collection, parsed);
+}
+
+/** What listens before writes of the built-in collections judges the items that are named. */
+function goesByKey({ system }: Collection, actor: Actor): boolean {
+  return system && actor.kind !== "system";
+}
+
+async function findKeys(
+  rows: Rows,
+  actor: Actor,
+  collection: Collection,
+  filter: unknown,
+): Promise<readonly ItemId[]> {
+  const { name, primaryKey } = collection;
+  const { json, totalCount } = await rows.read(actor, name, { filter, fields: [primaryKey.name], limit: -1 });
+  const found = JSON.parse(json) as readonly Readonly<Record<string, ItemId>>[];
+  if ((totalCount ?? 0) > found.length) {
+    throw new AppError("QUERY_TOO_COMPLEX", `filter: at most ${found.length} items of '${name}' at once`);
+  }
+  return found.flatMap((row) => row[primaryKey.name] ?? []);
+}
+
+function keysOf(rows: readonly Row[]): readonly ItemId[] {
+  return rows.map((row) => row[0] as ItemId);
+}
+
+/** The keys as the database gave them, in the order in which they were asked for. */
+function inOrder(ids: readonly ItemId[], keys: readonly (string | null)[]): readonly ItemId[] {
+  if (ids.length < 2) return ids;
+  const known = new Map(ids.map((id) => [String(id), id] as const));
+  const ordered = keys.map((key) => known.get(key ?? ""));
+  return ordered.every((id) => id !== undefined) && ordered.length === ids.length ? ordered : ids;
+}
+
+function notFound(): AppError {
+  return new AppError("NOT_FOUND", "Item not found");
+}

@@ -3,7 +3,7 @@
  * the row rules are checked on the written rows inside the same statement, which fails as a whole.
  */
 import { sqlType, type WireValue } from "../schema/fields";
-import { defaultSql, isInsertDefault } from "../schema/columnSql";
+import { insertDefaultSql, isInsertDefault } from "../schema/columnSql";
 import type { Field } from "../schema/model";
 import { auditOf } from "./audit";
 import type { AuthorizedTarget } from "./authorize";
@@ -47,8 +47,8 @@ export function compileCreate(
   ];
   const values = columns.map((field) => {
     const index = plan.columns.indexOf(field);
-    if (index < 0) return defaultSql(field, collection) ?? "null";
-    return given(plan, index, parameters, () => defaultSql(field, collection) ?? "null");
+    if (index < 0) return insertDefaultSql(field, collection);
+    return given(plan, index, parameters, () => insertDefaultSql(field, collection));
   });
   const present =
     skip.length > 0 ? ` on conflict (${skip.map(({ name }) => quoteName(name)).join(", ")}) do nothing` : "";

@@ -36,6 +36,16 @@ export function defaultSql(field: Field, collection: Pick<Collection, "name">): 
   }
 }
 
+/**
+ * What an INSERT gives a row that does not set the field. A default that reads tables is worked out for each row, after the
+ * rows before it; in the statement itself it would be worked out once for all.
+ */
+export function insertDefaultSql(field: Field, collection: Pick<Collection, "name">): string {
+  if (field.default?.kind !== "sql" || !isInsertDefault(field)) return defaultSql(field, collection) ?? "null";
+  const type = castType(field);
+  return `baasix_evaluate(${quoteLiteral(`(${field.default.expression})::${type}`)})::${type}`;
+}
+
 /** True for a default that only an INSERT can evaluate, because it reads a table. */
 export function isInsertDefault(field: Field): boolean {
   if (field.default?.kind === "next") return true;

@@ -1,14 +1,20 @@
 /** Runs a list of schema changes inside a transaction: asks what would be lost, then makes them, naming what failed. */
 import type { SchemaChange } from "@baasix/types";
 import { AppError } from "../core/errors";
-import { compileChanges, type DdlOptions, type NeededBy, neededExtensions } from "../core/schema/ddl";
+import {
+  compileChanges,
+  type DdlOptions,
+  type NeededBy,
+  neededExtensions,
+  type Step,
+} from "../core/schema/ddl";
 import { describeChanges } from "../core/schema/describe";
 import { nameOfType } from "../core/schema/describe-field";
 import type { Change } from "../core/schema/diff";
 import type { Extension } from "../core/schema/fields";
 import type { Field } from "../core/schema/model";
 import { risksOf } from "../core/schema/risk";
-import { extensionStates, lockTables, takenNames } from "../core/schema/store";
+import { extensionStates, takenNames } from "../core/schema/store";
 import { type Runner, sqlState } from "../platform/postgres";
 
 /** The changes as they are told, with what each would lose or what blocks it, as the data is now. */
@@ -91,22 +97,10 @@ function placeOf({ collection, field }: SchemaChange): string {
   return field === undefined ? collection : `${collection}.${field}`;
 }
 
-/** Keeps other writers away from the tables that the changes ask about. New tables are nobody's yet. */
-export async function lockChanged(runner: Runner, changes: readonly Change[]): Promise<void> {
-  const made = new Set(
-    changes.flatMap(({ kind, collection }) => (kind === "createCollection" ? [collection.name] : [])),
-  );
-  const names = new Set(
-    changes
-      .filter(
-        ({ kind, collection }) =>
-          !made.has(collection.name) && kind !== "changeField" && kind !== "changeDefinition",
-      )
-      .map(({ collection }) => collection.name),
-  );
-  if (names.size > 0) await runner.run(lockTables([...names].toSorted()));
-  if (made.size === 0) return;
-  const taken = await runner.run(takenNames([...made]));
+/** @throws AppError CONFLICT where the database has something of that name already, which is no collection */
+export async function checkFree(runner: Runner, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const taken = await runner.run(takenNames(names));
   if (taken.length === 0) return;
   throw new AppError(
     "CONFLICT",
@@ -115,14 +109,13 @@ export async function lockChanged(runner: Runner, changes: readonly Change[]): P
 }
 
 /** Makes the changes. @throws AppError naming the collection and field at which PostgreSQL refused. */
-export async function runChanges(
-  runner: Runner,
-  changes: readonly Change[],
-  options: DdlOptions,
-): Promise<void> {
-  for (const { change, statement } of compileChanges(changes, options)) {
-    await attempt(change, () => runner.run(statement));
-  }
+export function runChanges(runner: Runner, changes: readonly Change[], options: DdlOptions): Promise<void> {
+  return runSteps(runner, compileChanges(changes, options));
+}
+
+/** Runs the statements of changes in turn. @throws AppError as `runChanges` */
+export async function runSteps(runner: Runner, steps: readonly Step[]): Promise<void> {
+  for (const { change, statement } of steps) await attempt(change, () => runner.run(statement));
 }
 
 async function attempt<T>(change: Change, work: () => Promise<T>): Promise<T> {
@@ -194,6 +187,8 @@ function rootMessage(error: unknown): string {
 }
 
 function changePlace(change: Change): string {
+  if (change.kind === "addIndex") return `${change.collection.name} (${change.index.fields.join(", ")})`;
+  if (change.kind === "renameField") return `${change.collection.name}.${change.now}`;
   const field = fieldOf(change)?.name ?? ("relation" in change ? change.relation.name : undefined);
   if (change.kind === "changeRelation") return `${change.collection.name}.${change.to.name}`;
   return field === undefined ? change.collection.name : `${change.collection.name}.${field}`;

@@ -7,6 +7,7 @@ import type { Condition } from "../query/ast";
 import { isObject, parseFilter } from "../query/filter";
 import { isReference, readReference } from "../query/variables";
 import type { Collection, Relation, Schema } from "../schema/model";
+import type { Names } from "../schema/rename";
 import type { PermissionRow } from "./rules";
 
 /** Rows to store anew, and rows to delete. */
@@ -62,24 +63,59 @@ function fieldPatterns(fields: unknown): readonly string[] | null {
   return Array.isArray(fields) ? fields.filter((name): name is string => typeof name === "string") : null;
 }
 
+/**
+ * What the fields, conditions and defaults of a row name, each as text to compare; `names`: as it is called after a rename.
+ */
+export function meaningsOf(
+  row: PermissionRow,
+  schema: Schema,
+  names: Names | null,
+): readonly (string | null)[] {
+  const collection = schema.collections.get(row.collection);
+  if (!collection) return [];
+  return [
+    ...(fieldPatterns(row.fields) ?? []).map((pattern) => pattern.split(".")),
+    ...conditionPaths(row.conditions),
+    ...conditionPaths(row.relConditions),
+    ...(isObject(row.defaultValues) ? Object.keys(row.defaultValues).map((name) => [name]) : []),
+  ].map((path) => trace(schema, collection, path, names ?? unchanged));
+}
+
+const unchanged: Names = { collection: (name) => name, field: (_collection, name) => name };
+
 /** What a path means, as text to compare; null when it means nothing. Wildcards mean what stands before them. */
-function trace(schema: Schema, collection: Collection, path: readonly string[]): string | null {
+function trace(
+  schema: Schema,
+  collection: Collection,
+  path: readonly string[],
+  names: Names = unchanged,
+): string | null {
   let here: Collection | undefined = collection;
-  let meaning = collection.name;
+  let meaning = names.collection(collection.name);
   for (const name of path) {
     if (here === undefined) return null;
     if (name === "*" || name === "**") return `${meaning}.${name}`;
     const relation = here.relations.get(name);
     if (!relation && !here.fields.has(name)) return null;
-    meaning += relation ? `.${name}(${meaningOf(relation)})` : `.${name}`;
+    const called = names.field(here.name, name);
+    meaning += relation ? `.${called}(${meaningOf(relation, names)})` : `.${called}`;
     here = relation && schema.collections.get(relation.target);
   }
   return meaning;
 }
 
-function meaningOf({ kind, keyOn, sourceColumn, target, targetColumn, scope }: Relation): string {
-  const key = `${kind} ${keyOn} ${sourceColumn} ${target} ${targetColumn}`;
-  return scope === null ? key : `${key} ${scope.column} ${JSON.stringify(scope.value)}`;
+function meaningOf(relation: Relation, names: Names): string {
+  const { kind, keyOn, source, sourceColumn, target, targetColumn, scope } = relation;
+  const ends = [
+    names.field(source, sourceColumn),
+    names.collection(target),
+    names.field(target, targetColumn),
+  ];
+  const key = `${kind} ${keyOn} ${ends.join(" ")}`;
+  if (scope === null) return key;
+  const [holder, owner] = keyOn === "source" ? [source, target] : [target, source];
+  const value = scope.value === owner ? names.collection(scope.value) : scope.value;
+  return `${key} ${names.field(holder, scope.column)} ${JSON.stringify(value)}`;
 }
 
 /** Every path that a condition compares. A condition that cannot be read allows nothing and has none. */

@@ -109,6 +109,9 @@ function compileChange(change: Change, options: DdlOptions): readonly Part[] {
       return [["detach", `drop index ${quoteName(change.index.name)}`]];
     case "changeRealtime":
       return publish(change.collection, options);
+    // Made by `rename-ddl.ts`, before all others.
+    case "renameCollection":
+    case "renameField":
     case "changeAudit":
     case "changeField":
     case "changeDefinition":
@@ -281,7 +284,8 @@ function fitSql(field: Field): string {
   return field.type === "Array" ? `${column} <@ array[${list}]::text[]` : `${column} in (${list})`;
 }
 
-function valuesSql(collection: Collection, field: Field): string {
+/** The constraint that allows an Enum its values alone. */
+export function valuesSql(collection: Collection, field: Field): string {
   return `constraint ${quoteName(nameOf.check(collection.name, field.name))} check (${fitSql(field)})`;
 }
 
@@ -293,7 +297,8 @@ function addUnique(collection: Collection, field: Field): string {
   return `alter table ${quoteName(collection.name)} add ${uniqueSql(collection, field)}`;
 }
 
-function dropConstraint(table: string, name: string): string {
+/** `table` is quoted, `name` is not. */
+export function dropConstraint(table: string, name: string): string {
   return `alter table ${table} drop constraint ${quoteName(name)}`;
 }
 

@@ -92,6 +92,10 @@ function describeChange(change: Change): SchemaChange | null {
         from: !change.collection.realtime,
         to: change.collection.realtime,
       };
+    case "renameCollection":
+      return { kind: change.kind, collection, from: change.was, to: change.now };
+    case "renameField":
+      return { kind: change.kind, collection, field: change.now, from: change.was, to: change.now };
     case "changeAudit":
       return {
         kind: change.kind,

@@ -9,6 +9,12 @@ import { sameJson } from "./same";
 
 /** One step. `collection` is the newer state, except where something of the older one is dropped. */
 export type Change =
+  | {
+      readonly kind: "renameCollection" | "renameField";
+      readonly collection: Collection;
+      readonly was: string;
+      readonly now: string;
+    }
   | { readonly kind: "createCollection"; readonly collection: Collection }
   | { readonly kind: "dropCollection"; readonly collection: Collection }
   | { readonly kind: "addField"; readonly collection: Collection; readonly field: Field }

@@ -6,9 +6,18 @@ import { relationsTo } from "./diff";
 import { readDraft } from "./draft";
 import type { Schema } from "./model";
 import { invalid } from "./names";
+import type { Rename } from "./rename";
 
-/** Definitions to store (new or anew), and collections to remove. */
-export type SchemaEdit = { readonly put: readonly SchemaRecord[]; readonly remove: readonly string[] };
+/**
+ * Definitions to store (new or anew), and collections to remove. `renames` come first: all else is said in the names after
+ * them. `placeOf`: where messages say that the definition of a collection stands, `schema` unless told.
+ */
+export type SchemaEdit = {
+  readonly put: readonly SchemaRecord[];
+  readonly remove: readonly string[];
+  readonly renames?: readonly Rename[];
+  readonly placeOf?: (collection: string) => string;
+};
 
 /** The Schema after an edit, and the definitions that differ from before. */
 export type EditedSchema = {
@@ -32,9 +41,10 @@ export function applyEdit(schema: Schema, edit: SchemaEdit, version: number): Ed
     [...records].map(([name, definition]) => [name, prune(name, definition, records, touched, given)]),
   );
   const list = [...pruned].map(([collectionName, definition]) => ({ collectionName, schema: definition }));
-  const placeOf = (name: string): string => (given.has(name) ? "schema" : name);
+  const said = edit.placeOf ?? (() => "schema");
+  const placeOf = (name: string): string => (given.has(name) ? said(name) : name);
   const next = buildSchema(version, list, placeOf, schema.extensions);
-  for (const name of given) checkExtensions(next, name);
+  for (const name of given) checkExtensions(next, name, placeOf(name));
   const put = recordsOf(next).filter(
     (record) =>
       JSON.stringify(record.schema) !==
@@ -44,10 +54,10 @@ export function applyEdit(schema: Schema, edit: SchemaEdit, version: number): Ed
 }
 
 /** What a definition may ask for only where the database has it. */
-function checkExtensions({ collections, extensions }: Schema, name: string): void {
+function checkExtensions({ collections, extensions }: Schema, name: string, place: string): void {
   if (!collections.get(name)?.searchable?.fuzzy || extensions.has("pg_trgm")) return;
   throw invalid(
-    "schema.searchable.fuzzy",
+    `${place}.searchable.fuzzy`,
     "it needs the extension pg_trgm, which this database does not have",
   );
 }

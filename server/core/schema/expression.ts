@@ -33,7 +33,13 @@ const infixes = words("+ - * / % ^ || = <> != < <= > >= -> ->> and or like ilike
 const deepest = 32;
 const longest = 2000;
 
-type Token = { readonly kind: "name" | "quoted" | "text" | "number" | "sign" | "end"; readonly text: string };
+/** `start` and `end`: where it stands in the text. */
+type Token = {
+  readonly kind: "name" | "quoted" | "text" | "number" | "sign" | "end";
+  readonly text: string;
+  readonly start: number;
+  readonly end: number;
+};
 
 const tokenPattern =
   /\s*(?:([A-Za-z_][A-Za-z0-9_]*)|"((?:[^"]|"")+)"|'((?:[^']|'')*)'|(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(::|->>|->|\|\||<>|!=|<=|>=|[-+*/%^=<>()[\],.]))/y;
@@ -79,14 +85,18 @@ function tokenize(text: string, place: string): readonly Token[] {
     const at = tokenPattern.lastIndex;
     const match = tokenPattern.exec(text);
     if (!match) throw invalid(place, `cannot be read at '${text.slice(at, at + 20).trim()}'`);
-    const [, name, quoted, literal, number, sign] = match;
-    if (name !== undefined) tokens.push({ kind: "name", text: name });
-    else if (quoted !== undefined) tokens.push({ kind: "quoted", text: quoted.replaceAll('""', '"') });
-    else if (literal !== undefined) tokens.push({ kind: "text", text: literal.replaceAll("''", "'") });
-    else if (number !== undefined) tokens.push({ kind: "number", text: number });
-    else tokens.push({ kind: "sign", text: sign ?? "" });
+    const [whole, name, quoted, literal, number, sign] = match;
+    const last = at + whole.length;
+    const span = { start: last - whole.trimStart().length, end: last };
+    if (name !== undefined) tokens.push({ kind: "name", text: name, ...span });
+    else if (quoted !== undefined)
+      tokens.push({ kind: "quoted", text: quoted.replaceAll('""', '"'), ...span });
+    else if (literal !== undefined)
+      tokens.push({ kind: "text", text: literal.replaceAll("''", "'"), ...span });
+    else if (number !== undefined) tokens.push({ kind: "number", text: number, ...span });
+    else tokens.push({ kind: "sign", text: sign ?? "", ...span });
   }
-  return [...tokens, { kind: "end", text: "the end" }];
+  return [...tokens, { kind: "end", text: "the end", start: end, end }];
 }
 
 /** Where a column may stand: nowhere, in a sub-select over this collection, or (`row`) as a field of the very row. */
@@ -98,7 +108,45 @@ type Scope = {
 };
 const outside: Scope = { table: null, columns: false, aggregates: false };
 
-function createReader(tokens: readonly Token[], place: string, find: FindCollection) {
+/** A name in an expression: of a collection (`field` null), or of one of its fields. */
+type NameUse = {
+  readonly collection: string;
+  readonly field: string | null;
+  readonly start: number;
+  readonly end: number;
+};
+
+/**
+ * The expression with other names in the places where it names collections and fields; everything else stays as it was
+ * written. `table`: the collection whose row it is calculated from; null for a default.
+ * @throws AppError INVALID_SCHEMA for an expression that cannot be read
+ */
+export function renameInExpression(
+  text: string,
+  place: string,
+  find: FindCollection,
+  table: NonNullable<ReturnType<FindCollection>> | null,
+  nameOf: (collection: string, field: string | null) => string,
+): string {
+  const uses: NameUse[] = [];
+  const reader = createReader(tokenize(text, place), place, find, (use) => uses.push(use));
+  reader.whole(table === null ? outside : { table, columns: true, aggregates: false, row: true });
+  let renamed = text;
+  for (const { collection, field, start, end } of uses.toSorted((a, b) => b.start - a.start)) {
+    const name = nameOf(collection, field);
+    // Quoted: as a bare word it might mean something else.
+    if (name !== (field ?? collection))
+      renamed = renamed.slice(0, start) + quoteName(name) + renamed.slice(end);
+  }
+  return renamed;
+}
+
+function createReader(
+  tokens: readonly Token[],
+  place: string,
+  find: FindCollection,
+  onName: (use: NameUse) => void = () => undefined,
+) {
   let at = 0;
   let depth = 0;
   let subselects = 0;
@@ -323,6 +371,7 @@ function createReader(tokens: readonly Token[], place: string, find: FindCollect
     const token = tokens[index] as Token;
     const table = token.kind === "name" || token.kind === "quoted" ? find(token.text) : undefined;
     if (!table || table.guarded) throw fail(`FROM '${token.text}': there is no such collection`);
+    onName({ collection: table.name, field: null, start: token.start, end: token.end });
     return table;
   }
 
@@ -331,7 +380,13 @@ function createReader(tokens: readonly Token[], place: string, find: FindCollect
       throw fail(`'${name}' is not allowed here; a default knows no columns (quote text with '…')`);
     }
     let wanted = name;
-    if (name === scope.table.name && take(".")) wanted = next().text;
+    const said = peek(-1);
+    if (name === scope.table.name && take(".")) {
+      onName({ collection: scope.table.name, field: null, start: said.start, end: said.end });
+      wanted = next().text;
+    }
+    const { start, end } = peek(-1);
+    onName({ collection: scope.table.name, field: wanted, start, end });
     const field = scope.table.fields.get(wanted);
     if (!field || field.hidden) {
       const valid = [...scope.table.fields.values()].filter((one) => !one.hidden).map((one) => one.name);

@@ -13,6 +13,7 @@ import {
 } from "./features/auth";
 import { filesRoutes } from "./features/files";
 import { healthRoutes } from "./features/health";
+import { createIdempotency, removeExpiredKeys } from "./features/idempotency";
 import { itemsRoutes } from "./features/items";
 import { openApiRoutes } from "./features/openapi";
 import { createExplain, permissionsRoutes, protectRights } from "./features/permissions";
@@ -97,6 +98,9 @@ export async function createApp(
   const clientAddress = createClientAddress(config);
   const storage = await openLocalStorage(join(config.BAASIX_DIR, "files"));
   const images = createImages({ libraryFolder: join(config.BAASIX_DIR, "native") });
+  const { once } = createIdempotency({ data, now });
+  const keepsDeleted = (collection: string): boolean =>
+    snapshot.current().schema.collections.get(collection)?.paranoid === true;
   const explain = createExplain({ data, rules: () => snapshot.current().rules });
   const realtime = createRealtime({
     judge: createJudge({ database, snapshot: snapshot.current, now }),
@@ -119,6 +123,9 @@ export async function createApp(
     removeExpiredSessions(data, now()).catch((error: Error) =>
       logger.warn("session sweep", { error: error.message }),
     );
+    removeExpiredKeys(data, now()).catch((error: Error) =>
+      logger.warn("idempotency key sweep", { error: error.message }),
+    );
   }, sweepInterval);
   sweep.unref();
   opened.defer(() => clearInterval(sweep));
@@ -137,7 +144,7 @@ export async function createApp(
         }),
       }),
     )
-    .use(itemsRoutes({ data, identity, explain }))
+    .use(itemsRoutes({ data, identity, once, keepsDeleted, explain }))
     .use(authRoutes({ data, identity, authenticator, tokens, config, clock: now, logger }))
     .use(
       permissionsRoutes({

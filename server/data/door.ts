@@ -96,7 +96,10 @@ export type Rows = {
   ) => Promise<readonly Upserted[]>;
 };
 
-/** One item to change. `version`: of the row (`readOne` tells it), which must still stand, else PRECONDITION_FAILED. */
+/**
+ * One item to change. `version`: of the row (`readOne` tells it), which must still stand, else PRECONDITION_FAILED; or
+ * several with commas between, of which one must.
+ */
 export type UpdateEntry = { readonly id: ItemId; readonly data: WriteBody; readonly version?: string };
 
 /** `permanent`: deletes really, also items that were deleted softly before. */

@@ -13,5 +13,6 @@ export { createOrigins, type OriginConfig, type Origins } from "./origins";
 export { createRecent, type Recent } from "./recent";
 export { nextRequestId, type RequestFacts, requestFacts } from "./request";
 export { shell, type ShellOptions } from "./shell";
+export { namesTag, strongTags } from "./tags";
 export { createWindowCounter, type WindowCount, type WindowCounter } from "./window";
 export { readQueryString } from "./queryString";

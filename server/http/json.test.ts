@@ -15,6 +15,9 @@ const refused: readonly (readonly [string, unknown, string])[] = [
   ["65 levels of lists", JSON.parse("[".repeat(65) + "{}" + "]".repeat(65)), "64 levels"],
   ["10,001 keys", wide(10_001), "10000 keys"],
   ["10,001 elements of one list", Array.from({ length: 10_001 }, () => 1), "10000 elements"],
+  ["65 levels below a list of items", { data: [nested(63)] }, "64 levels"],
+  ["a prototype key in a list of items", { data: [JSON.parse('{"__proto__":1}')] }, "__proto__"],
+  ["10,001 keys in an item of a list", { operations: [{ data: [wide(10_001)] }] }, "10000 keys"],
   ["10,001 keys over several levels", { a: wide(5_000), b: [wide(5_000)] }, "10000 keys"],
 ];
 
@@ -27,6 +30,10 @@ const accepted: readonly (readonly [string, unknown])[] = [
   ["text", "__proto__"],
   ["64 levels", nested(64)],
   ["10,000 keys", wide(10_000)],
+  [
+    "a transaction that upserts 1,000 items with 30 fields each",
+    { operations: [{ on: "id", data: Array.from({ length: 1000 }, () => wide(30)) }] },
+  ],
   ["a bulk of 1,000 items with 30 fields each", Array.from({ length: 1000 }, () => wide(30))],
 ];
 

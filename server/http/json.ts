@@ -14,7 +14,8 @@ const maxElements = 10_000;
 /**
  * Refuses values that are deeper than 64 levels, have more than 10,000 keys, or carry a key `__proto__`,
  * `constructor` or `prototype` at any depth. The elements of a top-level array, at most 10,000, are documents of their
- * own (a bulk of 1,000 items), so keys are counted per element.
+ * own (a bulk of 1,000 items), so keys are counted per element; so are those of the lists `data` and `operations` near the
+ * top (an upsert of 1,000 items, also as one operation of a transaction).
  * @throws AppError BAD_REQUEST that names the place.
  */
 export function checkJson(value: unknown): void {
@@ -23,11 +24,20 @@ export function checkJson(value: unknown): void {
     checkDocument(value, 1, 0);
     return;
   }
-  if (value.length > maxElements)
-    throw new AppError("BAD_REQUEST", `body: more than ${maxElements} elements in one list`);
-  for (const element of value)
-    if (typeof element === "object" && element !== null) checkDocument(element, 2, 0);
+  checkDocuments(value, 2);
 }
+
+/** The elements of a list as documents of their own, `depth` levels down. */
+function checkDocuments(list: readonly unknown[], depth: number): void {
+  if (list.length > maxElements)
+    throw new AppError("BAD_REQUEST", `body: more than ${maxElements} elements in one list`);
+  for (const element of list)
+    if (typeof element === "object" && element !== null) checkDocument(element, depth, 0);
+}
+
+/** Members that are lists of documents, so many levels down at most. */
+const documentLists: ReadonlySet<string> = new Set(["data", "operations"]);
+const deepestDocuments = 3;
 
 /** Walks one document; gives the number of keys seen so far. */
 function checkDocument(value: object, depth: number, seen: number): number {
@@ -45,7 +55,10 @@ function checkDocument(value: object, depth: number, seen: number): number {
     }
     if (++keys > maxKeys)
       throw new AppError("BAD_REQUEST", `body: more than ${maxKeys} keys in one document`);
-    if (typeof member === "object" && member !== null) keys = checkDocument(member, depth + 1, keys);
+    if (typeof member !== "object" || member === null) continue;
+    if (depth <= deepestDocuments && Array.isArray(member) && documentLists.has(key))
+      checkDocuments(member, depth + 2);
+    else keys = checkDocument(member, depth + 1, keys);
   }
   return keys;
 }

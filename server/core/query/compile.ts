@@ -15,8 +15,9 @@ export type ReadShape = "list" | "page" | "one" | "count" | "estimate";
 
 /**
  * Compiles a read. `list` and `page`: rows of [JSON text, cut, total or null, sort keys or null]; `one`: the row whose key
- * is input 0, [JSON text, cut]; `count`: one row of [total]; `estimate`: one row of [plan as JSON]. `cut`: a list inside
- * the row reached its bound. `version`: which transaction wrote the row (xmin), as text. The schema's version is part of the text, so a changed schema gives new prepared statements.
+ * is input 0, [JSON text, cut, version]; `count`: one row of [total]; `estimate`: one row of [plan as JSON]. `cut`: a list
+ * inside the row reached its bound. `version`: which transaction wrote the row (xmin), as text. The schema's version is
+ * part of the text, so a changed schema gives new prepared statements.
  */
 export function compileRead(
   plan: AuthorizedRead,

@@ -101,7 +101,9 @@ export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version
   const noted = [
     ...[...remembered].map((field) => `t.${quoteName(field.name)} as ${old(field)}`),
     ...met.map((condition, i) => `${condition} as ${marked(i)}`),
-    ...(versioned ? [`(r.v is null or t.xmin::text = r.v) as ${marked("v")}`] : []),
+    ...(versioned
+      ? [`(r.v is null or t.xmin::text = any(string_to_array(r.v, ','))) as ${marked("v")}`]
+      : []),
   ];
   const order = plan.rows.length > 1 || target.filter ? `order by t.${key} ` : "";
   const rows =

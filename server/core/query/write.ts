@@ -82,10 +82,10 @@ export function parseKey(collection: Collection, key: unknown): string {
   return text;
 }
 
-/** The text of a version, as `readOne` told it. @throws AppError PRECONDITION_FAILED for one that no row can have */
+/** The text of a version, as `readOne` told it, or of several with commas between. @throws AppError PRECONDITION_FAILED for one that no row can have */
 export function readVersion(version: unknown): string | null {
   if (version === undefined || version === null) return null;
-  if (typeof version === "string" && /^\d{1,10}$/.test(version)) return version;
+  if (typeof version === "string" && /^\d{1,10}(?:,\d{1,10}){0,9}$/.test(version)) return version;
   throw new AppError("PRECONDITION_FAILED", "version: no version of an item; read it again");
 }
 

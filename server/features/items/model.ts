@@ -1,14 +1,25 @@
 /** Wire shapes of the item routes. Fields are judged by the schema of the collection, not here. */
 import { z } from "zod";
-import { AppError } from "../../core/errors";
+import { AppError, suggestion } from "../../core/errors";
+import { ignored } from "../../core/query/parse";
+import type { UpdateEntry, UpsertTarget, WriteBody } from "../../data";
+import { readVersion } from "./version";
 
-const id = z.union([z.string(), z.number()]);
+/** The key of an item. */
+export const id = z.union([z.string(), z.number()]);
+export const item = z.record(z.string(), z.unknown());
+const names = z.union([z.string(), z.array(z.string())], "expected a field, or a list of fields");
 
 /** `PATCH /bulk`: `{id, data}` or `{id, …fields}`. */
 export const bulkUpdate = z.array(z.looseObject({ id }));
 export const bulkRemove = z.array(id);
-export const bulkCreate = z.array(z.record(z.string(), z.unknown()));
-export const item = z.record(z.string(), z.unknown());
+export const bulkCreate = z.array(item);
+export const updateWhere = z.strictObject({ filter: item, data: item });
+export const removeWhere = z.strictObject({ filter: item });
+export const upsert = z.union([
+  z.strictObject({ on: names, data: z.union([item, z.array(item)]) }),
+  z.strictObject({ filter: item, data: item }),
+]);
 
 /** Reads a body by a shape. @throws AppError BAD_REQUEST with `message` and the first place that is wrong. */
 export function readBody<T>(shape: z.ZodType<T>, body: unknown, message: string): T {
@@ -18,16 +29,78 @@ export function readBody<T>(shape: z.ZodType<T>, body: unknown, message: string)
   throw new AppError("BAD_REQUEST", place ? `${message} (at ${place})` : message);
 }
 
-/** `{id, data}` stays; `{id, …fields}` becomes it. */
-export function readEntry(entry: z.infer<typeof bulkUpdate>[number]): {
-  id: string | number;
-  data: Record<string, unknown>;
-} {
+/** `{id, data}` (and `version`) stays; `{id, …fields}` becomes it. `place` starts messages. */
+export function readEntry(entry: z.infer<typeof bulkUpdate>[number], place = "version"): UpdateEntry {
   const { id: key, data, ...fields } = entry;
-  const nested =
-    typeof data === "object" && data !== null && !Array.isArray(data) && Object.keys(fields).length === 0;
+  const { version, ...others } = fields;
+  const isEntry = isBody(data) && Object.keys(others).length === 0;
+  if (isEntry && version === undefined) return { id: key, data };
+  if (isEntry && typeof version === "string") return { id: key, data, ...named(readVersion(version, place)) };
+  return { id: key, data: data === undefined ? fields : { ...fields, data } };
+}
+
+function named(version: string | undefined): { readonly version?: string } {
+  return version === undefined ? {} : { version };
+}
+
+function isBody(value: unknown): value is WriteBody {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** An upsert: what names the items, and their bodies; `one`: the body was no list. */
+export type Upsert = {
+  readonly target: UpsertTarget;
+  readonly bodies: readonly WriteBody[];
+  readonly one: boolean;
+};
+
+/** Reads `{on, data}` or `{filter, data}`. @throws AppError BAD_REQUEST */
+export function readUpsert(body: unknown, place = "Request body"): Upsert {
+  const wish = readBody(
+    upsert,
+    body,
+    `${place} must be {"on": field or fields, "data": item or items} or {"filter": {…}, "data": item}`,
+  );
+  const { data } = wish;
+  const target =
+    "on" in wish
+      ? { on: typeof wish.on === "string" ? fieldList(wish.on) : wish.on }
+      : { filter: wish.filter };
+  return Array.isArray(data)
+    ? { target, bodies: data, one: false }
+    : { target, bodies: [data as WriteBody], one: true };
+}
+
+function fieldList(text: string): readonly string[] {
+  return text.split(",").map((name) => name.trim());
+}
+
+/** Parameters of the query string that writes know. */
+const writeParameters = ["fields", "permanent", "filter"] as const;
+type WriteParameter = (typeof writeParameters)[number];
+
+/**
+ * The parameters of a write. @throws AppError INVALID_QUERY for one that this route does not know, as that would not do
+ * what its sender wants.
+ */
+export function readWriteQuery(
+  query: Readonly<Record<string, unknown>>,
+  known: readonly WriteParameter[],
+): { readonly fields?: unknown; readonly permanent: boolean; readonly filter?: unknown } {
+  for (const name of Object.keys(query)) {
+    if (ignored.has(name) || known.includes(name as WriteParameter)) continue;
+    throw new AppError("INVALID_QUERY", `unknown parameter '${name}'${suggestion(name, known)}`);
+  }
+  const { fields, permanent, filter } = query;
   return {
-    id: key,
-    data: nested ? (data as Record<string, unknown>) : data === undefined ? fields : { ...fields, data },
+    ...(fields !== undefined && { fields }),
+    ...(filter !== undefined && { filter }),
+    permanent: readFlag(permanent),
   };
+}
+
+function readFlag(value: unknown): boolean {
+  if (value === undefined || value === "false") return false;
+  if (value === "true") return true;
+  throw new AppError("INVALID_QUERY", "permanent: expected true or false");
 }

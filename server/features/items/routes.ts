@@ -4,13 +4,30 @@ import type { ItemId } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import type { Data } from "../../data";
 import { type Identity, readQueryString } from "../../http";
+import type { Idempotency } from "../idempotency";
+import { listAnswer, taggedAnswer } from "./answer";
+import type { KeepsDeleted } from "./change";
 import { exportItems } from "./export";
-import { dataAnswer, itemAnswer, listAnswer } from "./answer";
-import { bulkCreate, bulkRemove, bulkUpdate, item, readBody, readEntry } from "./model";
+import {
+  createItem,
+  createItems,
+  removeItem,
+  removeItems,
+  removeMatching,
+  restoreItem,
+  restoreItems,
+  updateItem,
+  updateItems,
+  updateMatching,
+  upsertItems,
+  type Write,
+} from "./write";
 
 export type ItemsParts = {
   readonly data: Data;
   readonly identity: Identity;
+  readonly once: Idempotency["once"];
+  readonly keepsDeleted: KeepsDeleted;
   /** Answers reads with `explain=`. */
   readonly explain: (
     actor: Actor,
@@ -23,8 +40,22 @@ export type ItemsParts = {
 // The OpenAPI document describes every collection by itself (`features/openapi`), so these are hidden.
 const hidden = { detail: { hide: true } };
 
+/** What a write route hands over. */
+type Sent = {
+  readonly actor: Actor;
+  readonly params: { readonly collection: string; readonly id?: string };
+  readonly body: unknown;
+  readonly request: Request;
+};
+
 /** The routes of items. */
-export function itemsRoutes({ data, identity, explain }: ItemsParts) {
+export function itemsRoutes({ data, identity, once, keepsDeleted, explain }: ItemsParts) {
+  const write = (work: Write, { actor, params, body, request }: Sent): Promise<Response> => {
+    const { collection, id = "" } = params;
+    return once({ actor, request, body }, (rows) =>
+      work({ rows, actor, collection, id, body, request, keepsDeleted }),
+    );
+  };
   return new Elysia({ name: "items" })
     .use(identity)
     .get(
@@ -34,56 +65,62 @@ export function itemsRoutes({ data, identity, explain }: ItemsParts) {
     )
     .get(
       "/items/:collection/:id",
-      ({ actor, params, request }) => oneItem({ data, explain }, actor, params, request.url),
+      ({ actor, params, request }) => oneItem({ data, explain }, actor, params, request),
       hidden,
     )
     .post(
       "/items/:collection",
-      ({ actor, params, body, request }) => createItem(data, actor, params.collection, body, request.url),
+      ({ actor, params, body, request }) => write(createItem, { actor, params, body, request }),
+      hidden,
+    )
+    .put(
+      "/items/:collection",
+      ({ actor, params, body, request }) => write(upsertItems, { actor, params, body, request }),
+      hidden,
+    )
+    .patch(
+      "/items/:collection",
+      ({ actor, params, body, request }) => write(updateMatching, { actor, params, body, request }),
+      hidden,
+    )
+    .delete(
+      "/items/:collection",
+      ({ actor, params, body, request }) => write(removeMatching, { actor, params, body, request }),
       hidden,
     )
     .post(
       "/items/:collection/bulk",
-      async ({ actor, params, body }) => {
-        const bodies = readBody(bulkCreate, body, "Request body must be an array");
-        return dataAnswer(JSON.stringify(await data.create(actor, params.collection, bodies)), 201);
-      },
+      ({ actor, params, body, request }) => write(createItems, { actor, params, body, request }),
       hidden,
     )
     .patch(
       "/items/:collection/bulk",
-      async ({ actor, params, body }) => {
-        const entries = readBody(bulkUpdate, body, "Request body must be an array of {id, data}").map(
-          readEntry,
-        );
-        return dataAnswer(JSON.stringify(await data.update(actor, params.collection, entries)));
-      },
-      hidden,
-    )
-    .patch(
-      "/items/:collection/:id",
-      ({ actor, params, body, request }) =>
-        updateItem(data, actor, params.collection, params.id, body, request.url),
+      ({ actor, params, body, request }) => write(updateItems, { actor, params, body, request }),
       hidden,
     )
     .delete(
       "/items/:collection/bulk",
-      async ({ actor, params, body }) => {
-        await data.remove(
-          actor,
-          params.collection,
-          readBody(bulkRemove, body, "Request body must be an array of IDs"),
-        );
-        return new Response(null, { status: 204 });
-      },
+      ({ actor, params, body, request }) => write(removeItems, { actor, params, body, request }),
+      hidden,
+    )
+    .post(
+      "/items/:collection/restore",
+      ({ actor, params, body, request }) => write(restoreItems, { actor, params, body, request }),
+      hidden,
+    )
+    .patch(
+      "/items/:collection/:id",
+      ({ actor, params, body, request }) => write(updateItem, { actor, params, body, request }),
       hidden,
     )
     .delete(
       "/items/:collection/:id",
-      async ({ actor, params }) => {
-        const [id] = await data.remove(actor, params.collection, [params.id]);
-        return dataAnswer(JSON.stringify({ id }));
-      },
+      ({ actor, params, body, request }) => write(removeItem, { actor, params, body, request }),
+      hidden,
+    )
+    .post(
+      "/items/:collection/:id/restore",
+      ({ actor, params, body, request }) => write(restoreItem, { actor, params, body, request }),
       hidden,
     );
 }
@@ -106,54 +143,9 @@ async function oneItem(
   { data, explain }: Reading,
   actor: Actor,
   { collection, id }: { readonly collection: string; readonly id: string },
-  url: string,
+  request: Request,
 ): Promise<Response> {
-  const query = readQueryString(url);
+  const query = readQueryString(request.url);
   if (query.explain !== undefined) return explain(actor, collection, query, id);
-  return itemAnswer(await data.readOne(actor, collection, id, query));
-}
-
-function createItem(
-  data: Data,
-  actor: Actor,
-  collection: string,
-  body: unknown,
-  url: string,
-): Promise<Response> {
-  const fields = readBody(item, body, "Request body must be an object");
-  return answerWritten(data, actor, collection, url, 201, (rows) => rows.create(actor, collection, [fields]));
-}
-
-function updateItem(
-  data: Data,
-  actor: Actor,
-  collection: string,
-  id: string,
-  body: unknown,
-  url: string,
-): Promise<Response> {
-  const fields = readBody(item, body, "Request body must be an object");
-  return answerWritten(data, actor, collection, url, 200, (rows) =>
-    rows.update(actor, collection, [{ id, data: fields }]),
-  );
-}
-
-/**
- * `{data: {id}}`, or with `?fields=` the row as a read shows it to this actor: then write and read are one
- * transaction, so that a wish which is refused leaves nothing written.
- */
-async function answerWritten(
-  data: Data,
-  actor: Actor,
-  collection: string,
-  url: string,
-  status: 200 | 201,
-  write: (rows: Data) => Promise<readonly ItemId[]>,
-): Promise<Response> {
-  const { fields } = readQueryString(url);
-  if (fields === undefined) return dataAnswer(JSON.stringify({ id: (await write(data))[0] }), status);
-  return data.transaction(async (rows) => {
-    const [id] = await write(rows);
-    return itemAnswer(await rows.readOne(actor, collection, id ?? "", { fields }), status);
-  });
+  return taggedAnswer(await data.readOne(actor, collection, id, query), request);
 }

@@ -22,6 +22,7 @@ import {
   type Rights,
 } from "../core/schema/store";
 import type { Runner, TransactionRunner } from "../platform/postgres";
+import { ensureAuditTriggers } from "./auditTriggers";
 import { lockInTries } from "./locks";
 import { assessChanges, checkChanges, checkFree, runChanges, runSteps } from "./migrate";
 
@@ -59,6 +60,7 @@ export async function carryOut(
   const told = await assessRenamed(runner, planned, tableTimeout);
   checkChanges(told, force);
   await runChanges(runner, planned.changes, { published });
+  await ensureAuditTriggers(runner, planned.next);
   await storeDefinitions(runner, planned);
   return [...told, ...(await storeRights(runner, planned))];
 }

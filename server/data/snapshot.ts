@@ -34,6 +34,7 @@ import {
 } from "../core/schema/store";
 import { systemCollections } from "../core/schema/system";
 import { type Database, type Runner, sqlState } from "../platform/postgres";
+import { ensureAuditTriggers } from "./auditTriggers";
 import { ensureExtensions, ensureSearchFunctions } from "./extensions";
 import {
   assessRenamed,
@@ -149,6 +150,7 @@ async function bootstrap(
   const changes = diffSchemas(storedSchema(stored), next);
   checkUpgrade(changes);
   await runChanges(runner, changes, { published: false });
+  await ensureAuditTriggers(runner, next);
   const before = new Map(stored.map((record) => [record.collectionName, record.schema]));
   const put = recordsOf(next).filter(
     ({ collectionName, schema }) =>

@@ -4,9 +4,11 @@ import type { Actor } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
 import { type AuthorizedTarget, authorizeWrite } from "../core/query/authorize";
+import { leadsOn } from "../core/query/auditTrigger";
 import { compileRemove, compileRestore, encodeKeys } from "../core/query/compileRemove";
 import { compileCreate, compileUpdate, encodeRows } from "../core/query/compileWrite";
 import { parseFilter } from "../core/query/filter";
+import type { Named } from "../core/query/nestedNames";
 import { type Planned, planCondition } from "../core/query/plan";
 import { restricts } from "../core/query/upsert";
 import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
@@ -30,7 +32,12 @@ export type WriteParts = {
   readonly isInside: boolean;
   readonly pending: (write: PendingWrite) => void;
   readonly committed: (write: CommittedWrite) => Promise<void> | void;
+  /** What the bodies say of related items, where they are the items of a nested write (`nested.ts`). */
+  readonly related?: RelatedWrite;
 };
+
+/** `named`: what the request names; `places`: of the bodies in the request, null where they are its own list. */
+export type RelatedWrite = { readonly named: Named; readonly places: readonly string[] | null };
 
 /** The flat writes of a door. `createNew`: as `create`, leaving out rows whose values of unique columns exist already. */
 export type Writes = Pick<
@@ -62,6 +69,7 @@ export function writesOf(parts: WriteParts): Writes {
       collection,
       "create",
       bodies.map((data) => ({ data })),
+      parts.related?.places,
     );
     const ids = await write(parts, actor, plan, null, stamp, (target, complete, version) =>
       compileCreate(target, complete, version, skip),
@@ -86,6 +94,7 @@ export function writesOf(parts: WriteParts): Writes {
       collection,
       "update",
       entries.map(({ id, data, version }) => ({ key: id, data, version })),
+      parts.related?.places,
     );
     const ids = await write(parts, actor, plan, null, undefined, compileUpdate);
     await committed({ collection: name, action: "update", ids });
@@ -126,6 +135,7 @@ export function writesOf(parts: WriteParts): Writes {
       permanent: options.permanent === true,
       single: keys.length === 1,
       versioned: wanted !== null,
+      leadsOn: leadsOn(parts.snapshot().schema, collection),
     };
     const removed = await runOn(parts, actor, collection, "delete", [], null, (target, version) => ({
       statement: compileRemove(target, form, version),
@@ -145,7 +155,12 @@ export function writesOf(parts: WriteParts): Writes {
         rows.remove(actor, name, await findKeys(rows, actor, collection, filter), options),
       );
     pending({ actor, collection: name, action: "delete", ids: [], bodies: [] });
-    const form = { permanent: options.permanent === true, single: false, versioned: false };
+    const form = {
+      permanent: options.permanent === true,
+      single: false,
+      versioned: false,
+      leadsOn: leadsOn(parts.snapshot().schema, collection),
+    };
     const ids = await runOn(parts, actor, collection, "delete", [], condition, (target, version) => ({
       statement: compileRemove(target, form, version),
       input: null,
@@ -232,7 +247,14 @@ async function runOn(
 ): Promise<readonly ItemId[]> {
   const { schema, rules } = parts.snapshot();
   const access = accessOf(rules, schema, actor);
-  const targets = authorizeWrite(collection, action, columns, condition, access);
+  const targets = authorizeWrite(
+    collection,
+    action,
+    columns,
+    condition,
+    access,
+    parts.related?.named,
+  );
   const runTo = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
     const { statement, input, wanted = null } = prepare(target, schema.version);
     const origin = actor.kind === "system" ? undefined : actor.origin;

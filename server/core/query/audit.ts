@@ -20,7 +20,7 @@ export type Audited = {
   readonly without?: Field;
 };
 
-const currentUser: Param = { kind: "currentUser" };
+export const currentUser: Param = { kind: "currentUser" };
 
 /** `, "#a" as (insert …)` over the rows of `"#w"`; null where the collection keeps no entries. Hidden fields never appear. */
 export function auditOf(collection: Collection, audited: Audited, parameters: Parameters): string | null {
@@ -29,9 +29,9 @@ export function auditOf(collection: Collection, audited: Audited, parameters: Pa
   const shown = [...collection.fields.values()].filter(({ hidden }) => !hidden);
   const was =
     before === "whole"
-      ? object(shown, (field) => (field === without ? "null" : value(field)))
-      : before && object(before, (field) => jsonExpression(`w.${old(field)}`, field));
-  const is = after && object(after === "whole" ? shown : after, value);
+      ? jsonObject(shown, (field) => (field === without ? "null" : value(field)))
+      : before && jsonObject(before, (field) => jsonExpression(`w.${old(field)}`, field));
+  const is = after && jsonObject(after === "whole" ? shown : after, value);
   const entry: readonly (readonly [string, string])[] = [
     ["type", "'data'"],
     ["entity", quoteLiteral(collection.name)],
@@ -55,7 +55,8 @@ function value(field: Field): string {
 /** PostgreSQL takes 100 arguments. */
 const mostPairs = 50;
 
-function object(fields: readonly Field[], sql: (field: Field) => string): string {
+/** A row, or what `sql` makes of its fields, as one JSON object. Hidden fields never appear. */
+export function jsonObject(fields: readonly Field[], sql: (field: Field) => string): string {
   const pairs = fields
     .filter(({ hidden }) => !hidden)
     .map((field) => `${quoteLiteral(field.name)}, ${sql(field)}`);

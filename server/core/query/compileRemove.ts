@@ -3,6 +3,7 @@ import { castType } from "../schema/fields";
 import type { Field } from "../schema/model";
 import { arrayText } from "../schema/values";
 import { auditOf } from "./audit";
+import { tellActor } from "./auditTrigger";
 import type { AuthorizedTarget } from "./authorize";
 import { collectParameters, type Parameters } from "./compileCondition";
 import { quoteName } from "./statement";
@@ -20,11 +21,15 @@ import {
   versionStands,
 } from "./writeStatement";
 
-/** How a remove goes. `single`: one key is named. `versioned`: input 3 is the version that each row must have. */
+/**
+ * How a remove goes. `single`: one key is named. `versioned`: input 3 is the version that each row must have. `leadsOn`:
+ * foreign keys change other rows with it, which the audit log tells of, too.
+ */
 export type RemoveForm = {
   readonly permanent: boolean;
   readonly single: boolean;
   readonly versioned: boolean;
+  readonly leadsOn: boolean;
 };
 
 /**
@@ -33,7 +38,7 @@ export type RemoveForm = {
  */
 export function compileRemove(
   target: AuthorizedTarget,
-  { permanent, single, versioned }: RemoveForm,
+  { permanent, single, versioned, leadsOn }: RemoveForm,
   version: number,
 ): CompiledStatement {
   const { collection } = target;
@@ -66,7 +71,10 @@ export function compileRemove(
     ...(!isPlain && { before: before(rows) }),
     write,
     audit: auditOf(collection, audited, parameters),
-    checks: versioned ? [versionStands(collection)] : [],
+    checks: [
+      ...(versioned ? [versionStands(collection)] : []),
+      ...(leadsOn && !soft ? [tellActor(parameters)] : []),
+    ],
   });
 }
 

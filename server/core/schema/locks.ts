@@ -25,7 +25,6 @@ function locksOfOne(change: Change): readonly Lock[] {
     case "createCollection":
     case "renameCollection":
     case "renameField":
-    case "changeAudit":
     case "changeField":
     case "changeDefinition":
       return [];

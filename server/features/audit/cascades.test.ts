@@ -1,0 +1,203 @@
+/** Entries for what foreign keys do by themselves: which rows, who did it, and after the tables were changed. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { testApp, type TestApp } from "../../testing/app";
+
+let app: TestApp;
+let adminId: string;
+
+const key = { type: "Integer", primaryKey: true } as const;
+const belongsTo = (target: string, foreignKey: string, onDelete: string) => ({
+  relType: "BelongsTo",
+  target,
+  foreignKey,
+  onDelete,
+});
+
+beforeAll(async () => {
+  app = await testApp();
+  const me = await app.call("GET", "/auth/me", { token: app.admin });
+  adminId = (me.body as { user: { id: string } }).user.id;
+  for (const [collectionName, fields, rest] of [
+    ["authors", { id: key, name: { type: "String" } }, {}],
+    [
+      "books",
+      {
+        id: key,
+        price: { type: "Decimal", values: { precision: 20, scale: 2 } },
+        sold: { type: "BigInt" },
+        years: { type: "Range", values: { type: "Integer" } },
+        author: belongsTo("authors", "author_Id", "CASCADE"),
+      },
+      {},
+    ],
+    [
+      "reviews",
+      { id: key, text: { type: "Text" }, book: belongsTo("books", "book_Id", "SET NULL") },
+      { timestamps: false },
+    ],
+    ["quiet", { id: key, author: belongsTo("authors", "author_Id", "CASCADE") }, { audit: false }],
+  ] as const) {
+    await done(
+      "POST",
+      "/schemas",
+      { collectionName, schema: { name: collectionName, fields, ...rest } },
+      201,
+    );
+  }
+});
+afterAll(() => app.close());
+
+async function done(method: string, path: string, body?: unknown, status = 200): Promise<unknown> {
+  const answer = await app.call(method, path, { token: app.admin, body });
+  if (answer.status !== status) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+  return answer.body;
+}
+
+type Entry = {
+  readonly entity: string;
+  readonly entityId: string;
+  readonly action: string;
+  readonly changes: { readonly before: Record<string, unknown> | null; readonly after: unknown };
+  readonly userId: string | null;
+  readonly ipaddress: string | null;
+  readonly requestId: string | null;
+  readonly transactionId: string;
+};
+
+let seen = "0";
+
+/** The entries since the last call. */
+async function entries(): Promise<readonly Entry[]> {
+  const query = new URLSearchParams({
+    filter: JSON.stringify({ id: { gt: seen } }),
+    sort: "id",
+    limit: "-1",
+  });
+  const { data } = (await done("GET", `/items/baasix_AuditLog?${query.toString()}`)) as {
+    data: readonly (Entry & { readonly id: string })[];
+  };
+  seen = data.at(-1)?.id ?? seen;
+  return data;
+}
+
+const told = (all: readonly Entry[]): readonly string[] =>
+  all.map(({ action, entity, entityId }) => `${action} ${entity} ${entityId}`).toSorted();
+
+async function fill(author: number): Promise<void> {
+  await done("POST", "/items/authors", { id: author, name: "Ann" }, 201);
+  await done(
+    "POST",
+    "/items/books/bulk",
+    [1, 2].map((n) => ({
+      id: author * 10 + n,
+      price: "12345678901234567.25",
+      sold: "9007199254740993",
+      years: { lower: 1, upper: 4 },
+      author_Id: author,
+    })),
+    201,
+  );
+  await done("POST", "/items/reviews", { id: author, text: "Good", book_Id: author * 10 + 1 }, 201);
+  await done("POST", "/items/quiet", { id: author, author_Id: author }, 201);
+  await entries();
+}
+
+describe("an item that others belong to", () => {
+  test("takes them with it, and the log says who did it, from where, and what was there", async () => {
+    await fill(1);
+    await done("DELETE", "/items/authors/1");
+    const all = await entries();
+    expect(told(all)).toEqual(["delete authors 1", "delete books 11", "delete books 12", "update reviews 1"]);
+    const [first] = all;
+    for (const entry of all) {
+      expect([entry.userId, entry.ipaddress, entry.requestId]).toEqual([
+        adminId,
+        "127.0.0.1",
+        first?.requestId ?? null,
+      ]);
+      expect(entry.transactionId).toBe(first?.transactionId ?? "");
+    }
+    expect(first?.requestId).toMatch(/-/);
+    const book = all.find(({ entityId }) => entityId === "11");
+    expect(book?.changes.before).toMatchObject({
+      id: 11,
+      price: "12345678901234567.25",
+      sold: "9007199254740993",
+      years: { lower: 1, upper: 4 },
+      author_Id: 1,
+    });
+    expect(book?.changes.after).toBeNull();
+    expect(all.find(({ entity }) => entity === "reviews")?.changes).toEqual({
+      before: { book_Id: 11 },
+      after: { book_Id: null },
+    });
+  });
+
+  test("deleted in one transaction by several, each under the own name", async () => {
+    await fill(2);
+    await fill(3);
+    await app.data.transaction(async (rows) => {
+      const actor = { kind: "user", id: adminId, role: "", roles: [], admin: true, session: "" } as const;
+      const role = app.snapshot.current().rules;
+      const [administrator] = [...role.roles.values()].filter(({ admin }) => admin);
+      const id = administrator?.role.id ?? "";
+      await rows.remove({ ...actor, role: id, roles: [id] }, "authors", [2]);
+      await rows.remove({ kind: "system", reason: "a test" }, "authors", [3]);
+    });
+    const all = await entries();
+    expect(all.map(({ entityId, userId }) => [Number(entityId.slice(0, 1)), userId]).toSorted()).toEqual([
+      ...Array.from({ length: 4 }, () => [2, adminId]),
+      ...Array.from({ length: 4 }, () => [3, null]),
+    ]);
+  });
+});
+
+describe("the trigger follows", () => {
+  test("new fields, other names and the flag", async () => {
+    await app.snapshot.changeSchema(() => ({
+      put: [],
+      remove: [],
+      renames: [
+        { collection: "books", field: null, to: "volumes" },
+        { collection: "volumes", field: "sold", to: "copies" },
+      ],
+    }));
+    await flag("quiet", true);
+    await write(4);
+    await done("DELETE", "/items/authors/4");
+    const all = await entries();
+    expect(told(all)).toEqual([
+      "delete authors 4",
+      "delete quiet 4",
+      "delete volumes 41",
+      "update reviews 4",
+    ]);
+    expect(all.find(({ entity }) => entity === "volumes")?.changes.before).toMatchObject({ copies: "7" });
+
+    await flag("volumes", false);
+    await write(5);
+    await done("DELETE", "/items/authors/5");
+    expect(told(await entries())).toEqual(["delete authors 5", "delete quiet 5", "update reviews 5"]);
+    await done("DELETE", "/schemas/quiet?force=true");
+    const { database } = app;
+    const left = await database.run({
+      text: "select count(*)::int from pg_proc where proname like 'baasix_audit_%' and not exists (select 1 from pg_trigger where tgfoid = pg_proc.oid)",
+      params: [],
+    });
+    expect(left).toEqual([[0]]);
+  });
+
+  /** The body of a change is the whole definition. */
+  async function flag(collection: string, audit: boolean): Promise<void> {
+    const { data } = (await done("GET", `/schemas/${collection}`)) as { data: { schema: object } };
+    await done("PATCH", `/schemas/${collection}`, { schema: { ...data.schema, audit } });
+  }
+
+  async function write(author: number): Promise<void> {
+    await done("POST", "/items/authors", { id: author, name: "Ann" }, 201);
+    await done("POST", "/items/volumes", { id: author * 10 + 1, copies: "7", author_Id: author }, 201);
+    await done("POST", "/items/reviews", { id: author, text: "Good", book_Id: author * 10 + 1 }, 201);
+    await done("POST", "/items/quiet", { id: author, author_Id: author }, 201);
+    await entries();
+  }
+});

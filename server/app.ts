@@ -14,6 +14,7 @@ import {
 import { filesRoutes } from "./features/files";
 import { healthRoutes } from "./features/health";
 import { createIdempotency, removeExpiredKeys } from "./features/idempotency";
+import { importsRoutes } from "./features/imports";
 import { itemsRoutes } from "./features/items";
 import { openApiRoutes } from "./features/openapi";
 import { createExplain, permissionsRoutes, protectRights } from "./features/permissions";
@@ -30,7 +31,7 @@ import {
 import { version } from "./package.json";
 import { createImages } from "./platform/images";
 import { type DatabaseAddress, openDatabase, openFeed } from "./platform/postgres";
-import { openLocalStorage } from "./platform/storage";
+import { openLocalStorage, openSpool } from "./platform/storage";
 import { followChanges } from "./follow";
 
 /** How the app is told about time (milliseconds since 1970); tests hand in a clock of their own. */
@@ -97,6 +98,7 @@ export async function createApp(
   const identity = identityOf(authenticator.authenticate);
   const clientAddress = createClientAddress(config);
   const storage = await openLocalStorage(join(config.BAASIX_DIR, "files"));
+  const spool = await openSpool(join(config.BAASIX_DIR, "imports"));
   const images = createImages({ libraryFolder: join(config.BAASIX_DIR, "native") });
   const { once } = createIdempotency({ data, now });
   const keepsDeleted = (collection: string): boolean =>
@@ -142,6 +144,18 @@ export async function createApp(
           database: { state: database.healthy() ? "up" : "down", required: true },
           realtime: { state: feedState(feed.status()), required: false },
         }),
+      }),
+    )
+    .use(
+      importsRoutes({
+        data,
+        identity,
+        once,
+        schema: () => snapshot.current().schema,
+        spool,
+        maxBytes: config.IMPORT_LIMIT * 1024 * 1024,
+        // The others are for exports and schema changes, which wait in the same pool.
+        connections: Math.max(1, config.DATABASE_SLOW_POOL_MAX >> 1),
       }),
     )
     .use(itemsRoutes({ data, identity, once, keepsDeleted, explain }))

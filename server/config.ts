@@ -48,6 +48,7 @@ const environment = z.object({
   LOGIN_RATE_LIMIT: wholeNumber(1, 1_000_000).default(10),
   LOGIN_ACCOUNT_LIMIT: wholeNumber(1, 1_000_000).default(5),
   MAX_UPLOAD_FILE_SIZE: wholeNumber(1, 10_240).default(50),
+  IMPORT_LIMIT: wholeNumber(1, 10_240).default(50),
   REALTIME_SOCKETS_PER_USER: wholeNumber(1, 100_000).default(20),
   REALTIME_SOCKETS_PER_ADDRESS: wholeNumber(1, 100_000).default(100),
   TRANSFORM_RATE_LIMIT: wholeNumber(1, 10_000).default(5),
@@ -59,7 +60,7 @@ const environment = z.object({
  * Every setting, checked. `LOGIN_RATE_LIMIT`: sign-ins and sign-ups per client and minute; `LOGIN_ACCOUNT_LIMIT`: wrong
  * passwords per account and quarter of an hour; `TRANSFORM_RATE_LIMIT`: new images per second and client.
  * `REALTIME_SOCKETS_PER_USER`: of one account; `REALTIME_SOCKETS_PER_ADDRESS`: without an account, of one address.
- * `MAX_UPLOAD_FILE_SIZE` in MiB, intervals in ms, token lifetimes in seconds.
+ * `MAX_UPLOAD_FILE_SIZE` and `IMPORT_LIMIT` (a file of items to import) in MiB, intervals in ms, token lifetimes in seconds.
  */
 export type Config = Readonly<z.output<typeof environment>>;
 

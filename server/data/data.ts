@@ -2,8 +2,8 @@
 import { isAggregate } from "../core/query/aggregate";
 import type { Actor } from "../core/access/actor";
 import type { Database, Runner, TransactionRunner } from "../platform/postgres";
-import { collectionFor } from "./access";
-import type { CommittedWrite, Data, PendingWrite, RawQuery } from "./door";
+import { requireRight } from "./access";
+import type { CommittedWrite, Data, PendingWrite, RawQuery, TransactionOptions } from "./door";
 import { readGroups } from "./aggregate";
 import { explainRead } from "./explain";
 import { readAll, readItem, readPage, type ReadParts } from "./read";
@@ -44,12 +44,12 @@ export function createData(parts: DataParts): Data {
     attempt: (work) => work(),
     listeners,
     committed: (write) => announce([write]),
-    transaction: async (work) => {
+    transaction: async (work, options) => {
       const writes: CommittedWrite[] = [];
       const result = await parts.database.transaction((runner) => {
         writes.length = 0;
         return work(runner, writes);
-      });
+      }, options);
       await announce(writes);
       return result;
     },
@@ -68,6 +68,7 @@ type Mode = {
   readonly committed: (write: CommittedWrite) => Promise<void> | void;
   readonly transaction: <T>(
     work: (runner: TransactionRunner, writes: CommittedWrite[]) => Promise<T>,
+    options?: TransactionOptions,
   ) => Promise<T>;
 };
 
@@ -79,18 +80,20 @@ function doorOn(parts: DataParts, mode: Mode): Data {
   const read: Data["read"] = (actor, collection, query, signal) =>
     (isAggregate(query) ? readGroups : readPage)(reading, actor, collection, query, signal);
 
-  const transaction: Data["transaction"] = (work) =>
-    mode.transaction((inner, writes) =>
-      work(
-        doorOn(parts, {
-          runner: inner,
-          again: (once) => once(),
-          attempt: (once) => undoTogether(inner, writes, once),
-          listeners: mode.listeners,
-          committed: (write) => void writes.push(write),
-          transaction: (nested) => nested(inner, writes),
-        }),
-      ),
+  const transaction: Data["transaction"] = (work, options) =>
+    mode.transaction(
+      (inner, writes) =>
+        work(
+          doorOn(parts, {
+            runner: inner,
+            again: (once) => once(),
+            attempt: (once) => undoTogether(inner, writes, once),
+            listeners: mode.listeners,
+            committed: (write) => void writes.push(write),
+            transaction: (nested) => nested(inner, writes),
+          }),
+        ),
+      options,
     );
 
   const writing = {
@@ -107,20 +110,23 @@ function doorOn(parts: DataParts, mode: Mode): Data {
   };
   const { createNew, ...writes } = writesOf(writing);
 
-  return {
+  const door: Data = {
     read,
     readOne: (actor, collection, id, query = {}) => readItem(reading, actor, collection, id, query),
     stream: (actor, collection, query, signal) => readAll(reading, actor, collection, query, signal),
     find: async <T>(actor: Actor, collection: string, query: RawQuery) =>
       JSON.parse((await read(actor, collection, query)).json) as readonly T[],
     explain: (asker, caller, explained) => explainRead(reading, asker, caller, explained),
-    requireRight: (actor, name, action) => void collectionFor(parts.snapshot(), actor, name, action),
+    requireRight: (actor, name, action, fields) =>
+      requireRight(parts.snapshot(), actor, name, action, fields),
     ...writes,
     upsert: upsertOf({ ...writing, ...writes, createNew }),
     transaction,
+    attempt: (work) => (writing.isInside ? mode.attempt(() => work(door)) : transaction(work)),
     beforeWrite: (listener) => void mode.listeners.before.push(listener),
     onWrite: (listener) => void mode.listeners.after.push(listener),
   };
+  return door;
 }
 
 /** Undoes the work of a part of a transaction when it fails: its rows, and what would be told of them. */

@@ -116,10 +116,16 @@ export type Data = Rows & {
   /** First match or null. Typed by the caller, who names the fields. */
   readonly find: <T>(actor: Actor, collection: string, query: RawQuery) => Promise<readonly T[]>;
   /**
-   * Refuses an actor without any right for the action, before there is a row to judge (an upload is not read then).
+   * Refuses an actor without any right for the action (on those `fields` together), before there is a row to judge: an
+   * upload is not read then.
    * @throws AppError FORBIDDEN or UNKNOWN_COLLECTION. Passing promises nothing about a certain row.
    */
-  readonly requireRight: (actor: Actor, collection: string, action: Action) => void;
+  readonly requireRight: (
+    actor: Actor,
+    collection: string,
+    action: Action,
+    fields?: readonly string[],
+  ) => void;
   /**
    * Every item that matches, in batches of JSON texts; the pages of a list without its bounds. `limit` bounds the whole.
    * An aborted `signal` ends it.
@@ -135,13 +141,21 @@ export type Data = Rows & {
    * @throws AppError FORBIDDEN to anybody else
    */
   readonly explain: (asker: Actor, caller: ExplainedCaller, read: ExplainedRead) => Promise<Explanation>;
-  /** Several writes and reads in one transaction. Listeners run after the commit. */
-  readonly transaction: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;
+  /**
+   * Several writes and reads in one transaction, of 60 s at most. Listeners run after the commit. Inside another one it is a
+   * part of that, and `options` say nothing.
+   */
+  readonly transaction: <T>(work: (rows: Data) => Promise<T>, options?: TransactionOptions) => Promise<T>;
+  /** Runs `work` so that its failure undoes what it did and no more: inside a transaction that goes on then. */
+  readonly attempt: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;
   /** Calls before each write is parsed, in the order of registration; a callback that throws refuses the write. */
   readonly beforeWrite: (listener: (write: PendingWrite) => void) => void;
   /** Calls back after each commit with the collections that were written, before the writer is answered. */
   readonly onWrite: (listener: (write: CommittedWrite) => Promise<void> | void) => void;
 };
+
+/** `pool: "slow"`: of long work, which takes its connection from there. An aborted `signal` ends the transaction. */
+export type TransactionOptions = { readonly pool?: "slow"; readonly signal?: AbortSignal };
 
 /** A write that is about to be judged: bodies of creates and updates, ids of updates and deletes (none: by filter). */
 export type PendingWrite = {

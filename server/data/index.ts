@@ -10,6 +10,7 @@ export type {
   ReadOneAnswer,
   RemoveOptions,
   Rows,
+  TransactionOptions,
   UpdateEntry,
   Upserted,
   UpsertTarget,

@@ -30,10 +30,12 @@ const urlLimit = 16 * 1024;
 
 /** Paths whose bodies are small and whose errors repeat their message at the top level. */
 const authPrefix = "/auth/";
+/** Paths whose JSON is a file that the route reads as it comes. */
+const streamed = /^\/items\/[^/]+\/import-json$/;
 
 /**
  * The plugin that surrounds the whole app; used once, by the app itself. JSON bodies are read here (20 MiB, 64 KiB
- * under `/auth/`); a body of any other type is left in `request` for the route, and `body` is null.
+ * under `/auth/`); a body of any other type, or of an import, is left in `request` for the route, and `body` is null.
  */
 export function shell({ config, logger, origins, clientAddress, server, clock }: ShellOptions) {
   acceptLongUrls();
@@ -86,7 +88,9 @@ export function shell({ config, logger, origins, clientAddress, server, clock }:
       .onParse({ as: "global" }, async ({ request, contentType }) => {
         // Not undefined: the framework would then read what the route wants to stream.
         if (contentType !== "application/json") return null;
-        return readJson(request, pathOf(request.url).startsWith(authPrefix) ? smallJsonLimit : jsonLimit);
+        const path = pathOf(request.url);
+        if (streamed.test(path)) return null;
+        return readJson(request, path.startsWith(authPrefix) ? smallJsonLimit : jsonLimit);
       })
       .onError({ as: "global" }, ({ error, request, set }) => {
         // Else the framework copies the answer through a stream to change its status.

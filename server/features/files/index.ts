@@ -1,2 +1,2 @@
-export { type KeepBytes, readUploadForm, type UploadForm } from "./multipart";
+export { type KeepBytes, limitedBody, readUploadForm, type UploadForm } from "./multipart";
 export { type FilesParts, filesRoutes } from "./routes";

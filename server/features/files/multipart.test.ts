@@ -75,7 +75,7 @@ describe("readUploadForm", () => {
         const kept = collector();
         const form = await readUploadForm(requestOf(formText(parts), size), 1e6, kept.keep);
         expect(Object.fromEntries(form.fields)).toEqual({ title: "Ünder" });
-        expect(form.file).toEqual({ name: "a.txt", size: 9 });
+        expect(form.file).toEqual({ name: "a.txt", type: "application/x-claimed", size: 9 });
         expect(kept.text()).toBe("the bytes");
       }
   });
@@ -86,7 +86,7 @@ describe("readUploadForm", () => {
       1e6,
       collector().keep,
     );
-    expect(empty.file).toEqual({ name: "a.txt", size: 0 });
+    expect(empty.file).toEqual({ name: "a.txt", type: "application/x-claimed", size: 0 });
     const none = await readUploadForm(
       requestOf(formText([{ name: "file", content: "text" }])),
       1e6,

@@ -4,10 +4,10 @@ import type { Readable } from "node:stream";
 import { Busboy, type BusboyInstance } from "@fastify/busboy";
 import { AppError } from "../../core/errors";
 
-/** A read form. `file` is null when no file was sent; its `size` in bytes. */
+/** A read form. `file` is null when no file was sent; its `size` in bytes, its `type` as the sender says. */
 export type UploadForm = {
   readonly fields: ReadonlyMap<string, string>;
-  readonly file: { readonly name: string; readonly size: number } | null;
+  readonly file: { readonly name: string; readonly type: string; readonly size: number } | null;
 };
 
 /** Takes the bytes of the file part and gives their number; the body is read no faster than it takes them. */
@@ -35,7 +35,7 @@ export async function readUploadForm(
   keep: KeepBytes,
   part = "file",
 ): Promise<UploadForm> {
-  const parser = openParser(request.headers.get("content-type") ?? "");
+  const parser = openParser(request.headers.get("content-type") ?? "", part);
   const fields = new Map<string, string>();
   const failed = Promise.withResolvers<never>();
   // A failure after the form was read has nobody left to tell.
@@ -43,6 +43,7 @@ export async function readUploadForm(
   const refuse = (message: string) => failed.reject(new AppError("BAD_REQUEST", message));
   let stream: Readable | null = null;
   let name = "";
+  let type = "";
   let kept: Promise<number> | null = null;
 
   parser.on("field", (field, value, nameCut, valueCut) => {
@@ -50,7 +51,7 @@ export async function readUploadForm(
     else if (fields.has(field)) refuse(`'${field}' was sent twice`);
     else fields.set(field, value);
   });
-  parser.on("file", (field, bytes, fileName) => {
+  parser.on("file", (field, bytes, fileName, _encoding, fileType) => {
     if (field !== part || kept) {
       bytes.resume();
       refuse(kept ? "Send one file per request" : `Send the file in the part '${part}', not in '${field}'`);
@@ -58,6 +59,7 @@ export async function readUploadForm(
     }
     stream = bytes;
     name = fileName;
+    type = fileType;
     kept = keep(bytes);
     kept.catch(failed.reject);
   });
@@ -68,7 +70,7 @@ export async function readUploadForm(
   try {
     await Promise.race([feed(parser, limitedBody(request, maxBytes), failed.promise), failed.promise]);
     const size = await (kept as Promise<number> | null);
-    return { fields, file: size === null ? null : { name, size } };
+    return { fields, file: size === null ? null : { name, type, size } };
   } catch (error) {
     (stream as Readable | null)?.destroy(new Error("the upload ended early"));
     await Promise.allSettled([kept]);
@@ -76,14 +78,14 @@ export async function readUploadForm(
   }
 }
 
-function openParser(contentType: string): BusboyInstance {
+function openParser(contentType: string, part: string): BusboyInstance {
   if (/^multipart\/form-data\b/i.test(contentType))
     try {
       return new Busboy({ headers: { "content-type": contentType }, limits });
     } catch (error) {
       throw new AppError("BAD_REQUEST", `The multipart body is malformed: ${messageOf(error)}`);
     }
-  throw new AppError("UNSUPPORTED_MEDIA_TYPE", "Send the file as multipart/form-data, in the part 'file'");
+  throw new AppError("UNSUPPORTED_MEDIA_TYPE", `Send the file as multipart/form-data, in the part '${part}'`);
 }
 
 /** Writes the body into the parser and waits while it is full; ends when everything was parsed, or on the failure. */
@@ -108,21 +110,42 @@ async function feed(
   await finished;
 }
 
-async function* limitedBody(request: Request, maxBytes: number): AsyncGenerator<Uint8Array> {
+/** How long a body may take to arrive, in ms: whoever sends slower holds a connection for nothing. */
+const patience = 10 * 60 * 1000;
+
+/**
+ * The bytes of a body as they arrive; the rest is not read when their taker stops.
+ * @throws AppError PAYLOAD_TOO_LARGE beyond `maxBytes`, BAD_REQUEST when it ends early or takes longer than ten minutes.
+ */
+export async function* limitedBody(request: Request, maxBytes: number): AsyncGenerator<Uint8Array> {
+  const reader = request.body?.getReader();
+  if (!reader) return;
+  const late = Promise.withResolvers<never>();
+  late.promise.catch(() => {});
+  const timer = setTimeout(
+    () =>
+      late.reject(new AppError("BAD_REQUEST", `The body was not here after ${patience / 60_000} minutes`)),
+    patience,
+  );
   let size = 0;
   try {
-    for await (const chunk of request.body ?? []) {
-      size += chunk.byteLength;
+    for (;;) {
+      const { done, value } = await Promise.race([reader.read(), late.promise]);
+      if (done) return;
+      size += value.byteLength;
       if (size > maxBytes)
         throw new AppError(
           "PAYLOAD_TOO_LARGE",
-          `The form is larger than ${maxBytes} bytes, the most allowed here`,
+          `The body is larger than ${maxBytes} bytes, the most allowed here`,
         );
-      yield chunk;
+      yield value;
     }
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
     throw new AppError("BAD_REQUEST", "The upload ended before its body did", null, { cause });
+  } finally {
+    clearTimeout(timer);
+    reader.cancel().catch(() => {});
   }
 }
 

@@ -2,13 +2,18 @@
 import { idempotencyHeader, replayedHeader } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Data } from "../../data";
+import type { Data, TransactionOptions } from "../../data";
 import { hashRequest, type HeldKey, readKey } from "./key";
 import { findAnswer, keepAnswer, type KeptAnswer, lifetime, takeKey } from "./store";
 import { removeKey } from "./sweep";
 
-/** `body`: what tells the content, as JSON; for a file its digest. */
-export type OnceRequest = { readonly actor: Actor; readonly request: Request; readonly body: unknown };
+/** `body`: what tells the content, as JSON; for a file its digest. `slow`: the work is long (an import). */
+export type OnceRequest = {
+  readonly actor: Actor;
+  readonly request: Request;
+  readonly body: unknown;
+  readonly slow?: true;
+};
 
 export type Idempotency = {
   /**
@@ -37,6 +42,7 @@ export function createIdempotency({ data, now }: IdempotencyParts): Idempotency 
     held: HeldKey,
     hash: string,
     work: (rows: Data) => Promise<Response>,
+    options: TransactionOptions,
   ): Promise<Response | null> => {
     let taken = false;
     try {
@@ -46,7 +52,7 @@ export function createIdempotency({ data, now }: IdempotencyParts): Idempotency 
         // A statement has failed, so that the transaction is lost: it must not go on, whatever there was to do.
         if (id === null) throw new AppError("CONFLICT", `${idempotencyHeader}: taken`);
         return keepAnswer(rows, id, await work(rows));
-      });
+      }, options);
     } catch (error) {
       if (taken) return null;
       throw error;
@@ -57,10 +63,11 @@ export function createIdempotency({ data, now }: IdempotencyParts): Idempotency 
     held: HeldKey,
     hash: string,
     work: (rows: Data) => Promise<Response>,
+    options: TransactionOptions,
   ): Promise<Response> => {
     for (let turn = 0; turn < mostTurns; turn++) {
       // oxlint-disable-next-line no-await-in-loop
-      const performed = await perform(held, hash, work);
+      const performed = await perform(held, hash, work, options);
       if (performed) return performed;
       // oxlint-disable-next-line no-await-in-loop
       const kept = await findAnswer(data, held);
@@ -73,12 +80,14 @@ export function createIdempotency({ data, now }: IdempotencyParts): Idempotency 
   };
 
   return {
-    once: ({ actor, request, body }, work) => {
+    once: ({ actor, request, body, slow }, work) => {
       const header = request.headers.get(idempotencyHeader);
       if (header === null) return work(data);
       const held = readKey(actor, header);
       const hash = hashRequest(request, body);
-      return inTurn(`${held.actor} ${held.key}`, () => answer(held, hash, work));
+      return inTurn(`${held.actor} ${held.key}`, () =>
+        answer(held, hash, work, slow ? { pool: "slow" } : {}),
+      );
     },
   };
 }

@@ -1,2 +1,3 @@
 export { openLocalStorage } from "./local";
+export { openSpool, type Spool, type Spooled } from "./spool";
 export type { ByteSource, Storage, StoredEntry, StoredFile } from "./storage";

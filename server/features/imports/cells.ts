@@ -1,0 +1,134 @@
+/** Cells of a CSV file ↔ values, by the field's type. Both ways are here, so that a file of our own comes back as it was. */
+import { AppError, suggestion } from "../../core/errors";
+import { isJson, isSpatial } from "../../core/schema/fields";
+import type { Collection, Field } from "../../core/schema/model";
+import { isPrototypeKey } from "../../core/schema/values";
+import { checkJson } from "../../http";
+
+/** The most columns of a file: as many as a table can have. */
+const mostColumns = 1600;
+
+/** A column of the file. `read` gives the value to write of a cell; undefined: nothing is written. */
+export type Column = { readonly name: string; readonly read: (cell: Cell) => unknown };
+
+/** The text of a cell; null where nothing is between the commas. */
+export type Cell = string | null;
+
+// What spreadsheets take for a formula, their full-width forms included, behind any number of the signs that we set before
+// it: so taking one sign away undoes exactly what setting one did.
+const formula = /^'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/;
+const numeral = /^-?\d+(\.\d+)?$/;
+
+/**
+ * The cell of a value as an answer has it: lists, objects and the texts of a JSON field as JSON; a text that a spreadsheet
+ * would take for a formula behind a `'`, unless it is a number. Null is no text at all, which is not the same as `""`.
+ */
+export function writeCell(value: unknown, field: Field | undefined): Cell {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "object") return JSON.stringify(value);
+  if (typeof value !== "string") return String(value);
+  if (field && isJson(field)) return JSON.stringify(value);
+  return formula.test(value) && !numeral.test(value) ? `'${value}` : value;
+}
+
+/** A text as it was before `writeCell` set a `'` before it. */
+function plainText(text: string): string {
+  return text.startsWith("'") && formula.test(text) ? text.slice(1) : text;
+}
+
+/**
+ * The columns that the first row of a file names: fields, and relations (whose cells hold a key, or JSON of the related
+ * items).
+ * @throws AppError UNKNOWN_FIELD with the nearest name, BAD_REQUEST
+ */
+export function readHeader(collection: Collection, names: readonly string[]): readonly Column[] {
+  if (names.length > mostColumns) {
+    throw new AppError(
+      "BAD_REQUEST",
+      `Invalid CSV format: at most ${mostColumns} columns, got ${names.length}`,
+    );
+  }
+  const seen = new Set<string>();
+  return names.map((name, index) => {
+    const place = `column ${index + 1}`;
+    if (name === "") throw new AppError("BAD_REQUEST", `Invalid CSV format: ${place} has no name`);
+    if (seen.has(name)) throw new AppError("BAD_REQUEST", `Invalid CSV format: '${name}' names two columns`);
+    seen.add(name);
+    return { name, read: readerOf(collection, name, place) };
+  });
+}
+
+function readerOf(collection: Collection, name: string, place: string): Column["read"] {
+  const field = isPrototypeKey(name) ? undefined : collection.fields.get(name);
+  if (field && !field.hidden) return field.managed === "deletedAt" ? readDeleted : readers(field);
+  if (collection.relations.has(name)) return readRelated;
+  const relation = name.includes(".") ? collection.relations.get(name.split(".", 1)[0] ?? "") : undefined;
+  if (relation) {
+    throw new AppError(
+      "UNKNOWN_FIELD",
+      `${place}: '${name}' is a field of another collection; name the column '${relation.name}', with a key or JSON in its cells`,
+    );
+  }
+  const valid = [...collection.fields.values()].filter((one) => !one.hidden).map((one) => one.name);
+  const near = suggestion(name, [...valid, ...collection.relations.keys()]);
+  throw new AppError("UNKNOWN_FIELD", `${place}: '${collection.name}' has no field '${name}'${near}`);
+}
+
+function readers(field: Field): Column["read"] {
+  if (field.type === "Array" || isSpatial(field)) return blankOr(readParsed);
+  if (field.type === "Range") return blankOr((text) => (text.startsWith("{") ? readParsed(text) : text));
+  if (isJson(field)) return blankOr(readParsed);
+  if (field.type === "Boolean") return blankOr(readSwitch);
+  return textTypes.has(field.type)
+    ? (cell) => (cell === null ? null : plainText(cell))
+    : blankOr((text) => text);
+}
+
+/** Types for which a cell `""` is an empty text; for all others there is nothing in it. */
+const textTypes: ReadonlySet<string> = new Set(["SUID", "String", "Text", "HTML", "CiText", "TOKEN", "Enum"]);
+
+function blankOr(read: (text: string) => unknown): Column["read"] {
+  return (cell) => {
+    const text = cell?.trim() ?? "";
+    return text === "" ? null : read(text);
+  };
+}
+
+/** JSON where it is JSON; else the text, which the field judges. */
+function readParsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+const switches: Readonly<Record<string, boolean>> = {
+  true: true,
+  false: false,
+  t: true,
+  f: false,
+  yes: true,
+  no: false,
+  "1": true,
+  "0": false,
+};
+
+function readSwitch(text: string): unknown {
+  const word = text.toLowerCase();
+  return Object.hasOwn(switches, word) ? switches[word] : text;
+}
+
+/** A file with deleted items in it has no place to go; one that only names the column is like any other. */
+function readDeleted(cell: Cell): unknown {
+  return cell === null || cell === "" ? undefined : cell;
+}
+
+function readRelated(cell: Cell): unknown {
+  const text = cell?.trim() ?? "";
+  if (text === "") return null;
+  if (!/^[[{]/.test(text)) return text;
+  const value = readParsed(text);
+  checkJson(value);
+  return value;
+}

@@ -1,0 +1,143 @@
+/** A CSV file (RFC 4180) → rows with values of their fields' types, read piece by piece. */
+import { CsvError, parse, type Parser } from "csv-parse";
+import { AppError } from "../../core/errors";
+import type { Collection } from "../../core/schema/model";
+import { type Cell, type Column, readHeader } from "./cells";
+import { gatherRows, type ImportRow, mostRows, type ReadRows, rowLimit } from "./rows";
+
+/** How a CSV file is read. `emptyIsNull`: a cell `""` says as little as one with nothing in it. */
+export type CsvOptions = {
+  readonly delimiter: string;
+  readonly emptyIsNull: boolean;
+  /** Told once, before the first row: the columns of the file. @throws AppError to refuse them */
+  readonly onHeader: (names: readonly string[]) => void;
+};
+
+/**
+ * Reads a CSV file. The first row names the columns; blank lines are skipped.
+ * @throws AppError BAD_REQUEST when it is no CSV, UNKNOWN_FIELD in the header, or what `onHeader` throws.
+ */
+export function csvRows(collection: Collection, options: CsvOptions): ReadRows {
+  return async function* read(chunks) {
+    const rows = gatherRows();
+    let columns: readonly Column[] | null = null;
+    let count = 0;
+    for await (const cells of records(chunks, options)) {
+      for (const record of cells) {
+        if (record.length === 1 && (record[0] ?? "").trim() === "") continue;
+        if (columns === null) {
+          const names = record.map((name) => (name ?? "").trim());
+          columns = readHeader(collection, names);
+          options.onHeader(names);
+          continue;
+        }
+        if (++count > mostRows) throw invalid(`more than ${mostRows} rows`);
+        rows.add(rowOf(columns, record, count), sizeOf(record));
+      }
+      yield* rows.take();
+    }
+    yield* rows.take(true);
+    if (count === 0) throw new AppError("BAD_REQUEST", "CSV file is empty or has no valid data");
+  };
+}
+
+function rowOf(columns: readonly Column[], record: readonly Cell[], number: number): ImportRow {
+  const sent = () => Object.fromEntries(columns.map(({ name }, i) => [name, record[i] ?? null]));
+  if (record.length !== columns.length) {
+    return { number, sent, body: null, error: `expected ${columns.length} cells, got ${record.length}` };
+  }
+  const body: Record<string, unknown> = {};
+  try {
+    for (let i = 0; i < columns.length; i++) {
+      const column = columns[i];
+      const value = column?.read(record[i] ?? null);
+      if (column && value !== undefined) body[column.name] = value;
+    }
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    return { number, sent, body: null, error: error.message };
+  }
+  return { number, sent, body };
+}
+
+function sizeOf(record: readonly Cell[]): number {
+  let size = 0;
+  for (const cell of record) size += 1 + (cell?.length ?? 0);
+  return size;
+}
+
+/** The records of the file, those of one piece together. */
+async function* records(
+  chunks: AsyncIterable<Uint8Array>,
+  { delimiter, emptyIsNull }: CsvOptions,
+): AsyncGenerator<readonly (readonly Cell[])[]> {
+  const parser = parse({
+    bom: true,
+    delimiter,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    max_record_size: rowLimit,
+    cast: (text, { quoting }) => (text === "" && (emptyIsNull || !quoting) ? null : text),
+  });
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => {});
+  parser.on("error", failed.reject);
+  // Bytes that are not UTF-8 would otherwise be stored as U+FFFD.
+  const utf8 = new TextDecoder("utf-8", { fatal: true });
+  try {
+    for await (const chunk of chunks) {
+      decode(() => utf8.decode(chunk, { stream: true }));
+      yield await step(parser, failed.promise, (done) => parser.write(chunk, done));
+    }
+    decode(() => utf8.decode());
+    yield await step(parser, failed.promise, (done) => parser.end(done));
+  } catch (error) {
+    throw error instanceof CsvError ? invalid(reasonOf(error)) : error;
+  } finally {
+    parser.destroy();
+  }
+}
+
+/** Hands the parser what `send` sends, and takes the records that come of it: it goes on only when they are taken. */
+async function step(
+  parser: Parser,
+  failed: Promise<never>,
+  send: (done: () => void) => void,
+): Promise<readonly (readonly Cell[])[]> {
+  const sent = Promise.withResolvers<void>();
+  send(sent.resolve);
+  const found: (readonly Cell[])[] = [];
+  for (let record = parser.read(); record !== null; record = parser.read()) found.push(record);
+  await Promise.race([sent.promise, failed]);
+  for (let record = parser.read(); record !== null; record = parser.read()) found.push(record);
+  return found;
+}
+
+function decode(work: () => string): void {
+  try {
+    work();
+  } catch {
+    throw invalid("not UTF-8");
+  }
+}
+
+/** The parser's words quote the file and name its own options. */
+function reasonOf({ code, lines }: CsvError): string {
+  const at = typeof lines === "number" ? ` (line ${lines})` : "";
+  switch (code) {
+    case "CSV_MAX_RECORD_SIZE":
+      return `a row is longer than ${rowLimit / 1024} KiB, or a quote is not closed${at}`;
+    case "CSV_QUOTE_NOT_CLOSED":
+      return `a quote is not closed${at}`;
+    case "CSV_INVALID_CLOSING_QUOTE":
+      return `after a closing quote comes something else than a delimiter${at}`;
+    case "INVALID_OPENING_QUOTE":
+      return `a quote inside a cell that does not begin with one${at}`;
+    default:
+      return `not readable${at}`;
+  }
+}
+
+function invalid(reason: string): AppError {
+  return new AppError("BAD_REQUEST", `Invalid CSV format: ${reason}`);
+}

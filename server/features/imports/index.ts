@@ -1,0 +1,2 @@
+export { writeCell } from "./cells";
+export { importsRoutes, type ImportsParts } from "./routes";

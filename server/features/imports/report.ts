@@ -1,0 +1,100 @@
+/** What an import tells of itself: how many rows came in, and what was wrong with the others. */
+import type { FieldError } from "@baasix/types";
+import { AppError } from "../../core/errors";
+import type { ImportRow } from "./rows";
+
+/** How the file calls its rows, in messages and in the report. */
+export type RowWord = "row" | "item";
+
+/**
+ * A row that was refused: its number (`row` of a CSV file, `item` of a JSON file, from 1), what was sent, and why. `code` is
+ * that of a single write.
+ */
+export type RowError = {
+  readonly row?: number;
+  readonly item?: number;
+  readonly data: unknown;
+  readonly error: string;
+  readonly code: string;
+};
+
+/** The figures of an import. `created` and `updated`: of one with `on`. `errors`: the first hundred of `failed`. */
+export type ImportResults = {
+  readonly imported: number;
+  readonly created?: number;
+  readonly updated?: number;
+  readonly failed: number;
+  readonly errors: readonly RowError[];
+};
+
+const mostErrors = 100;
+/** Characters of a row as JSON that a report repeats. */
+const mostShown = 10_000;
+
+/** Counts what happens to the rows. */
+export type Report = {
+  readonly wrote: (created: number, updated: number) => void;
+  readonly refused: (row: ImportRow, error: AppError) => void;
+  readonly failed: () => number;
+  readonly results: () => ImportResults;
+};
+
+export function createReport(word: RowWord, upserting: boolean): Report {
+  const counts = { created: 0, updated: 0, failed: 0 };
+  const errors: { readonly number: number; readonly error: RowError }[] = [];
+  return {
+    wrote: (created, updated) => {
+      counts.created += created;
+      counts.updated += updated;
+    },
+    refused: (row, error) => {
+      counts.failed++;
+      if (errors.length === mostErrors) return;
+      const told = { [word]: row.number, data: shown(row.sent()), error: reasonOf(error), code: error.code };
+      errors.push({ number: row.number, error: told });
+    },
+    failed: () => counts.failed,
+    results: () => ({
+      imported: counts.created + counts.updated,
+      ...(upserting && { created: counts.created, updated: counts.updated }),
+      failed: counts.failed,
+      errors: errors.toSorted((a, b) => a.number - b.number).map(({ error }) => error),
+    }),
+  };
+}
+
+function shown(sent: unknown): unknown {
+  return (JSON.stringify(sent) ?? "").length > mostShown ? null : sent;
+}
+
+/** The message without what a whole request is told: which row, and that validation failed. */
+function reasonOf({ message, details }: AppError): string {
+  const errors = fieldErrors(details);
+  if (errors.length === 0) return message;
+  return errors.map(({ field, message: what }) => `${field.replace(place, "")}: ${what}`).join("; ");
+}
+
+const place = /^\[(\d+)\]\.?/;
+
+/** The mistakes of fields that a refusal lists. */
+export function fieldErrors(details: unknown): readonly FieldError[] {
+  if (typeof details !== "object" || details === null) return [];
+  const errors: unknown = Array.isArray(details) ? details : "errors" in details ? details.errors : null;
+  return Array.isArray(errors) ? (errors as readonly FieldError[]) : [];
+}
+
+/**
+ * The refusal of a list, told apart by the rows that it names; empty when it does not say which. `count`: how many rows
+ * were sent.
+ */
+export function refusalsByRow(error: AppError, count: number): ReadonlyMap<number, AppError> {
+  const found = new Map<number, FieldError[]>();
+  for (const one of fieldErrors(error.details)) {
+    const index = place.exec(one.field)?.[1];
+    if (index === undefined || Number(index) >= count) return new Map();
+    found.set(Number(index), [...(found.get(Number(index)) ?? []), one]);
+  }
+  return new Map(
+    [...found].map(([index, errors]) => [index, new AppError(error.code, error.message, { errors })]),
+  );
+}

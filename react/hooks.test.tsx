@@ -23,6 +23,7 @@ import { renderToString } from "react-dom/server";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
 import {
   BaasixProvider,
+  type DeleteVariables,
   infiniteItemsQuery,
   itemsQuery,
   type ReadOptions,
@@ -271,7 +272,7 @@ test("a delete is shown at once and taken back when it is refused; a new item is
   const { baasix, hold } = await signedUp();
   type Hooks = {
     list: TaskList;
-    remove: UseMutationResult<void, Error, ItemId>;
+    remove: UseMutationResult<void, Error, DeleteVariables>;
     create: UseMutationResult<ItemId, Error, ItemInput<Task>>;
   };
   const view = probe<Hooks>();
@@ -450,7 +451,7 @@ test("an update and a delete are shown at once on any page", async () => {
   type Hooks = {
     list: Pages;
     update: UseMutationResult<ItemId, Error, UpdateVariables<Task>>;
-    remove: UseMutationResult<void, Error, ItemId>;
+    remove: UseMutationResult<void, Error, DeleteVariables>;
   };
   const view = probe<Hooks>();
   const read = () => ({

@@ -13,12 +13,23 @@ export {
 } from "./items";
 export { baasixKeys, type CanonicalQuery, type KeyScope } from "./keys";
 export {
+  type CreateOptions,
+  type DeleteVariables,
+  type ImportVariables,
+  type OptimisticCreate,
+  type ReorderVariables,
   type UpdateVariables,
+  type UpsertVariables,
   useCreateItem,
   useDeleteItem,
+  useImportItems,
+  useReorder,
+  useRestoreItem,
   useUpdateItem,
+  useUpsertItem,
   type WriteOptions,
 } from "./mutations";
+export { isTemporaryId } from "./optimism";
 export { BaasixProvider, type BaasixProviderProps, useBaasix } from "./provider";
 export {
   aggregateQuery,
@@ -34,3 +45,5 @@ export {
   type ItemsQueryOptions,
 } from "./queries";
 export * from "./register";
+export { type AnyTransaction, type ResultsFor, useTransaction } from "./transaction";
+export type { Ahead, MutateOptions, MutateResult } from "./write";

@@ -1,52 +1,88 @@
-/** Hooks that write items. What they change is shown at once, and read again when the server has answered. */
-import type { BaasixError, GenericItem, ItemId, ItemInput, NameFor } from "@baasix/sdk";
-import {
-  type QueryClient,
-  type UseMutationOptions,
-  type UseMutationResult,
-  useMutation,
-  useQueryClient,
-} from "@tanstack/react-query";
-import { useAuthState } from "./auth";
-import { baasixKeys } from "./keys";
-import { type CachedPlace, showDelete, showUpdate, type Undo } from "./optimism";
-import { useBaasix } from "./provider";
-import { type AnyBaasix, asIdentity } from "./queries";
+/** Hooks that write items of one collection. */
+import type {
+  Filter,
+  GenericItem,
+  ImportFile,
+  ImportFileOptions,
+  ImportResult,
+  ItemId,
+  ItemInput,
+  NameFor,
+  WriteOptions as CallOptions,
+} from "@baasix/sdk";
+import { baasixKeys, type CanonicalQuery } from "./keys";
+import { type CachedPlace, showCreate, showDelete, showOrder, showUpdate, type Undo } from "./optimism";
+import type { AnyBaasix } from "./queries";
 import type { RegisteredItem, RegisteredName } from "./register";
+import { type Ahead, type MutateOptions, type MutateResult, useWrite } from "./write";
 
-/** Options of `useMutation`, and what concerns the cache. */
-export type WriteOptions<Data, Variables> = Omit<
-  UseMutationOptions<Data, BaasixError, Variables, Undo | undefined>,
-  "mutationFn" | "mutationKey" | "onMutate"
-> & {
-  /** Whether updates and deletes are shown before the server has answered; default true. */
+/** Options of hooks that write items: those of `useMutation`, and what concerns the cache. */
+export type WriteOptions<Data, Variables> = MutateOptions<Data, Variables> & {
+  /** Whether the change is shown before the server has answered; default true. */
   readonly optimistic?: boolean;
   /** The field that tells items apart; default `id`. */
   readonly primaryKey?: string;
-  /** Other collections whose queries show these items: read again too. */
-  readonly also?: readonly string[];
 };
 
-/** What `mutate` of `useUpdateItem` takes. */
-export type UpdateVariables<Item> = { readonly id: ItemId; readonly data: ItemInput<Item> };
+/** How a new item is shown before the server has answered. It has an id of its own until then; see `isTemporaryId`. */
+export type OptimisticCreate<Item> = {
+  /** Where lists show it. */
+  readonly at: "start" | "end";
+  /** What is known of it beside the data: what the server will fill in. */
+  readonly item?: (data: ItemInput<Item>) => Partial<Item>;
+  /** Which lists show it, by their query; default those without filter and search. Which filters it meets is yours to say. */
+  readonly lists?: (query: CanonicalQuery) => boolean;
+};
 
-type Result<Data, Variables> = UseMutationResult<Data, BaasixError, Variables, Undo | undefined>;
+/** Options of `useCreateItem`. */
+export type CreateOptions<Item> = Omit<WriteOptions<ItemId, ItemInput<Item>>, "optimistic"> & {
+  /** Default: a new item is shown when the server has answered. */
+  readonly optimistic?: OptimisticCreate<Item>;
+};
+
+/** What `mutate` of `useUpdateItem` takes. `version`: what the item must still have, see `getWithVersion`. */
+export type UpdateVariables<Item> = {
+  readonly id: ItemId;
+  readonly data: ItemInput<Item>;
+  readonly version?: string;
+};
+
+/** What `mutate` of `useDeleteItem` takes: an id, or more. */
+export type DeleteVariables =
+  ItemId | { readonly id: ItemId; readonly permanent?: boolean; readonly version?: string };
+
+/** What `mutate` of `useUpsertItem` takes: the item is found by a filter, or by unique fields. */
+export type UpsertVariables<Item> =
+  | { readonly filter: Filter<Item>; readonly data: ItemInput<Item> }
+  | { readonly on: string | readonly string[]; readonly data: ItemInput<Item> };
+
+/** What `mutate` of `useReorder` takes: ids in their new order, or one item and where it goes. */
+export type ReorderVariables =
+  readonly ItemId[] | { readonly item: ItemId; readonly to: ItemId; readonly mode?: "before" | "after" };
+
+/** What `mutate` of `useImportItems` takes. */
+export type ImportVariables = Omit<ImportFileOptions, keyof CallOptions> & {
+  readonly file: ImportFile;
+  readonly format: "csv" | "json";
+};
 
 /** Creates items: `mutate(data)`; the answer is the new id. */
 export function useCreateItem<Name extends RegisteredName>(
   collection: Name,
-  options?: WriteOptions<ItemId, ItemInput<RegisteredItem<Name>>>,
-): Result<ItemId, ItemInput<RegisteredItem<Name>>>;
+  options?: CreateOptions<RegisteredItem<Name>>,
+): MutateResult<ItemId, ItemInput<RegisteredItem<Name>>>;
 export function useCreateItem<Item extends object = never>(
   collection: NameFor<Item>,
-  options?: WriteOptions<ItemId, ItemInput<Item>>,
-): Result<ItemId, ItemInput<Item>>;
+  options?: CreateOptions<Item>,
+): MutateResult<ItemId, ItemInput<Item>>;
 export function useCreateItem(
   collection: string,
-  options: WriteOptions<ItemId, ItemInput> = {},
-): Result<ItemId, ItemInput> {
-  return useWrite("create", collection, options, {
-    run: (client, data) => client.items<GenericItem>(collection).create(data),
+  { optimistic, ...options }: CreateOptions<GenericItem> = {},
+): MutateResult<ItemId, ItemInput> {
+  return useItemWrite("create", collection, options, {
+    run: (client, data, call) => client.items<GenericItem>(collection).create(data, call),
+    show:
+      optimistic && ((place, data) => showCreate(place, { ...data, ...optimistic.item?.(data) }, optimistic)),
   });
 }
 
@@ -54,17 +90,18 @@ export function useCreateItem(
 export function useUpdateItem<Name extends RegisteredName>(
   collection: Name,
   options?: WriteOptions<ItemId, UpdateVariables<RegisteredItem<Name>>>,
-): Result<ItemId, UpdateVariables<RegisteredItem<Name>>>;
+): MutateResult<ItemId, UpdateVariables<RegisteredItem<Name>>>;
 export function useUpdateItem<Item extends object = never>(
   collection: NameFor<Item>,
   options?: WriteOptions<ItemId, UpdateVariables<Item>>,
-): Result<ItemId, UpdateVariables<Item>>;
+): MutateResult<ItemId, UpdateVariables<Item>>;
 export function useUpdateItem(
   collection: string,
   options: WriteOptions<ItemId, UpdateVariables<GenericItem>> = {},
-): Result<ItemId, UpdateVariables<GenericItem>> {
-  return useWrite("update", collection, options, {
-    run: (client, { id, data }) => client.items<GenericItem>(collection).update(id, data),
+): MutateResult<ItemId, UpdateVariables<GenericItem>> {
+  return useItemWrite("update", collection, options, {
+    run: (client, { id, data, version }, call) =>
+      client.items<GenericItem>(collection).update(id, data, { ...call, version }),
     show: (place, { id, data }) => showUpdate(place, id, data),
   });
 }
@@ -72,64 +109,126 @@ export function useUpdateItem(
 /** Deletes items: `mutate(id)`. */
 export function useDeleteItem<Name extends RegisteredName>(
   collection: Name,
-  options?: WriteOptions<void, ItemId>,
-): Result<void, ItemId>;
+  options?: WriteOptions<void, DeleteVariables>,
+): MutateResult<void, DeleteVariables>;
 export function useDeleteItem<Item extends object = never>(
   collection: NameFor<Item>,
-  options?: WriteOptions<void, ItemId>,
-): Result<void, ItemId>;
+  options?: WriteOptions<void, DeleteVariables>,
+): MutateResult<void, DeleteVariables>;
 export function useDeleteItem(
   collection: string,
-  options: WriteOptions<void, ItemId> = {},
-): Result<void, ItemId> {
-  return useWrite("delete", collection, options, {
-    run: (client, id) => client.items<GenericItem>(collection).delete(id),
-    show: showDelete,
+  options: WriteOptions<void, DeleteVariables> = {},
+): MutateResult<void, DeleteVariables> {
+  const read = (given: DeleteVariables) => (typeof given === "object" ? given : { id: given });
+  return useItemWrite("delete", collection, options, {
+    run(client, variables, call) {
+      const { id, ...more } = read(variables);
+      return client.items<GenericItem>(collection).delete(id, { ...call, ...more });
+    },
+    show: (place, variables) => showDelete(place, read(variables).id),
   });
 }
 
-type Work<Data, Variables> = {
-  readonly run: (client: AnyBaasix, variables: Variables) => Promise<Data>;
-  readonly show?: (place: CachedPlace, variables: Variables) => Undo;
+/** Changes the item that is there, or creates it: `mutate({ filter, data })` or `mutate({ on, data })`. */
+export function useUpsertItem<Name extends RegisteredName>(
+  collection: Name,
+  options?: WriteOptions<ItemId, UpsertVariables<RegisteredItem<Name>>>,
+): MutateResult<ItemId, UpsertVariables<RegisteredItem<Name>>>;
+export function useUpsertItem<Item extends object = never>(
+  collection: NameFor<Item>,
+  options?: WriteOptions<ItemId, UpsertVariables<Item>>,
+): MutateResult<ItemId, UpsertVariables<Item>>;
+export function useUpsertItem(
+  collection: string,
+  options: WriteOptions<ItemId, UpsertVariables<GenericItem>> = {},
+): MutateResult<ItemId, UpsertVariables<GenericItem>> {
+  return useItemWrite("upsert", collection, options, {
+    async run(client, variables, call) {
+      const items = client.items<GenericItem>(collection);
+      if ("filter" in variables) return items.upsert(variables.filter, variables.data, call);
+      const [written] = await items.upsertMany([variables.data], { ...call, on: variables.on });
+      return written?.id ?? "";
+    },
+    // Which item another field names is known to the server alone.
+    show(place, variables) {
+      const id: unknown =
+        "filter" in variables
+          ? plainId(variables.filter[place.primaryKey])
+          : variables.data[place.primaryKey];
+      const known = typeof id === "string" || typeof id === "number";
+      return known ? showUpdate(place, id, variables.data) : () => undefined;
+    },
+  });
+}
+
+/** Brings softly deleted items back: `mutate(id)`. */
+export function useRestoreItem(
+  collection: string,
+  options: MutateOptions<ItemId, ItemId> = {},
+): MutateResult<ItemId, ItemId> {
+  return useItemWrite("restore", collection, options, {
+    run: (client, id, call) => client.items<GenericItem>(collection).restore(id, call),
+  });
+}
+
+/**
+ * Orders items by their field `sort`: `mutate(ids)` puts them into that order, in the places that they hold together;
+ * `mutate({ item, to, mode })` moves one before or after another. Lists in that order show it at once.
+ */
+export function useReorder(
+  collection: string,
+  options: WriteOptions<void, ReorderVariables> = {},
+): MutateResult<void, ReorderVariables> {
+  return useItemWrite("reorder", collection, options, {
+    run(client, variables, call) {
+      const items = client.items<GenericItem>(collection);
+      if ("item" in variables) return items.sortItem(variables.item, variables.to, variables.mode, call);
+      return items.reorder(variables, call);
+    },
+    show: showOrder,
+  });
+}
+
+/** Imports items from files: `mutate({ file, format: "csv" })`. */
+export function useImportItems(
+  collection: string,
+  options: MutateOptions<ImportResult, ImportVariables> = {},
+): MutateResult<ImportResult, ImportVariables> {
+  return useItemWrite("import", collection, options, {
+    run(client, { file, format, ...how }, call) {
+      const items = client.items<GenericItem>(collection);
+      const send = format === "csv" ? items.importCSV : items.importJSON;
+      return send(file, { ...call, ...how });
+    },
+  });
+}
+
+type ItemWork<Data, Variables> = {
+  readonly run: (client: AnyBaasix, variables: Variables, call: CallOptions) => Promise<Data>;
+  readonly show?: ((place: CachedPlace, variables: Variables) => Undo | Ahead) | undefined;
 };
 
-function useWrite<Data, Variables>(
+function useItemWrite<Data, Variables>(
   action: string,
   collection: string,
-  { optimistic = true, primaryKey = "id", also = [], ...options }: WriteOptions<Data, Variables>,
-  { run, show }: Work<Data, Variables>,
-): Result<Data, Variables> {
-  const client = useBaasix();
-  const cache = useQueryClient();
-  const { identity } = useAuthState(client);
-  const family = baasixKeys.items(client, collection);
-  const isMine = () => client.auth.state.identity === identity;
-  return useMutation<Data, BaasixError, Variables, Undo | undefined>({
-    ...options,
-    mutationKey: [...family, action],
-    mutationFn: (variables) => asIdentity(client, identity, () => run(client, variables)),
-    async onMutate(variables) {
-      if (!show || !optimistic || !isMine()) return undefined;
-      // A reading under way would bring back what is about to change.
-      await cache.cancelQueries({ queryKey: family });
-      return show({ cache, scope: client, collection, primaryKey }, variables);
-    },
-    onError(...args) {
-      if (isMine()) args[2]?.();
-      return options.onError?.(...args);
-    },
-    onSettled(...args) {
-      if (isMine()) readAgain(cache, client, [collection, ...also]);
-      return options.onSettled?.(...args);
-    },
+  { optimistic = true, primaryKey = "id", ...options }: WriteOptions<Data, Variables>,
+  { run, show }: ItemWork<Data, Variables>,
+): MutateResult<Data, Variables> {
+  return useWrite(options, {
+    mutationKey: (client) => [...baasixKeys.items(client, collection), action],
+    run,
+    ...(show &&
+      optimistic && {
+        show(place, variables) {
+          const shown = show({ ...place, collection, primaryKey }, variables);
+          return typeof shown === "function" ? { undo: shown } : shown;
+        },
+      }),
+    changes: () => [collection],
   });
 }
 
-/** Reads collections again, each when its last write has settled: an earlier reading would undo what the next shows. */
-function readAgain(cache: QueryClient, client: AnyBaasix, collections: readonly string[]): void {
-  for (const collection of collections) {
-    const queryKey = baasixKeys.items(client, collection);
-    if (cache.isMutating({ mutationKey: queryKey }) > 1) continue;
-    void cache.invalidateQueries({ queryKey });
-  }
+/** The id of `{ id: 1 }` and `{ id: { eq: 1 } }`. */
+function plainId(condition: unknown): unknown {
+  return typeof condition === "object" && condition !== null && "eq" in condition ? condition.eq : condition;
 }

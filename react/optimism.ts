@@ -1,7 +1,7 @@
 /** Shows a change before the server has confirmed it, and takes it back, item by item, when it refuses. */
 import type { CountMode, GenericItem, ItemId, ListResult } from "@baasix/sdk";
 import type { InfiniteData, QueryClient, QueryKey } from "@tanstack/react-query";
-import { baasixKeys, type KeyScope } from "./keys";
+import { baasixKeys, type CanonicalQuery, type KeyScope } from "./keys";
 
 /** Takes back what was shown ahead, as far as nothing newer has come in its place. */
 export type Undo = () => void;
@@ -46,11 +46,7 @@ export function showDelete(place: CachedPlace, id: ItemId): Undo {
     const index = pages[page]?.data.findIndex((item) => isItem(place, item, id)) ?? -1;
     const item = pages[page]?.data[index];
     if (!item) continue;
-    editLists(place, key, (list) => ({
-      ...list,
-      data: list.data.filter((other) => !isItem(place, other, id)),
-      totalCount: shift(list.totalCount, -1),
-    }));
+    removeItem(place, key, id);
     undone.push(() => {
       const now = listsOf(place.cache.getQueryData<CachedLists>(key));
       if (now.some(({ data }) => data.some((other) => isItem(place, other, id)))) return;
@@ -62,6 +58,104 @@ export function showDelete(place: CachedPlace, id: ItemId): Undo {
     });
   }
   return () => undone.forEach((undo) => undo());
+}
+
+const temporary = "temporary:";
+let created = 0;
+
+/** Whether an id stands for a new item that the server has not answered for yet. */
+export function isTemporaryId(id: unknown): boolean {
+  return typeof id === "string" && id.startsWith(temporary);
+}
+
+/** Puts a new item at one end of lists: by default of those whose query says nothing of which items they show. */
+export function showCreate(
+  place: CachedPlace,
+  data: GenericItem,
+  { at, lists = showsAll }: { at: "start" | "end"; lists?: (query: CanonicalQuery) => boolean },
+): { readonly undo: Undo; readonly confirm: (id: unknown) => void } {
+  const id = temporary + ++created;
+  const shown = { ...data, [place.primaryKey]: id };
+  const keys: QueryKey[] = [];
+  for (const [key, pages] of cachedLists(place)) {
+    const query = queryOf(key);
+    const first = !query.offset && (query.page ?? 1) <= 1;
+    const last = pages.at(-1);
+    const whole = first && last && (last.nextCursor === null || last.data.length === last.totalCount);
+    if (!(at === "start" ? first : whole) || !lists(query)) continue;
+    keys.push(key);
+    const end = at === "start" ? 0 : pages.length - 1;
+    editLists(place, key, (list, page) => ({
+      ...list,
+      data: page !== end ? list.data : at === "start" ? [shown, ...list.data] : [...list.data, shown],
+      totalCount: shift(list.totalCount, 1),
+    }));
+  }
+  return {
+    undo: () => keys.forEach((key) => removeItem(place, key, id)),
+    confirm(real) {
+      for (const key of keys) replaceItem(place, key, id, (item) => ({ ...item, [place.primaryKey]: real }));
+    },
+  };
+}
+
+/** Ids in their new order, or one item and where it goes. */
+export type Arrangement =
+  readonly ItemId[] | { readonly item: ItemId; readonly to: ItemId; readonly mode?: "before" | "after" };
+
+/** Puts items into a new order wherever a list is in that of the field `sort`. Places keep their values of it. */
+export function showOrder(place: CachedPlace, arrangement: Arrangement): Undo {
+  const undone: (() => void)[] = [];
+  for (const [key, pages] of cachedLists(place)) {
+    const [first] = queryOf(key).sort ?? [];
+    if (first !== "sort:asc" && first !== "sort:desc") continue;
+    const turn = (ids: readonly string[]) => (first === "sort:asc" ? ids : [...ids].reverse());
+    const before = idsOf(place, pages);
+    const after = turn(arrange(turn(before), arrangement));
+    setOrder(place, key, after);
+    undone.push(() => {
+      const now = idsOf(place, listsOf(place.cache.getQueryData<CachedLists>(key)));
+      if (now.join() === after.join()) setOrder(place, key, before);
+    });
+  }
+  return () => undone.forEach((undo) => undo());
+}
+
+/** The new order of ids, as far as the arrangement is about them. */
+function arrange(ids: readonly string[], arrangement: Arrangement): readonly string[] {
+  if (!("item" in arrangement)) {
+    const listed = [...new Set(arrangement.map(String))].filter((id) => ids.includes(id));
+    let next = 0;
+    return ids.map((id) => (listed.includes(id) ? (listed[next++] ?? id) : id));
+  }
+  const [item, to] = [String(arrangement.item), String(arrangement.to)];
+  if (item === to || !ids.includes(item) || !ids.includes(to)) return ids;
+  const others = ids.filter((id) => id !== item);
+  const at = others.indexOf(to) + (arrangement.mode === "after" ? 1 : 0);
+  return [...others.slice(0, at), item, ...others.slice(at)];
+}
+
+function setOrder(place: CachedPlace, key: QueryKey, ids: readonly string[]): void {
+  const items = listsOf(place.cache.getQueryData<CachedLists>(key)).flatMap(({ data }) => data);
+  const byId = new Map(items.map((item) => [String(item[place.primaryKey]), item]));
+  const ordered = items.map((before, i) => {
+    const item = byId.get(ids[i] ?? "") ?? before;
+    return "sort" in before && "sort" in item ? { ...item, sort: before.sort } : item;
+  });
+  let from = 0;
+  editLists(place, key, (list) => ({ ...list, data: ordered.slice(from, (from += list.data.length)) }));
+}
+
+function idsOf({ primaryKey }: CachedPlace, pages: readonly Page[]): string[] {
+  return pages.flatMap(({ data }) => data.map((item) => String(item[primaryKey])));
+}
+
+function queryOf(key: QueryKey): CanonicalQuery {
+  return (key.at(-1) ?? {}) as CanonicalQuery;
+}
+
+function showsAll({ filter, search }: CanonicalQuery): boolean {
+  return search === undefined && (filter === undefined || filter === null);
 }
 
 type Page = ListResult<GenericItem, CountMode>;
@@ -105,6 +199,16 @@ function cachedItems({ cache, scope, collection }: CachedPlace, id: ItemId): [Qu
 
 function isItem({ primaryKey }: CachedPlace, item: GenericItem, id: ItemId): boolean {
   return String(item[primaryKey]) === String(id);
+}
+
+function removeItem(place: CachedPlace, key: QueryKey, id: ItemId): void {
+  const lists = listsOf(place.cache.getQueryData<CachedLists>(key));
+  if (!lists.some(({ data }) => data.some((item) => isItem(place, item, id)))) return;
+  editLists(place, key, (list) => ({
+    ...list,
+    data: list.data.filter((item) => !isItem(place, item, id)),
+    totalCount: shift(list.totalCount, -1),
+  }));
 }
 
 function replaceItem(

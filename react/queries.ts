@@ -19,6 +19,9 @@ import {
   type Query,
   type Selected,
   type SubscribeOptions,
+  type TransactionOperation,
+  type TransactionResult,
+  type WriteOptions,
 } from "@baasix/sdk";
 import { type InfiniteData, infiniteQueryOptions, type QueryKey, queryOptions } from "@tanstack/react-query";
 import { type AnyAggregate, baasixKeys } from "./keys";
@@ -27,6 +30,10 @@ import type { RegisteredItem, RegisteredName } from "./register";
 /** What is used of a client, whatever its collections. */
 export type AnyBaasix = Pick<Baasix, "url" | "auth"> & {
   readonly items: <Item extends object = never>(collection: NameFor<Item>) => Items<Item>;
+  readonly transaction: (
+    operations: readonly TransactionOperation[],
+    options?: WriteOptions,
+  ) => Promise<readonly TransactionResult[]>;
   readonly realtime: Pick<Baasix["realtime"], "isConnected" | "onConnectionChange"> & {
     readonly subscribe: <Item extends object = never>(
       collection: NameFor<Item>,

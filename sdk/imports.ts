@@ -1,5 +1,5 @@
 /** Items from files: what is sent, and what came of it. */
-import type { GenericItem } from "@baasix/types";
+import type { ErrorCode, GenericItem } from "@baasix/types";
 import { appendFile, type NativeFile } from "./files";
 import { type Http, type OnProgress, transferTimeout, type WriteOptions } from "./http";
 
@@ -11,20 +11,36 @@ export type ImportOptions = WriteOptions & {
   readonly dryRun?: boolean;
   /** The unique fields by which items that are there already are found and changed. */
   readonly on?: string | readonly string[];
+  /** What an empty text means; by default null, but for a cell `""` of a CSV file. */
+  readonly empty?: "null" | "text";
 };
 
-/** The same for files. */
-export type ImportFileOptions = ImportOptions & { readonly onProgress?: OnProgress };
+/** The same for files. `delimiter` (default `,`): what stands between the cells of CSV. */
+export type ImportFileOptions = ImportOptions & {
+  readonly delimiter?: "," | ";" | "|" | "\t";
+  readonly onProgress?: OnProgress;
+};
 
 /** A file, one of React Native, or the text of one. */
 export type ImportFile = Blob | NativeFile | string;
 
-/** A row that was not imported; rows count from 1. */
-export type ImportError = { readonly row: number; readonly data: GenericItem; readonly error: string };
+/** What was not imported, and why: a `row` of a CSV file or an `item` of JSON, counted from 1. */
+export type ImportError = {
+  readonly row?: number;
+  readonly item?: number;
+  readonly data: GenericItem | null;
+  readonly error: string;
+  readonly code: ErrorCode;
+};
 
-/** What came of an import. `errors` lists the first 100 of the rows that failed. */
+/**
+ * What came of an import, or would come of it: `created` and `updated` make up what was imported `on` fields; `errors` lists
+ * the first 100 that failed.
+ */
 export type ImportResult = {
   readonly imported: number;
+  readonly created?: number;
+  readonly updated?: number;
   readonly failed: number;
   readonly errors: readonly ImportError[];
 };
@@ -35,14 +51,14 @@ export async function sendImport(
   collection: string,
   kind: "csv" | "json",
   source: ImportFile | readonly unknown[],
-  { mode, dryRun, on, ...options }: ImportFileOptions = {},
+  { mode, dryRun, on, empty, delimiter, ...options }: ImportFileOptions = {},
 ): Promise<ImportResult> {
   const { results } = await http<{ readonly results: ImportResult }>({
     timeout: transferTimeout,
     ...options,
     method: "POST",
     path: `${collection}/import-${kind}`,
-    query: { mode, dryRun, on: typeof on === "object" ? on.join() : on },
+    query: { mode, dryRun, on: typeof on === "object" ? on.join() : on, empty, delimiter },
     body: isList(source) ? source : formOf(kind, source),
   });
   return results;

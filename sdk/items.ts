@@ -153,9 +153,9 @@ export type Items<Item extends object = GenericItem> = {
   /** Deletes the items that match. @throws BaasixError INVALID_QUERY for a filter that says nothing */
   deleteWhere(filter: Filter<Item>, options?: DeleteManyOptions): Promise<Affected<Item>>;
   /** Deletes an item so that it can be restored; never for good. @throws BaasixError where the collection is not `paranoid` */
-  softDelete(id: ItemId, options?: OneWriteOptions): Promise<IdOf<Item>>;
-  /** Brings a softly deleted item back. @throws BaasixError */
-  restore(id: ItemId, options?: WriteOptions): Promise<IdOf<Item>>;
+  softDelete: Write<[id: ItemId], Item>;
+  /** Brings a softly deleted item back; answers as `create` does. @throws BaasixError */
+  restore: Write<[id: ItemId], Item, WriteOptions>;
   /** The same for several, all or none. @throws BaasixError */
   restoreMany(ids: readonly ItemId[], options?: WriteOptions): Promise<IdOf<Item>[]>;
   /** Moves an item right before or after another, in the order of the field `sort`. @throws BaasixError */

@@ -120,7 +120,9 @@ export type Transaction<Collections = Record<string, GenericItem>> = {
 };
 
 /** The results of a list of operations. */
-export type ResultsOf<Operations> = { -readonly [Place in keyof Operations]: ResultOf<Operations[Place]> };
+export type ResultsOf<Operations extends readonly unknown[]> = {
+  -readonly [Place in keyof Operations]: ResultOf<Operations[Place]>;
+};
 
 type ResultOf<Operation> = Operation extends { readonly action: "read" }
   ? Operation extends { readonly id: ItemId }
@@ -140,11 +142,11 @@ type ResultOf<Operation> = Operation extends { readonly action: "read" }
 
 /** Begins a transaction; or does a list of operations at once, in which `{{0.id}}` stands for a part of an earlier result. */
 export type TransactionOf<Collections> = {
-  (): Transaction<Collections>;
   <const Operations extends readonly TransactionOperation[]>(
     operations: Operations,
     options?: WriteOptions,
   ): Promise<ResultsOf<Operations>>;
+  (): Transaction<Collections>;
 };
 
 /** The calls on `/transaction`. */

@@ -7,7 +7,7 @@ import { noRelationRules } from "../query/relConditions";
 import type { Collection, Schema } from "../schema/model";
 import type { Actor } from "./actor";
 import { parseFieldGrant } from "./grants";
-import type { Grant, RoleRules, Rules } from "./rules";
+import { type Grant, isForAdministrators, type RoleRules, type Rules } from "./rules";
 
 /**
  * What an actor may do with a collection. A row is open when the condition of any grant holds for it, and a field
@@ -46,6 +46,7 @@ export function policy(
   if (collection.guarded && action !== "read") return null;
   const roles = rolesOf(rules, actor);
   if (actor.kind === "user" && roles.some(({ admin }) => admin)) return administrator;
+  if (isForAdministrators(collection.name)) return null;
   if (rightsCollections.has(collection.name) && action !== "read") return null;
   const grants = roles.flatMap((role) => role.grants.get(collection.name)?.get(action) ?? []);
   const builtIn = builtInGrant(schema, collection, action);

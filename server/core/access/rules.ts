@@ -1,6 +1,7 @@
 /** Permission rows → Rules: read once per change, so that a request only looks things up. */
 import type { Action } from "@baasix/types";
 import { AppError } from "../errors";
+import { auditCollection } from "../query/audit";
 import { comparedFields } from "../query/compared";
 import { type DefaultValue, planDefault } from "../query/defaults";
 import { filterBudget, isObject, parseFilter } from "../query/filter";
@@ -97,6 +98,21 @@ export function parseRules(
   return { roles: byRole, public: everyone ? rulesOf(everyone, null) : null, problems };
 }
 
+/** True for what administrators alone read, whatever a permission says: the log tells what was written everywhere. */
+export function isForAdministrators(collection: string): boolean {
+  return collection === auditCollection;
+}
+
+/** @throws AppError VALIDATION_ERROR for a permission on what no permission opens */
+export function checkGrantable(collection: string): void {
+  if (!isForAdministrators(collection)) return;
+  const message = `'${collection}' is for administrators alone; no permission opens it`;
+  throw new AppError("VALIDATION_ERROR", `collection: ${message}`, {
+    code: "VALIDATION_ERROR",
+    errors: [{ field: "collection", message, rule: "collection" }],
+  });
+}
+
 /** Conditions that were planned already, by collection and text. */
 type KnownConditions = Map<string, Planned>;
 
@@ -113,6 +129,7 @@ export function parseGrant(
 ): Grant {
   const collection = schema.collections.get(row.collection);
   if (!collection) throw new AppError("UNKNOWN_COLLECTION", `collection: '${row.collection}' does not exist`);
+  checkGrantable(row.collection);
   if (!actions.has(row.action)) {
     throw new AppError("INVALID_VALUE", "action: expected create, read, update or delete");
   }

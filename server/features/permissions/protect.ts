@@ -1,5 +1,5 @@
-/** What a write of roles may not do: take away those that the server relies on, or promise what a role does not have. */
-import { administratorRole, publicRole, type Rules } from "../../core/access/rules";
+/** What a write of rights may not do: take away roles that the server relies on, or promise what no role has. */
+import { administratorRole, checkGrantable, publicRole, type Rules } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { PendingWrite, WriteBody } from "../../data";
 import { createAddressList } from "../../http";
@@ -10,7 +10,11 @@ import { createAddressList } from "../../http";
  */
 export function protectRights({ actor, collection, action, ids, bodies }: PendingWrite, rules: Rules): void {
   const mayWrite = actor.kind === "system" || (actor.kind === "user" && actor.admin);
-  if (collection !== "baasix_Role" || !mayWrite) return;
+  if (!mayWrite) return;
+  if (collection === "baasix_Permission") {
+    for (const body of bodies) if (typeof body.collection === "string") checkGrantable(body.collection);
+  }
+  if (collection !== "baasix_Role") return;
   const named = ids.map((id) => rules.roles.get(String(id).toLowerCase())?.role.name);
   if (named.some((name) => name === administratorRole || name === publicRole)) {
     if (action === "delete") throw new AppError("FORBIDDEN", "System roles cannot be deleted");

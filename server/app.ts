@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Elysia } from "elysia";
 import type { Config } from "./config";
 import { createData, createJudge, createTotals, openSnapshot, type SnapshotStore, tellMissing } from "./data";
+import { removeOldEntries } from "./features/audit";
 import {
   authRoutes,
   createAuthenticator,
@@ -20,6 +21,7 @@ import { openApiRoutes } from "./features/openapi";
 import { createExplain, permissionsRoutes, protectRights } from "./features/permissions";
 import { createRealtime } from "./features/realtime";
 import { schemasRoutes } from "./features/schemas";
+import { transactionRoutes } from "./features/transactions";
 import {
   createClientAddress,
   createLogger,
@@ -40,8 +42,9 @@ export type AppOptions = { readonly now?: () => number };
 /** The built server, ready to listen. */
 export type App = Awaited<ReturnType<typeof createApp>>;
 
-/** How often expired sessions are removed, in ms. */
+/** How often what has expired is removed, and how long after the start for the first time, in ms. */
 const sweepInterval = 3_600_000;
+const firstSweepAfter = 60_000;
 
 /**
  * Builds the server on a database: tables, rules, routes; nothing listens yet.
@@ -121,16 +124,25 @@ export async function createApp(
   const hasAdministrator = await ensureFirstAdmin(data, config);
 
   let accepting = true;
-  const sweep = setInterval(() => {
-    removeExpiredSessions(data, now()).catch((error: Error) =>
-      logger.warn("session sweep", { error: error.message }),
-    );
-    removeExpiredKeys(data, now()).catch((error: Error) =>
-      logger.warn("idempotency key sweep", { error: error.message }),
-    );
-  }, sweepInterval);
-  sweep.unref();
-  opened.defer(() => clearInterval(sweep));
+  const sweep = async (): Promise<void> => {
+    for (const [what, remove] of [
+      ["session sweep", () => removeExpiredSessions(data, now())],
+      ["idempotency key sweep", () => removeExpiredKeys(data, now())],
+      ["audit log sweep", () => removeOldEntries(data, now(), config.AUDIT_RETENTION_DAYS)],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop -- one after the other, to leave the pool to requests
+      await remove().catch((error: Error) => logger.warn(what, { error: error.message }));
+    }
+  };
+  // Servers that restart often sweep, too.
+  const firstSweep = setTimeout(() => void sweep(), firstSweepAfter);
+  const sweeps = setInterval(() => void sweep(), sweepInterval);
+  firstSweep.unref();
+  sweeps.unref();
+  opened.defer(() => {
+    clearTimeout(firstSweep);
+    clearInterval(sweeps);
+  });
 
   const routes: Elysia = new Elysia({ name: "baasix", normalize: false });
   const server = () => routes.server;
@@ -159,6 +171,7 @@ export async function createApp(
       }),
     )
     .use(itemsRoutes({ data, identity, once, keepsDeleted, explain }))
+    .use(transactionRoutes({ identity, once, keepsDeleted }))
     .use(authRoutes({ data, identity, authenticator, tokens, config, clock: now, logger }))
     .use(
       permissionsRoutes({

@@ -1,5 +1,5 @@
 export { dataAnswer, itemAnswer, itemText, listAnswer, listText, writtenItems } from "./answer";
-export { changeItems, type KeepsDeleted } from "./change";
+export { changeItems, isDeletion, type KeepsDeleted } from "./change";
 export { id as itemId, item as itemBody, readEntry, readUpsert } from "./model";
-export { readVersion } from "./version";
+export { readVersion, refuseConditions } from "./version";
 export { itemsRoutes, type ItemsParts } from "./routes";

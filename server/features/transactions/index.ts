@@ -1,0 +1,1 @@
+export { transactionRoutes, type TransactionParts } from "./routes";

@@ -1,0 +1,53 @@
+/** `/transaction`: several operations over HTTP, all of them or none. */
+import { idempotencyHeader } from "@baasix/types";
+import { Elysia } from "elysia";
+import { z } from "zod";
+import type { Actor } from "../../core/access/actor";
+import type { Identity } from "../../http";
+import type { Idempotency } from "../idempotency";
+import { dataAnswer, type KeepsDeleted, refuseConditions } from "../items";
+import { readTransaction, transactionBody } from "./model";
+import { runTransaction } from "./run";
+
+export type TransactionParts = {
+  readonly identity: Identity;
+  readonly once: Idempotency["once"];
+  readonly keepsDeleted: KeepsDeleted;
+};
+
+const documented = {
+  detail: {
+    tags: ["Transactions"],
+    summary: "Several operations in order, all of them or none",
+    description:
+      "Up to 100 operations over many collections, each with the caller's own rights. Values may refer to the results " +
+      "of earlier operations: `{{0.id}}`, `{{name.data.price}}`.",
+    parameters: [
+      {
+        name: idempotencyHeader,
+        in: "header" as const,
+        description: "A name for this request, under which it takes effect once",
+        schema: { type: "string" as const, maxLength: 255 },
+      },
+    ],
+    requestBody: {
+      required: true,
+      content: { "application/json": { schema: z.toJSONSchema(transactionBody, { io: "input" }) as object } },
+    },
+  },
+};
+
+/** The route of transactions. */
+export function transactionRoutes({ identity, once, keepsDeleted }: TransactionParts) {
+  const perform = (actor: Actor, body: unknown, request: Request): Promise<Response> => {
+    refuseConditions(request);
+    const transaction = readTransaction(body);
+    const caller = { actor, keepsDeleted, signal: request.signal };
+    return once({ actor, request, body }, async (rows) =>
+      dataAnswer(`[${(await runTransaction(rows, caller, transaction)).join(",")}]`),
+    );
+  };
+  return new Elysia({ name: "transactions" })
+    .use(identity)
+    .post("/transaction", ({ actor, body, request }) => perform(actor, body, request), documented);
+}

@@ -1,0 +1,180 @@
+/** Runs the operations of a transaction one after the other, each with the caller's own rights, all of them or none. */
+import type { ItemId } from "@baasix/types";
+import type { Actor } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import type { Data, UpsertTarget, WriteBody } from "../../data";
+import { checkJson } from "../../http";
+import {
+  changeItems,
+  isDeletion,
+  itemText,
+  type KeepsDeleted,
+  listText,
+  readEntry,
+  readVersion,
+  writtenItems,
+} from "../items";
+import { fill, type Operation, type Transaction } from "./model";
+import { fillText, type Result } from "./references";
+
+/** Most characters that all results have together. */
+const answerLimit = 16 * 1024 * 1024;
+
+/** Whose operations. An aborted `signal` ends reads. */
+export type Caller = {
+  readonly actor: Actor;
+  readonly keepsDeleted: KeepsDeleted;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Gives the results as JSON texts, in order.
+ * @throws AppError of the operation that failed, with `details.operation`; nothing is written then.
+ */
+export function runTransaction(
+  data: Data,
+  caller: Caller,
+  { operations, names }: Transaction,
+): Promise<readonly string[]> {
+  // From the start again after a deadlock.
+  return data.transaction(async (rows) => {
+    const results: Result[] = [];
+    const texts: string[] = [];
+    let size = 0;
+    for (const [index, operation] of operations.entries()) {
+      // oxlint-disable-next-line no-await-in-loop -- in order
+      const text = await performing(index, async () => {
+        const filled = fill(operation, index, fillText(names, results));
+        return run(rows, caller, filled, `operations[${index}]`);
+      });
+      size += text.length;
+      if (size > answerLimit)
+        throw new AppError("QUERY_TOO_COMPLEX", "operations: the results are larger than 16 MiB; read less");
+      texts.push(text);
+      results.push(resultOf(text));
+    }
+    return texts;
+  });
+}
+
+function resultOf(text: string): Result {
+  let value: unknown;
+  return () => (value ??= JSON.parse(text));
+}
+
+/** Tells of an error which operation it is of; its code, and so its status, stays. */
+async function performing(index: number, work: () => Promise<string>): Promise<string> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const place = `operations[${index}]`;
+    const message = error.message.startsWith(place) ? error.message : `${place}: ${error.message}`;
+    throw new AppError(error.code, message, detailsOf(error.details, index), { cause: error });
+  }
+}
+
+function detailsOf(details: unknown, operation: number): object {
+  if (Array.isArray(details)) return { operation, errors: details };
+  return typeof details === "object" && details !== null ? { ...details, operation } : { operation };
+}
+
+async function run(rows: Data, caller: Caller, operation: Operation, place: string): Promise<string> {
+  const { actor, keepsDeleted, signal } = caller;
+  const { collection } = operation;
+  const target = { rows, actor, collection, keepsDeleted };
+  switch (operation.action) {
+    case "create": {
+      const { data, query } = operation;
+      checkJson(data);
+      const ids = await rows.create(actor, collection, Array.isArray(data) ? data : [data]);
+      return Array.isArray(data) ? several(ids) : one(target, { id: first(ids) }, query?.fields);
+    }
+    case "update": {
+      const { id, filter, data, query } = operation;
+      checkJson(data);
+      if (filter !== undefined)
+        return several(await rows.updateWhere(actor, collection, filter, data as WriteBody));
+      if (Array.isArray(data)) {
+        const entries = data.map((entry, i) =>
+          readEntry(entry as { id: ItemId }, `${place}.data[${i}].version`),
+        );
+        return several(await changeItems(target, entries));
+      }
+      const version = readVersion(operation.version, `${place}.version`);
+      const entry = { id: id ?? "", data, ...(version !== undefined && { version }) };
+      const changed = { id: first(await changeItems(target, [entry])) };
+      return one(target, changed, query?.fields, isDeletion(data) && keepsDeleted(collection));
+    }
+    case "delete": {
+      const { id, filter, permanent } = operation;
+      const options = permanent === true ? { permanent } : {};
+      if (filter !== undefined) return several(await rows.removeWhere(actor, collection, filter, options));
+      if (Array.isArray(id)) return several(await rows.remove(actor, collection, id, options));
+      const version = readVersion(operation.version, `${place}.version`);
+      const removed = await rows.remove(actor, collection, [id ?? ""], {
+        ...options,
+        ...(version !== undefined && { version }),
+      });
+      return JSON.stringify({ id: first(removed) });
+    }
+    case "upsert": {
+      const { data, query } = operation;
+      checkJson(data);
+      const bodies = Array.isArray(data) ? data : [data];
+      const upserted = await rows.upsert(actor, collection, upsertTarget(operation), bodies);
+      if (!Array.isArray(data))
+        return one(target, { ...upserted[0], id: upserted[0]?.id ?? "" }, query?.fields);
+      const written = writtenItems(upserted.map(({ id }) => id));
+      return JSON.stringify({ ...written, created: upserted.map(({ created }) => created) });
+    }
+    case "restore": {
+      const { id, query } = operation;
+      const restored = await rows.restore(actor, collection, Array.isArray(id) ? id : [id]);
+      return Array.isArray(id) ? several(restored) : one(target, { id: first(restored) }, query?.fields);
+    }
+    case "read": {
+      const { id, query = {} } = operation;
+      if (id === undefined) return listText(await rows.read(actor, collection, query, signal));
+      return itemText(await rows.readOne(actor, collection, id, query));
+    }
+  }
+}
+
+function upsertTarget({
+  on,
+  filter,
+}: {
+  readonly on?: string | string[] | undefined;
+  readonly filter?: WriteBody | undefined;
+}): UpsertTarget {
+  if (on === undefined) return { filter };
+  return { on: typeof on === "string" ? on.split(",").map((name) => name.trim()) : on };
+}
+
+function several(ids: readonly ItemId[]): string {
+  return JSON.stringify(writtenItems(ids));
+}
+
+/** Every verb of the door gives a key for each item, or refuses. */
+function first(ids: readonly ItemId[]): ItemId {
+  const [id] = ids;
+  if (id === undefined) throw new AppError("NOT_FOUND", "Item not found");
+  return id;
+}
+
+type Target = Parameters<typeof changeItems>[0] & { readonly rows: Data };
+
+/** What became of one item, with the item in `data` where fields were asked for. */
+async function one(
+  { rows, actor, collection }: Target,
+  result: { readonly id: ItemId; readonly created?: boolean },
+  fields: unknown,
+  mayBeDeleted = false,
+): Promise<string> {
+  const text = JSON.stringify(result);
+  if (fields === undefined) return text;
+  const query = mayBeDeleted ? { fields, paranoid: false } : { fields };
+  const item = itemText(await rows.readOne(actor, collection, result.id, query));
+  return `${text.slice(0, -1)},${item.slice(1)}`;
+}

@@ -49,7 +49,7 @@ export function createFiles(wire: Wire, http: Http) {
       for (const [name, value] of Object.entries({ title, description, folder, isPublic })) {
         if (value !== undefined) body.append(name, String(value));
       }
-      appendFile(body, "file", file, filename);
+      appendFile(body, "file", file, { filename });
       const request = { timeout: transferTimeout, ...call, method: "POST", path: "/files", body } as const;
       return (await http<Answer<FileRecord>>(request)).data;
     },
@@ -83,10 +83,15 @@ export function createFiles(wire: Wire, http: Http) {
   };
 }
 
-/** Puts a file into a form. */
-export function appendFile(form: FormData, field: string, file: Blob | NativeFile, filename?: string): void {
+/** Puts a file into a form, under `filename` or its own name; one without a name is called `unnamed`. */
+export function appendFile(
+  form: FormData,
+  field: string,
+  file: Blob | NativeFile,
+  { filename, unnamed = "file" }: { readonly filename?: string | undefined; readonly unnamed?: string } = {},
+): void {
   if (file instanceof Blob) {
-    const named = "name" in file && typeof file.name === "string" ? file.name : "file";
+    const named = "name" in file && typeof file.name === "string" ? file.name : unnamed;
     form.append(field, file, filename ?? named);
     return;
   }

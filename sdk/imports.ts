@@ -67,7 +67,7 @@ export async function sendImport(
 function formOf(kind: "csv" | "json", source: ImportFile): FormData {
   const form = new FormData();
   const file = typeof source === "string" ? new Blob([source]) : source;
-  appendFile(form, `${kind}File`, file, "name" in file ? undefined : `items.${kind}`);
+  appendFile(form, `${kind}File`, file, { unnamed: `items.${kind}` });
   return form;
 }
 

@@ -14,7 +14,7 @@ import type { Change } from "../core/schema/diff";
 import type { Extension } from "../core/schema/fields";
 import type { Field } from "../core/schema/model";
 import { risksOf } from "../core/schema/risk";
-import { extensionStates, takenNames } from "../core/schema/store";
+import { extensionStates, serverVersion, takenNames } from "../core/schema/store";
 import { type Runner, sqlState } from "../platform/postgres";
 
 /** The changes as they are told, with what each would lose or what blocks it, as the data is now. */
@@ -23,12 +23,27 @@ export async function assessChanges(
   changes: readonly Change[],
 ): Promise<readonly SchemaChange[]> {
   await checkExtensions(runner, changes);
+  await checkVersion(runner, changes);
   const found = new Map<Change, { readonly loses?: string; readonly blocked?: string }>();
   for (const { change, probe, loses, blocked } of risksOf(changes)) {
     const [row] = await attempt(change, () => runner.run(probe));
     if (row?.[0] === true) found.set(change, loses === undefined ? { blocked } : { loses });
   }
   return describeChanges(changes, found);
+}
+
+/** @throws AppError INVALID_SCHEMA naming the index for which the database server is too old */
+async function checkVersion(runner: Runner, changes: readonly Change[]): Promise<void> {
+  const asking = changes.find((change) => change.kind === "addIndex" && change.index.nullsNotDistinct);
+  if (!asking) return;
+  const [row] = await runner.run(serverVersion);
+  const mistake = refuseNullsNotDistinct(Number(row?.[0]), String(row?.[1]));
+  if (mistake !== null) throw new AppError("INVALID_SCHEMA", `${changePlace(asking)}: ${mistake}`);
+}
+
+/** Why a server cannot take null as equal to null in an index; null: it can. `number` as in `server_version_num`. */
+export function refuseNullsNotDistinct(number: number, version: string): string | null {
+  return number >= 150_000 ? null : `nullsNotDistinct needs PostgreSQL 15 or later; this is ${version}`;
 }
 
 /** @throws AppError INVALID_SCHEMA naming the field and the extension that the database server does not have. */

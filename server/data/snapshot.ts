@@ -9,6 +9,7 @@ import { buildSchema, recordsOf, storedSchema } from "../core/schema/define";
 import { type Change, diffSchemas } from "../core/schema/diff";
 import type { SchemaEdit } from "../core/schema/edit";
 import type { Schema } from "../core/schema/model";
+import { createPlaces } from "../core/schema/places";
 import { sameJson } from "../core/schema/same";
 import {
   changePublication,
@@ -45,6 +46,7 @@ import {
   tellRenames,
   tellRights,
 } from "./change";
+import { type IndexReport, makeMissing } from "./indexes";
 import { assessChanges, runChanges } from "./migrate";
 
 /** One moment. `version` grows with every change of schema or rules; `schema.version` with those of the schema. */
@@ -70,6 +72,8 @@ export type SnapshotStore = {
     edit: (schema: Schema) => SchemaEdit,
     options?: ChangeOptions,
   ) => Promise<readonly SchemaChange[]>;
+  /** Makes the indexes that definitions ask for and the database lacks. @throws AppError CONFLICT */
+  readonly makeIndexes: () => Promise<IndexReport>;
   /** Reads roles and permissions anew. */
   readonly reloadRules: () => Promise<void>;
   /** Reads definitions, roles and permissions anew: another instance may have changed them. */
@@ -140,6 +144,7 @@ async function bootstrap(
 ): Promise<readonly SchemaRecord[]> {
   await takeTurn(runner, tableTimeout);
   await runner.run(createRefuse);
+  for (const statement of createPlaces) await runner.run(statement);
   await runner.run(createRefuseWith);
   await runner.run(createEvaluate);
   await runner.run(createCastable);
@@ -293,6 +298,17 @@ function createStore(
     current: () => snapshot,
     changeSchema: (edit, { force = false, dryRun: only = false } = {}) =>
       only ? dryRun(edit) : inTurn(() => change(edit, force).catch(afterFailure)),
+    makeIndexes: () =>
+      inTurn(() =>
+        database.transaction(
+          async (runner) => {
+            await takeTurn(runner, tableTimeout);
+            const schema = schemaOf(readDefinitions(await runner.run(loadDefinitions)));
+            return makeMissing(runner, schema, tableTimeout);
+          },
+          { pool: "slow" },
+        ),
+      ),
     reloadRules: () => inTurn(async () => swap(snapshot.schema, readRights(await database.run(loadRights)))),
     reloadSchema: () => inTurn(reloadSchema),
     onChange: (listener) => {

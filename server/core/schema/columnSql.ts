@@ -3,6 +3,7 @@ import { quoteLiteral, quoteName } from "../query/statement";
 import { castType, extensionOf, parseValue, sqlType } from "./fields";
 import type { Collection, Field } from "./model";
 import { nameOf } from "./names";
+import { nextPlaceSql } from "./places";
 import { timeRange } from "./ranges";
 
 /** 122 random bits as 22 characters that need no escaping in a URL. */
@@ -25,10 +26,8 @@ export function defaultSql(field: Field, collection: Pick<Collection, "name">): 
       return field.type === "DateTime" ? "now()" : `(now() at time zone 'UTC')::${castType(field)}`;
     case "autoincrement":
       return `nextval(${quoteLiteral(quoteName(nameOf.sequence(collection.name, field.name)))}::regclass)`;
-    case "next": {
-      const column = quoteName(field.name);
-      return `(coalesce((select max(${column}) from ${quoteName(collection.name)}), 0) + row_number() over ())::${castType(field)}`;
-    }
+    case "next":
+      return nextPlaceSql(field, collection);
     case "sql":
       return `(${made.expression})`;
     case "static":

@@ -2,12 +2,13 @@
 import { quoteLiteral, quoteName, type Statement } from "../query/statement";
 import { conversion } from "./convert";
 import { allowedValues } from "./describe-field";
-import type { Change } from "./diff";
+import type { Change, FieldChange } from "./diff";
 import { indexesOf } from "./define";
 import { columnDefault, columnSql, defaultSql, identity, isInsertDefault, prepareColumn } from "./columnSql";
 import { castType, type Extension, extensionOf, sqlType } from "./fields";
 import type { Collection, Field, Index, Relation } from "./model";
 import { nameOf } from "./names";
+import { fillPlacesSql } from "./places";
 import { sameJson } from "./same";
 import { searchIndexBody } from "./search";
 
@@ -86,7 +87,7 @@ function compileChange(change: Change, options: DdlOptions): readonly Part[] {
     case "changeDefault":
       return changeDefault(change.collection, change.from, change.to);
     case "changeValues":
-      return changeValues(change.collection, change.from, change.to);
+      return changeValues(change);
     case "changePrimaryKey": {
       const name = nameOf.primaryKey(change.collection.name);
       return [
@@ -229,7 +230,10 @@ function changeType(collection: Collection, from: Field, to: Field): readonly Pa
 function tighten(collection: Collection, field: Field): readonly Part[] {
   const column = quoteName(field.name);
   const made = defaultSql(field, collection);
-  const fill = `update ${quoteName(collection.name)} set ${column} = ${made} where ${column} is null`;
+  const fill =
+    field.default?.kind === "next"
+      ? fillPlacesSql(field, collection)
+      : `update ${quoteName(collection.name)} set ${column} = ${made} where ${column} is null`;
   return [
     ...(made === null || field.default?.kind === "autoincrement" ? [] : [["tighten", fill] as const]),
     ["tighten", alterColumn(collection, field, "set not null")],
@@ -258,14 +262,15 @@ function startCounting(collection: Collection, field: Field): readonly Part[] {
   ];
 }
 
-function changeValues(collection: Collection, from: Field, to: Field): readonly Part[] {
+function changeValues({ collection, from, to, deletes }: FieldChange): readonly Part[] {
   const table = quoteName(collection.name);
   const parts: Part[] = [];
   const [old, now] = [allowedValues(from), allowedValues(to)];
   if (old) parts.push(["detach", dropConstraint(table, nameOf.check(collection.name, to.name))]);
   if (now) {
     const misfits = misfitSql(to);
-    if (old && to.allowNull) {
+    if (old && deletes) parts.push(["tighten", `delete from ${table} where ${misfits}`]);
+    else if (old && to.allowNull) {
       parts.push(["tighten", `update ${table} set ${quoteName(to.name)} = null where ${misfits}`]);
     }
     parts.push(["attach", `alter table ${table} add ${valuesSql(collection, to)}`]);

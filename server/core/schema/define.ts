@@ -245,7 +245,10 @@ function databaseNames(collection: Collection): readonly (readonly [name: string
   ];
 }
 
-/** All indexes of a collection: the declared ones, those of searches, and one per key that no other index begins with. */
+/**
+ * All indexes of a collection: the declared ones, those of searches, and one per key, and for places,
+ * that no other index begins with.
+ */
 export function indexesOf(collection: Collection): readonly Collection["indexes"][number][] {
   const keys = [...collection.relations.values()]
     .filter(({ keyOn }) => keyOn === "source")
@@ -256,10 +259,15 @@ export function indexesOf(collection: Collection): readonly Collection["indexes"
         !field?.unique && !field?.primaryKey && !collection.indexes.some(({ fields }) => fields[0] === column)
       );
     });
+  // The highest place is asked for with each new item.
+  const places = [...collection.fields.values()]
+    .filter(({ default: made, unique }) => made?.kind === "next" && !unique)
+    .map(({ name }) => name)
+    .filter((column) => !collection.indexes.some(({ fields }) => fields[0] === column));
   return [
     ...collection.indexes,
     ...(collection.searchable ? searchIndexes(collection.name, collection.searchable) : []),
-    ...[...new Set(keys)].map((column) => ({
+    ...[...new Set([...keys, ...places])].map((column) => ({
       name: nameOf.index(collection.name, [column]),
       fields: [column],
       unique: false,

@@ -7,6 +7,23 @@ import type { Collection, Field, Index, Relation, Schema } from "./model";
 import { invalid } from "./names";
 import { sameJson } from "./same";
 
+/** A field that is otherwise. */
+export type FieldChange = {
+  readonly kind:
+    | "changeType"
+    | "changeNull"
+    | "changeUnique"
+    | "changeDefault"
+    | "changeValues"
+    | "changeGenerated"
+    | "changeField";
+  readonly collection: Collection;
+  readonly from: Field;
+  readonly to: Field;
+  /** Of values that say where rows of a junction lead: rows with one that is no longer allowed mean nothing, and go. */
+  readonly deletes?: true;
+};
+
 /** One step. `collection` is the newer state, except where something of the older one is dropped. */
 export type Change =
   | {
@@ -19,19 +36,7 @@ export type Change =
   | { readonly kind: "dropCollection"; readonly collection: Collection }
   | { readonly kind: "addField"; readonly collection: Collection; readonly field: Field }
   | { readonly kind: "dropField"; readonly collection: Collection; readonly field: Field }
-  | {
-      readonly kind:
-        | "changeType"
-        | "changeNull"
-        | "changeUnique"
-        | "changeDefault"
-        | "changeValues"
-        | "changeGenerated"
-        | "changeField";
-      readonly collection: Collection;
-      readonly from: Field;
-      readonly to: Field;
-    }
+  | FieldChange
   | {
       readonly kind: "changePrimaryKey";
       readonly collection: Collection;
@@ -88,7 +93,7 @@ function diffCollections(before: Collection, after: Collection, from: Schema, to
   }
   for (const field of after.fields.values()) {
     const old = before.fields.get(field.name);
-    if (old) changes.push(...diffFields(old, field, after));
+    if (old) changes.push(...diffFields(old, field, after, isScope(before, field.name)));
     else changes.push({ kind: "addField", collection: after, field });
   }
   if (before.primaryKey.name !== after.primaryKey.name) {
@@ -109,6 +114,13 @@ function diffCollections(before: Collection, after: Collection, from: Schema, to
   return changes;
 }
 
+function isScope({ relations, definition }: Collection, column: string): boolean {
+  const scopes = [...relations.values()].filter(
+    ({ keyOn, scope }) => keyOn === "source" && scope?.column === column,
+  );
+  return definition.isJunction === true && scopes.length > 0;
+}
+
 /** The keys that others hold are values of the old primary key: they would mean nothing to the new one. */
 function checkUnused(collection: Collection, schema: Schema): void {
   const holders = relationsTo(schema, collection.name);
@@ -126,7 +138,7 @@ export function relationsTo(schema: Schema, collection: string): readonly Relati
   );
 }
 
-function diffFields(from: Field, to: Field, collection: Collection): readonly Change[] {
+function diffFields(from: Field, to: Field, collection: Collection, scopes: boolean): readonly Change[] {
   const changes: Change[] = [];
   if (to.generated !== null) {
     if (from.generated === null) {
@@ -152,7 +164,9 @@ function diffFields(from: Field, to: Field, collection: Collection): readonly Ch
   if (from.allowNull !== to.allowNull) add("changeNull");
   if (from.unique !== to.unique) add("changeUnique");
   if (!sameJson(from.default, to.default)) add("changeDefault");
-  if (!sameJson(allowedValues(from), allowedValues(to))) add("changeValues");
+  if (!sameJson(allowedValues(from), allowedValues(to))) {
+    changes.push({ kind: "changeValues", collection, from, to, ...(scopes && { deletes: true }) });
+  }
   const isSaidAnew = from.description !== to.description || from.immutable !== to.immutable;
   if (isSaidAnew || !sameJson(from.validate, to.validate)) add("changeField");
   return changes;

@@ -4,7 +4,7 @@ import { conversion } from "./convert";
 import { defaultSql, isInsertDefault } from "./columnSql";
 import { misfitSql } from "./ddl";
 import { allowedValues, nameOfType } from "./describe-field";
-import type { Change } from "./diff";
+import type { Change, FieldChange } from "./diff";
 import { castType, sqlType } from "./fields";
 import type { Field } from "./model";
 
@@ -56,7 +56,7 @@ function riskOf(
     case "changeType":
       return typeRisk(table, change.from, change.to);
     case "changeValues":
-      return valuesRisk(table, change.from, change.to);
+      return valuesRisk(table, change);
     default:
       return null;
   }
@@ -86,13 +86,14 @@ function typeRisk(table: string, from: Field, to: Field): ReturnType<typeof risk
   };
 }
 
-function valuesRisk(table: string, from: Field, to: Field): ReturnType<typeof riskOf> {
+function valuesRisk(table: string, { from, to, deletes }: FieldChange): ReturnType<typeof riskOf> {
   const [old, now] = [allowedValues(from), allowedValues(to)];
   if (!now) return null;
   const removed = old?.filter((value) => !now.includes(value)) ?? [];
   if (old && removed.length === 0) return null;
   const names = removed.map((value) => quoteLiteral(value)).join(", ");
   const probe = exists(table, misfitSql(to));
+  if (old && deletes) return { loses: `the items of '${table}' whose '${to.name}' is ${names}`, probe };
   return old && to.allowNull
     ? { loses: `the value ${names} of '${to.name}': it would become null`, probe }
     : {

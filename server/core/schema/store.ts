@@ -36,6 +36,22 @@ export const cancelVacuumSoon: Statement = plain(
   "select set_config('deadlock_timeout', '50ms', true) where current_setting('is_superuser') = 'on'",
 );
 
+/** The version of the server as a number, and as people say it. */
+export const serverVersion: Statement = plain(
+  "select current_setting('server_version_num'), current_setting('server_version')",
+);
+
+/** The indexes that tables have: [table, index, whether it is whole]. */
+export const presentIndexes: Statement = plain(
+  "select t.relname, i.relname, x.indisvalid from pg_index x join pg_class i on i.oid = x.indexrelid " +
+    "join pg_class t on t.oid = x.indrelid where t.relnamespace = 'public'::regnamespace",
+);
+
+/** Drops an index that is not as it should be. */
+export function dropIndex(name: string): Statement {
+  return plain(`drop index ${quoteName(name)}`);
+}
+
 /** Names among these that something in the database has already. */
 export function takenNames(names: readonly string[]): Statement {
   return plain(

@@ -1,9 +1,11 @@
 /** What each route does to the stored definitions: pure functions from the schema as it is to an edit of it. */
 import type { FieldDefinition, SchemaDefinition } from "@baasix/types";
-import { AppError, suggestion } from "../../core/errors";
+import { AppError } from "../../core/errors";
 import { isGenerated, type SchemaEdit } from "../../core/schema/edit";
 import type { Collection, Schema } from "../../core/schema/model";
 import { checkCollectionName } from "../../core/schema/names";
+import { type Rename, renameAll } from "../../core/schema/rename";
+import { sameJson } from "../../core/schema/same";
 
 type Given = { readonly [key: string]: unknown };
 
@@ -17,11 +19,25 @@ export function createEdit(schema: Schema, name: string, definition: Given): Sch
 /**
  * A new definition for a collection. It is the whole one, except that relations which the server made (by the
  * relationships route) stay when it does not mention them, so that a client which does not know them cannot drop them
- * by accident; `"name": null` removes one.
- * @throws AppError NOT_FOUND
+ * by accident; `"name": null` removes one. Indexes stay likewise when it has no `indexes`. `renamed`: fields by their
+ * names before and after; the definition is in the names after.
+ * @throws AppError NOT_FOUND, and as `renameIn`
  */
-export function updateEdit(schema: Schema, name: string, definition: Given): SchemaEdit {
-  const stored = ownCollection(schema, name).definition;
+export function updateEdit(
+  before: Schema,
+  name: string,
+  definition: Given,
+  renamed: Readonly<Record<string, string>> = {},
+): SchemaEdit {
+  ownCollection(before, name);
+  const renames = Object.entries(renamed).map(([field, to]): Rename => ({ collection: name, field, to }));
+  const schema = renameAll(before, renames, before.version).at(-1)?.schema ?? before;
+  return { ...wholeEdit(schema, name, definition), renames };
+}
+
+function wholeEdit(schema: Schema, name: string, definition: Given): SchemaEdit {
+  const collection = ownCollection(schema, name);
+  const stored = collection.definition;
   const fields = definition.fields;
   if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
     return { put: [{ collectionName: name, schema: asDefinition(definition) }], remove: [] };
@@ -35,8 +51,65 @@ export function updateEdit(schema: Schema, name: string, definition: Given): Sch
   const present = [...given.filter(([, entry]) => entry !== null), ...relations];
   const keys = new Set(present.map(([field, entry]) => keyOf(field, entry)));
   const columns = generated.filter(([field, entry]) => entry.relType === undefined && keys.has(field));
-  const merged = { ...definition, fields: Object.fromEntries([...present, ...columns]) };
-  return { put: [{ collectionName: name, schema: asDefinition(merged) }], remove: [] };
+  const merged = asDefinition({
+    ...(stored.indexes && definition.options === undefined && { indexes: stored.indexes }),
+    ...definition,
+    fields: Object.fromEntries([...present, ...columns]),
+  });
+  return { put: [{ collectionName: name, schema: followGone(collection, merged) }], remove: [] };
+}
+
+/**
+ * What is said as before of fields that are gone goes with them: indexes, and the fields of searches. What is said anew
+ * stays, to be refused.
+ */
+function followGone({ definition: stored }: Collection, definition: SchemaDefinition): SchemaDefinition {
+  const left = columnsOf(definition);
+  const gone = new Set([...columnsOf(stored)].filter((name) => !left.has(name)));
+  if (gone.size === 0) return definition;
+  const { indexes, searchable } = definition;
+  return {
+    ...definition,
+    ...(Array.isArray(indexes) && {
+      indexes: indexes.filter(
+        (index) =>
+          !(
+            stored.indexes?.some((one) => sameJson(one, index)) &&
+            index.fields.some((field: string) => gone.has(field))
+          ),
+      ),
+    }),
+    ...(sameJson(searchable, stored.searchable) && { searchable: withoutGone(searchable, gone) }),
+  };
+}
+
+function withoutGone(
+  searchable: SchemaDefinition["searchable"],
+  gone: ReadonlySet<string>,
+): SchemaDefinition["searchable"] {
+  if (typeof searchable !== "object") return searchable;
+  const named = "fields" in searchable ? searchable.fields : searchable;
+  if (!Array.isArray(named)) return searchable;
+  const fields = named.filter((name: string) => !gone.has(name));
+  if (fields.length === 0) return false;
+  return "fields" in searchable ? { ...searchable, fields } : fields;
+}
+
+/** The columns that a definition names, beside those of its flags. */
+function columnsOf({ fields }: SchemaDefinition): ReadonlySet<string> {
+  return new Set(
+    Object.entries(fields).flatMap(([name, entry]) => {
+      const key = keyOf(name, entry);
+      return entry?.relType === undefined || entry.type !== undefined ? [name] : key === null ? [] : [key];
+    }),
+  );
+}
+
+/** A definition without some of its entries, and without what names their columns. */
+export function withoutEntries(collection: Collection, names: ReadonlySet<string>): SchemaDefinition {
+  const { definition } = collection;
+  const fields = Object.entries(definition.fields).filter(([name]) => !names.has(name));
+  return followGone(collection, { ...definition, fields: Object.fromEntries(fields) });
 }
 
 /** The key column of an entry that is a to-one relation. */
@@ -45,74 +118,15 @@ function keyOf(field: string, entry: Partial<FieldDefinition>): string | null {
   return entry.foreignKey ?? `${entry.as ?? field}_Id`;
 }
 
+/** Another name for a collection, or for one of its fields. @throws AppError as `renameIn` */
+export function renameEdit(collection: string, field: string | null, to: string): SchemaEdit {
+  return { put: [], remove: [], renames: [{ collection, field, to }] };
+}
+
 /** No collection any more. @throws AppError NOT_FOUND */
 export function removeEdit(schema: Schema, name: string): SchemaEdit {
   ownCollection(schema, name);
   return { put: [], remove: [name] };
-}
-
-/** A relation taken away, with the key column and the reverse list that the server made for it. @throws AppError NOT_FOUND */
-export function unrelateEdit(schema: Schema, name: string, field: string): SchemaEdit {
-  const source = schema.collections.get(name);
-  const relation = source?.relations.get(field);
-  const stored = source?.definition.fields ?? {};
-  const entry = Object.entries(stored).find(
-    ([key, { relType, as }]) => relType !== undefined && (as ?? key) === field,
-  );
-  if (!source || !relation || !entry) {
-    throw new AppError(
-      "NOT_FOUND",
-      `'${name}' has no relation '${field}'${suggestion(field, source?.relations.keys() ?? [])}`,
-    );
-  }
-  if (source.system && !isGenerated(entry[1])) throw builtIn(name);
-  const put = [withoutRelation(source, entry, relation.sourceColumn)];
-  const reverse = relation.keyOn === "source" ? schema.collections.get(relation.target) : undefined;
-  const aliases = Object.entries(reverse?.definition.fields ?? {}).filter(
-    ([, one]) =>
-      (one.relType === "HasMany" || one.relType === "HasOne") &&
-      isGenerated(one) &&
-      one.target === name &&
-      one.foreignKey === relation.sourceColumn,
-  );
-  const removed = new Set(aliases.map(([alias]) => alias));
-  if (reverse === source && put[0]) put[0] = { ...put[0], schema: without(put[0].schema, removed) };
-  else if (reverse && removed.size > 0) {
-    put.push({ collectionName: reverse.name, schema: without(reverse.definition, removed) });
-  }
-  return { put, remove: [] };
-}
-
-const relationKeys: ReadonlySet<string> = new Set([
-  "relType",
-  "target",
-  "foreignKey",
-  "targetKey",
-  "as",
-  "onDelete",
-  "onUpdate",
-]);
-
-function withoutRelation(
-  source: Collection,
-  [key, entry]: readonly [string, FieldDefinition],
-  column: string,
-) {
-  const rest = without(source.definition, new Set([key]));
-  const follower = rest.fields[column];
-  if (entry.type !== undefined) {
-    const field = Object.fromEntries(Object.entries(entry).filter(([name]) => !relationKeys.has(name)));
-    return { collectionName: source.name, schema: { ...rest, fields: { ...rest.fields, [key]: field } } };
-  }
-  return {
-    collectionName: source.name,
-    schema: follower && isGenerated(follower) ? without(rest, new Set([column])) : rest,
-  };
-}
-
-function without(definition: SchemaDefinition, names: ReadonlySet<string>): SchemaDefinition {
-  const fields = Object.entries(definition.fields).filter(([name]) => !names.has(name));
-  return { ...definition, fields: Object.fromEntries(fields) };
 }
 
 /** @throws AppError NOT_FOUND */
@@ -129,7 +143,8 @@ export function ownCollection(schema: Schema, name: string): Collection {
   return collection;
 }
 
-function builtIn(name: string): AppError {
+/** The refusal to change what is code. */
+export function builtIn(name: string): AppError {
   return new AppError("INVALID_SCHEMA", `'${name}' is built in; its definition cannot be changed`);
 }
 

@@ -1,5 +1,6 @@
 /** The wire shapes of `/schemas`. Definitions themselves are read by `core/schema`, which names place and mend. */
 import { z } from "zod";
+import { indexMethods } from "../../core/schema/model";
 
 const definition = z.record(z.string(), z.unknown()).meta({
   description: "name, fields, timestamps, paranoid, usertrack, realtime, indexes, searchable, description",
@@ -12,7 +13,26 @@ export const createBody = z.strictObject({
 });
 
 /** Body of `PATCH /schemas/:collection`: the whole definition. */
-export const updateBody = z.strictObject({ schema: definition });
+export const updateBody = z.strictObject({
+  schema: definition,
+  renames: z.record(z.string(), z.string()).optional().meta({
+    description: "Fields that are called otherwise: name before → name after. schema has the names after",
+  }),
+});
+
+/** Body of a rename. */
+export const renameBody = z.strictObject({ to: z.string() });
+
+/** Body of `POST /schemas/:collection/indexes`. */
+export const indexBody = z.strictObject({
+  name: z.string().optional().meta({ description: "Default <collection>_<fields joined by _>_idx" }),
+  fields: z.array(z.string()).min(1).max(32),
+  unique: z.boolean().optional(),
+  nullsNotDistinct: z.boolean().optional().meta({
+    description: "Of a unique index: items without a value count as equal (PostgreSQL 15 and later)",
+  }),
+  type: z.enum(indexMethods).optional(),
+});
 
 const action = z.enum(["CASCADE", "SET NULL", "RESTRICT", "NO ACTION"]);
 
@@ -31,6 +51,26 @@ export const relationshipBody = z.strictObject({
   through: z.string().nullish().meta({ description: "Name of the junction of M2M and M2A" }),
   // Read by the edit: a list would be checked element by element before the caller is known.
   tables: z.unknown().optional().meta({ description: "Collections that an M2A relation leads to" }),
+});
+
+/** Body of `PATCH /schemas/:collection/relationships/:relation`: what is to be otherwise. */
+export const relationshipChange = z.strictObject({
+  alias: z.string().nullish().meta({ description: "Name of the way back on the target; null takes it away" }),
+  description: z.string().nullish(),
+  onDelete: action.optional(),
+  onUpdate: action.optional(),
+  allowNull: z.boolean().optional(),
+  unique: z.boolean().optional(),
+  tables: z.unknown().optional().meta({ description: "M2A: all collections that it leads to from now on" }),
+  showAs: z.unknown().optional(),
+  displayFormat: z.unknown().optional(),
+  displayOptions: z.unknown().optional(),
+  relType: z
+    .string()
+    .optional()
+    .meta({ description: "May be repeated, not changed; so may target, foreignKey" }),
+  target: z.string().optional(),
+  foreignKey: z.string().optional(),
 });
 
 const flag = z
@@ -68,6 +108,7 @@ export const listQuery = z.object({
     .optional(),
 });
 
+export type RelationshipChange = z.output<typeof relationshipChange>;
 export type RelationshipBody = z.output<typeof relationshipBody>;
 export type ListQuery = z.output<typeof listQuery>;
 export type ChangeQuery = z.output<typeof changeQuery>;

@@ -1,9 +1,9 @@
 /** What `POST /schemas/:collection/relationships` adds to the definitions: each kind of relation in terms of keys. */
-import type { FieldDefinition, SchemaDefinition, SchemaRecord } from "@baasix/types";
+import type { FieldDefinition, FieldType, SchemaDefinition, SchemaRecord } from "@baasix/types";
 import { AppError, suggestion } from "../../core/errors";
 import type { SchemaEdit } from "../../core/schema/edit";
 import { castType } from "../../core/schema/fields";
-import type { Collection, Schema } from "../../core/schema/model";
+import type { Collection, Field, Schema } from "../../core/schema/model";
 import { checkCollectionName, checkFieldName, checkRelationName, joinNames } from "../../core/schema/names";
 import { findCollection, ownCollection } from "./edits";
 import type { RelationshipBody } from "./model";
@@ -153,24 +153,10 @@ function manyToMany(schema: Schema, source: Collection, name: string, body: Rela
 function manyToAny(schema: Schema, source: Collection, name: string, body: RelationshipBody): Added {
   const tables = readTables(schema, body.tables);
   const through = junctionName(schema, body.through ?? `${source.name}_${name}_junction`);
-  const [first] = tables;
-  const other = tables.find(({ primaryKey }) => first && castType(primaryKey) !== castType(first.primaryKey));
-  if (!first || other) {
-    throw new AppError(
-      "INVALID_SCHEMA",
-      `tables: their keys must be of one type; that of '${first?.name}' is ${first?.primaryKey.type}, that of '${other?.name}' ${other?.primaryKey.type}`,
-    );
-  }
-  const { type, length } = first.primaryKey;
+  const { type, length } = checkOneKeyType(tables, null);
   const names = tables.map((table) => table.name);
   const parent = `${source.name}_id`;
-  const way = (table: Collection): FieldDefinition => ({
-    relType: "BelongsTo",
-    target: table.name,
-    foreignKey: "item_id",
-    constraints: false,
-    scope: { collection: table.name },
-  });
+  const way = (table: Collection): FieldDefinition => wayTo(table, "item_id", "collection");
   const definition = junctionOf(through, [parent, "item_id", "collection"], {
     [source.name]: junctionSide(source, parent, body),
     item_id: { type, allowNull: false, ...(length !== null && { values: { length } }) },
@@ -214,6 +200,31 @@ function manyToAny(schema: Schema, source: Collection, name: string, body: Relat
       },
     },
   };
+}
+
+/** Of a junction: one column leads to rows of several collections. */
+export function wayTo({ name }: Collection, foreignKey: string, column: string): FieldDefinition {
+  return { relType: "BelongsTo", target: name, foreignKey, constraints: false, scope: { [column]: name } };
+}
+
+/**
+ * The key that all tables of an M2A relation have. `held`: the type of the column that holds it already.
+ * @throws AppError INVALID_SCHEMA
+ */
+export function checkOneKeyType(tables: readonly Collection[], held: FieldType | null): Field {
+  const [first] = tables;
+  const type = held ?? first?.primaryKey.type;
+  const other = tables.find(({ primaryKey }) => primaryKey.type !== type && !isSameKey(primaryKey, type));
+  if (first && !other) return first.primaryKey;
+  const whose = held === null ? `that of '${first?.name}'` : "that of its rows";
+  throw new AppError(
+    "INVALID_SCHEMA",
+    `tables: their keys must be of one type; ${whose} is ${type}, that of '${other?.name}' ${other?.primaryKey.type}`,
+  );
+}
+
+function isSameKey(key: Field, type: FieldType | undefined): boolean {
+  return type !== undefined && castType(key) === castType({ ...key, type });
 }
 
 function junctionOf(
@@ -260,7 +271,8 @@ function junctionName(schema: Schema, name: string): string {
   );
 }
 
-function readTables(schema: Schema, tables: unknown): readonly Collection[] {
+/** @throws AppError INVALID_SCHEMA */
+export function readTables(schema: Schema, tables: unknown): readonly Collection[] {
   if (!Array.isArray(tables) || tables.length === 0 || tables.length > mostTables) {
     throw new AppError(
       "INVALID_SCHEMA",

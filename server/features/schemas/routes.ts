@@ -6,13 +6,26 @@ import type { SchemaEdit } from "../../core/schema/edit";
 import type { Schema } from "../../core/schema/model";
 import type { Data, SnapshotStore } from "../../data";
 import type { Identity } from "../../http";
-import { createEdit, removeEdit, unrelateEdit, updateEdit } from "./edits";
+import { createEdit, removeEdit, renameEdit, updateEdit } from "./edits";
+import { addIndexEdit, migrateIndexes, removeIndexEdit } from "./indexes";
 import { listSchemas, readSchema, visibleTo } from "./list";
-import { type ChangeQuery, changeQuery, createBody, listQuery, relationshipBody, updateBody } from "./model";
+import {
+  type ChangeQuery,
+  changeQuery,
+  createBody,
+  indexBody,
+  listQuery,
+  relationshipBody,
+  relationshipChange,
+  renameBody,
+  updateBody,
+} from "./model";
 import { relateEdit } from "./relate";
+import { rerelateEdit } from "./rerelate";
+import { unrelateEdit } from "./unrelate";
 
 export type SchemasParts = {
-  readonly snapshot: Pick<SnapshotStore, "current" | "changeSchema">;
+  readonly snapshot: Pick<SnapshotStore, "current" | "changeSchema" | "makeIndexes">;
   readonly data: Data;
   readonly identity: Identity;
   readonly config: { readonly SCHEMAS_PUBLIC: boolean };
@@ -63,7 +76,7 @@ export function schemasRoutes({ snapshot, data, identity, config }: SchemasParts
       "/schemas/:collection",
       ({ actor, query, params, body }) =>
         change(actor, query, { message: "Schema updated successfully", status: 200 }, (schema) =>
-          updateEdit(schema, params.collection, body.schema),
+          updateEdit(schema, params.collection, body.schema, body.renames),
         ),
       {
         query: changeQuery,
@@ -73,7 +86,8 @@ export function schemasRoutes({ snapshot, data, identity, config }: SchemasParts
           summary: "Change a collection",
           description:
             "The body is the whole definition: a field that it leaves out is dropped, which needs ?force=true when it " +
-            "holds values. Relations made by POST /schemas/:collection/relationships stay when they are left out.",
+            "holds values. Relations made by POST /schemas/:collection/relationships stay when they are left out, and so do " +
+            "indexes when it has no indexes.",
         },
       },
     )
@@ -96,13 +110,82 @@ export function schemasRoutes({ snapshot, data, identity, config }: SchemasParts
         ),
       { query: changeQuery, body: relationshipBody, detail: { tags, summary: "Create a relation" } },
     )
+    .patch(
+      "/schemas/:collection/relationships/:relation",
+      ({ actor, query, params, body }) =>
+        change(actor, query, { message: "Relationship updated successfully", status: 200 }, (schema) =>
+          rerelateEdit(schema, params.collection, params.relation, body),
+        ),
+      {
+        query: changeQuery,
+        body: relationshipChange,
+        detail: {
+          tags,
+          summary: "Change a relation",
+          description:
+            "tables is the whole list of an M2A relation: items of the junction that lead to one that is left out need " +
+            "?force=true, and go.",
+        },
+      },
+    )
     .delete(
       "/schemas/:collection/relationships/:relation",
       ({ actor, query, params }) =>
         change(actor, query, { message: "Relationship deleted successfully", status: 200 }, (schema) =>
           unrelateEdit(schema, params.collection, params.relation),
         ),
-      { query: changeQuery, detail: { tags, summary: "Delete a relation with its key column" } },
+      {
+        query: changeQuery,
+        detail: { tags, summary: "Delete a relation with its key column, way back and junction" },
+      },
+    )
+    .post(
+      "/schemas/:collection/indexes",
+      ({ actor, query, params, body }) =>
+        change(actor, query, { message: "Index added successfully", status: 201 }, (schema) =>
+          addIndexEdit(schema, params.collection, body),
+        ),
+      { query: changeQuery, body: indexBody, detail: { tags, summary: "Add an index" } },
+    )
+    .delete(
+      "/schemas/:collection/indexes/:index",
+      ({ actor, query, params }) =>
+        change(actor, query, { message: "Index removed successfully", status: 200 }, (schema) =>
+          removeIndexEdit(schema, params.collection, params.index),
+        ),
+      { query: changeQuery, detail: { tags, summary: "Remove an index" } },
+    )
+    .post(
+      "/schemas/indexes/migrate",
+      ({ actor }) => {
+        administratorOnly(actor);
+        return migrateIndexes(snapshot);
+      },
+      { detail: { tags, summary: "Make the indexes that the database lacks" } },
+    )
+    .post(
+      "/schemas/:collection/rename",
+      ({ actor, query, params, body }) =>
+        change(actor, query, { message: "Schema renamed successfully", status: 200 }, () =>
+          renameEdit(params.collection, null, body.to),
+        ),
+      {
+        query: changeQuery,
+        body: renameBody,
+        detail: {
+          tags,
+          summary: "Rename a collection",
+          description: "Items stay; relations, permissions, indexes and expressions that name it follow.",
+        },
+      },
+    )
+    .post(
+      "/schemas/:collection/fields/:field/rename",
+      ({ actor, query, params, body }) =>
+        change(actor, query, { message: "Field renamed successfully", status: 200 }, () =>
+          renameEdit(params.collection, params.field, body.to),
+        ),
+      { query: changeQuery, body: renameBody, detail: { tags, summary: "Rename a field or a relation" } },
     );
 }
 

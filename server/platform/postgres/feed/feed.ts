@@ -82,7 +82,7 @@ class Feed {
 
   /** One stream from start to end; resolves with what ended it. */
   async #runOnce(onStart: () => void): Promise<Error> {
-    const decoder = new Decoder();
+    const decoder = new Decoder((table) => this.#isWanted(table));
     const ended = Promise.withResolvers<Error>();
     try {
       this.#running = await startReplication(this.#address, this.#options.publication, {
@@ -106,7 +106,6 @@ class Feed {
   #tell(decoder: Decoder, message: Buffer): void {
     const decoded = decoder.decode(message);
     if (decoded === null) return;
-    if ("set" in decoded && !this.#isWanted(decoded.set)) return;
     if (this.#horizon.size >= WAITING) {
       this.#horizon.clear();
       this.#horizon.pass(decoded.transaction, () => this.#tellGap("too many transactions were waiting"));
@@ -117,10 +116,8 @@ class Feed {
     );
   }
 
-  #isWanted({ changes }: ChangeSet): boolean {
-    for (const { wants } of this.changeListeners) {
-      if (changes.some(({ table }) => wants(table))) return true;
-    }
+  #isWanted(table: string): boolean {
+    for (const { wants } of this.changeListeners) if (wants(table)) return true;
     return false;
   }
 

@@ -24,16 +24,22 @@ const EPOCH = 946_684_800_000;
 /** The schema whose tables are collections. */
 const WATCHED_SCHEMA = "public";
 
+/** A change as it came: it is read when its transaction has ended, and only where somebody wants to be told. */
+type Pending = { readonly table: Table; readonly message: Buffer };
+
 /** One stream's state. Feed it messages in order; it answers at commits. */
 export class Decoder {
+  readonly #wants: (table: string) => boolean;
   readonly #limits: Limits;
   readonly #tables = new Map<number, Table>();
-  #changes: RowChange[] = [];
+  #changes: Pending[] = [];
   #bytes = 0;
   #gap: string | null = null;
   #transaction = 0;
 
-  constructor(limits = DEFAULTS) {
+  /** `wants`: asked at each commit for the tables that it changed; what changed no wanted one is not told. */
+  constructor(wants: (table: string) => boolean = () => true, limits = DEFAULTS) {
+    this.#wants = wants;
     this.#limits = limits;
   }
 
@@ -83,8 +89,7 @@ export class Decoder {
   }
 
   #change(message: Buffer): void {
-    const reader = new Reader(message);
-    const table = this.#tables.get(reader.int32());
+    const table = this.#tables.get(message.readInt32BE(1));
     if (!table?.isWatched || this.#gap !== null) return;
     this.#bytes += message.length;
     if (this.#changes.length >= this.#limits.changes || this.#bytes > this.#limits.bytes) {
@@ -92,7 +97,7 @@ export class Decoder {
       this.#changes = [];
       return;
     }
-    this.#changes.push(readChange(message[0] ?? 0, reader, table));
+    this.#changes.push({ table, message });
   }
 
   #truncate(reader: Reader): void {
@@ -105,16 +110,29 @@ export class Decoder {
   }
 
   #commit(message: Buffer): Decoded | null {
-    const [changes, gap, transaction] = [this.#changes, this.#gap, this.#transaction];
+    const [pending, gap, transaction] = [this.#changes, this.#gap, this.#transaction];
     this.#reset();
     if (gap !== null) return { transaction, gap };
-    if (changes.length === 0) return null;
+    if (!this.#isWanted(pending)) return null;
+    const changes = pending.map(readChange);
     const micros = message.readBigInt64BE(18); // after flags and two positions
     return { transaction, set: { changes, committedAt: Number(micros / 1000n) + EPOCH } };
   }
+
+  #isWanted(changes: readonly Pending[]): boolean {
+    let last: Table | null = null;
+    for (const { table } of changes) {
+      if (table !== last && this.#wants(table.name)) return true;
+      last = table;
+    }
+    return false;
+  }
 }
 
-function readChange(kind: number, reader: Reader, table: Table): RowChange {
+function readChange({ table, message }: Pending): RowChange {
+  const kind = message[0];
+  const reader = new Reader(message);
+  reader.skip(4); // the table
   if (kind === 0x49) {
     reader.byte();
     return { table: table.name, action: "create", before: null, after: readRow(reader, table) };

@@ -6,6 +6,7 @@ import { requireRight } from "./access";
 import type { CommittedWrite, Data, PendingWrite, RawQuery, TransactionOptions } from "./door";
 import { readGroups } from "./aggregate";
 import { explainRead } from "./explain";
+import { nestedOf } from "./nested";
 import { readAll, readItem, readPage, type ReadParts } from "./read";
 import type { Snapshot } from "./snapshot";
 import { afterCommit, type Again, followSchema, retryStale } from "./stale";
@@ -109,18 +110,23 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     committed: mode.committed,
   };
   const { createNew, ...writes } = writesOf(writing);
+  const stream: Data["stream"] = (actor, collection, query, signal) =>
+    readAll(reading, actor, collection, query, signal);
 
   const door: Data = {
     read,
     readOne: (actor, collection, id, query = {}) => readItem(reading, actor, collection, id, query),
-    stream: (actor, collection, query, signal) => readAll(reading, actor, collection, query, signal),
+    stream,
     find: async <T>(actor: Actor, collection: string, query: RawQuery) =>
       JSON.parse((await read(actor, collection, query)).json) as readonly T[],
     explain: (asker, caller, explained) => explainRead(reading, asker, caller, explained),
     requireRight: (actor, name, action, fields) =>
       requireRight(parts.snapshot(), actor, name, action, fields),
     ...writes,
-    upsert: upsertOf({ ...writing, ...writes, createNew }),
+    ...nestedOf(
+      { ...writing, stream },
+      { ...writes, upsert: upsertOf({ ...writing, ...writes, createNew }) },
+    ),
     transaction,
     attempt: (work) => (writing.isInside ? mode.attempt(() => work(door)) : transaction(work)),
     beforeWrite: (listener) => void mode.listeners.before.push(listener),

@@ -8,7 +8,7 @@ import { leadsOn } from "../core/query/auditTrigger";
 import { compileRemove, compileRestore, encodeKeys } from "../core/query/compileRemove";
 import { compileCreate, compileUpdate, encodeRows } from "../core/query/compileWrite";
 import { parseFilter } from "../core/query/filter";
-import type { Named } from "../core/query/nestedNames";
+import type { Named } from "../core/query/nestedBody";
 import { type Planned, planCondition } from "../core/query/plan";
 import { restricts } from "../core/query/upsert";
 import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
@@ -247,14 +247,7 @@ async function runOn(
 ): Promise<readonly ItemId[]> {
   const { schema, rules } = parts.snapshot();
   const access = accessOf(rules, schema, actor);
-  const targets = authorizeWrite(
-    collection,
-    action,
-    columns,
-    condition,
-    access,
-    parts.related?.named,
-  );
+  const targets = authorizeWrite(collection, action, columns, condition, access, parts.related?.named);
   const runTo = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
     const { statement, input, wanted = null } = prepare(target, schema.version);
     const origin = actor.kind === "system" ? undefined : actor.origin;

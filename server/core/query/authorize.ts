@@ -9,6 +9,8 @@ import type { Grant, GrantDefault } from "../access/rules";
 import { AppError } from "../errors";
 import type { Collection, Field } from "../schema/model";
 import { allOf, anyOf, same } from "./combine";
+import type { Named } from "./nestedBody";
+import { refusedName } from "./nestedNames";
 import type { ActorOperand, ColumnOperand, Operand } from "./planned";
 import type { AggregatePlan } from "./planAggregate";
 import type { PlannedPath } from "./paths";
@@ -148,7 +150,8 @@ const wideOpen = {
  * Checks a write of the given columns. `filter` is the client's own condition on the target (null: rows are named by key).
  * Gives one target for each set of default values that grants bring along; they are tried in turn, as one grant must
  * carry the whole write with its own defaults. The more special come first: those with a condition. A filter finds the
- * same rows for each of them: those that the actor may read, and change by any grant.
+ * same rows for each of them: those that the actor may read, and change by any grant. `related`: what the write says of
+ * related items; the relation's name opens a key column that nothing else sets.
  * @throws AppError FORBIDDEN naming the first column that no grant opens.
  */
 export function authorizeWrite(
@@ -157,10 +160,11 @@ export function authorizeWrite(
   columns: readonly Field[],
   filter: Planned | null,
   access: Access,
+  related: Named | null = null,
 ): readonly [AuthorizedTarget, ...AuthorizedTarget[]] {
   const policy = access(collection, action);
   if (!policy) throw refusal(collection, action);
-  const grants = writingGrants(policy, action, columns);
+  const grants = writingGrants(policy, action, columns, related);
   const scope = filter && rootScope(collection, access);
   const found = filter && scope && (allOf([scope.rows, condition(filter, scope)]) ?? filter);
   const groups = action === "delete" ? [grants] : byDefaults(grants);
@@ -184,19 +188,29 @@ export function authorizeWrite(
   return [target(first), ...rest.map(target)];
 }
 
-/** The grants that open every column. */
+/** The grants that open every column, and what is named behind relations. */
 function writingGrants(
   policy: Policy,
   action: Exclude<Action, "read">,
   columns: readonly Field[],
+  related: Named | null,
 ): readonly Grant[] {
   const hidden = policy.secrets ? undefined : columns.find((field) => field.hidden);
   if (policy.unlimited && !hidden) return policy.grants;
   const opens = (grant: Grant, field: Field): boolean =>
     !field.hidden && (action === "delete" || grantsColumn(grant.fields, field.name));
-  const grants = policy.grants.filter((grant) => columns.every((field) => opens(grant, field)));
+  const asked = related
+    ? columns.filter(({ name }) => related.columns.has(name) || !related.keys.has(name))
+    : columns;
+  const passed = policy.grants.filter((grant) => asked.every((field) => opens(grant, field)));
+  const closed = related && passed.map((grant) => refusedName(grant.fields, related));
+  const grants = closed ? passed.filter((_, i) => closed[i] === null) : passed;
   if (!hidden && grants.length > 0) return grants;
-  const refused = hidden ?? columns.find((field) => !policy.grants.some((grant) => opens(grant, field)));
+  const refused = hidden ?? asked.find((field) => !policy.grants.some((grant) => opens(grant, field)));
+  const name = closed?.find((one) => one !== null);
+  if (!refused && typeof name === "string") {
+    throw new AppError("FORBIDDEN", `You don't have permission to ${action} ${name}`);
+  }
   if (refused || columns.length === 0) {
     throw new AppError("FORBIDDEN", `You don't have permission to ${action} field: ${refused?.name ?? "*"}`);
   }

@@ -17,8 +17,12 @@ export const bulkLimit = 1000;
 /** Most mistakes of values that one refusal names; those of types and missing values come one a field. */
 const mostErrors = 100;
 
-/** One row to write: `key` names an existing row (updates), `version` the one that it must have; values by column name. */
+/**
+ * One row to write: `key` names an existing row (updates), `version` the one that it must have; values by column name.
+ * `place` begins what is said of it: `[2].`, nothing for the row of a request for one.
+ */
 export type WriteRow = {
+  readonly place: string;
   readonly key: string | null;
   readonly version: string | null;
   readonly values: ReadonlyMap<string, WireValue>;
@@ -39,13 +43,15 @@ export type WriteEntry = { readonly key?: unknown; readonly data: unknown; reado
 
 /**
  * Plans creates or updates. Columns that the server fills (timestamps, usertrack) are left out of what a client
- * sends; the name of a to-one relation takes the related key.
+ * sends; the name of a to-one relation takes the related key. `places`: of the entries, where they are not a list by
+ * themselves.
  * @throws AppError VALIDATION_ERROR with every wrong field, UNKNOWN_FIELD, QUERY_TOO_COMPLEX.
  */
 export function planWrite(
   collection: Collection,
   action: "create" | "update",
   entries: readonly WriteEntry[],
+  places: readonly string[] | null = null,
 ): WritePlan {
   if (entries.length > bulkLimit) {
     throw new AppError(
@@ -56,7 +62,7 @@ export function planWrite(
   const columns = new Map<string, Field>();
   const errors: FieldError[] = [];
   const rows = entries.map((entry, index) => {
-    const place = entries.length > 1 ? `[${index}].` : "";
+    const place = places?.[index] ?? (entries.length > 1 ? `[${index}].` : "");
     const key = entry.key === undefined ? null : parseKey(collection, entry.key);
     const values = planBody(collection, action, entry.data, place, errors);
     if (key !== null) checkKeyKept(collection, key, values);
@@ -64,7 +70,7 @@ export function planWrite(
       const field = collection.fields.get(name);
       if (field) columns.set(name, field);
     }
-    return { key, version: readVersion(entry.version), values };
+    return { place, key, version: readVersion(entry.version), values };
   });
   failWith(errors);
   const keys = rows.flatMap((row) => (row.key === null ? [] : [row.key]));
@@ -198,13 +204,12 @@ export function completeWrite(
         }));
   if (plan.action === "create") {
     const errors: FieldError[] = [];
-    rows.forEach((row, index) => {
+    for (const row of rows) {
       for (const field of collection.fields.values()) {
-        if (mustBeGiven(field) && !row.values.has(field.name) && !computed.has(field)) {
-          errors.push(required(`${rows.length > 1 ? `[${index}].` : ""}${field.name}`));
-        }
+        if (mustBeGiven(field) && !row.values.has(field.name) && !computed.has(field))
+          errors.push(required(`${row.place}${field.name}`));
       }
-    });
+    }
     failWith(errors);
   }
   const added = [...defaults.map((one) => one.field), ...server.map(([field]) => field)];

@@ -161,7 +161,9 @@ describe("wrong values are refused with the place, and nothing is written", () =
     [{ title: null }, "VALIDATION_ERROR", /title: Field is required/],
     [{}, "VALIDATION_ERROR", /title: Field is required/],
     [{ title: "t", titel: "u" }, "UNKNOWN_FIELD", /titel.*did you mean 'title'/],
-    [{ title: "t", author: { name: "x" } }, "INVALID_VALUE", /author_Id/],
+    [{ title: "t", author: { name: "x" } }, "VALIDATION_ERROR", /author.name: Value must be at least 2/],
+    [{ title: "t", author: { nam: "x" } }, "UNKNOWN_FIELD", /author.nam: .*did you mean 'name'/],
+    [{ title: "t", author: 999_999 }, "VALIDATION_ERROR", /relational data/],
     [{ title: "t", author_Id: 999_999 }, "FOREIGN_KEY_VIOLATION", /author_Id/],
     [{ title: "t", id: "nope" }, "VALIDATION_ERROR", /id/],
   ];

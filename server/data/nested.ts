@@ -1,0 +1,336 @@
+/**
+ * Writes whose bodies hold related items, as the flat writes of the door inside one transaction: first the items that hold
+ * no key of the others, each level of a request in as few statements as there are relations. What may be written, and what
+ * follows from it, is the matter of those flat writes.
+ */
+import type { ItemId } from "@baasix/types";
+import type { Actor } from "../core/access/actor";
+import { accessOf } from "../core/access/policy";
+import { AppError } from "../core/errors";
+import { findCollection } from "../core/query/find";
+import { namesRelated, readBodies } from "../core/query/nested";
+import type { Body, Reference, ToOne } from "../core/query/nestedBody";
+import type { Keyed } from "../core/query/nestedChange";
+import { mergeNames } from "../core/query/nestedNames";
+import { bulkLimit, parseKey } from "../core/query/write";
+import type { Collection } from "../core/schema/model";
+import { collectionFor } from "./access";
+import type { Data, Rows, UpdateEntry, Upserted, WriteBody } from "./door";
+import { heldColumns, type Item, type ListParts, notRelated, writeLists, type Written } from "./nestedLists";
+import { upsertOf } from "./upsert";
+import { type WriteParts, writesOf } from "./write";
+
+/** What nested writes need of the door that they are part of. */
+export type NestedParts = WriteParts & Pick<Data, "stream">;
+
+type Nested = Pick<Rows, "create" | "update" | "updateWhere" | "upsert">;
+
+/** The writes of a door that may name related items. Bodies that name none go to `flat` as they are. */
+export function nestedOf(parts: NestedParts, flat: Nested): Nested {
+  const isNested = (name: string, bodies: readonly unknown[]): boolean => {
+    const collection = parts.snapshot().schema.collections.get(name);
+    return collection !== undefined && namesRelated(collection, bodies);
+  };
+  const read = (collection: Collection, bodies: readonly WriteBody[]): readonly Body[] => {
+    if (bodies.length > bulkLimit) {
+      throw new AppError(
+        "QUERY_TOO_COMPLEX",
+        `at most ${bulkLimit} items in one request; got ${bodies.length}`,
+      );
+    }
+    return readBodies(parts.snapshot().schema, collection, bodies);
+  };
+
+  const create: Rows["create"] = async (actor, name, bodies, stamp) => {
+    if (!isNested(name, bodies)) return flat.create(actor, name, bodies, stamp);
+    if (!parts.isInside) return parts.transaction((rows) => rows.create(actor, name, bodies, stamp));
+    const collection = collectionFor(parts.snapshot(), actor, name, "create");
+    const items = read(collection, bodies).map((body) => ({ body }));
+    return writeItems({ parts, actor }, collection, items, async (writes, data) =>
+      (await writes.create(actor, name, data, stamp)).map((id) => ({ id, isNew: true })),
+    );
+  };
+
+  const update: Rows["update"] = async (actor, name, entries) => {
+    const bodies = entries.map(({ data }) => data);
+    if (!isNested(name, bodies)) return flat.update(actor, name, entries);
+    if (!parts.isInside) return parts.transaction((rows) => rows.update(actor, name, entries));
+    const collection = collectionFor(parts.snapshot(), actor, name, "update");
+    const items = read(collection, bodies).map((body) => ({ body }));
+    const named = new Set(entries.map(({ id }) => parseKey(collection, id)));
+    if (named.size < entries.length)
+      throw new AppError("INVALID_VALUE", "the same item is named twice in one request");
+    let ids: readonly ItemId[] = [];
+    await writeItems({ parts, actor }, collection, items, async (writes, data) => {
+      const flatEntries = entries.map((entry, i): UpdateEntry => ({ ...entry, data: data[i] ?? {} }));
+      ids = await writes.update(actor, name, flatEntries);
+      return entries.map(({ id }) => ({ id, isNew: false }));
+    });
+    return ids;
+  };
+
+  const updateWhere: Rows["updateWhere"] = async (actor, name, filter, data) => {
+    if (!isNested(name, [data])) return flat.updateWhere(actor, name, filter, data);
+    if (!parts.isInside) return parts.transaction((rows) => rows.updateWhere(actor, name, filter, data));
+    const collection = collectionFor(parts.snapshot(), actor, name, "update");
+    const items = read(collection, [data]).map((body) => ({ body }));
+    return writeItems({ parts, actor }, collection, items, async (writes, [own = {}]) =>
+      (await writes.updateWhere(actor, name, filter, own)).map((id) => ({ id, isNew: false })),
+    );
+  };
+
+  const upsert: Rows["upsert"] = async (actor, name, target, bodies) => {
+    if (!isNested(name, bodies)) return flat.upsert(actor, name, target, bodies);
+    if (!parts.isInside) return parts.transaction((rows) => rows.upsert(actor, name, target, bodies));
+    const collection = findCollection(parts.snapshot().schema, name);
+    const items = read(collection, bodies).map((body) => ({ body }));
+    let told: readonly Upserted[] = [];
+    await writeItems({ parts, actor }, collection, items, async (writes, data) => {
+      told = await writes.upsert(actor, name, target, data);
+      return told.map(({ id, created }) => ({ id, isNew: created }));
+    });
+    return told;
+  };
+
+  return { create, update, updateWhere, upsert };
+}
+
+/** One request while it runs: the door of its transaction, and who asks. */
+type Session = { readonly parts: NestedParts; readonly actor: Actor };
+
+type FlatWrites = ReturnType<typeof writesOf> & Pick<Rows, "upsert">;
+
+/**
+ * Writes items of one collection with all that is related to them; gives their keys. `write` makes the statement for the
+ * items themselves; when it gives more than there are items, the one body is that of all of them.
+ */
+async function writeItems(
+  session: Session,
+  collection: Collection,
+  items: readonly Item[],
+  write: (writes: FlatWrites, data: readonly WriteBody[]) => Promise<readonly Written[]>,
+): Promise<readonly ItemId[]> {
+  const keys = await writeToOne(session, collection, items);
+  const data = items.map((item, i) =>
+    Object.fromEntries([...item.body.own, ...heldColumns(collection, item), ...(keys[i] ?? [])]),
+  );
+  const written = await write(flatWrites(session, items), data);
+  const [only] = items;
+  await writeLists(
+    listParts(session),
+    written.flatMap((one, i) => {
+      const item = items.length === 1 ? only : items[i];
+      return item ? [{ ...one, body: item.body }] : [];
+    }),
+  );
+  return written.map(({ id }) => id);
+}
+
+function listParts(session: Session): ListParts {
+  const { snapshot, stream } = session.parts;
+  return {
+    schema: snapshot().schema,
+    read: (collection, query) => stream(session.actor, collection, query),
+    create: (collection, items) => createItems(session, collection, items),
+    update: (collection, items) => updateItems(session, collection, items),
+    remove: (collection, items) => removeItems(session, collection, items),
+  };
+}
+
+/** The flat writes, for the items of one level. */
+function flatWrites({ parts }: Session, items: readonly Item[]): FlatWrites {
+  const named = mergeNames(items.map(({ body }) => body.named));
+  const isList = items.every(({ body }, i) => body.place === (items.length > 1 ? `[${i}].` : ""));
+  const places = isList ? null : items.map(({ body }) => body.place);
+  const related = { ...parts, related: { named, places } };
+  const writes = writesOf(related);
+  return { ...writes, upsert: upsertOf({ ...related, ...writes }) };
+}
+
+/** Creates related items, in as few statements as their number allows. */
+function createItems(
+  session: Session,
+  collection: Collection,
+  items: readonly Item[],
+): Promise<readonly ItemId[]> {
+  return inBatches(items, (batch) =>
+    writeItems(session, collection, batch, async (writes, data) =>
+      (await writes.create(session.actor, collection.name, data)).map((id) => ({ id, isNew: true })),
+    ),
+  );
+}
+
+/** Changes related items. @throws AppError VALIDATION_ERROR for those that the actor does not see, FORBIDDEN */
+async function updateItems(
+  session: Session,
+  collection: Collection,
+  items: readonly (Item & Keyed)[],
+): Promise<void> {
+  const { actor } = session;
+  await inBatches(distinct(collection, items), async (batch) =>
+    writeItems(session, collection, batch, async (writes, data) => {
+      const entries = batch.map(({ key }, i): UpdateEntry => ({ id: key, data: data[i] ?? {} }));
+      await explained(session, collection, "update", batch, () =>
+        writes.update(actor, collection.name, entries),
+      );
+      return entries.map(({ id }) => ({ id, isNew: false }));
+    }),
+  );
+}
+
+/** Deletes related items, softly where the collection is paranoid. @throws AppError as `updateItems` */
+async function removeItems(session: Session, collection: Collection, items: readonly Keyed[]): Promise<void> {
+  const writes = writesOf(session.parts);
+  const keys = [...new Map(items.map((item) => [item.key, item])).values()];
+  await inBatches(keys, (batch) =>
+    explained(session, collection, "delete", batch, () =>
+      writes.remove(
+        session.actor,
+        collection.name,
+        batch.map(({ key }) => key),
+      ),
+    ),
+  );
+}
+
+async function inBatches<One, Done>(
+  all: readonly One[],
+  work: (batch: readonly One[]) => Promise<readonly Done[]>,
+): Promise<readonly Done[]> {
+  const done: Done[] = [];
+  for (let i = 0; i < all.length; i += bulkLimit) done.push(...(await work(all.slice(i, i + bulkLimit))));
+  return done;
+}
+
+/** An item may be named by several others (the author of many posts) as long as they say the same of it. */
+function distinct(collection: Collection, items: readonly (Item & Keyed)[]): readonly (Item & Keyed)[] {
+  const known = new Map<string, Item & Keyed>();
+  for (const item of items) {
+    const other = known.get(item.key);
+    if (other && !saysTheSame(other, item)) {
+      throw new AppError(
+        "INVALID_VALUE",
+        `${item.place}: item ${item.key} of '${collection.name}' is written twice, with different values`,
+      );
+    }
+    known.set(item.key, other ?? item);
+  }
+  return [...known.values()];
+}
+
+function saysTheSame(a: Item, b: Item): boolean {
+  if (a.held?.key !== b.held?.key || a.held?.attach !== b.held?.attach) return false;
+  const parts = [a, b].flatMap(({ body }) => [...body.toOne, ...body.lists]);
+  return parts.length === 0 && JSON.stringify([...a.body.own]) === JSON.stringify([...b.body.own]);
+}
+
+/** Writes the items to which these hold keys; gives the columns that follow for each. */
+async function writeToOne(
+  session: Session,
+  collection: Collection,
+  items: readonly Item[],
+): Promise<readonly (readonly (readonly [column: string, value: unknown])[])[]> {
+  const columns: (readonly [string, unknown])[][] = items.map(() => []);
+  const parts = items.flatMap(({ body }, i) =>
+    body.toOne.map((part) => ({ part, columns: columns[i] ?? [] })),
+  );
+  for (const group of Map.groupBy(parts, ({ part }) => part.relation).values()) {
+    const [first] = group;
+    if (!first) continue;
+    const { relation, target } = first.part;
+    // Items of one request may lead to each other by keys that it gives them.
+    const given = target === collection ? keysGiven(collection, items) : noKeys;
+    const keys = await writeTargets(
+      session,
+      target,
+      group.map(({ part }) => part),
+      given,
+    );
+    group.forEach((one, i) => {
+      const key = keys[i] ?? null;
+      one.columns.push([relation.sourceColumn, key]);
+      if (relation.scope && key !== null) one.columns.push([relation.scope.column, relation.scope.value]);
+    });
+  }
+  return columns;
+}
+
+const noKeys: ReadonlySet<string> = new Set();
+
+function keysGiven({ primaryKey }: Collection, items: readonly Item[]): ReadonlySet<string> {
+  return new Set(items.flatMap(({ body }) => String(body.own.get(primaryKey.name) ?? "") || []));
+}
+
+/**
+ * Creates, changes or looks for what a relation leads to from several items; gives the keys, null where it is none.
+ * `coming`: keys of items that are about to be there.
+ */
+async function writeTargets(
+  session: Session,
+  target: Collection,
+  parts: readonly ToOne[],
+  coming: ReadonlySet<string>,
+): Promise<readonly (ItemId | null)[]> {
+  const create: Item[] = [];
+  const update: (Item & Keyed)[] = [];
+  const connect: Keyed[] = [];
+  for (const { reference, place } of parts) {
+    if (reference.kind === "create") create.push(reference);
+    if (reference.kind === "update") update.push({ key: reference.key, place, body: reference.body });
+    if (reference.kind === "connect" && !coming.has(reference.key))
+      connect.push({ key: reference.key, place });
+  }
+  await requireVisible(session, target, connect);
+  await updateItems(session, target, update);
+  const made = (await createItems(session, target, create)).values();
+  const keyOf = (reference: Reference): ItemId | null => {
+    if (reference.kind === "create") return made.next().value ?? null;
+    return reference.kind === "detach" ? null : reference.key;
+  };
+  return parts.map(({ reference }) => keyOf(reference));
+}
+
+async function requireVisible(session: Session, target: Collection, named: readonly Keyed[]): Promise<void> {
+  if (named.length === 0) return;
+  const missing = await unseen(session, target, named);
+  if (missing.length > 0) throw notRelated(missing);
+}
+
+/** Those of the named items that the actor may not see, or that do not exist. */
+async function unseen(
+  { parts, actor }: Session,
+  target: Collection,
+  named: readonly Keyed[],
+): Promise<readonly Keyed[]> {
+  const { schema, rules } = parts.snapshot();
+  if (accessOf(rules, schema, actor)(target, "read") === null) return named;
+  const { name } = target.primaryKey;
+  const seen = new Set<string>();
+  const keys = [...new Set(named.map(({ key }) => key))];
+  for (let i = 0; i < keys.length; i += bulkLimit) {
+    const query = { fields: [name], filter: { [name]: { in: keys.slice(i, i + bulkLimit) } } };
+    for await (const rows of parts.stream(actor, target.name, query)) {
+      for (const row of rows) seen.add(parseKey(target, (JSON.parse(row) as Record<string, unknown>)[name]));
+    }
+  }
+  return named.filter(({ key }) => !seen.has(key));
+}
+
+/** Says of a write which of its items are not there; those that are may not be written. */
+async function explained<Done>(
+  session: Session,
+  target: Collection,
+  verb: "update" | "delete",
+  named: readonly Keyed[],
+  work: () => Promise<readonly Done[]>,
+): Promise<readonly Done[]> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === "NOT_FOUND")) throw error;
+    const missing = await unseen(session, target, named);
+    if (missing.length > 0) throw notRelated(missing);
+    const what = verb === "delete" ? "delete this item" : "update this item";
+    throw new AppError("FORBIDDEN", `You don't have permission to ${what} in '${target.name}'`);
+  }
+}

@@ -1,0 +1,224 @@
+/** Lists of related items inside a nested write: what is there is read, what follows is planned, and then written. */
+import type { ItemId } from "@baasix/types";
+import { AppError } from "../core/errors";
+import { type Body, type ListEntry, type ListPart, nestedLimits } from "../core/query/nestedBody";
+import { type Keyed, type ListEffects, planList, type Present } from "../core/query/nestedChange";
+import { textOfEnds } from "../core/query/nestedLists";
+import { parseKey } from "../core/query/write";
+import { parseValue } from "../core/schema/fields";
+import type { Collection, Relation } from "../core/schema/model";
+import type { Schema } from "../core/schema/model";
+import type { RawQuery } from "./door";
+
+/** What writing lists needs: to read and write items of other collections as the actor. */
+export type ListParts = {
+  readonly schema: Schema;
+  readonly read: (collection: string, query: RawQuery) => AsyncIterable<readonly string[]>;
+  readonly create: (collection: Collection, items: readonly Item[]) => Promise<unknown>;
+  readonly update: (collection: Collection, items: readonly (Item & Keyed)[]) => Promise<unknown>;
+  readonly remove: (collection: Collection, items: readonly Keyed[]) => Promise<unknown>;
+};
+
+/** An item to write; `held`: the item in whose list it stands, whose key it gets, or has already. */
+export type Item = { readonly body: Body; readonly held?: Held };
+
+/** An item that was written. `isNew`: nothing is related to it yet. */
+export type Written = { readonly id: ItemId; readonly isNew: boolean };
+
+/** The item in whose list another stands: the relation, its key, and whether the other gets the key now. */
+export type Held = { readonly relation: Relation; readonly key: string; readonly attach: boolean };
+
+/** What an item in a list is given of the item that holds it. @throws AppError INVALID_VALUE where it says another */
+export function heldColumns(
+  collection: Collection,
+  { body, held }: Item,
+): readonly (readonly [column: string, value: unknown])[] {
+  if (!held) return [];
+  const { relation, key, attach } = held;
+  const given: (readonly [string, string])[] = [[relation.targetColumn, key]];
+  if (relation.scope) given.push([relation.scope.column, relation.scope.value]);
+  return given.map(([column, value]) => {
+    const said = body.own.get(column);
+    const field = collection.fields.get(column);
+    const place = `${body.place}${column}`;
+    if (said !== undefined && said !== null && field && parseValue(said, field, place) !== value) {
+      throw new AppError(
+        "INVALID_VALUE",
+        `${place}: belongs to the item in which this one stands; leave it out`,
+      );
+    }
+    // Whoever may not write the key may still change an item that stays in its list.
+    return [column, attach ? value : undefined] as const;
+  });
+}
+
+type Parent = { readonly key: string; readonly isNew: boolean; readonly part: ListPart };
+
+/** Writes the lists of items that were written, one relation after the other. */
+export async function writeLists(
+  parts: ListParts,
+  written: readonly (Written & { readonly body: Body })[],
+): Promise<void> {
+  const parents = written.flatMap(({ id, isNew, body }) => body.lists.map((part) => ({ id, isNew, part })));
+  for (const group of Map.groupBy(parents, ({ part }) => part.relation).values()) {
+    const [first] = group;
+    const source = first && parts.schema.collections.get(first.part.relation.source);
+    if (!first || !source) continue;
+    await writeRelation(
+      parts,
+      first.part,
+      group.map(({ id, isNew, part }) => ({ key: parseKey(source, id), isNew, part })),
+    );
+  }
+}
+
+async function writeRelation(parts: ListParts, { target, relation }: ListPart, parents: readonly Parent[]) {
+  const there = parents.filter(({ isNew }) => !isNew);
+  const isSet = ({ part }: Parent): boolean => part.change.kind === "set";
+  const present = new Map([
+    ...(await readPresent(parts, there.filter(isSet))),
+    ...(await readPresent(
+      parts,
+      there.filter((parent) => !isSet(parent)),
+    )),
+  ]);
+  const planned = parents.map(({ key, part }) => ({ key, effects: planList(part, present.get(key) ?? []) }));
+  const all = <One>(pick: (effects: ListEffects) => readonly One[]): readonly One[] =>
+    planned.flatMap(({ effects }) => pick(effects));
+  const missing = all((effects) => effects.missing);
+  if (missing.length > 0) throw notRelated(missing);
+
+  await parts.remove(
+    target,
+    all((effects) => effects.remove),
+  );
+  await parts.update(
+    target,
+    all((effects) => effects.detach).map((one) => ({ ...one, body: detached(relation) })),
+  );
+  for (const group of Map.groupBy(
+    all((effects) => effects.ends),
+    (end) => end.target,
+  ).values())
+    if (group[0]) await parts.update(group[0].target, group);
+  await parts.update(
+    target,
+    planned.flatMap(({ key, effects }) =>
+      effects.change.map((one) => ({ ...one, held: { relation, key, attach: one.attach } })),
+    ),
+  );
+  await parts.create(
+    target,
+    planned.flatMap(({ key, effects }) =>
+      effects.create.map((body) => ({ body, held: { relation, key, attach: true } })),
+    ),
+  );
+}
+
+function detached({ targetColumn }: Relation): Body {
+  const own = new Map([[targetColumn, null]]);
+  const named = { columns: new Set([targetColumn]), keys: new Map(), relations: new Map() };
+  return { place: "", own, toOne: [], lists: [], named };
+}
+
+/**
+ * The related items of several items, as far as the actor may see them, by the key of the item; for lists that only take
+ * steps those that are named.
+ */
+async function readPresent(
+  { read }: ListParts,
+  parents: readonly Parent[],
+): Promise<ReadonlyMap<string, readonly Present[]>> {
+  const [first] = parents;
+  const found = new Map<string, Present[]>();
+  const named = namedIn(parents);
+  if (!first || named === "none") return found;
+  const { relation, target, ends } = first.part;
+  const { scope, targetColumn } = relation;
+  const { name } = target.primaryKey;
+  const scopes = ends.flatMap((end) => end.relations[0].scope?.column ?? []);
+  const fields = [...new Set([name, targetColumn, ...ends.map(({ column }) => column), ...scopes])];
+  const holder = target.fields.get(targetColumn);
+  const keys = new Set(parents.map(({ key }) => key));
+  const query = {
+    fields,
+    filter: {
+      AND: [
+        { [targetColumn]: { in: [...keys] } },
+        ...(scope ? [{ [scope.column]: { eq: scope.value } }] : []),
+        ...(named === "all" ? [] : [{ OR: named.map(([column, values]) => ({ [column]: { in: values } })) }]),
+      ],
+    },
+  };
+  let rows = 0;
+  for await (const batch of read(target.name, query)) {
+    rows += batch.length;
+    if (rows > nestedLimits.rows) throw tooMany(first.part);
+    for (const json of batch) {
+      const row = JSON.parse(json) as Readonly<Record<string, ItemId | null>>;
+      const key = holder && parseValue(row[targetColumn], holder);
+      if (!key || !keys.has(key)) continue;
+      const one: Present = { key: parseKey(target, row[name]), end: endOf(first.part, row) };
+      const known = found.get(key);
+      if (known) known.push(one);
+      else found.set(key, [one]);
+    }
+  }
+  return found;
+}
+
+/** Which rows have to be known: `all` where lists are replaced, or the columns and values that steps name. */
+function namedIn(
+  parents: readonly Parent[],
+): "all" | "none" | readonly (readonly [column: string, values: readonly string[]])[] {
+  const entries: ListEntry[] = [];
+  for (const { part } of parents) {
+    const { change } = part;
+    if (change.kind === "set") return "all";
+    entries.push(...change.connect, ...change.update, ...change.detach, ...change.delete);
+  }
+  const [first] = parents;
+  if (entries.length === 0 || !first) return "none";
+  const { ends, target } = first.part;
+  const [end] = ends;
+  const keys = entries.flatMap(({ key }) => key ?? []);
+  const leads = entries.flatMap(({ key, body }) =>
+    key === null
+      ? body.toOne.flatMap(({ relation, reference }) =>
+          relation.sourceColumn === end?.column && "key" in reference ? [reference.key] : [],
+        )
+      : [],
+  );
+  const named: (readonly [string, readonly string[]])[] = [];
+  if (keys.length > 0) named.push([target.primaryKey.name, [...new Set(keys)]]);
+  if (end && leads.length > 0) named.push([end.column, [...new Set(leads)]]);
+  return named.length === 0 ? "none" : named;
+}
+
+function endOf({ ends, target }: ListPart, row: Readonly<Record<string, ItemId | null>>): string | null {
+  if (ends.length === 0) return null;
+  const keys: (readonly [string, string])[] = [];
+  for (const { column, relations } of ends) {
+    const field = target.fields.get(column);
+    const value = row[column] ?? null;
+    if (!field || value === null) return null;
+    const { scope } = relations[0];
+    keys.push([scope === null ? "" : String(row[scope.column]), parseValue(value, field) ?? ""]);
+  }
+  return textOfEnds(keys);
+}
+
+function tooMany({ place, target }: ListPart): AppError {
+  return new AppError(
+    "QUERY_TOO_COMPLEX",
+    `${place}: more than ${nestedLimits.rows} items of '${target.name}' are there; change them by create, connect, update, detach and delete`,
+  );
+}
+
+/** The refusal of related items that do not exist, as far as the actor may see. */
+export function notRelated(missing: readonly Keyed[]): AppError {
+  const details = missing
+    .slice(0, 100)
+    .map(({ key, place }) => ({ field: place, message: `Related record not found: ${key}` }));
+  return new AppError("VALIDATION_ERROR", "Validation failed for relational data", details);
+}

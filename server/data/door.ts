@@ -154,8 +154,15 @@ export type Data = Rows & {
   readonly onWrite: (listener: (write: CommittedWrite) => Promise<void> | void) => void;
 };
 
-/** `pool: "slow"`: of long work, which takes its connection from there. An aborted `signal` ends the transaction. */
-export type TransactionOptions = { readonly pool?: "slow"; readonly signal?: AbortSignal };
+/**
+ * `pool: "slow"`: of long work, which takes its connection from there. An aborted `signal` ends the transaction. `guest`:
+ * for callers of whom there may be any number, who share half of the connections.
+ */
+export type TransactionOptions = {
+  readonly pool?: "slow";
+  readonly signal?: AbortSignal;
+  readonly guest?: boolean;
+};
 
 /** A write that is about to be judged: bodies of creates and updates, ids of updates and deletes (none: by filter). */
 export type PendingWrite = {

@@ -30,6 +30,14 @@ export type Idempotency = {
 /** Parts it needs; `now` in ms since 1970. */
 export type IdempotencyParts = { readonly data: Data; readonly now: () => number };
 
+/** A request under a key. */
+type Keyed = {
+  readonly held: HeldKey;
+  readonly hash: string;
+  readonly work: (rows: Data) => Promise<Response>;
+  readonly options: TransactionOptions;
+};
+
 /** A row that another request removes between two looks is met again; more often than this it is not chance. */
 const mostTurns = 5;
 
@@ -38,12 +46,7 @@ export function createIdempotency({ data, now }: IdempotencyParts): Idempotency 
   const inTurn = createTurns();
 
   /** Null when the key is taken. */
-  const perform = async (
-    held: HeldKey,
-    hash: string,
-    work: (rows: Data) => Promise<Response>,
-    options: TransactionOptions,
-  ): Promise<Response | null> => {
+  const perform = async ({ held, hash, work, options }: Keyed): Promise<Response | null> => {
     let taken = false;
     try {
       return await data.transaction(async (rows) => {
@@ -59,20 +62,15 @@ export function createIdempotency({ data, now }: IdempotencyParts): Idempotency 
     }
   };
 
-  const answer = async (
-    held: HeldKey,
-    hash: string,
-    work: (rows: Data) => Promise<Response>,
-    options: TransactionOptions,
-  ): Promise<Response> => {
+  const answer = async (keyed: Keyed): Promise<Response> => {
     for (let turn = 0; turn < mostTurns; turn++) {
       // oxlint-disable-next-line no-await-in-loop
-      const performed = await perform(held, hash, work, options);
+      const performed = await perform(keyed);
       if (performed) return performed;
       // oxlint-disable-next-line no-await-in-loop
-      const kept = await findAnswer(data, held);
+      const kept = await findAnswer(data, keyed.held);
       if (kept === null) continue;
-      if (Date.parse(kept.createdAt) > now() - lifetime) return replay(kept, hash);
+      if (Date.parse(kept.createdAt) > now() - lifetime) return replay(kept, keyed.hash);
       // oxlint-disable-next-line no-await-in-loop
       await removeKey(data, kept.id);
     }
@@ -85,9 +83,8 @@ export function createIdempotency({ data, now }: IdempotencyParts): Idempotency 
       if (header === null) return work(data);
       const held = readKey(actor, header);
       const hash = hashRequest(request, body);
-      return inTurn(`${held.actor} ${held.key}`, () =>
-        answer(held, hash, work, slow ? { pool: "slow" } : {}),
-      );
+      const options = { guest: actor.kind === "anonymous", ...(slow && { pool: "slow" as const }) };
+      return inTurn(`${held.actor} ${held.key}`, () => answer({ held, hash, work, options }));
     },
   };
 }

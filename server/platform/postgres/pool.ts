@@ -69,7 +69,11 @@ export async function openDatabase(address: DatabaseAddress, options: PoolOption
         const work = () => runOne(lane, statement, limits, watch);
         return limits?.guest ? asGuest(lane, limits, work) : work();
       },
-      transaction: (work, run) => runAll(laneOf(run), work, run, watch),
+      transaction: (work, run) => {
+        const lane = laneOf(run);
+        const all = () => runAll(lane, work, run, watch);
+        return run?.guest ? asGuest(lane, run, all) : all();
+      },
       close,
     };
   } catch (error) {

@@ -33,7 +33,8 @@ console.error("making the shop …");
 const first = await serve(cwd, env);
 await buildShop(first.url);
 await fillShop(cwd, Number(options.rows));
-if (positionals.length === 0 || positionals.includes("R6")) await fillArticles(cwd, Number(options.rows));
+if (positionals.length === 0 || positionals.some((name) => /^R6t?$/.test(name)))
+  await fillArticles(cwd, Number(options.rows));
 await first.end();
 
 // A server that did not see the bulk load.

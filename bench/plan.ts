@@ -1,14 +1,15 @@
 /**
- * `bun bench/plan.ts`: what the server adds to a read before PostgreSQL hears of it, in µs of CPU: parse, plan, authorize,
- * compile and bind, for a query that was seen before and for one that was not. The database is left out: the
- * statement goes to a runner that answers at once, and what that alone costs is the floor.
+ * `bun bench/plan.ts`: what the server adds to a read before PostgreSQL hears of it, in µs of CPU, for a query that was seen
+ * before, for one whose shape was (the same with other values), and for one of a new shape, which is parsed, planned,
+ * authorized, compiled and bound. The database is left out: the statement goes to a runner that answers at once, and what
+ * that alone costs is the floor.
  */
 import { accessOf } from "../server/core/access/policy";
 import { authorizeRead } from "../server/core/query/authorize";
 import { parseRead } from "../server/core/query/parse";
 import { planRead } from "../server/core/query/plan";
 import { createTotals } from "../server/data/totals";
-import { readPage, type ReadParts } from "../server/data/read";
+import { planCounts, readPage, type ReadParts } from "../server/data/read";
 import { blogSchema, rulesFor } from "../server/testing/blog";
 import { printTable } from "./figures";
 
@@ -34,24 +35,32 @@ const parts: ReadParts = {
   totals: createTotals({ schema: () => blogSchema, live: () => false }),
 };
 
-const queries: readonly (readonly [string, (n: number) => Record<string, string>])[] = [
-  ["list", () => ({ limit: "20" })],
+/** Queries by number: `values` makes others of the same shape, `shape` others of another shape. */
+type Queries = (values: number, shape: number) => Record<string, string>;
+const queries: readonly (readonly [string, Queries])[] = [
+  ["list", (_, shape) => ({ limit: "20", offset: String(shape) })],
   [
     "filter, sort",
-    (n) => ({
-      filter: `{"price":{"gte":${n},"lt":${n + 100}},"title":{"startsWith":"a"}}`,
+    (n, shape) => ({
+      filter: `{"price":{"gte":${n},"lt":${n + 100}},"title":{"startsWith":"a${n}"}}`,
       sort: "-price",
       limit: "20",
+      offset: String(shape),
     }),
   ],
   [
     "filter, sort, two relations",
-    (n) => ({
+    (n, shape) => ({
       fields: "*,author.*,comments.text",
-      filter: `{"price":{"gt":${n}},"author.name":{"ne":"x"}}`,
+      filter: `{"price":{"gt":${n}},"author.name":{"ne":"x${n}"}}`,
       sort: "author.name",
       limit: "20",
+      offset: String(shape),
     }),
+  ],
+  [
+    "search",
+    (n, shape) => ({ search: `some words ${n}`, sort: "-price", limit: "20", offset: String(shape) }),
   ],
 ];
 
@@ -64,37 +73,44 @@ async function cpu(calls: number, work: (n: number) => unknown): Promise<number>
   return (own + system) / calls;
 }
 
+/** The same with the share of plans that were found among those that were kept. */
+async function measure(calls: number, query: (n: number) => Record<string, string>): Promise<string> {
+  const before = planCounts(snapshot);
+  const used = await cpu(calls, (n) => readPage(parts, user, "posts", query(n)));
+  const after = planCounts(snapshot);
+  const [hits, misses] = [after.hits - before.hits, after.misses - before.misses];
+  return `${us(used)} (${hits} / ${misses})`;
+}
+
 const us = (value: number): string => value.toFixed(1);
 const floor = await cpu(50_000, () => runner.run());
 const rows: string[][] = [];
+let next = 1000;
 for (const [name, query] of queries) {
-  const hit = await cpu(50_000, () => readPage(parts, user, "posts", query(1)));
-  let fresh = 1000;
-  const miss = await cpu(20_000, () =>
-    readPage(
-      parts,
-      user,
-      "posts",
-      name === "list" ? { offset: String(fresh++), limit: "20" } : query(fresh++),
+  rows.push([
+    name,
+    await measure(50_000, () => query(1, 1)),
+    await measure(50_000, () => query(next++, 1)),
+    await measure(20_000, () => query(next, next++)),
+    us(
+      await cpu(20_000, () => {
+        const read = parseRead("posts", query(next, next++));
+        return authorizeRead(planRead(blogSchema, read), accessOf(rules, blogSchema, user));
+      }),
     ),
-  );
-  const plan = await cpu(20_000, () => {
-    const read = parseRead(
-      "posts",
-      name === "list" ? { offset: String(fresh++), limit: "20" } : query(fresh++),
-    );
-    return authorizeRead(planRead(blogSchema, read), accessOf(rules, blogSchema, user));
-  });
-  rows.push([name, us(hit), us(plan), "40", us(miss), us(floor)]);
+    "40",
+    us(floor),
+  ]);
 }
 printTable(
   [
-    "read",
-    "seen before, µs",
-    "parse, plan, authorize, µs",
+    "read, µs (plans found / made)",
+    "seen before",
+    "shape seen before",
+    "first sight",
+    "of that parse, plan, authorize",
     "goal",
-    "all of it, compiled and bound, µs",
-    "floor (an awaited runner), µs",
+    "floor: an awaited runner",
   ],
   rows,
 );

@@ -9,7 +9,7 @@ import { planAggregate } from "../core/query/planAggregate";
 import { bind, type CompiledStatement } from "../core/query/variables";
 import { collectionFor } from "./access";
 import type { RawQuery, ReadAnswer } from "./door";
-import { keepBySnapshot, readKey } from "./kept";
+import { keepByShape } from "./kept";
 import { optionsFor, type ReadParts } from "./read";
 import type { Snapshot } from "./snapshot";
 
@@ -21,8 +21,12 @@ export async function readGroups(
   query: RawQuery,
   signal?: AbortSignal,
 ): Promise<ReadAnswer> {
-  const { statement, count } = prepare(snapshot(), actor, collection, query);
-  const rows = await runner.run(bind(statement, { actor, now: now() }), optionsFor(actor, signal));
+  const at = snapshot();
+  const { made, inputs } = kept.take(at, actor, collection, query, (read) =>
+    prepare(at, actor, collection, read),
+  );
+  const { statement, count } = made;
+  const rows = await runner.run(bind(statement, { actor, now: now(), inputs }), optionsFor(actor, signal));
   const [json, total, cut] = rows[0] ?? [];
   return {
     json: String(json),
@@ -34,14 +38,12 @@ export async function readGroups(
 
 type Prepared = { readonly statement: CompiledStatement; readonly count: CountMode };
 
-const keep = keepBySnapshot<Prepared>();
+const kept = keepByShape<Prepared>();
 
 function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Prepared {
-  return keep(snapshot, readKey(actor, collection, query), () => {
-    collectionFor(snapshot, actor, collection, "read");
-    const { schema, rules } = snapshot;
-    const plan = planAggregate(schema, parseAggregate(collection, query));
-    const authorized = authorizeAggregate(plan, accessOf(rules, schema, actor));
-    return { statement: compileAggregate(authorized, schema.version), count: plan.count };
-  });
+  collectionFor(snapshot, actor, collection, "read");
+  const { schema, rules } = snapshot;
+  const plan = planAggregate(schema, parseAggregate(collection, query));
+  const authorized = authorizeAggregate(plan, accessOf(rules, schema, actor));
+  return { statement: compileAggregate(authorized, schema.version), count: plan.count };
 }

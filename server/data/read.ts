@@ -20,7 +20,7 @@ import { parseKey } from "../core/query/write";
 import type { Row, RunOptions, Runner } from "../platform/postgres";
 import { collectionFor } from "./access";
 import type { RawQuery, ReadAnswer, ReadOneAnswer } from "./door";
-import { keepBySnapshot, readKey } from "./kept";
+import { keepByShape, type Kept, type KeptCounts } from "./kept";
 import type { Snapshot } from "./snapshot";
 import type { Again } from "./stale";
 import type { Totals } from "./totals";
@@ -42,10 +42,10 @@ export async function readPage(
   query: RawQuery,
   signal?: AbortSignal,
 ): Promise<ReadAnswer> {
-  const prepared = prepare(parts.snapshot(), actor, collection, query);
+  const { made: prepared, inputs } = prepare(parts.snapshot(), actor, collection, query);
   const { plan } = prepared;
   const options = optionsFor(actor, signal);
-  const binding: Binding = { actor, now: parts.now() };
+  const binding: Binding = { actor, now: parts.now(), inputs };
   if (plan.count !== "exact") {
     const rows = await parts.runner.run(bind(compiled(prepared, "page"), binding), options);
     const estimated =
@@ -72,11 +72,9 @@ export async function readItem(
   query: RawQuery,
 ): Promise<ReadOneAnswer> {
   const key = parseKey(collectionFor(parts.snapshot(), actor, collection, "read"), id);
-  const statement = compiled(prepare(parts.snapshot(), actor, collection, query), "one");
-  const rows = await parts.runner.run(
-    bind(statement, { actor, now: parts.now(), inputs: [key] }),
-    optionsFor(actor),
-  );
+  const { made, inputs } = prepare(parts.snapshot(), actor, collection, query);
+  const binding: Binding = { actor, now: parts.now(), inputs: [key, ...inputs.slice(1)] };
+  const rows = await parts.runner.run(bind(compiled(made, "one"), binding), optionsFor(actor));
   const [json, cut, version] = rows[0] ?? [];
   if (typeof json !== "string") throw new AppError("NOT_FOUND", "Item not found");
   return { json, truncated: cut === true, version: String(version) };
@@ -239,17 +237,25 @@ function compiled(prepared: Prepared, shape: ReadShape): CompiledRead {
   return statement;
 }
 
-const keep = keepBySnapshot<Prepared>();
+const kept = keepByShape<Prepared>();
 
-/** parse → plan → authorize. Kept per snapshot and role, for as long as the snapshot lives. */
-function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Prepared {
-  return keep(snapshot, readKey(actor, collection, query), () => {
-    collectionFor(snapshot, actor, collection, "read");
-    const { schema, rules } = snapshot;
-    const read = planRead(schema, parseRead(collection, query));
-    const plan = authorizeRead(read, accessOf(rules, schema, actor));
-    return { plan, version: schema.version, statements: new Map() };
-  });
+/** How often a plan was found, and how often one had to be made. */
+export function planCounts(snapshot: Snapshot): KeptCounts {
+  return kept.counts(snapshot);
+}
+
+/** The plan of a query, kept per snapshot, roles and shape for as long as the snapshot lives, and what to bind in it. */
+function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Kept<Prepared> {
+  return kept.take(snapshot, actor, collection, query, (read) => planOf(snapshot, actor, collection, read));
+}
+
+/** parse → plan → authorize. */
+function planOf(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Prepared {
+  collectionFor(snapshot, actor, collection, "read");
+  const { schema, rules } = snapshot;
+  const read = planRead(schema, parseRead(collection, query));
+  const plan = authorizeRead(read, accessOf(rules, schema, actor));
+  return { plan, version: schema.version, statements: new Map() };
 }
 
 /** A statement for a caller without an account may run this long, in ms; others have the limit of the pool. */

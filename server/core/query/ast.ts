@@ -1,6 +1,8 @@
 /** What a request says, once its spelling is gone: tagged values that name things without knowing the schema. */
 
 import type { Budget } from "./filter";
+import type { Hole } from "./holes";
+import type { Param } from "./variables";
 
 /** A path of names: relations, then a column, a relation or `*`. */
 export type Path = readonly string[];
@@ -68,10 +70,13 @@ export type SortTerm = {
  */
 export type Search = {
   readonly mode: "words" | "fuzzy";
-  readonly words: readonly string[];
+  readonly words: SearchWords;
   readonly fields: readonly { readonly name: string; readonly at: string }[] | null;
   readonly relevance: boolean;
 };
+
+/** All words as one text, and one by one; both empty where the text has none. */
+export type SearchWords = { readonly all: Param; readonly each: readonly Param[] };
 
 /** A list read. `limit` and `offset` are checked whole numbers. */
 export type Read = {
@@ -85,7 +90,7 @@ export type Read = {
   readonly offset: number;
   readonly withDeleted: boolean;
   /** Null: pages by offset. Empty: the first page of a walk by cursor; else where the page before ended. */
-  readonly cursor: string | null;
+  readonly cursor: string | Hole | null;
   readonly count: CountMode;
 };
 

@@ -4,6 +4,7 @@
  */
 import { AppError } from "../errors";
 import { castType, operandShape, parseValue } from "../schema/fields";
+import { type Hole, readWritten, type WrittenReader } from "./holes";
 import type { PlannedSort } from "./plan";
 import type { Param } from "./variables";
 
@@ -24,11 +25,38 @@ export function encodeCursor(sort: readonly PlannedSort[], keys: string): string
   return Buffer.from(`[${JSON.stringify(orderOf(sort))},${keys}]`).toString("base64url");
 }
 
+const longest = 4096;
+
+/** A cursor as it travels. @throws AppError INVALID_QUERY */
+export function readCursor(cursor: unknown): string {
+  if (typeof cursor === "string" && cursor.length <= longest) return cursor;
+  throw new AppError("INVALID_QUERY", "cursor: expected the nextCursor of an answer, or nothing");
+}
+
 /**
  * Reads a cursor for the order that it was made for.
  * @throws AppError INVALID_QUERY for one of another order, or none at all.
  */
-export function decodeCursor(sort: readonly PlannedSort[], cursor: string): Keyset {
+export function decodeCursor(sort: readonly PlannedSort[], cursor: string | Hole): Keyset {
+  return readWritten(cursor, keysetReader(sort));
+}
+
+/** Which keys are null decides the SQL. */
+function keysetReader(sort: readonly PlannedSort[]): WrittenReader<Keyset> {
+  return {
+    read: (cursor) => readKeyset(sort, readCursor(cursor)),
+    split: (keyset) => ({
+      form: keyset.map((key) => (isNull(key) ? "null" : "value")).join(" "),
+      texts: keyset.flatMap((key) => (key.kind === "value" && key.text !== null ? [key.text] : [])),
+    }),
+    join: (keyset, params) => {
+      let next = 0;
+      return keyset.map((key) => (isNull(key) ? key : (params[next++] ?? key)));
+    },
+  };
+}
+
+function readKeyset(sort: readonly PlannedSort[], cursor: string): Keyset {
   const [order, keys] = readPair(cursor);
   if (order !== orderOf(sort)) {
     throw new AppError("INVALID_QUERY", "cursor: made for another sort order; begin with an empty cursor");

@@ -1,6 +1,7 @@
 /** Filter, as it travels → Condition. Every key counts; what is not understood is refused, never dropped. */
 import { AppError } from "../errors";
 import type { Condition } from "./ast";
+import { Hole } from "./holes";
 import { operators } from "./operators";
 
 /** Limits of one filter: conditions in all, and nesting. */
@@ -126,7 +127,7 @@ export function splitPath(key: string, at: string): readonly string[] {
   return path;
 }
 
-/** A plain object: not null, not a list. */
+/** A plain object: not null, not a list, no value that was taken out. */
 export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Hole);
 }

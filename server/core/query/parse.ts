@@ -1,7 +1,9 @@
 /** Wire → Read. Knows every documented spelling; knows nothing of collections. */
 import { AppError, suggestion } from "../errors";
 import type { CountMode, Read, RelConditions } from "./ast";
+import { readCursor } from "./cursor";
 import { type Budget, filterBudget, isObject, parseFilter } from "./filter";
+import { Hole } from "./holes";
 import { readLimits } from "./limits";
 import { fromJson, isAbsent, parseFlag, wholeNumber } from "./parameters";
 import { parseFields } from "./parseFields";
@@ -93,14 +95,13 @@ export function parseOffset(query: Readonly<Record<string, unknown>>, limit: num
 }
 
 /** An empty cursor begins a walk, so that only a missing one means none. */
-function parseCursor(query: Readonly<Record<string, unknown>>): string | null {
+function parseCursor(query: Readonly<Record<string, unknown>>): Read["cursor"] {
   const { cursor } = query;
   if (cursor === undefined || cursor === null) return null;
   if (!isAbsent(query.page) || !isAbsent(query.offset)) {
     throw new AppError("INVALID_QUERY", "cursor: give either cursor or page and offset, not both");
   }
-  if (typeof cursor === "string" && cursor.length <= 4096) return cursor;
-  throw new AppError("INVALID_QUERY", "cursor: expected the nextCursor of an answer, or nothing");
+  return cursor instanceof Hole ? cursor : readCursor(cursor);
 }
 
 /** @throws AppError INVALID_QUERY */

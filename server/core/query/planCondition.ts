@@ -5,7 +5,8 @@ import type { Collection, Relation, Schema } from "../schema/model";
 import type { Condition } from "./ast";
 import { planCast } from "./casts";
 import { findCollection, findColumn, unknownField } from "./find";
-import { operator, operatorFor, operators, typesOf, worksOn } from "./operators";
+import { readWritten } from "./holes";
+import { operandReader, operator, operatorFor, operators, typesOf, worksOn } from "./operators";
 import type { Operator } from "./operators/operator";
 import type { Comparison, Hop, Operand, Planned, Related, Scope } from "./planned";
 
@@ -146,7 +147,7 @@ function planCompare(condition: Condition & { kind: "compare" }, { schema, scope
     choice = "",
     onNull = false,
     test,
-  } = chosen.operand.read(condition.operand, { schema, shape, scopes, at });
+  } = readWritten(condition.operand, operandReader(chosen.operand, { schema, shape, scopes, at }));
   return {
     kind: "compare",
     hops: [],

@@ -2,8 +2,9 @@
 import { AppError } from "../errors";
 import type { Collection, Field, Schema } from "../schema/model";
 import { defaultSearchFields, isSearchable } from "../schema/search";
-import type { Search } from "./ast";
+import type { Search, SearchWords } from "./ast";
 import { findColumn } from "./find";
+import { readWritten, type WrittenReader } from "./holes";
 import { isAbsent, parseFlag, textList } from "./parameters";
 import type { Planned } from "./planned";
 import type { Param } from "./variables";
@@ -38,12 +39,8 @@ export type PlannedSearch = {
 export function parseSearch(query: Readonly<Record<string, unknown>>): Search | null {
   const mode = parseMode(query.searchMode);
   const wanted = parseFlag(query.sortByRelevance, "sortByRelevance", null);
-  const text = readText(query.search);
-  if (text === null) return null;
-  const words = text.normalize("NFC").match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
-  if (words.length > searchLimits.words) {
-    throw new AppError("QUERY_TOO_COMPLEX", `search: at most ${searchLimits.words} words`);
-  }
+  const words = readWritten(query.search, wordsReader);
+  if (words === null) return null;
   const sorted = !isAbsent(query.sort);
   const walks = query.cursor !== undefined && query.cursor !== null;
   if (wanted === true && walks && !sorted) {
@@ -57,6 +54,32 @@ export function parseSearch(query: Readonly<Record<string, unknown>>): Search | 
     words,
     fields: isAbsent(query.searchFields) ? null : parseFields(query.searchFields),
     relevance: !sorted && !walks && (wanted ?? mode === "fuzzy"),
+  };
+}
+
+/** Null: nothing is searched for. How many words there are decides the SQL. */
+const wordsReader: WrittenReader<SearchWords | null> = {
+  read: readWords,
+  split: (words) => {
+    if (words === null) return { form: "none", texts: [] };
+    const texts = [words.all, ...words.each].flatMap((param) =>
+      param.kind === "value" && param.text !== null ? [param.text] : [],
+    );
+    return { form: String(words.each.length), texts };
+  },
+  join: (_, [all, ...each]) => (all === undefined ? null : { all, each }),
+};
+
+function readWords(value: unknown): SearchWords | null {
+  const text = readText(value);
+  if (text === null) return null;
+  const words = text.normalize("NFC").match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
+  if (words.length > searchLimits.words) {
+    throw new AppError("QUERY_TOO_COMPLEX", `search: at most ${searchLimits.words} words`);
+  }
+  return {
+    all: { kind: "value", text: words.join(" ") },
+    each: words.map((word) => ({ kind: "value", text: word })),
   };
 }
 
@@ -99,8 +122,8 @@ export function planSearch(schema: Schema, collection: Collection, search: Searc
     searchedByDefault(collection).map((field) => ({ field, at: null, guard: null }));
   return {
     mode: search.mode,
-    words: { kind: "value", text: search.words.join(" ") },
-    each: search.words.map((text) => ({ kind: "value", text })),
+    words: search.words.all,
+    each: search.words.each,
     fields,
     relevance: search.relevance,
   };

@@ -10,6 +10,7 @@ import { arrays, ranges } from "./lists";
 import type { Operator } from "./operator";
 import { text } from "./text";
 
+export { operandReader } from "./operandReader";
 export type { OperandContext, OperandKind, OperandType, Operator } from "./operator";
 
 /** The entries, in the order of the documents. */

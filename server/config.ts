@@ -52,6 +52,11 @@ const environment = z.object({
   REALTIME_SOCKETS_PER_USER: wholeNumber(1, 100_000).default(20),
   REALTIME_SOCKETS_PER_ADDRESS: wholeNumber(1, 100_000).default(100),
   TRANSFORM_RATE_LIMIT: wholeNumber(1, 10_000).default(5),
+  AUDIT_RETENTION_DAYS: z
+    .string()
+    .regex(/^(forever|[1-9]\d{0,4})$/, "must be a whole number of days from 1 on, or the word forever")
+    .transform((text) => (text === "forever" ? text : Number(text)))
+    .default(90),
   LOG_LEVEL: z.enum(["silent", "error", "warn", "info", "debug"]).default("info"),
   LOG_FORMAT: z.enum(["json", "pretty"]).optional(),
 });
@@ -61,6 +66,7 @@ const environment = z.object({
  * passwords per account and quarter of an hour; `TRANSFORM_RATE_LIMIT`: new images per second and client.
  * `REALTIME_SOCKETS_PER_USER`: of one account; `REALTIME_SOCKETS_PER_ADDRESS`: without an account, of one address.
  * `MAX_UPLOAD_FILE_SIZE` and `IMPORT_LIMIT` (a file of items to import) in MiB, intervals in ms, token lifetimes in seconds.
+ * `AUDIT_RETENTION_DAYS`: how long entries of the audit log are kept; `forever` keeps them all.
  */
 export type Config = Readonly<z.output<typeof environment>>;
 

@@ -5,6 +5,7 @@
 import { sqlType, type WireValue } from "../schema/fields";
 import { insertDefaultSql, isInsertDefault } from "../schema/columnSql";
 import type { Field } from "../schema/model";
+import { givenPlaceSql } from "../schema/places";
 import { auditOf } from "./audit";
 import type { AuthorizedTarget } from "./authorize";
 import { collectParameters, compileOperand, type Parameters } from "./compileCondition";
@@ -48,6 +49,10 @@ export function compileCreate(
   const values = columns.map((field) => {
     const index = plan.columns.indexOf(field);
     if (index < 0) return insertDefaultSql(field, collection);
+    if (field.default?.kind === "next" && !plan.computed.has(field)) {
+      const isGiven = isMixed(plan, field) ? `r.p${index}` : null;
+      return givenPlaceSql(field, collection, { rows: input, given: `r.c${index}`, isGiven });
+    }
     return given(plan, index, parameters, () => insertDefaultSql(field, collection));
   });
   const present =

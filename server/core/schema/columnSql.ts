@@ -40,7 +40,8 @@ export function defaultSql(field: Field, collection: Pick<Collection, "name">): 
  * rows before it; in the statement itself it would be worked out once for all.
  */
 export function insertDefaultSql(field: Field, collection: Pick<Collection, "name">): string {
-  if (field.default?.kind !== "sql" || !isInsertDefault(field)) return defaultSql(field, collection) ?? "null";
+  if (field.default?.kind !== "sql" || !isInsertDefault(field))
+    return defaultSql(field, collection) ?? "null";
   const type = castType(field);
   return `baasix_evaluate(${quoteLiteral(`(${field.default.expression})::${type}`)})::${type}`;
 }

@@ -437,10 +437,10 @@ describe.each(hosts)("%s", (_host, external) => {
     const { data } = await call(app, 200, "GET", "/items/lines?fields=name,sort&sort=id");
     expect(data).toEqual([
       { name: "a", sort: 1 },
-      { name: "b", sort: 2 },
+      { name: "b", sort: 11 },
       { name: "c", sort: 10 },
-      { name: "d", sort: 4 },
-      { name: "e", sort: 11 },
+      { name: "d", sort: 12 },
+      { name: "e", sort: 13 },
     ]);
     const stored = await definition(app, "lines");
     expect(stored.fields.sort).toEqual({ type: "Integer", SystemGenerated: true });

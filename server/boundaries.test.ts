@@ -124,6 +124,7 @@ const systemCallers: readonly { readonly from: RegExp; readonly why: string }[] 
   { from: /^server\/data\//, why: "loads schema and rules before there is any actor" },
   { from: /^server\/features\/auth\//, why: "accounts, sessions and roles are read before anyone is known" },
   { from: /^server\/features\/files\//, why: "the server writes what it knows of a file: type, size, place" },
+  { from: /^server\/features\/audit\//, why: "entries of the audit log end after their time" },
   { from: /^server\/features\/idempotency\//, why: "keys and kept answers are written by the server alone" },
   { from: /^server\/features\/schemas\//, why: "definitions are written by the server alone" },
   { from: /^server\/app\.ts$/, why: "start-up work" },

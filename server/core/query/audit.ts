@@ -60,7 +60,7 @@ export function auditOf(collection: Collection, audited: Audited, parameters: Pa
 }
 
 /** A select list of fields under their names. Hidden ones never appear. */
-function members(fields: readonly Field[], sql: (field: Field) => string): string {
+export function members(fields: readonly Field[], sql: (field: Field) => string): string {
   return fields
     .filter(({ hidden }) => !hidden)
     .map((field) => `${sql(field)} as ${quoteName(field.name)}`)
@@ -69,18 +69,4 @@ function members(fields: readonly Field[], sql: (field: Field) => string): strin
 
 function value(field: Field): string {
   return jsonExpression(`w.${quoteName(field.name)}`, field);
-}
-
-/** PostgreSQL takes 100 arguments. */
-const mostPairs = 50;
-
-/** A row, or what `sql` makes of its fields, as one JSON object. Hidden fields never appear. */
-export function jsonObject(fields: readonly Field[], sql: (field: Field) => string): string {
-  const pairs = fields
-    .filter(({ hidden }) => !hidden)
-    .map((field) => `${quoteLiteral(field.name)}, ${sql(field)}`);
-  const parts: string[] = [];
-  for (let i = 0; i < pairs.length || i === 0; i += mostPairs)
-    parts.push(`jsonb_build_object(${pairs.slice(i, i + mostPairs).join(", ")})`);
-  return parts.join(" || ");
 }

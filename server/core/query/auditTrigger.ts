@@ -6,7 +6,7 @@
 import { isSpatial, jsonExpression } from "../schema/fields";
 import type { Collection, Field, Schema } from "../schema/model";
 import { joinNames } from "../schema/names";
-import { auditCollection, currentUser, jsonObject } from "./audit";
+import { auditCollection, currentUser, members } from "./audit";
 import type { Parameters } from "./compileCondition";
 import { quoteLiteral, quoteName, type Statement } from "./statement";
 import { addressInput, requestInput } from "./writeStatement";
@@ -67,7 +67,7 @@ export function leadsOn(schema: Schema, { name }: Collection): boolean {
 
 function functionBody(collection: Collection): string {
   const shown = [...collection.fields.values()].filter(({ hidden }) => !hidden);
-  const whole = jsonObject(shown, (field) => valueIn("old", field));
+  const whole = `(select to_jsonb(r) from (select ${members(shown, (field) => valueIn("old", field))}) r)`;
   const changed = (row: "old" | "new"): string =>
     shown
       .map(

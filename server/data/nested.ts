@@ -23,6 +23,9 @@ import { type WriteParts, writesOf } from "./write";
 /** What nested writes need of the door that they are part of. */
 export type NestedParts = WriteParts & Pick<Data, "stream">;
 
+/** Undoes what was written for items that turn out not to be there. */
+const noneMatch = new Error("no item matches");
+
 type Nested = Pick<Rows, "create" | "update" | "updateWhere" | "upsert">;
 
 /** The writes of a door that may name related items. Bodies that name none go to `flat` as they are. */
@@ -74,9 +77,18 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
     if (!parts.isInside) return parts.transaction((rows) => rows.updateWhere(actor, name, filter, data));
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
     const items = read(collection, [data]).map((body) => ({ body }));
-    return writeItems({ parts, actor }, collection, items, async (writes, [own = {}]) =>
-      (await writes.updateWhere(actor, name, filter, own)).map((id) => ({ id, isNew: false })),
-    );
+    try {
+      return await parts.attempt(() =>
+        writeItems({ parts, actor }, collection, items, async (writes, [own = {}]) => {
+          const ids = await writes.updateWhere(actor, name, filter, own);
+          if (ids.length === 0) throw noneMatch;
+          return ids.map((id) => ({ id, isNew: false }));
+        }),
+      );
+    } catch (error) {
+      if (error !== noneMatch) throw error;
+      return [];
+    }
   };
 
   const upsert: Rows["upsert"] = async (actor, name, target, bodies) => {

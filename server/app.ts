@@ -182,7 +182,7 @@ export async function createApp(
         now,
       }),
     )
-    .use(schemasRoutes({ snapshot, data, identity, config }))
+    .use(schemasRoutes({ snapshot, data, identity, config, now }))
     .use(filesRoutes({ data, identity, storage, images, config }))
     .use(realtime.routes)
     .use(openApiRoutes({ identity, snapshot: snapshot.current, version, app: () => routes }));

@@ -178,3 +178,90 @@ export type SchemaChange = {
   readonly loses?: string;
   readonly blocked?: string;
 };
+
+/** Body of `PATCH /schemas/:collection/relationships/:name`: what is to be otherwise. */
+export type RelationshipChange = {
+  /** Name of the way back on the target; null takes it away. */
+  readonly alias?: string | null;
+  readonly description?: string | null;
+  readonly onDelete?: ReferentialAction;
+  readonly onUpdate?: ReferentialAction;
+  readonly allowNull?: boolean;
+  readonly unique?: boolean;
+  /** M2A: all collections that it leads to from now on. */
+  readonly tables?: readonly string[];
+};
+
+/** A definition as it is exported: with the times at which it was stored. */
+export type ExportedSchema = SchemaRecord & { readonly createdAt?: string; readonly updatedAt?: string };
+
+/** Answer of `GET /schemas-export`, and what an import takes. */
+export type SchemaExport = {
+  readonly version?: string;
+  readonly timestamp?: string | null;
+  readonly schemas: readonly ExportedSchema[];
+};
+
+/** How one part of a definition differs: a field, or `indexes`, `timestamps`, `name` and the like. */
+export type SchemaDifference =
+  | { readonly type: "added" | "removed"; readonly details: Json }
+  | { readonly type: "modified"; readonly from: Json; readonly to: Json };
+
+/**
+ * Answer of `POST /schemas-preview-import`: how the server differs from the document, and in `plan` what an import would
+ * do. What is `deleted` or removed goes only when the import is told to prune.
+ */
+export type SchemaImportPreview = {
+  readonly importVersion: string;
+  readonly importTimestamp: string | null;
+  readonly changes: {
+    readonly new: readonly { readonly collectionName: string; readonly details: SchemaDefinition }[];
+    readonly modified: readonly {
+      readonly collectionName: string;
+      readonly differences: { readonly [part: string]: SchemaDifference };
+    }[];
+    readonly deleted: readonly string[];
+    readonly unchanged: readonly string[];
+  };
+  readonly plan: readonly SchemaChange[];
+  readonly skipped: readonly SkippedSchema[];
+};
+
+/** A definition of an import that says nothing to this server. */
+export type SkippedSchema = { readonly collectionName: string; readonly reason: string };
+
+/** Answer of `POST /schemas-import`: all of it was done. Names of collections. */
+export type SchemaImportResult = {
+  readonly message: string;
+  readonly changes: {
+    readonly created: readonly string[];
+    readonly updated: readonly string[];
+    readonly unchanged: readonly string[];
+    readonly deleted: readonly string[];
+    readonly errors: readonly string[];
+  };
+  readonly skipped: readonly SkippedSchema[];
+};
+
+/** Answer of `POST /schemas/indexes/migrate`. `field`: the fields of the index, joined by a comma. */
+export type IndexMigration = {
+  readonly message: string;
+  readonly summary: { readonly created: number; readonly skipped: number; readonly errors: number };
+  readonly details: {
+    readonly created: readonly {
+      readonly collection: string;
+      readonly indexName: string;
+      readonly field: string;
+    }[];
+    readonly skipped: readonly {
+      readonly collection: string;
+      readonly indexName: string;
+      readonly reason: string;
+    }[];
+    readonly errors: readonly {
+      readonly collection: string;
+      readonly indexName: string;
+      readonly error: string;
+    }[];
+  };
+};

@@ -14,8 +14,8 @@ const maxElements = 10_000;
 /**
  * Refuses values that are deeper than 64 levels, have more than 10,000 keys, or carry a key `__proto__`,
  * `constructor` or `prototype` at any depth. The elements of a top-level array, at most 10,000, are documents of their
- * own (a bulk of 1,000 items), so keys are counted per element; so are those of the lists `data` and `operations` near the
- * top (an upsert of 1,000 items, also as one operation of a transaction).
+ * own (a bulk of 1,000 items), so keys are counted per element; so are those of the lists `data`, `operations` and `schemas`
+ * near the top (an upsert of 1,000 items, also as one operation of a transaction; an export of definitions).
  * @throws AppError BAD_REQUEST that names the place.
  */
 export function checkJson(value: unknown): void {
@@ -36,7 +36,7 @@ function checkDocuments(list: readonly unknown[], depth: number): void {
 }
 
 /** Members that are lists of documents, so many levels down at most. */
-const documentLists: ReadonlySet<string> = new Set(["data", "operations"]);
+const documentLists: ReadonlySet<string> = new Set(["data", "operations", "schemas"]);
 const deepestDocuments = 3;
 
 /** Walks one document; gives the number of keys seen so far. */

@@ -84,6 +84,14 @@ export const changeQuery = z.object({
   dryRun: flag.meta({ description: "Change nothing; answer what would change" }),
 });
 
+const prune = flag.meta({ description: "What the document does not mention goes" });
+
+/** Query of a preview of an import. */
+export const previewQuery = z.object({ prune });
+
+/** Query of an import. */
+export const importQuery = changeQuery.extend({ prune });
+
 const wholeNumber = (most: number) =>
   z
     .string()
@@ -111,4 +119,5 @@ export const listQuery = z.object({
 export type RelationshipChange = z.output<typeof relationshipChange>;
 export type RelationshipBody = z.output<typeof relationshipBody>;
 export type ListQuery = z.output<typeof listQuery>;
+export type ImportQuery = z.output<typeof importQuery>;
 export type ChangeQuery = z.output<typeof changeQuery>;

@@ -6,6 +6,7 @@ import type { SchemaEdit } from "../../core/schema/edit";
 import type { Schema } from "../../core/schema/model";
 import type { Data, SnapshotStore } from "../../data";
 import type { Identity } from "../../http";
+import { documentSchema, readSchemaDocument } from "./document";
 import { createEdit, removeEdit, renameEdit, updateEdit } from "./edits";
 import { addIndexEdit, migrateIndexes, removeIndexEdit } from "./indexes";
 import { listSchemas, readSchema, visibleTo } from "./list";
@@ -13,8 +14,11 @@ import {
   type ChangeQuery,
   changeQuery,
   createBody,
+  type ImportQuery,
+  importQuery,
   indexBody,
   listQuery,
+  previewQuery,
   relationshipBody,
   relationshipChange,
   renameBody,
@@ -22,6 +26,7 @@ import {
 } from "./model";
 import { relateEdit } from "./relate";
 import { rerelateEdit } from "./rerelate";
+import { exportSchemas, importSchemas, previewSchemas } from "./transfer";
 import { unrelateEdit } from "./unrelate";
 
 export type SchemasParts = {
@@ -29,12 +34,14 @@ export type SchemasParts = {
   readonly data: Data;
   readonly identity: Identity;
   readonly config: { readonly SCHEMAS_PUBLIC: boolean };
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 };
 
 const tags = ["Schemas"];
 
 /** The routes of schemas. */
-export function schemasRoutes({ snapshot, data, identity, config }: SchemasParts) {
+export function schemasRoutes({ snapshot, data, identity, config, now }: SchemasParts) {
   const visible = (actor: Actor) => visibleTo(data, actor, config.SCHEMAS_PUBLIC);
 
   async function change(
@@ -47,6 +54,31 @@ export function schemasRoutes({ snapshot, data, identity, config }: SchemasParts
     const changes = await snapshot.changeSchema(edit, { force, dryRun });
     if (dryRun) return Response.json({ message: "Dry run: nothing was changed", changes });
     return Response.json({ message: done.message }, { status: done.status });
+  }
+
+  async function exported(actor: Actor): Promise<Response> {
+    administratorOnly(actor);
+    const at = now();
+    const body = await exportSchemas(data, actor, snapshot.current().schema, at);
+    return new Response(JSON.stringify(body, null, 2), {
+      headers: {
+        "content-type": "application/json; charset=utf-8",
+        "cache-control": "no-store",
+        "content-disposition": `attachment; filename="schema-export-${at}.json"`,
+      },
+    });
+  }
+
+  async function imported(
+    actor: Actor,
+    { prune, force, dryRun }: ImportQuery,
+    request: Request,
+    body: unknown,
+  ): Promise<object> {
+    administratorOnly(actor);
+    const read = await readSchemaDocument(request, body);
+    if (dryRun) return previewSchemas(snapshot, read, { prune });
+    return importSchemas(snapshot, read, { prune, force });
   }
 
   return new Elysia({ name: "schemas" })
@@ -186,8 +218,32 @@ export function schemasRoutes({ snapshot, data, identity, config }: SchemasParts
           renameEdit(params.collection, params.field, body.to),
         ),
       { query: changeQuery, body: renameBody, detail: { tags, summary: "Rename a field or a relation" } },
-    );
+    )
+    .get("/schemas-export", ({ actor }) => exported(actor), {
+      detail: { tags, summary: "All definitions as one document" },
+    })
+    .post(
+      "/schemas-preview-import",
+      async ({ actor, query, request, body }) => {
+        administratorOnly(actor);
+        return previewSchemas(snapshot, await readSchemaDocument(request, body), query);
+      },
+      { query: previewQuery, detail: { tags, summary: "What an import would do", ...document } },
+    )
+    .post("/schemas-import", ({ actor, query, request, body }) => imported(actor, query, request, body), {
+      query: importQuery,
+      detail: {
+        tags,
+        summary: "Import definitions, all or none",
+        description:
+          "What the document does not mention stays, unless ?prune=true. A multipart form with the file in its part " +
+          "schema will do, too.",
+        ...document,
+      },
+    });
 }
+
+const document = { requestBody: { content: { "application/json": { schema: documentSchema } } } };
 
 function administratorOnly(actor: Actor): void {
   if (actor.kind === "system" || (actor.kind === "user" && actor.admin)) return;

@@ -2,13 +2,20 @@
 import type { Action } from "@baasix/types";
 import { grantsColumn } from "../../core/access/grants";
 import type { Access, Policy } from "../../core/access/policy";
-import { aggregateFunctions } from "../../core/query/aggregateFunctions";
-import { dateParts } from "../../core/query/dateParts";
-import { filterSchemaName, filterSchemas } from "../../core/query/operators/describe";
-import { readLimits } from "../../core/query/parse";
-import { searchLimits } from "../../core/query/search";
+import { filterSchemas } from "../../core/query/operators/describe";
 import { jsonSchema, type JsonSchema } from "../../core/schema/fields";
 import type { Collection, Field, Schema } from "../../core/schema/model";
+import {
+  fieldsParameter,
+  filterParameter,
+  filterReference,
+  idParameter,
+  ifMatchParameter,
+  ifNoneMatchParameter,
+  keyParameter,
+  listParameters,
+  permanentParameter,
+} from "./parameters";
 
 export type Paths = Record<string, Record<string, JsonSchema>>;
 export type Described = { readonly paths: Paths; readonly schemas: Record<string, JsonSchema> };
@@ -33,6 +40,11 @@ function policiesOf(collection: Collection, access: Access): Policies {
   return { create: of("create"), read: of("read"), update: of("update"), delete: of("delete") };
 }
 
+/** The operations of each path of a collection. */
+type Routes = Readonly<
+  Record<"list" | "one" | "bulk" | "restoreMany" | "restoreOne", Record<string, JsonSchema>>
+>;
+
 function describe(
   collection: Collection,
   policies: Policies,
@@ -40,54 +52,134 @@ function describe(
   schemas: Record<string, JsonSchema>,
 ): void {
   const { name } = collection;
-  const list: Record<string, JsonSchema> = {};
-  const bulk: Record<string, JsonSchema> = {};
-  const one: Record<string, JsonSchema> = {};
+  const routes: Routes = { list: {}, one: {}, bulk: {}, restoreMany: {}, restoreOne: {} };
   if (policies.read) {
     schemas[name] = objectOf(columns(collection, policies.read, false));
-    list.get = operation(name, "List", { parameters: listParameters, ok: listOf(ref(name)) });
-    one.get = operation(name, "Read", { parameters: [idParameter, fieldsParameter], ok: dataOf(ref(name)) });
+    describeReads(name, routes);
   }
-  if (policies.create) {
-    schemas[`${name}Create`] = objectOf(columns(collection, policies.create, true), true);
-    const body = ref(`${name}Create`);
-    list.post = operation(name, "Create", { body, status: "201", ok: dataOf({ type: "object" }) });
-    bulk.post = operation(name, "Create many", {
-      body: { type: "array", items: body },
-      status: "201",
-      ok: dataOf({ type: "array" }),
-    });
-  }
-  if (policies.update) {
-    schemas[`${name}Update`] = objectOf(columns(collection, policies.update, true));
-    const data = ref(`${name}Update`);
-    one.patch = operation(name, "Change", {
-      parameters: [idParameter],
-      body: data,
-      ok: dataOf({ type: "object" }),
-    });
-    const entry: JsonSchema = { type: "object", required: ["id"], properties: { id: {}, data } };
-    bulk.patch = operation(name, "Change many", {
-      body: { type: "array", items: entry },
-      ok: dataOf({ type: "array" }),
-    });
-  }
-  if (policies.delete) {
-    one.delete = operation(name, "Delete", { parameters: [idParameter], ok: dataOf({ type: "object" }) });
-    bulk.delete = operation(name, "Delete many", {
-      body: { type: "array", items: {} },
-      status: "204",
-      ok: null,
-    });
-  }
+  if (policies.create) schemas[`${name}Create`] = objectOf(columns(collection, policies.create, true), true);
+  if (policies.update) schemas[`${name}Update`] = objectOf(columns(collection, policies.update, true));
+  if (policies.create) describeCreates(name, routes);
+  if (policies.update) describeUpdates(name, routes);
+  if (policies.create || policies.update) describeUpsert(name, policies, routes);
+  if (policies.update && collection.paranoid) describeRestores(name, routes);
+  if (policies.delete) describeDeletes(collection, routes);
   for (const [path, operations] of [
-    [`/items/${name}`, list],
-    [`/items/${name}/bulk`, bulk],
-    [`/items/${name}/{id}`, one],
+    [`/items/${name}`, routes.list],
+    [`/items/${name}/bulk`, routes.bulk],
+    [`/items/${name}/restore`, routes.restoreMany],
+    [`/items/${name}/{id}`, routes.one],
+    [`/items/${name}/{id}/restore`, routes.restoreOne],
   ] as const) {
     if (Object.keys(operations).length > 0) paths[path] = operations;
   }
 }
+
+function describeReads(name: string, { list, one }: Routes): void {
+  list.get = operation(name, "List", { parameters: listParameters, answers: { 200: listOf(ref(name)) } });
+  one.get = operation(name, "Read", {
+    parameters: [idParameter, fieldsParameter, ifNoneMatchParameter],
+    answers: { 200: dataOf(ref(name)), 304: null },
+    tagged: true,
+  });
+}
+
+function describeCreates(name: string, { list, bulk }: Routes): void {
+  const body = ref(`${name}Create`);
+  list.post = operation(name, "Create", {
+    parameters: [fieldsParameter, keyParameter],
+    body,
+    answers: { 201: dataOf({ type: "object" }) },
+  });
+  bulk.post = operation(name, "Create many", {
+    parameters: [keyParameter],
+    body: { type: "array", items: body, maxItems: 1000 },
+    answers: { 201: dataOf({ type: "array" }) },
+  });
+}
+
+function describeUpdates(name: string, { list, one, bulk }: Routes): void {
+  const data = ref(`${name}Update`);
+  one.patch = operation(name, "Change", {
+    parameters: [idParameter, fieldsParameter, ifMatchParameter, keyParameter],
+    body: data,
+    answers: { 200: dataOf({ type: "object" }) },
+    tagged: true,
+  });
+  const version: JsonSchema = { type: "string", description: "An ETag that the item must have, else 412" };
+  const entry: JsonSchema = { type: "object", required: ["id"], properties: { id: {}, data, version } };
+  bulk.patch = operation(name, "Change many", {
+    parameters: [keyParameter],
+    body: { type: "array", items: entry, maxItems: 1000 },
+    answers: { 200: dataOf({ type: "array" }) },
+  });
+  list.patch = operation(name, "Change matching", {
+    parameters: [keyParameter],
+    body: bodyOf({ filter: filterReference, data }),
+    answers: { 200: dataOf(written) },
+  });
+}
+
+function describeUpsert(name: string, policies: Policies, { list }: Routes): void {
+  const item: JsonSchema = {
+    anyOf: [
+      ...(policies.create ? [ref(`${name}Create`)] : []),
+      ...(policies.update ? [ref(`${name}Update`)] : []),
+    ],
+  };
+  const on: JsonSchema = {
+    anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
+    description: "Fields that are unique together, or the primary key; each item gives their values",
+  };
+  const upserted: JsonSchema = bodyOf({ id: {}, created: { type: "boolean" } });
+  const oneOrMany = (one: JsonSchema): JsonSchema => ({ anyOf: [one, { type: "array", items: one }] });
+  list.put = operation(name, "Upsert", {
+    parameters: [fieldsParameter, keyParameter],
+    body: { anyOf: [bodyOf({ on, data: oneOrMany(item) }), bodyOf({ filter: filterReference, data: item })] },
+    answers: { 200: dataOf(oneOrMany(upserted)), 201: dataOf(oneOrMany(upserted)) },
+  });
+}
+
+function describeRestores(name: string, { restoreMany, restoreOne }: Routes): void {
+  restoreOne.post = operation(name, "Restore", {
+    parameters: [idParameter, fieldsParameter, keyParameter],
+    answers: { 200: dataOf({ type: "object" }) },
+  });
+  restoreMany.post = operation(name, "Restore many", {
+    parameters: [keyParameter],
+    body: { type: "array", items: {}, maxItems: 1000 },
+    answers: { 200: dataOf({ type: "array" }) },
+  });
+}
+
+function describeDeletes({ name, paranoid }: Collection, { list, one, bulk }: Routes): void {
+  const permanent = paranoid ? [permanentParameter] : [];
+  one.delete = operation(name, "Delete", {
+    parameters: [idParameter, ...permanent, ifMatchParameter, keyParameter],
+    answers: { 200: dataOf({ type: "object" }) },
+  });
+  bulk.delete = operation(name, "Delete many", {
+    parameters: [...permanent, keyParameter],
+    body: { type: "array", items: {}, maxItems: 1000 },
+    answers: { 204: null },
+  });
+  list.delete = operation(name, "Delete matching", {
+    parameters: [filterParameter, ...permanent, keyParameter],
+    body: bodyOf({ filter: filterReference }),
+    optional: true,
+    answers: { 200: dataOf(written) },
+  });
+}
+
+/** What a write by filter tells. */
+const written: JsonSchema = {
+  type: "object",
+  required: ["count"],
+  properties: {
+    count: { type: "integer" },
+    ids: { type: "array", description: "Where they are at most 1,000" },
+  },
+};
 
 /** Columns that the policy opens; for writes without those that the server fills. */
 function columns(collection: Collection, policy: Policy, writing: boolean): readonly Field[] {
@@ -124,125 +216,40 @@ function listOf(items: JsonSchema): JsonSchema {
   };
 }
 
+/** An object whose members are all needed. */
+function bodyOf(properties: Readonly<Record<string, JsonSchema>>): JsonSchema {
+  return { type: "object", required: Object.keys(properties), properties };
+}
+
+/** `answers`: the body of each status, null for none. `optional`: the body may be left out. `tagged`: with an ETag. */
 type Operation = {
   readonly parameters?: readonly JsonSchema[];
   readonly body?: JsonSchema;
-  readonly status?: string;
-  readonly ok: JsonSchema | null;
+  readonly optional?: true;
+  readonly answers: Readonly<Record<number, JsonSchema | null>>;
+  readonly tagged?: true;
 };
 
 function operation(
   collection: string,
   verb: string,
-  { parameters, body, status = "200", ok }: Operation,
+  { parameters, body, optional, answers, tagged }: Operation,
 ): JsonSchema {
-  const success: JsonSchema = {
-    description: "Done",
-    ...(ok !== null && { content: { "application/json": { schema: ok } } }),
-  };
+  const headers = { ETag: { description: "The version of the item", schema: { type: "string" } } };
+  const responses = Object.entries(answers).map(([status, schema]) => [
+    status,
+    {
+      description: status === "304" ? "Not changed" : "Done",
+      ...(tagged && { headers }),
+      ...(schema !== null && { content: { "application/json": { schema } } }),
+    },
+  ]);
   return {
     tags: [collection],
     summary: `${verb} ${collection}`,
     operationId: `${verb.replaceAll(" ", "")}_${collection}`,
     ...(parameters && { parameters: [...parameters] }),
-    ...(body && { requestBody: { required: true, content: { "application/json": { schema: body } } } }),
-    responses: { [status]: success, default: { $ref: "#/components/responses/Error" } },
+    ...(body && { requestBody: { required: !optional, content: { "application/json": { schema: body } } } }),
+    responses: { ...Object.fromEntries(responses), default: { $ref: "#/components/responses/Error" } },
   };
 }
-
-const idParameter: JsonSchema = {
-  name: "id",
-  in: "path",
-  required: true,
-  description: "Primary key",
-  schema: { type: "string" },
-};
-
-const fieldsParameter: JsonSchema = {
-  name: "fields",
-  in: "query",
-  description:
-    'Columns and relation paths: name, *, author.name, author.*; -name leaves one out. As JSON also objects: ["name", {"comments": {"fields": ["text"], "filter": {}, "sort": "-createdAt", "limit": 5}}]',
-  schema: { type: "string" },
-};
-
-const listParameters: readonly JsonSchema[] = [
-  fieldsParameter,
-  {
-    name: "filter",
-    in: "query",
-    description:
-      'JSON: {"price": {"gt": 10}, "author.name": "Ann", "OR": [...]}, or brackets: filter[price][gt]=10',
-    content: { "application/json": { schema: ref(filterSchemaName) } },
-  },
-  {
-    name: "relConditions",
-    in: "query",
-    description: 'JSON: conditions on the rows inside expanded relations, {"comments": {"approved": true}}',
-    schema: { type: "string" },
-  },
-  {
-    name: "sort",
-    in: "query",
-    description: 'name, -name, name:desc, comma lists, or JSON: {"name": "desc"}',
-    schema: { type: "string" },
-  },
-  {
-    name: "limit",
-    in: "query",
-    description: "-1 means the maximum",
-    schema: { type: "integer", minimum: -1, maximum: readLimits.maximum, default: readLimits.page },
-  },
-  { name: "page", in: "query", schema: { type: "integer", minimum: 1 } },
-  { name: "offset", in: "query", schema: { type: "integer", minimum: 0 } },
-  {
-    name: "search",
-    in: "query",
-    description: "Words that the item must have, also by their beginnings and in other grammatical forms",
-    schema: { type: "string", maxLength: searchLimits.length },
-  },
-  {
-    name: "searchFields",
-    in: "query",
-    description: "Where to search: a comma list or JSON",
-    schema: { type: "string" },
-  },
-  {
-    name: "searchMode",
-    in: "query",
-    description: "fuzzy forgives mistakes of writing and answers the nearest first",
-    schema: { type: "string", enum: ["words", "fuzzy"], default: "words" },
-  },
-  {
-    name: "sortByRelevance",
-    in: "query",
-    description: "The best matches first, where no sort is given",
-    schema: { type: "boolean", default: false },
-  },
-  {
-    name: "aggregate",
-    in: "query",
-    description:
-      'Answers values instead of items. JSON: {"total": {"function": "sum", "field": "price"}}. Functions: ' +
-      `${[...new Set([...aggregateFunctions.values()].map((one) => one.name))].join(", ")}`,
-    schema: { type: "string" },
-  },
-  {
-    name: "groupBy",
-    in: "query",
-    description: `A value of each group: fields, relation.field, date:<part>:field with one of ${[...dateParts.keys()].join(", ")}`,
-    schema: { type: "string" },
-  },
-  {
-    name: "having",
-    in: "query",
-    description: "A filter on the values and groups of an aggregate, as JSON",
-    schema: { type: "string" },
-  },
-  {
-    name: "exact",
-    in: "query",
-    description: "Sums and averages of Decimal and BigInt fields as text with every digit",
-    schema: { type: "boolean", default: false },
-  },
-];

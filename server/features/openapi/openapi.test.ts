@@ -34,6 +34,11 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
+async function makeDrafts(): Promise<void> {
+  const schema = { name: "Draft", paranoid: true, fields: { text: { type: "Text" } } };
+  await app.call("POST", "/schemas", { token: app.admin, body: { collectionName: "drafts", schema } });
+}
+
 async function document(token?: string): Promise<Document> {
   const answer = await app.call("GET", "/swagger/json", token ? { token } : {});
   expect(answer.status).toBe(200);
@@ -43,7 +48,7 @@ async function document(token?: string): Promise<Document> {
 test("an administrator sees every collection, one made a second ago too", async () => {
   const { openapi, paths, components } = await document(app.admin);
   expect(openapi).toStartWith("3.1");
-  expect(Object.keys(paths["/items/books"] ?? {})).toEqual(["get", "post"]);
+  expect(Object.keys(paths["/items/books"] ?? {})).toEqual(["get", "post", "patch", "put", "delete"]);
   expect(Object.keys(paths["/items/books/{id}"] ?? {})).toEqual(["get", "patch", "delete"]);
   expect(components.schemas.books?.properties.price?.type).toEqual(["string", "null"]);
   expect(components.schemas.booksCreate?.required).toEqual(["isbn", "title"]);
@@ -73,6 +78,27 @@ test("others see what their role opens, and nothing of the rest", async () => {
     Object.keys(anonymous.paths).filter((path) => /books|schemas|permissions|status/.test(path)),
   ).toEqual([]);
   expect(anonymous.paths).toHaveProperty(["/auth/login", "post"]);
+});
+
+test("writes are described with their headers, and what only some collections have with those alone", async () => {
+  await makeDrafts();
+  const { paths } = await document(app.admin);
+  type Described = { parameters: { name: string }[]; requestBody: { required: boolean }; responses: object };
+  const described = (path: string, method: string) => paths[path]?.[method] as Described;
+  const names = (path: string, method: string) => described(path, method).parameters.map(({ name }) => name);
+  expect(names("/items/books/{id}", "patch")).toEqual(["id", "fields", "If-Match", "Idempotency-Key"]);
+  expect(names("/items/books/{id}", "get")).toEqual(["id", "fields", "If-None-Match"]);
+  expect(Object.keys(described("/items/books/{id}", "get").responses)).toEqual(["200", "304", "default"]);
+  expect(described("/items/books", "delete").requestBody.required).toBe(false);
+  expect(names("/items/books", "put")).toEqual(["fields", "Idempotency-Key"]);
+  expect(paths).not.toHaveProperty(["/items/books/{id}/restore"]);
+  expect(names("/items/books", "delete")).not.toContain("permanent");
+  expect(names("/items/drafts", "delete")).toContain("permanent");
+  expect(Object.keys(paths["/items/drafts/{id}/restore"] ?? {})).toEqual(["post"]);
+  expect(names("/transaction", "post")).toEqual(["Idempotency-Key"]);
+  const text = JSON.stringify(paths["/transaction"]);
+  for (const action of ["create", "update", "delete", "upsert", "restore", "read"])
+    expect(text).toContain(`"const":"${action}"`);
 });
 
 test("bodies of routes are described by what validates them", async () => {

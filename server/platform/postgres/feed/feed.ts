@@ -1,7 +1,7 @@
 /** The feed of committed changes: one stream that is kept up, and those who listen to it. */
 import type { ChangeFeed, ChangeSet, DatabaseAddress } from "../database";
 import { type Horizon, openHorizon } from "./horizon";
-import { Decoder } from "./pgoutput";
+import { type Decoded, Decoder } from "./pgoutput";
 import { NotAllowed, startReplication, type Replication } from "./replication";
 
 /** Which publication is read, and who hears of lost streams and of listeners that throw. */
@@ -86,7 +86,7 @@ class Feed {
     const ended = Promise.withResolvers<Error>();
     try {
       this.#running = await startReplication(this.#address, this.#options.publication, {
-        onMessage: (message) => this.#tell(decoder, message),
+        onMessage: (bytes, start, end) => this.#tell(decoder.decode(bytes, start, end)),
         onEnd: ended.resolve,
       });
     } catch (error) {
@@ -103,8 +103,7 @@ class Feed {
     return ended.promise;
   }
 
-  #tell(decoder: Decoder, message: Buffer): void {
-    const decoded = decoder.decode(message);
+  #tell(decoded: Decoded | null): void {
     if (decoded === null) return;
     if (this.#horizon.size >= WAITING) {
       this.#horizon.clear();

@@ -2,8 +2,8 @@
 
 /** What a link tells. `onEnd` comes once, after the link was up, and never after `close`. */
 export type LinkEvents = {
-  /** The body of a CopyData message. Valid during the call only. */
-  readonly onData: (body: Buffer) => void;
+  /** The body of a CopyData message lies in `bytes` from `start` to `end`, valid during the call only. */
+  readonly onData: (bytes: Buffer, start: number, end: number) => void;
   readonly onEnd: (error: Error) => void;
 };
 

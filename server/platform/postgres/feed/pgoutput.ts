@@ -24,51 +24,56 @@ const EPOCH = 946_684_800_000;
 /** The schema whose tables are collections. */
 const WATCHED_SCHEMA = "public";
 
-/** A change as it came: it is read when its transaction has ended, and only where somebody wants to be told. */
-type Pending = { readonly table: Table; readonly message: Buffer };
-
 /** One stream's state. Feed it messages in order; it answers at commits. */
 export class Decoder {
   readonly #wants: (table: string) => boolean;
   readonly #limits: Limits;
   readonly #tables = new Map<number, Table>();
-  #changes: Pending[] = [];
+  /** Tables of the open transaction whose changes are read, and those that nobody wanted to be told of. */
+  readonly #told = new Set<Table>();
+  readonly #skipped = new Set<Table>();
+  #changes: RowChange[] = [];
   #bytes = 0;
   #gap: string | null = null;
   #transaction = 0;
 
-  /** `wants`: asked at each commit for the tables that it changed; what changed no wanted one is not told. */
+  /** `wants`: asked once a transaction for each table that it changes; changes of others are left out. */
   constructor(wants: (table: string) => boolean = () => true, limits = DEFAULTS) {
     this.#wants = wants;
     this.#limits = limits;
   }
 
-  /** @throws RangeError when the message is cut short: the stream cannot be trusted any more. */
-  decode(message: Buffer): Decoded | null {
-    switch (message[0]) {
+  /**
+   * Takes the message that lies in `bytes` from `start` to `end`.
+   * @throws RangeError when it is cut short: the stream cannot be trusted any more.
+   */
+  decode(bytes: Buffer, start: number, end: number): Decoded | null {
+    switch (bytes[start]) {
       case 0x42: // B: begin
         this.#reset();
-        this.#transaction = message.readUInt32BE(17); // after a position and a time
+        this.#transaction = bytes.readUInt32BE(start + 17); // after a position and a time
         return null;
       case 0x52: // R: a table, before its first change and after each change of its shape
-        this.#learn(new Reader(message));
+        this.#learn(new Reader(bytes, start, end));
         return null;
       case 0x49: // I
       case 0x55: // U
       case 0x44: // D
-        this.#change(message);
+        this.#change(bytes, start, end);
         return null;
       case 0x54: // T: rows that left without a message each
-        this.#truncate(new Reader(message));
+        this.#truncate(new Reader(bytes, start, end));
         return null;
       case 0x43: // C: commit
-        return this.#commit(message);
+        return this.#commit(bytes, start);
       default: // origins, types and messages of other programs
         return null;
     }
   }
 
   #reset(): void {
+    this.#told.clear();
+    this.#skipped.clear();
     this.#changes = [];
     this.#bytes = 0;
     this.#gap = null;
@@ -88,16 +93,24 @@ export class Decoder {
     this.#tables.set(id, { name, isWatched, columns });
   }
 
-  #change(message: Buffer): void {
-    const table = this.#tables.get(message.readInt32BE(1));
-    if (!table?.isWatched || this.#gap !== null) return;
-    this.#bytes += message.length;
+  #change(bytes: Buffer, start: number, end: number): void {
+    const table = this.#tables.get(bytes.readInt32BE(start + 1));
+    if (!table?.isWatched || this.#gap !== null || !this.#isTold(table)) return;
+    this.#bytes += end - start;
     if (this.#changes.length >= this.#limits.changes || this.#bytes > this.#limits.bytes) {
       this.#gap = "a transaction changed too much to be told row by row";
       this.#changes = [];
       return;
     }
-    this.#changes.push({ table, message });
+    this.#changes.push(readChange(bytes[start] ?? 0, new Reader(bytes, start, end), table));
+  }
+
+  #isTold(table: Table): boolean {
+    if (this.#told.has(table)) return true;
+    if (this.#skipped.has(table)) return false;
+    const wanted = this.#wants(table.name);
+    (wanted ? this.#told : this.#skipped).add(table);
+    return wanted;
   }
 
   #truncate(reader: Reader): void {
@@ -109,29 +122,20 @@ export class Decoder {
     if (names.length > 0) this.#gap ??= `${names.join(", ")} was truncated`;
   }
 
-  #commit(message: Buffer): Decoded | null {
-    const [pending, gap, transaction] = [this.#changes, this.#gap, this.#transaction];
+  #commit(bytes: Buffer, start: number): Decoded | null {
+    // Wanted since: those who began to ask while the transaction came in are told that they missed some of it.
+    const missed = [...this.#skipped].find(({ name }) => this.#wants(name));
+    if (missed) this.#gap ??= `${missed.name} changed before it was asked for`;
+    const [changes, gap, transaction] = [this.#changes, this.#gap, this.#transaction];
     this.#reset();
     if (gap !== null) return { transaction, gap };
-    if (!this.#isWanted(pending)) return null;
-    const changes = pending.map(readChange);
-    const micros = message.readBigInt64BE(18); // after flags and two positions
+    if (changes.length === 0) return null;
+    const micros = bytes.readBigInt64BE(start + 18); // after flags and two positions
     return { transaction, set: { changes, committedAt: Number(micros / 1000n) + EPOCH } };
-  }
-
-  #isWanted(changes: readonly Pending[]): boolean {
-    let last: Table | null = null;
-    for (const { table } of changes) {
-      if (table !== last && this.#wants(table.name)) return true;
-      last = table;
-    }
-    return false;
   }
 }
 
-function readChange({ table, message }: Pending): RowChange {
-  const kind = message[0];
-  const reader = new Reader(message);
+function readChange(kind: number, reader: Reader, table: Table): RowChange {
   reader.skip(4); // the table
   if (kind === 0x49) {
     reader.byte();
@@ -171,10 +175,14 @@ function readRow(reader: Reader, table: Table, old: Values | null = null): Value
 
 class Reader {
   readonly #bytes: Buffer;
-  #at = 1; // after the kind of the message
+  readonly #end: number;
+  #at: number;
 
-  constructor(bytes: Buffer) {
+  /** Starts after the kind of the message. */
+  constructor(bytes: Buffer, start: number, end: number) {
     this.#bytes = bytes;
+    this.#end = end;
+    this.#at = start + 1;
   }
 
   skip(count: number): void {
@@ -182,23 +190,21 @@ class Reader {
   }
 
   byte(): number {
-    return this.#bytes.readUInt8(this.#at++);
+    return this.#bytes.readUInt8(this.#moved(1) - 1);
   }
 
   int16(): number {
-    this.#at += 2;
-    return this.#bytes.readInt16BE(this.#at - 2);
+    return this.#bytes.readInt16BE(this.#moved(2) - 2);
   }
 
   int32(): number {
-    this.#at += 4;
-    return this.#bytes.readInt32BE(this.#at - 4);
+    return this.#bytes.readInt32BE(this.#moved(4) - 4);
   }
 
   /** Text that ends with a zero byte. */
   text(): string {
     const end = this.#bytes.indexOf(0, this.#at);
-    if (end < 0) throw new RangeError("a name without an end");
+    if (end < 0 || end >= this.#end) throw new RangeError("a name without an end");
     const text = this.#bytes.toString("utf8", this.#at, end);
     this.#at = end + 1;
     return text;
@@ -208,9 +214,16 @@ class Reader {
   sized(): string {
     const length = this.int32();
     const end = this.#at + length;
-    if (length < 0 || end > this.#bytes.length) throw new RangeError("a value longer than its message");
+    if (length < 0 || end > this.#end) throw new RangeError("a value longer than its message");
     const text = this.#bytes.toString("utf8", this.#at, end);
     this.#at = end;
     return text;
+  }
+
+  /** The place behind so many bytes more. */
+  #moved(count: number): number {
+    this.#at += count;
+    if (this.#at > this.#end) throw new RangeError("a message that is cut short");
+    return this.#at;
   }
 }

@@ -95,7 +95,7 @@ class SocketLink implements Link {
 
   receive(chunk: Buffer): void {
     try {
-      this.#chunks.add(chunk, (kind, body) => this.#handle(kind, body));
+      this.#chunks.add(chunk, this.#take);
     } catch (error) {
       this.fail(
         error instanceof LinkError
@@ -114,10 +114,14 @@ class SocketLink implements Link {
     else if (this.#isUp) this.#events.onEnd(reason);
   }
 
+  readonly #take = (kind: number, bytes: Buffer, start: number, end: number): void => {
+    // One comes for each changed row: it is read where it lies.
+    if (kind === 0x64 /* d: data */) this.#events.onData(bytes, start, end);
+    else this.#handle(String.fromCharCode(kind), bytes.subarray(start, end));
+  };
+
   #handle(kind: string, body: Buffer): void {
     switch (kind) {
-      case "d":
-        return this.#events.onData(body);
       case "D":
         this.#rows.push(readRow(body));
         return;
@@ -186,13 +190,15 @@ function readError(body: Buffer): LinkError {
   return new LinkError(fields.get("M") ?? "unknown error", fields.get("C") ?? null);
 }
 
+type OnMessage = (kind: number, bytes: Buffer, start: number, end: number) => void;
+
 /** Puts the pieces of a byte stream together to messages, without copying a long one more than once. */
 class Chunks {
   #pieces: Buffer[] = [];
   #size = 0;
   #needed = 5;
 
-  add(chunk: Buffer, onMessage: (kind: string, body: Buffer) => void): void {
+  add(chunk: Buffer, onMessage: OnMessage): void {
     this.#pieces.push(chunk);
     this.#size += chunk.length;
     if (this.#size < this.#needed) return;
@@ -206,7 +212,7 @@ class Chunks {
         this.#needed = length + 1;
         break;
       }
-      onMessage(String.fromCharCode(bytes[at] ?? 0), bytes.subarray(at + 5, at + 1 + length));
+      onMessage(bytes[at] ?? 0, bytes, at + 5, at + 1 + length);
       at += length + 1;
     }
     this.#pieces = at === bytes.length ? [] : [bytes.subarray(at)];

@@ -86,7 +86,7 @@ function linkOver(client: Client, events: LinkEvents, fail: (error: unknown) => 
         connection.once("replicationStart", () => resolve());
         connection.on("copyData", ({ chunk }: { chunk: Buffer }) => {
           try {
-            events.onData(chunk);
+            events.onData(chunk, 0, chunk.length);
           } catch (error) {
             fail(error);
             connection.stream.destroy();

@@ -1,8 +1,16 @@
 /** Type tests of the hooks: read by `bun check`, never run. */
-import type { Baasix, CountMode, ListResult } from "@baasix/sdk";
+import type { Baasix, CountMode, ItemId, ListResult, Transaction, TransactionOperation } from "@baasix/sdk";
 import { type QueryClient, useInfiniteQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { BaasixProvider } from "./provider";
-import { useCreateItem, useDeleteItem, useUpdateItem } from "./mutations";
+import {
+  useCreateItem,
+  useDeleteItem,
+  useImportItems,
+  useReorder,
+  useUpdateItem,
+  useUpsertItem,
+} from "./mutations";
+import { useTransaction } from "./transaction";
 import { useAggregate, useCount, useInfiniteItems, useItem, useItems } from "./items";
 import { aggregateQuery, countQuery, infiniteItemsQuery, itemQuery, itemsQuery } from "./queries";
 
@@ -76,4 +84,31 @@ export function Factories({ client }: { client: Baasix }): void {
   useSuspenseQuery(itemQuery<Post>(client, "posts", "1")).data satisfies Post;
   const query = { aggregate: { n: { function: "count", field: "*" } } } as const;
   useSuspenseQuery(aggregateQuery<Post>(client, "posts", query)).data[0]?.n satisfies unknown;
+}
+
+/** What writing hooks take and give. */
+export function Writing(tx: Transaction): void {
+  useCreateItem<Post>("posts", {
+    optimistic: { at: "start", item: ({ title }) => ({ views: title?.length ?? 0 }) },
+  }).mutate({ title: "a" });
+  useCreateItem<Post>("posts", {
+    // @ts-expect-error -- an unknown field
+    optimistic: { at: "end", item: () => ({ view: 0 }) },
+  });
+  useUpsertItem<Post>("posts").mutate({ on: "title", data: { title: "a" } });
+  // @ts-expect-error -- an unknown field
+  useUpsertItem<Post>("posts").mutate({ filter: { titel: "a" }, data: {} });
+  useReorder("posts").mutate(["2", "1"]);
+  // @ts-expect-error -- there is no such mode
+  useReorder("posts").mutate({ item: "2", to: "1", mode: "onto" });
+  useImportItems("posts").mutate({ file: "title\na\n", format: "csv", mode: "partial" });
+  const operation = tx.items("posts").create({ title: "a" });
+  const transact = useTransaction();
+  transact.mutate(tx);
+  transact.data?.of(operation).id satisfies ItemId | undefined;
+  // @ts-expect-error -- one that is put together, where nothing else was said
+  transact.mutate([]);
+  const list = useTransaction<TransactionOperation[]>();
+  list.mutate([{ action: "delete", collection: "posts", id: "1" }]);
+  list.data?.length satisfies number | undefined;
 }

@@ -29,7 +29,7 @@ export type OptimisticCreate<Item> = {
   /** Where lists show it. */
   readonly at: "start" | "end";
   /** What is known of it beside the data: what the server will fill in. */
-  readonly item?: (data: ItemInput<Item>) => Partial<NoInfer<Item>>;
+  readonly item?: (data: ItemInput<Item>) => Partial<Record<keyof NoInfer<Item>, unknown>>;
   /** Which lists show it, by their query; default those without filter and search. Which filters it meets is yours to say. */
   readonly lists?: (query: CanonicalQuery) => boolean;
 };

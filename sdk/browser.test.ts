@@ -169,3 +169,46 @@ test("an upload tells how far it is", async () => {
   expect(refused[0]).toBe("BaasixError");
   expect([401, 403]).toContain(refused[1]);
 });
+
+test("pages of another origin may ask for versions, send keys, and import files", async () => {
+  const [page] = (await openPages(1)) as [Page];
+  await signIn(page);
+  const told = await page.evaluate(async () => {
+    const notes = bench.baasix.items<{ id: string; text: string }>("notes");
+    const key = { idempotencyKey: crypto.randomUUID() };
+    const id = await notes.create({ text: "first" }, key);
+    const again = await notes.create({ text: "first" }, key);
+    const { version } = await notes.getWithVersion(id);
+    await notes.update(id, { text: "second" }, { version });
+    const late = await notes.update(id, { text: "third" }, { version }).catch((error) => error.code);
+    const upserted = await notes.upsert({ id }, { text: "fourth" });
+    const sent: number[] = [];
+    const lines = Array.from({ length: 5000 }, (_, line) => `${"x".repeat(200)} ${line}`);
+    const file = new File([`text\n${lines.join("\n")}\n`], "notes.csv", { type: "text/csv" });
+    const onProgress = (_: number, bytes: number) => sent.push(bytes);
+    const { imported } = await notes.importCSV(file, { onProgress });
+    return { once: id === again, late, same: id === upserted, imported, size: file.size, sent };
+  });
+  expect(told).toMatchObject({ once: true, late: "PRECONDITION_FAILED", same: true, imported: 5000 });
+  expect(told.sent.at(-1)).toBeGreaterThanOrEqual(told.size);
+  expect(told.sent).toEqual(told.sent.toSorted((a, b) => a - b));
+});
+
+test("a write with a key whose answer the page never got is sent again", async () => {
+  const [page] = (await openPages(1)) as [Page];
+  await signIn(page);
+  let requests = 0;
+  await page.route("**/items/notes", async (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    requests += 1;
+    if (requests > 1) return route.continue();
+    await route.fetch();
+    return route.abort("connectionreset");
+  });
+  const count = await page.evaluate(async () => {
+    const notes = bench.baasix.items<{ text: string }>("notes");
+    await notes.create({ text: "only once" }, { idempotencyKey: crypto.randomUUID() });
+    return notes.count({ filter: { text: "only once" } });
+  });
+  expect([requests, count]).toEqual([2, 1]);
+});

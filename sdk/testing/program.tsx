@@ -10,6 +10,8 @@ import {
   useInfiniteItems,
   useItem,
   useItems,
+  useTransaction,
+  useUpsertItem,
 } from "@baasix/react";
 import { aggregateQuery, countQuery, infiniteItemsQuery, itemQuery, itemsQuery } from "@baasix/react/queries";
 import { createBaasix, type QueryBuilder } from "@baasix/sdk";
@@ -67,6 +69,18 @@ export function Asked() {
   rows.data?.[0]?.most satisfies `${number}` | null | undefined;
   rows.data?.[0]?.category_name satisfies string | null | undefined;
   useCreateItem("products").mutate({ name: "Boot", price: 5, category: { name: "Shoes" } });
+  useCreateItem("products", { optimistic: { at: "end", item: () => ({ price: "0" }) } }).mutate({
+    name: "Boot",
+  });
+  useUpsertItem("products").mutate({ filter: { name: "Boot" }, data: { price: 5 } });
+  const tx = baasix.transaction();
+  const category = tx.items("categories").create({ name: "Shoes" });
+  const boot = tx.items("products").create({ name: "Boot", category: category.id }, { fields: ["price"] });
+  const transact = useTransaction();
+  transact.mutate(tx);
+  transact.data?.of(boot).data.price satisfies `${number}` | null | undefined;
+  // @ts-expect-error -- an unknown collection
+  tx.items("product");
   // @ts-expect-error -- an unknown field
   useItems("products", { fields: ["nam"] });
   // @ts-expect-error -- a field that was not asked for

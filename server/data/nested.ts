@@ -124,7 +124,7 @@ async function writeItems(
 ): Promise<readonly ItemId[]> {
   const keys = await writeToOne(session, collection, items);
   const data = items.map((item, i) =>
-    Object.fromEntries([...item.body.own, ...heldColumns(collection, item), ...(keys[i] ?? [])]),
+    Object.fromEntries([...item.body.own, ...heldColumns(item), ...(keys[i] ?? [])]),
   );
   const written = await write(flatWrites(session, items), data);
   const [only] = items;

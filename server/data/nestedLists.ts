@@ -1,7 +1,7 @@
 /** Lists of related items inside a nested write: what is there is read, what follows is planned, and then written. */
 import type { ItemId } from "@baasix/types";
 import { AppError } from "../core/errors";
-import { type Body, type ListEntry, type ListPart, nestedLimits } from "../core/query/nestedBody";
+import { type Body, entriesOf, type ListEntry, type ListPart, nestedLimits } from "../core/query/nestedBody";
 import { type Keyed, type ListEffects, planList, type Present } from "../core/query/nestedChange";
 import { textOfEnds } from "../core/query/nestedLists";
 import { parseKey } from "../core/query/write";
@@ -28,28 +28,31 @@ export type Written = { readonly id: ItemId; readonly isNew: boolean };
 /** The item in whose list another stands: the relation, its key, and whether the other gets the key now. */
 export type Held = { readonly relation: Relation; readonly key: string; readonly attach: boolean };
 
-/** What an item in a list is given of the item that holds it. @throws AppError INVALID_VALUE where it says another */
-export function heldColumns(
-  collection: Collection,
-  { body, held }: Item,
-): readonly (readonly [column: string, value: unknown])[] {
+/** What an item in a list is given of the item that holds it. */
+export function heldColumns({ held }: Item): readonly (readonly [column: string, value: unknown])[] {
   if (!held) return [];
-  const { relation, key, attach } = held;
-  const given: (readonly [string, string])[] = [[relation.targetColumn, key]];
-  if (relation.scope) given.push([relation.scope.column, relation.scope.value]);
-  return given.map(([column, value]) => {
+  // Whoever may not write the key may still change an item that stays in its list.
+  return given(held).map(([column, value]) => [column, held.attach ? value : undefined] as const);
+}
+
+function given({ relation, key }: Pick<Held, "relation" | "key">): readonly (readonly [string, string])[] {
+  const columns: readonly (readonly [string, string])[] = [[relation.targetColumn, key]];
+  return relation.scope ? [...columns, [relation.scope.column, relation.scope.value]] : columns;
+}
+
+/** An item in a list may say in whose list it stands, as long as it is so. @throws AppError INVALID_VALUE */
+function checkHeld({ relation, target }: ListPart, key: string, { body }: ListEntry): void {
+  for (const [column, value] of given({ relation, key })) {
     const said = body.own.get(column);
-    const field = collection.fields.get(column);
+    const field = target.fields.get(column);
+    if (said === undefined || said === null || !field) continue;
     const place = `${body.place}${column}`;
-    if (said !== undefined && said !== null && field && parseValue(said, field, place) !== value) {
-      throw new AppError(
-        "INVALID_VALUE",
-        `${place}: belongs to the item in which this one stands; leave it out`,
-      );
-    }
-    // Whoever may not write the key may still change an item that stays in its list.
-    return [column, attach ? value : undefined] as const;
-  });
+    if (parseValue(said, field, place) === value) continue;
+    throw new AppError(
+      "INVALID_VALUE",
+      `${place}: belongs to the item in which this one stands; leave it out`,
+    );
+  }
 }
 
 type Parent = { readonly key: string; readonly isNew: boolean; readonly part: ListPart };
@@ -82,7 +85,10 @@ async function writeRelation(parts: ListParts, { target, relation }: ListPart, p
       there.filter((parent) => !isSet(parent)),
     )),
   ]);
-  const planned = parents.map(({ key, part }) => ({ key, effects: planList(part, present.get(key) ?? []) }));
+  const planned = parents.map(({ key, part }) => {
+    for (const entry of entriesOf(part.change)) checkHeld(part, key, entry);
+    return { key, effects: planList(part, present.get(key) ?? []) };
+  });
   const all = <One>(pick: (effects: ListEffects) => readonly One[]): readonly One[] =>
     planned.flatMap(({ effects }) => pick(effects));
   const missing = all((effects) => effects.missing);

@@ -50,6 +50,11 @@ export type ListChange =
 export const listSteps = ["create", "connect", "update", "detach", "delete"] as const;
 export type ListStep = (typeof listSteps)[number];
 
+/** All entries of a list. */
+export function entriesOf(change: ListChange): readonly ListEntry[] {
+  return change.kind === "set" ? change.entries : listSteps.flatMap((step) => change[step]);
+}
+
 /**
  * One entry of a list. `key`: of the related row (of a junction: of its row), null when it is not given. `end`: to what a
  * junction's row leads, equal for rows that lead to the same; null when that is not given or not there yet. `bare`: it

@@ -54,7 +54,8 @@ export function planList(part: ListPart, present: readonly Present[]): ListEffec
   for (const entry of change.detach)
     effects[part.ends.length > 0 ? "remove" : "detach"].push(...named(entry));
   for (const entry of change.update)
-    for (const { key } of named(entry)) changeRow(part, entry, key, effects, entry.key !== null);
+    for (const { key } of named(entry))
+      changeRow(part, entry, key, effects, leadsElsewhere(entry, key, present));
   attachAll(part, change.connect, present, effects, new Set());
   effects.create.push(...change.create.map(({ body }) => body));
   return effects;
@@ -90,7 +91,8 @@ function attachAll(
     used.add(entry.key);
     const attach = !there.has(entry.key);
     if (attach) effects.change.push({ key: entry.key, place: entry.place, body: entry.body, attach });
-    else if (!entry.bare) changeRow(part, entry, entry.key, effects, true);
+    else if (!entry.bare)
+      changeRow(part, entry, entry.key, effects, leadsElsewhere(entry, entry.key, present));
   }
   for (const entry of entries) {
     if (entry.key !== null) continue;
@@ -107,9 +109,23 @@ function attachAll(
   }
 }
 
+/** False for a row of a junction that is said to lead where it leads already. */
+function leadsElsewhere(entry: ListEntry, key: string, present: readonly Present[]): boolean {
+  return entry.end === null || present.find((row) => row.key === key)?.end !== entry.end;
+}
+
+/** Columns of the server, which items that were read and sent back carry. */
+const stamps: ReadonlySet<unknown> = new Set([
+  "createdAt",
+  "updatedAt",
+  "userCreated",
+  "userUpdated",
+  "generated",
+]);
+
 /**
- * Changes a row that is in the list. `whole`: all that the entry says is about the row; else it was found by where it
- * leads, which does not change.
+ * Changes a row that is in the list. `whole`: all that the entry says is about the row; else where it leads does not
+ * change.
  */
 function changeRow(
   part: ListPart,
@@ -130,7 +146,12 @@ function changeRow(
       effects.ends.push({ target, key: reference.key, place: at, body: reference.body });
     return false;
   });
-  const own = new Map([...body.own].filter(([name]) => name !== part.relation.targetColumn));
+  const own = new Map(
+    [...body.own].filter(
+      ([name]) =>
+        name !== part.relation.targetColumn && !stamps.has(part.target.fields.get(name)?.managed ?? null),
+    ),
+  );
   if (own.size === 0 && toOne.length === 0 && body.lists.length === 0) return;
   effects.change.push({ key, place, body: { ...body, own, toOne }, attach: false });
 }

@@ -1,7 +1,7 @@
 /** The names that a write with related items uses, as the grant of a permission is asked for them. */
 import { type FieldGrant, grantsColumn, throughRelation } from "../access/grants";
 import type { Collection, Relation } from "../schema/model";
-import type { ListChange, ListPart, Named, ToOne } from "./nestedBody";
+import { entriesOf, type ListChange, type ListPart, type Named, type ToOne } from "./nestedBody";
 
 /** Nothing is named. */
 export const noNames: Named = { columns: new Set(), keys: new Map(), relations: new Map() };
@@ -27,11 +27,7 @@ export function allNames(
 }
 
 function entryNames(change: ListChange): readonly Named[] {
-  const entries =
-    change.kind === "set"
-      ? change.entries
-      : [...change.create, ...change.connect, ...change.update, ...change.detach, ...change.delete];
-  return entries.flatMap(({ bare, body }) => (bare ? [] : [body.named]));
+  return entriesOf(change).flatMap(({ bare, body }) => (bare ? [] : [body.named]));
 }
 
 /** The names of several bodies for the same place. */

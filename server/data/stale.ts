@@ -16,8 +16,8 @@ export type StaleParts = {
   readonly reloadSchema: () => Promise<void>;
 };
 
-/** How often one request follows a schema that goes on changing. */
-const mostTurns = 4;
+/** How long one request follows a schema that goes on changing, ms. */
+const patience = 10_000;
 
 /**
  * What PostgreSQL says to a statement for tables that are no longer so: names, types, functions or unique rules that are
@@ -67,6 +67,7 @@ export async function afterCommit<T>(work: () => Promise<T>): Promise<T> {
  */
 export function retryStale({ snapshot, reloadSchema }: StaleParts): Again {
   return async (work) => {
+    const start = performance.now();
     for (let turn = 1; ; turn++) {
       const { schema } = snapshot();
       try {
@@ -77,7 +78,7 @@ export function retryStale({ snapshot, reloadSchema }: StaleParts): Again {
         if (snapshot().schema === schema) await reloadSchema();
         const isKept = snapshot().schema === schema;
         if (isKept && !(sqlState(error) === "0A000" && turn === 1)) throw error;
-        if (turn === mostTurns) {
+        if (performance.now() - start > patience) {
           throw new AppError("CONFLICT", "The schema changed meanwhile; try again.", null, { cause: error });
         }
       }

@@ -37,7 +37,7 @@ export function auditOf(collection: Collection, audited: Audited, parameters: Pa
     ["entity", quoteLiteral(collection.name)],
     ["entityId", `w.${quoteName(collection.primaryKey.name)}::text`],
     ["action", quoteLiteral(action)],
-    ["changes", "to_jsonb(c)"],
+    ["changes", `to_jsonb("#c")`],
     ["userId", `${parameters.place(currentUser)}::uuid`],
     ["ipaddress", `${parameters.place(addressInput)}::text`],
     ["requestId", `${parameters.place(requestInput)}::text`],
@@ -47,11 +47,12 @@ export function auditOf(collection: Collection, audited: Audited, parameters: Pa
   const values = entry.map(([, sql]) => sql).join(", ");
   // Rows that become JSON take half the time that objects built pair by pair do, in which each pair looks up its type.
   const named = (list: string | null, name: string): string =>
-    list === null ? `null::jsonb as ${name}` : list === "" ? `'{}'::jsonb as ${name}` : `${name} as ${name}`;
+    `${list === null ? "null::jsonb" : list === "" ? "'{}'::jsonb" : `"#${name}"`} as ${name}`;
   const parts = [
-    ...(was ? [`lateral (select ${was}) before`] : []),
-    ...(is ? [`lateral (select ${is}) after`] : []),
-    `lateral (select ${named(was, "before")}, ${named(is, "after")}) c`,
+    // No field can have such a name: a bare word would be the column of that name.
+    ...(was ? [`lateral (select ${was}) "#before"`] : []),
+    ...(is ? [`lateral (select ${is}) "#after"`] : []),
+    `lateral (select ${named(was, "before")}, ${named(is, "after")}) "#c"`,
   ];
   return (
     `, "#a" as (insert into ${quoteName(auditCollection)} (${columns}) ` +

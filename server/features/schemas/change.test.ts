@@ -396,6 +396,35 @@ describe("names", () => {
   });
 });
 
+test("a field may have any name that statements use for themselves", async () => {
+  const names = [
+    "a",
+    "c",
+    "k",
+    "r",
+    "w",
+    "t1",
+    "before",
+    "after",
+    "old",
+    "new",
+    "place",
+    "item",
+    "json",
+    "total",
+  ];
+  await define("any", Object.fromEntries(names.map((name) => [name, { type: "Integer" }])), {
+    paranoid: true,
+  });
+  const body = Object.fromEntries(names.map((name, i) => [name, i]));
+  await item("any", body);
+  await ok("PATCH", "/items/any/1", { c: 7 });
+  await ok("PATCH", "/items/any/bulk", [{ id: 1, before: 8 }]);
+  const read = await ok("GET", `/items/any?filter={"after":7}&sort=w&count=exact`);
+  expect(read.body).toMatchObject({ data: [{ ...body, c: 7, before: 8 }], totalCount: 1 });
+  await ok("DELETE", "/items/any/1");
+});
+
 test("nobody but administrators", async () => {
   const { token } = await app.signUp("nobody@example.com");
   const routes = [

@@ -89,8 +89,12 @@ export type UpsertResult<Item = GenericItem> = UpsertedItem & { readonly data?: 
 /** Result of an upsert of a list. */
 export type UpsertManyResult = WrittenItems & { readonly created: readonly boolean[] };
 
-/** Result of a read of one item. */
-export type ReadOneResult<Item = GenericItem> = { readonly data: Item; readonly truncated?: true };
+/** Result of a read of one item; a later operation may ask for its `version`. */
+export type ReadOneResult<Item = GenericItem> = {
+  readonly data: Item;
+  readonly version: string;
+  readonly truncated?: true;
+};
 
 /** Result of a read of a list, as the list's own route answers. */
 export type ReadResult<Item = GenericItem> = {

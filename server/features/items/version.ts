@@ -8,7 +8,7 @@ import { strongTags } from "../../http";
 
 /** What stands between the quotes of an item's tag. */
 export function tagOf({ version, json, truncated }: ReadOneAnswer): string {
-  return `${version}-${Bun.hash(truncated ? `${json}~` : json).toString(36)}`;
+  return `${version}-${Bun.hash(truncated ? `${json}~` : json).toString(16)}`;
 }
 
 /** A version that no row has: xmin of a row is at least 3. */
@@ -49,10 +49,13 @@ export function readVersion(version: unknown, place: string): string | undefined
   return versionOf(opaque);
 }
 
+const conditionNames = { "if-match": "If-Match", "if-none-match": "If-None-Match" } as const;
+
 /** Refuses conditions that a route does not know: a client that sends one counts on it. @throws AppError BAD_REQUEST */
 export function refuseConditions({ headers }: Request, also?: "if-match"): void {
   for (const name of ["if-match", "if-none-match"] as const) {
     if (name === "if-match" && also === "if-match") continue;
-    if (headers.has(name)) throw new AppError("BAD_REQUEST", `${name}: this request takes no such condition`);
+    if (headers.has(name))
+      throw new AppError("BAD_REQUEST", `${conditionNames[name]}: this request takes no such condition`);
   }
 }

@@ -633,7 +633,7 @@ describe("entity tags (RFC 9110)", () => {
     const answer = await send(request, { headers: { "if-match": "*" }, body: {} });
     expect([answer.status, errorOf(answer)?.message]).toEqual([
       400,
-      "if-match: this request takes no such condition",
+      "If-Match: this request takes no such condition",
     ]);
   });
 });

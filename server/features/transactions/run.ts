@@ -137,7 +137,8 @@ async function run(rows: Data, caller: Caller, operation: Operation, place: stri
     case "read": {
       const { id, query = {} } = operation;
       if (id === undefined) return listText(await rows.read(actor, collection, query, signal));
-      return itemText(await rows.readOne(actor, collection, id, query));
+      const item = await rows.readOne(actor, collection, id, query);
+      return `${itemText(item).slice(0, -1)},"version":"${item.version}"}`;
     }
   }
 }

@@ -154,7 +154,7 @@ describe("what each action gives, and how later ones refer to it", () => {
         },
       ],
       [
-        { data: expect.objectContaining({ name: "Boot" }) },
+        { data: expect.objectContaining({ name: "Boot" }), version: expect.stringMatching(/^\d+$/) },
         { id, data: { note: "Boot", total: 3, meta: { gt: 0, tags: ["a", "b"] }, owner: null } },
         { id, data: { note: "b {{0.id}}" } },
       ],
@@ -212,6 +212,20 @@ describe("what each action gives, and how later ones refer to it", () => {
         { id: boot, data: { id: boot } },
         { count: 1, ids: [boot] },
       ],
+    ],
+    [
+      "a version that was read, asked for by the write",
+      [
+        { action: "read", collection: "products", id: boot, query: { fields: "stock" } },
+        {
+          action: "update",
+          collection: "products",
+          id: boot,
+          version: "{{0.version}}",
+          data: { stock: 4 },
+        },
+      ],
+      [{ data: { stock: 3 }, version: expect.any(String) }, { id: boot }],
     ],
     [
       "the words of other clients",
@@ -457,7 +471,7 @@ describe("each operation has the rights of the caller", () => {
       [
         { id, data: { id, note: "n", total: 1 } },
         { id },
-        { data: { id: boot, name: "Boot", stock: 3 } },
+        { data: { id: boot, name: "Boot", stock: 3 }, version: expect.any(String) },
         { id },
       ],
     ]);
@@ -543,5 +557,5 @@ test("two that take the same rows in opposite order both come to an end", async 
 
 test("conditions are no part of a transaction's request", async () => {
   const { status, error } = await run([product("Cap")], app.admin, { "if-match": '"1"' });
-  expect([status, error?.message]).toEqual([400, "if-match: this request takes no such condition"]);
+  expect([status, error?.message]).toEqual([400, "If-Match: this request takes no such condition"]);
 });

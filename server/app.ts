@@ -21,6 +21,7 @@ import { openApiRoutes } from "./features/openapi";
 import { createExplain, permissionsRoutes, protectRights } from "./features/permissions";
 import { createRealtime } from "./features/realtime";
 import { schemasRoutes } from "./features/schemas";
+import { sortRoutes } from "./features/sort";
 import { transactionRoutes } from "./features/transactions";
 import {
   createClientAddress,
@@ -172,6 +173,7 @@ export async function createApp(
     )
     .use(itemsRoutes({ data, identity, once, keepsDeleted, explain }))
     .use(transactionRoutes({ identity, once, keepsDeleted }))
+    .use(sortRoutes({ identity, once }))
     .use(authRoutes({ data, identity, authenticator, tokens, config, clock: now, logger }))
     .use(
       permissionsRoutes({

@@ -9,6 +9,7 @@ import { explainRead } from "./explain";
 import { nestedOf } from "./nested";
 import { readAll, readItem, readPage, type ReadParts } from "./read";
 import type { Snapshot } from "./snapshot";
+import { sortOf } from "./sort";
 import { afterCommit, type Again, followSchema, retryStale } from "./stale";
 import type { Totals } from "./totals";
 import { upsertOf } from "./upsert";
@@ -127,6 +128,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
       { ...writing, stream },
       { ...writes, upsert: upsertOf({ ...writing, ...writes, createNew }) },
     ),
+    ...sortOf({ ...writing, update: writes.update, readOne: (...asked) => door.readOne(...asked) }),
     transaction,
     attempt: (work) => (writing.isInside ? mode.attempt(() => work(door)) : transaction(work)),
     beforeWrite: (listener) => void mode.listeners.before.push(listener),

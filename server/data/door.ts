@@ -102,6 +102,9 @@ export type Rows = {
  */
 export type UpdateEntry = { readonly id: ItemId; readonly data: WriteBody; readonly version?: string };
 
+/** An item that goes right before or behind another one, in the order of the field `sort`. */
+export type Move = { readonly item: ItemId; readonly to: ItemId; readonly mode: "before" | "after" };
+
 /** `permanent`: deletes really, also items that were deleted softly before. */
 export type RemoveOptions = { readonly permanent?: true };
 
@@ -146,6 +149,15 @@ export type Data = Rows & {
    * part of that, and `options` say nothing.
    */
   readonly transaction: <T>(work: (rows: Data) => Promise<T>, options?: TransactionOptions) => Promise<T>;
+  /**
+   * Moves an item next to another one; those between, as far as the actor may update them, hand on their places. Gives the
+   * item's place. Needs the right to update `sort` of what changes, and to read that of the other item.
+   * @throws AppError BAD_REQUEST where the collection has no order, NOT_FOUND; CONFLICT when only items that the actor may
+   * not update could make way
+   */
+  readonly move: (actor: Actor, collection: string, move: Move) => Promise<number | null>;
+  /** The items take, in this order, the places that they hold together; gives their keys. Errors as `move`. */
+  readonly reorder: (actor: Actor, collection: string, ids: readonly ItemId[]) => Promise<readonly ItemId[]>;
   /** Runs `work` so that its failure undoes what it did and no more: inside a transaction that goes on then. */
   readonly attempt: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;
   /** Calls before each write is parsed, in the order of registration; a callback that throws refuses the write. */

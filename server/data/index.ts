@@ -4,6 +4,7 @@ export type {
   Data,
   ExplainedCaller,
   ExplainedRead,
+  Move,
   PendingWrite,
   RawQuery,
   ReadAnswer,

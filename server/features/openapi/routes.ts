@@ -32,7 +32,7 @@ const administrators = [
   /^[a-z]+ \/permissions/,
   /^[a-z]+ \/realtime\//,
 ];
-const signedIn = [/^get \/schemas/];
+const signedIn = [/^get \/schemas/, /^post \/utils\/sort\//, /^post \/items\/\{collection\}\/reorder$/];
 
 /** The documentation routes. */
 export function openApiRoutes(parts: OpenApiParts) {

@@ -6,7 +6,7 @@ import { AppError } from "../core/errors";
 import { type Database, type DatabaseAddress, openDatabase } from "../platform/postgres";
 import { testDatabase } from "../testing/postgres";
 import { createData } from "./data";
-import type { Data } from "./door";
+import type { Data, RawQuery } from "./door";
 import { openSnapshot, type SnapshotStore } from "./snapshot";
 import { createTotals } from "./totals";
 
@@ -89,7 +89,7 @@ test("reads, writes, aggregates and walks are planned again after a change of an
   expect(walked).toHaveLength(2);
   await put(there, { b: { type: "Text" }, e: { type: "Integer" } });
   const aggregate = { aggregate: { most: { function: "max", field: "id" } }, groupBy: ["b"] };
-  const grouped = await here.data.read(actor, "things", aggregate);
+  const grouped = await here.data.read(actor, "things", aggregate as RawQuery);
   expect(JSON.parse(grouped.json)).toHaveLength(2);
 });
 

@@ -67,7 +67,7 @@ export function leadsOn(schema: Schema, { name }: Collection): boolean {
 
 function functionBody(collection: Collection): string {
   const shown = [...collection.fields.values()].filter(({ hidden }) => !hidden);
-  const whole = `(select to_jsonb(r) from (select ${members(shown, (field) => valueIn("old", field))}) r)`;
+  const whole = `(select to_jsonb(r.*) from (select ${members(shown, (field) => valueIn("old", field))}) r)`;
   const changed = (row: "old" | "new"): string =>
     shown
       .map(

@@ -59,25 +59,25 @@ function condition(filter: unknown): readonly [string, readonly (string | null)[
 describe("statements", () => {
   test("one row by key", () => {
     expect(compile({ fields: "title" }, { shape: "one" })).toMatchObject({
-      text: '/* s7 */ select row_to_json(r)::text, false, t0.xmin::text from "posts" t0, lateral (select t0."title" as "title") r where t0."id" = $1::integer',
+      text: '/* s7 */ select row_to_json(r.*)::text, false, t0.xmin::text from "posts" t0, lateral (select t0."title" as "title") r where t0."id" = $1::integer',
       params: [{ kind: "input", index: 0 }],
     });
   });
   test("a page with its total, sorted by a related field, big numbers as text", () => {
     expect(compile({ fields: "price,views", sort: "-author.name", limit: 20, page: 2 }).text).toBe(
-      '/* s7 */ select row_to_json(r)::text, false, case when count(*) over () < 20 then 20 + count(*) over () else (select count(*) from "posts" t0) end, null from (' +
+      '/* s7 */ select row_to_json(r.*)::text, false, case when count(*) over () < 20 then 20 + count(*) over () else (select count(*) from "posts" t0) end, null from (' +
         'select t1."price"::text as "price", t1."views"::text as "views" from "posts" t1 ' +
         'left join "authors" t2 on t2."id" = t1."author_Id" order by t2."name" desc, t1."id" limit 20 offset 20) r',
     );
   });
   test("relations are expanded for the rows of the page alone, in the same statement", () => {
     expect(compile({ fields: "id,author.name,comments.text", limit: 20 }).text).toBe(
-      '/* s7 */ select (select row_to_json(r) from (select t2."id" as "id", t2_0.j as "author", t2_1.j as "comments") r)::text, ' +
+      '/* s7 */ select (select row_to_json(r.*) from (select t2."id" as "id", t2_0.j as "author", t2_1.j as "comments") r)::text, ' +
         'coalesce(t2_1.c, false), case when count(*) over () < 20 then 0 + count(*) over () else (select count(*) from "posts" t0) end, null from (' +
         'select t1."id", t1."author_Id" from "posts" t1 order by t1."id" limit 20) t2 ' +
-        "left join lateral (select row_to_json(x) as j from (" +
+        "left join lateral (select row_to_json(x.*) as j from (" +
         'select t3."name" as "name", t3."id" as "id" from "authors" t3 where t3."id" = t2."author_Id" limit 1) x) t2_0 on true ' +
-        "left join lateral (select coalesce(json_agg(x), '[]'::json) as j, count(*) >= 500 as c from (" +
+        "left join lateral (select coalesce(json_agg(x.*), '[]'::json) as j, count(*) >= 500 as c from (" +
         'select t4."text" as "text", t4."id" as "id" from "comments" t4 ' +
         'where t4."post_Id" = t2."id" and t4."deletedAt" is null order by t4."id" limit 500) x) t2_1 on true',
     );

@@ -7,17 +7,21 @@ import { cutFlag, expand, neededColumns, orderOf, rowJson, selectList } from "./
 import { collectParameters, type Parameters } from "./compileCondition";
 import { compileRows, whereSql } from "./compileRows";
 import { compileRelevance } from "./compileSearch";
+import type { PlannedSearch } from "./search";
 import { quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
 
-/** What a compiled read gives: a page with its total, the page alone, one row by key, the total, or the planner's guess of it. */
-export type ReadShape = "list" | "page" | "one" | "count" | "estimate";
+/**
+ * What a compiled read gives: a page with its total, the page alone (`matches`: that of a search, cut out of all that it
+ * matches), one row by key, the total, or the planner's guess of it.
+ */
+export type ReadShape = "list" | "page" | "matches" | "one" | "count" | "estimate";
 
 /**
- * Compiles a read. `list` and `page`: rows of [JSON text, cut, total or null, sort keys or null]; `one`: the row whose key
- * is input 0, [JSON text, cut, version]; `count`: one row of [total]; `estimate`: one row of [plan as JSON]. `cut`: a list
- * inside the row reached its bound. `version`: which transaction wrote the row (xmin), as text. The schema's version is
- * part of the text, so a changed schema gives new prepared statements.
+ * Compiles a read. `list`, `page` and `matches`: rows of [JSON text, cut, total or null, sort keys or null]; `one`: the row
+ * whose key is input 0, [JSON text, cut, version]; `count`: one row of [total]; `estimate`: one row of [plan as JSON].
+ * `cut`: a list inside the row reached its bound. `version`: which transaction wrote the row (xmin), as text. The schema's
+ * version is part of the text, so a changed schema gives new prepared statements.
  */
 export function compileRead(
   plan: AuthorizedRead,
@@ -26,6 +30,8 @@ export function compileRead(
   counted: Counted | null = null,
 ): CompiledRead {
   if (shape === "count") return counted ?? compileCount(plan, version);
+  if (plan.search !== null && (shape === "list" || shape === "matches"))
+    return compileMatches(plan, plan.search, shape, version);
   const count = shape === "list" ? (counted ?? compileCount(plan, version)) : null;
   const parameters = count?.parameters ?? collectParameters();
   const select =
@@ -65,12 +71,22 @@ function selectRows(
   parameters: Parameters,
 ): string {
   if (shape === "one" && plan.select.relations.length === 0) return bareRow(plan, parameters);
-  const rows = page(plan, shape, parameters);
-  const total = count === null ? (shape === "page" ? ", null" : "") : `, ${totalOf(plan, count)}`;
+  return shown(plan, shape, page(plan, shape, parameters), count, parameters);
+}
+
+/** The rows of a page as they are answered. */
+function shown(
+  plan: AuthorizedRead,
+  shape: ReadShape,
+  rows: string,
+  count: string | null,
+  parameters: Parameters,
+): string {
+  const total = count === null ? (shape === "one" ? "" : ", null") : `, ${totalOf(plan, count)}`;
   const keys = shape === "one" ? `, ${rowVersion}` : plan.cursor === null ? ", null" : `, ${sortKeys}`;
   const { relations } = plan.select;
   if (relations.length === 0 && plan.cursor === null) {
-    return `select row_to_json(r)::text, false${total}${keys} from (${rows}) r`;
+    return `select row_to_json(r.*)::text, false${total}${keys} from (${rows}) r`;
   }
   const row = parameters.alias();
   const above = shape === "one" ? 1 : plan.limit;
@@ -85,7 +101,48 @@ function bareRow(plan: AuthorizedRead, parameters: Parameters): string {
   parameters.collections.add(plan.collection.name);
   const columns = selectList(plan.select, alias, parameters).join(", ");
   const from = `${quoteName(plan.collection.name)} ${alias}, lateral (select ${columns}) r`;
-  return `select row_to_json(r)::text, false, ${alias}.xmin::text from ${from}${where(plan, alias, "one", parameters)}`;
+  return `select row_to_json(r.*)::text, false, ${alias}.xmin::text from ${from}${where(plan, alias, "one", parameters)}`;
+}
+
+/**
+ * A page of a search, cut out of all that matches, which is looked up once for the page and the total. Left to choose,
+ * PostgreSQL may go along an index of the order instead and make the words of row after row, which takes it longer
+ * than it believes.
+ */
+function compileMatches(
+  plan: AuthorizedRead,
+  search: PlannedSearch,
+  shape: "list" | "matches",
+  version: number,
+): CompiledRead {
+  const { collection, sort, cursor } = plan;
+  const parameters = collectParameters();
+  parameters.collections.add(collection.name);
+  const [match, row] = [parameters.alias(), parameters.alias()];
+  const key = quoteName(collection.primaryKey.name);
+  const { joins, keys } = orderOf(sort, match, parameters);
+  const columns = [`${match}.${key} as i`, ...keys.map((one, i) => `${one} as k${i}`)];
+  if (search.relevance) columns.push(`${compileRelevance(search, match, parameters)} as w`);
+  const from = `${quoteName(collection.name)} ${match}${joins}${where(plan, match, shape, parameters)}`;
+
+  const found = sort.map((_, i) => `m.k${i}`);
+  const order = [
+    ...(search.relevance ? ["m.w desc"] : []),
+    ...sort.map(({ descending }, i) => `${found[i]}${descending ? " desc" : ""}`),
+  ].join(", ");
+  const after = cursor?.after ? ` where ${compileKeyset(sort, found, cursor.after, parameters.place)}` : "";
+  const cut = `select * from "#m" m${after} order by ${order} ${limited(plan)}`;
+  const rows =
+    `select ${pageColumns(plan, row, found, parameters).join(", ")} from (${cut}) m ` +
+    `join ${quoteName(collection.name)} ${row} on ${row}.${key} = m.i order by ${order}`;
+  const count = shape === "list" ? 'select count(*) from "#m"' : null;
+  // A name with a # cannot be that of a collection.
+  const text = `with "#m" as materialized (select ${columns.join(", ")} from ${from}) ${shown(plan, shape, rows, count, parameters)}`;
+  return {
+    text: `/* s${version} */ ${text}`,
+    params: [...parameters.list],
+    collections: [...parameters.collections],
+  };
 }
 
 /** A page that is not full tells the total by itself; only then is nothing counted. */
@@ -128,29 +185,37 @@ function keyEquals(collection: Collection, alias: string, parameters: Parameters
 function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): string {
   const alias = parameters.alias();
   parameters.collections.add(plan.collection.name);
-  const expanded = plan.select.relations.length > 0 || plan.cursor !== null;
-  const selected = expanded
-    ? neededColumns(plan.select).map((field) => `${alias}.${quoteName(field.name)}`)
-    : selectList(plan.select, alias, parameters);
   const { joins, keys, order: sorted } = orderOf(plan.sort, alias, parameters);
   const order = [sorted];
   if (plan.search?.relevance) order.unshift(`${compileRelevance(plan.search, alias, parameters)} desc`);
   const after = plan.cursor?.after
     ? compileKeyset(plan.sort, keys, plan.cursor.after, parameters.place)
     : null;
-  if (shape === "one") selected.push(`${alias}.xmin::text as ${rowVersion}`);
-  const columns =
-    plan.cursor === null
-      ? selected
-      : [
-          ...selected,
-          `json_build_array(${plan.sort.map((term, i) => jsonExpression(keys[i] ?? "", term.field)).join(", ")})::text as ${sortKeys}`,
-        ];
+  const columns = [
+    ...pageColumns(plan, alias, keys, parameters),
+    ...(shape === "one" ? [`${alias}.xmin::text as ${rowVersion}`] : []),
+  ];
   const from = `${quoteName(plan.collection.name)} ${alias}${joins}${where(plan, alias, shape, parameters, after)}`;
-  // Checked whole numbers, written out: a bound limit would make the planner guess a tenth of the table.
-  const cut =
-    shape === "one"
-      ? ""
-      : ` order by ${order.join(", ")} limit ${plan.limit}${plan.offset > 0 ? ` offset ${plan.offset}` : ""}`;
+  const cut = shape === "one" ? "" : ` order by ${order.join(", ")} ${limited(plan)}`;
   return `select ${columns.join(", ")} from ${from}${cut}`;
+}
+
+/** What a row of a page brings: its columns, or what they are made of where something is expanded, and its sort keys. */
+function pageColumns(
+  plan: AuthorizedRead,
+  alias: string,
+  keys: readonly string[],
+  parameters: Parameters,
+): readonly string[] {
+  const { select, sort, cursor } = plan;
+  if (select.relations.length === 0 && cursor === null) return selectList(select, alias, parameters);
+  const needed = neededColumns(select).map((field) => `${alias}.${quoteName(field.name)}`);
+  if (cursor === null) return needed;
+  const list = sort.map((term, i) => jsonExpression(keys[i] ?? "", term.field)).join(", ");
+  return [...needed, `json_build_array(${list})::text as ${sortKeys}`];
+}
+
+/** Checked whole numbers, written out: a bound limit would make the planner guess a tenth of the table. */
+function limited({ limit, offset }: AuthorizedRead): string {
+  return `limit ${limit}${offset > 0 ? ` offset ${offset}` : ""}`;
 }

@@ -46,11 +46,11 @@ export function rowJson(node: SelectNode, alias: string, parameters: Parameters)
 /** The row of `alias` as text of a JSON object, relations and all, in a sub-select that costs only where it is asked. */
 export function wholeRowJson(node: SelectNode, alias: string, parameters: Parameters): string {
   const from = node.relations.length > 0 ? ` from (values (0)) d${expand(node, alias, parameters, 1)}` : "";
-  return `(select row_to_json(r)::text from (select ${selectList(node, alias, parameters).join(", ")}${from}) r)`;
+  return `(select row_to_json(r.*)::text from (select ${selectList(node, alias, parameters).join(", ")}${from}) r)`;
 }
 
 function rowObject(node: SelectNode, alias: string, parameters: Parameters): string {
-  return `select row_to_json(r) from (select ${selectList(node, alias, parameters).join(", ")}) r`;
+  return `select row_to_json(r.*) from (select ${selectList(node, alias, parameters).join(", ")}) r`;
 }
 
 /** The joins of a row's relations. `above`: how many such rows there may be. */
@@ -105,7 +105,7 @@ function itemExpansion(
   if (node.relations.some(hasList)) {
     return `select (${rowObject(node, alias, parameters)}) as j, ${cutFlag(node, alias)} as c ${from}`;
   }
-  return `select row_to_json(x) as j from (select ${selectList(node, alias, parameters).join(", ")} ${from}) x`;
+  return `select row_to_json(x.*) as j from (select ${selectList(node, alias, parameters).join(", ")} ${from}) x`;
 }
 
 function listExpansion(
@@ -126,7 +126,7 @@ function listExpansion(
   if (node.relations.length === 0) {
     const columns = selectList(node, alias, parameters).join(", ");
     const rows = `(select ${columns} ${from} order by ${order} limit ${limit}) x`;
-    return `select coalesce(json_agg(x), '[]'::json) as j, ${full} as c from ${rows}`;
+    return `select coalesce(json_agg(x.*), '[]'::json) as j, ${full} as c from ${rows}`;
   }
   // Cut first, expanded after: else every row of a long list would be expanded before it is dropped.
   const row = parameters.below(holder);

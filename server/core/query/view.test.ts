@@ -47,9 +47,9 @@ test("the statement reads the rows as values, and parameters as columns of a set
       `with "#change" as materialized (select c.n, c.o, c.a from jsonb_to_recordset($1::text::jsonb) as c(n integer, o jsonb, a jsonb)), ` +
       `"#set" as materialized (select s.* from json_to_recordset($2::text::json) as s(n integer, p0 text, p1 text)), ` +
       `"#old" as materialized (${rows("o")}), "#new" as materialized (${rows("a")}) ` +
-      `select v.n, t0."#", (select row_to_json(r)::text from (select t0."id" as "id") r), null::text ` +
+      `select v.n, t0."#", (select row_to_json(r.*)::text from (select t0."id" as "id") r), null::text ` +
       `from "#old" t0 cross join "#set" v where ${condition("t0")} union all ` +
-      `select v.n, t1."#", null::text, (select row_to_json(r)::text from (select t1."id" as "id", t1."title" as "title") r) ` +
+      `select v.n, t1."#", null::text, (select row_to_json(r.*)::text from (select t1."id" as "id", t1."title" as "title") r) ` +
       `from "#new" t1 cross join "#set" v where ${condition("t1")}`,
     params: [{ kind: "currentUser" }, { kind: "value", text: "x" }],
   });

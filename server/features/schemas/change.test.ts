@@ -412,6 +412,7 @@ test("a field may have any name that statements use for themselves", async () =>
     "item",
     "json",
     "total",
+    ..."xpdj",
   ];
   await define("any", Object.fromEntries(names.map((name) => [name, { type: "Integer" }])), {
     paranoid: true,

@@ -1,6 +1,6 @@
 /** Roles and users: the items of two system collections. */
 import type { FieldPath, ItemId, ItemInput, ListResult, Query, Role, User } from "@baasix/types";
-import type { CallOptions, Http } from "./http";
+import type { CallOptions, Http, OneWriteOptions, WriteOptions } from "./http";
 import { createItems, type Items } from "./items";
 
 /** A row of `baasix_User` as an administrator sees it. `status`: `active`, `inactive`, `suspended`, … */
@@ -25,9 +25,11 @@ export type Users = {
   findOne(id: ItemId, fields?: readonly FieldPath<UserRecord>[], options?: CallOptions): Promise<UserRecord>;
   /** The user of that address, or null. */
   findByEmail(email: string, options?: CallOptions): Promise<UserRecord | null>;
-  create(data: UserInput, options?: CallOptions): Promise<ItemId>;
-  update(id: ItemId, data: UserInput, options?: CallOptions): Promise<ItemId>;
-  delete(id: ItemId, options?: CallOptions): Promise<void>;
+  create(data: UserInput, options?: WriteOptions): Promise<ItemId>;
+  createMany(data: readonly UserInput[], options?: WriteOptions): Promise<ItemId[]>;
+  update(id: ItemId, data: UserInput, options?: OneWriteOptions): Promise<ItemId>;
+  delete(id: ItemId, options?: OneWriteOptions): Promise<void>;
+  deleteMany(ids: readonly ItemId[], options?: WriteOptions): Promise<void>;
   /** Locks a user out. */
   suspend(id: ItemId, options?: CallOptions): Promise<ItemId>;
   activate(id: ItemId, options?: CallOptions): Promise<ItemId>;
@@ -63,8 +65,10 @@ export function createUsers(http: Http): Users {
         .filter({ email: { eq: email.toLowerCase() } })
         .first(options),
     create: items.create,
+    createMany: items.createMany,
     update: items.update,
     delete: items.delete,
+    deleteMany: items.deleteMany,
     suspend: (id, options) => items.update(id, { status: "suspended" }, options),
     activate: (id, options) => items.update(id, { status: "active" }, options),
   };

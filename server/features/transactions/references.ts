@@ -95,8 +95,15 @@ export function checkText(names: Names, at: number, count: number): ReadText {
   };
 }
 
-/** Puts results in the place of references. @throws AppError BAD_REQUEST when a path leads nowhere, or to what cannot stand there. */
+/** Most characters that all references of a transaction put in: a short text may name a long one many times. */
+const fillLimit = 20 * 1024 * 1024;
+
+/**
+ * Puts the results so far in the place of references; for one run of a transaction.
+ * @throws AppError BAD_REQUEST when a path leads nowhere, or to what cannot stand there, QUERY_TOO_COMPLEX.
+ */
 export function fillText(names: Names, results: readonly Result[]): ReadText {
+  let filled = 0;
   const valueOf = (reference: string, place: string): unknown => {
     const { index, path } = targetOf(reference, names, results.length, results.length + 1, place);
     let value = results[index]?.();
@@ -104,6 +111,9 @@ export function fillText(names: Names, results: readonly Result[]): ReadText {
       if (!has(value, name)) throw nowhere(reference, place, value);
       value = (value as Readonly<Record<string, unknown>>)[name];
     }
+    filled += sizeOf(value);
+    if (filled > fillLimit)
+      throw new AppError("QUERY_TOO_COMPLEX", `${place}: references put in more than 20 MiB in all`);
     return value;
   };
   return (text, use, place) => {
@@ -114,14 +124,19 @@ export function fillText(names: Names, results: readonly Result[]): ReadText {
       return value;
     }
     let refers = false;
-    const filled = text.replace(pattern, (found, inner?: string) => {
+    const whole = text.replace(pattern, (found, inner?: string) => {
       if (inner === undefined) return found.slice(1);
       refers = true;
       return textOf(valueOf(inner, place), inner, place);
     });
-    if (refers && use === "choice") checkChoice(filled, text, place);
-    return filled;
+    if (refers && use === "choice") checkChoice(whole, text, place);
+    return whole;
   };
+}
+
+function sizeOf(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  return typeof value === "object" && value !== null ? JSON.stringify(value).length : 8;
 }
 
 /** Own members only: `constructor` and the like lead nowhere. */

@@ -40,11 +40,12 @@ export function runTransaction(
   const perform = async (rows: Data): Promise<readonly string[]> => {
     const results: Result[] = [];
     const texts: string[] = [];
+    const read = fillText(names, results);
     let size = 0;
     for (const [index, operation] of operations.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- in order
       const text = await performing(index, async () => {
-        const filled = fill(operation, index, fillText(names, results));
+        const filled = fill(operation, index, read);
         return run(rows, caller, filled, `operations[${index}]`);
       });
       size += text.length;

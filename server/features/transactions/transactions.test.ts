@@ -546,6 +546,22 @@ describe("each operation has the rights of the caller", () => {
   });
 });
 
+test("a long value cannot be multiplied without end", async () => {
+  const long = {
+    action: "create",
+    collection: "orders",
+    data: { note: "x".repeat(200_000) },
+    query: { fields: "note" },
+  };
+  const note = "{{0.data.note}}".repeat(200);
+  const list = Array.from({ length: 1000 }, () => ({ note: "{{0.data.note}}" }));
+  for (const data of [{ note }, list]) {
+    const { status, error } = await run([long, { action: "create", collection: "orders", data }]);
+    expect([status, error?.code, error?.details]).toEqual([400, "QUERY_TOO_COMPLEX", { operation: 1 }]);
+  }
+  expect(await rowsOf("orders")).toEqual([]);
+});
+
 test("two that take the same rows in opposite order both come to an end", async () => {
   const stock = (id: number) => ({ action: "update", collection: "products", id, data: { stock: 7 } });
   const pairs = Array.from({ length: 2 }, (_, i) =>

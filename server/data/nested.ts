@@ -7,6 +7,7 @@ import type { ItemId } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
+import { authorizeWrite } from "../core/query/authorize";
 import { findCollection } from "../core/query/find";
 import { namesRelated, readBodies } from "../core/query/nested";
 import type { Body, Reference, ToOne } from "../core/query/nestedBody";
@@ -49,7 +50,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
     if (!parts.isInside) return parts.transaction((rows) => rows.create(actor, name, bodies, stamp));
     const collection = collectionFor(parts.snapshot(), actor, name, "create");
     const items = read(collection, bodies).map((body) => ({ body }));
-    return writeItems({ parts, actor }, collection, items, async (writes, data) =>
+    return writeItems({ parts, actor }, collection, "create", items, async (writes, data) =>
       (await writes.create(actor, name, data, stamp)).map((id) => ({ id, isNew: true })),
     );
   };
@@ -64,7 +65,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
     if (named.size < entries.length)
       throw new AppError("INVALID_VALUE", "the same item is named twice in one request");
     let ids: readonly ItemId[] = [];
-    await writeItems({ parts, actor }, collection, items, async (writes, data) => {
+    await writeItems({ parts, actor }, collection, "update", items, async (writes, data) => {
       const flatEntries = entries.map((entry, i): UpdateEntry => ({ ...entry, data: data[i] ?? {} }));
       ids = await writes.update(actor, name, flatEntries);
       return entries.map(({ id }) => ({ id, isNew: false }));
@@ -79,7 +80,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
     const items = read(collection, [data]).map((body) => ({ body }));
     try {
       return await parts.attempt(() =>
-        writeItems({ parts, actor }, collection, items, async (writes, [own = {}]) => {
+        writeItems({ parts, actor }, collection, "update", items, async (writes, [own = {}]) => {
           const ids = await writes.updateWhere(actor, name, filter, own);
           if (ids.length === 0) throw noneMatch;
           return ids.map((id) => ({ id, isNew: false }));
@@ -97,7 +98,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
     const collection = findCollection(parts.snapshot().schema, name);
     const items = read(collection, bodies).map((body) => ({ body }));
     let told: readonly Upserted[] = [];
-    await writeItems({ parts, actor }, collection, items, async (writes, data) => {
+    await writeItems({ parts, actor }, collection, null, items, async (writes, data) => {
       told = await writes.upsert(actor, name, target, data);
       return told.map(({ id, created }) => ({ id, isNew: created }));
     });
@@ -113,15 +114,18 @@ type Session = { readonly parts: NestedParts; readonly actor: Actor };
 type FlatWrites = ReturnType<typeof writesOf> & Pick<Rows, "upsert">;
 
 /**
- * Writes items of one collection with all that is related to them; gives their keys. `write` makes the statement for the
- * items themselves; when it gives more than there are items, the one body is that of all of them.
+ * Writes items of one collection with all that is related to them; gives their keys. `action` null: known when it is done.
+ * `write` makes the statement for the items themselves; when it gives more than there are items, the one body is that of
+ * all of them.
  */
 async function writeItems(
   session: Session,
   collection: Collection,
+  action: "create" | "update" | null,
   items: readonly Item[],
   write: (writes: FlatWrites, data: readonly WriteBody[]) => Promise<readonly Written[]>,
 ): Promise<readonly ItemId[]> {
+  if (action) requireNames(session, collection, action, items);
   const keys = await writeToOne(session, collection, items);
   const data = items.map((item, i) =>
     Object.fromEntries([...item.body.own, ...heldColumns(item), ...(keys[i] ?? [])]),
@@ -136,6 +140,26 @@ async function writeItems(
     }),
   );
   return written.map(({ id }) => id);
+}
+
+/**
+ * Refuses what the item itself may not name before anything that it names is written.
+ * @throws AppError FORBIDDEN
+ */
+function requireNames(
+  { parts, actor }: Session,
+  collection: Collection,
+  action: "create" | "update",
+  items: readonly Item[],
+): void {
+  if (items.every(({ body }) => body.toOne.length === 0)) return;
+  const { schema, rules } = parts.snapshot();
+  const named = mergeNames(items.map(({ body }) => body.named));
+  const columns = [...named.columns, ...named.keys.keys()].flatMap((name) => {
+    const field = collection.fields.get(name);
+    return field?.managed === null ? [field] : [];
+  });
+  authorizeWrite(collection, action, columns, null, accessOf(rules, schema, actor), named);
 }
 
 function listParts(session: Session): ListParts {
@@ -166,7 +190,7 @@ function createItems(
   items: readonly Item[],
 ): Promise<readonly ItemId[]> {
   return inBatches(items, (batch) =>
-    writeItems(session, collection, batch, async (writes, data) =>
+    writeItems(session, collection, "create", batch, async (writes, data) =>
       (await writes.create(session.actor, collection.name, data)).map((id) => ({ id, isNew: true })),
     ),
   );
@@ -180,7 +204,7 @@ async function updateItems(
 ): Promise<void> {
   const { actor } = session;
   await inBatches(distinct(collection, items), async (batch) =>
-    writeItems(session, collection, batch, async (writes, data) => {
+    writeItems(session, collection, "create", batch, async (writes, data) => {
       const entries = batch.map(({ key }, i): UpdateEntry => ({ id: key, data: data[i] ?? {} }));
       await explained(session, collection, "update", batch, () =>
         writes.update(actor, collection.name, entries),

@@ -22,7 +22,7 @@ import { bind } from "../core/query/variables";
 import { buildSchema } from "../core/schema/define";
 import { roles } from "../testing/blog";
 import { readGroups } from "./aggregate";
-import { planCounts, readItem, readPage, type ReadParts } from "./read";
+import { pageShape, planCounts, readItem, readPage, type ReadParts } from "./read";
 import type { RawQuery } from "./door";
 import type { Snapshot } from "./snapshot";
 import { createTotals } from "./totals";
@@ -153,7 +153,7 @@ const ways: Readonly<
     kept: (query) => (parts) => readPage(parts, user, "things", query),
     alone: (query) => {
       const plan = authorizeRead(planRead(schema, parseRead("things", query)), access);
-      const shape = plan.count === "exact" ? "list" : "page";
+      const shape = plan.count === "exact" ? "list" : pageShape(plan, null);
       const counted = shape === "list" ? compileCount(plan, 1) : null;
       return bind(compileRead(plan, shape, 1, counted), { actor: user, now });
     },

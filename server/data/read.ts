@@ -47,7 +47,7 @@ export async function readPage(
   const options = optionsFor(actor, signal);
   const binding: Binding = { actor, now: parts.now(), inputs };
   if (plan.count !== "exact") {
-    const rows = await parts.runner.run(bind(compiled(prepared, "page"), binding), options);
+    const rows = await parts.runner.run(bind(compiled(prepared, pageShape(plan, null)), binding), options);
     const estimated =
       plan.count === "estimated" ? await estimate(parts, prepared, rows, binding, options) : null;
     return pageAnswer(plan, rows, estimated);
@@ -55,12 +55,21 @@ export async function readPage(
   const counting = remembering(parts.totals, compiled(prepared, "count"), binding);
   const known = counting?.known() ?? null;
   const rows = await parts.runner.run(
-    bind(compiled(prepared, known === null ? "list" : "page"), binding),
+    bind(compiled(prepared, known === null ? "list" : pageShape(plan, known)), binding),
     options,
   );
   const told = known ?? (await totalOf(parts, prepared, rows, binding, options));
   if (known === null) counting?.remember(told);
   return pageAnswer(plan, rows, told);
+}
+
+/** So many matches are soon looked up. */
+const fewMatches = 10_000;
+
+/** How a page without its total is read. A walk of unknown length looks up all that matches at no step. */
+export function pageShape({ search, cursor }: AuthorizedRead, total: number | null): ReadShape {
+  if (search === null) return "page";
+  return (total === null ? cursor === null : total <= fewMatches) ? "matches" : "page";
 }
 
 /** One item by key. @throws AppError NOT_FOUND when it is missing or not visible. */

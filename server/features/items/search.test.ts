@@ -281,6 +281,33 @@ describe("where is searched", () => {
   });
 });
 
+describe("a page is the same with its total and without", () => {
+  const searches: readonly Record<string, string>[] = [{ search: "a" }, { search: "art" }, { search: "zzz" }];
+  const views: readonly Record<string, string>[] = [
+    {},
+    { sort: "-title" },
+    { sort: "code", limit: "2", page: "2" },
+    { sort: "-code", limit: "2", cursor: "" },
+    { sortByRelevance: "true", limit: "2" },
+    { sortByRelevance: "true", searchMode: "fuzzy", offset: "1" },
+    { filter: '{"id":{"lt":5}}', sort: "-id", fields: "title" },
+  ];
+  const table = searches.flatMap((search) => views.map((view) => ({ ...search, ...view })));
+  test.each(table)("%j", async (query) => {
+    const { totalCount: _, ...first } = await list({ ...query, count: "exact" });
+    // The total is known by now.
+    const { totalCount: __, ...again } = await list({ ...query, count: "exact" });
+    const without = await list({ ...query, count: "none" });
+    expect([first, again]).toEqual([without, without]);
+    const { nextCursor } = first as { nextCursor?: string | null };
+    if (!nextCursor) return;
+    const { totalCount, ...second } = await list({ ...query, cursor: nextCursor });
+    const alone: object = await list({ ...query, cursor: nextCursor, count: "none" });
+    expect<object>(second).toEqual(alone);
+    expect(totalCount).toBe((await list(query)).totalCount);
+  });
+});
+
 describe("the best matches come first when asked for", () => {
   const table: [what: string, query: Record<string, string>, expected: number[]][] = [
     ["a whole word before a beginning", { search: "art", searchFields: "title" }, [6, 7]],

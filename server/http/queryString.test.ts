@@ -8,6 +8,10 @@ test("plain pairs, lists and brackets", () => {
   expect(JSON.stringify(read("filter[price][gt]=1&filter[tags][in][]=a&filter[tags][in][]=b"))).toBe(
     '{"filter":{"price":{"gt":"1"},"tags":{"in":["a","b"]}}}',
   );
+  expect({ ...read("fields=[%22a%22]&filter=%7B%22b%22%3A%5B1%5D%7D") }).toEqual({
+    fields: '["a"]',
+    filter: '{"b":[1]}',
+  });
 });
 
 const tooMuch: readonly (readonly [string, string])[] = [

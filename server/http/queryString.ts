@@ -11,9 +11,8 @@ export function readQueryString(url: string): Record<string, unknown> {
   if (start < 0) return {};
   const hash = url.indexOf("#", start);
   const text = url.slice(start + 1, hash < 0 ? undefined : hash);
-  if (text.includes("[") || text.includes("%5B") || text.includes("%5b")) {
-    return readBrackets(text);
-  }
+  // Brackets in a value are no structure, and JSON is full of them.
+  if (bracketInName.test(text)) return readBrackets(text);
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, value] of new URLSearchParams(text)) {
     const present = values[name];
@@ -22,6 +21,8 @@ export function readQueryString(url: string): Record<string, unknown> {
   }
   return values;
 }
+
+const bracketInName = /(?:^|&)[^=&]*(?:\[|%5b)/i;
 
 function readBrackets(text: string): Record<string, unknown> {
   try {

@@ -48,6 +48,8 @@ export type Operation<Result> = {
     : Shown<Result> extends { readonly id: infer Id }
       ? Id
       : never;
+  /** The version that its item had when it was read. */
+  readonly version: Result extends { readonly version: infer Version } ? Version : never;
   /** A field of the item, as far as `fields` asked for it. */
   field<Name extends keyof Shown<Result> & string>(name: Name): Shown<Result>[Name];
   /** Any other part of its result: `ids.0`, `data.0.title`. */
@@ -70,7 +72,7 @@ export type TransactionItems<Item extends object = GenericItem> = {
   findOne<const Wanted extends Fields<Item> = undefined>(
     id: ItemId,
     options?: OneOf<Wanted>,
-  ): Operation<{ readonly data: Selected<Item, Wanted> }>;
+  ): Operation<{ readonly data: Selected<Item, Wanted>; readonly version: string }>;
   create<const Wanted extends Fields<Item> = undefined>(
     data: ItemInput<Item>,
     options?: OneOf<Wanted>,
@@ -184,6 +186,9 @@ function begin(
       index,
       get id() {
         return at(id);
+      },
+      get version() {
+        return at("version");
       },
       field: (name: string) => at(`data.${name}`),
       at,

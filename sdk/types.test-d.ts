@@ -112,6 +112,27 @@ export const inputs: ItemInput<Post>[] = [
   { price: "12.50", author: "3f1c", comments: [{ text: "first" }, "8b2a"] },
   { author: { email: "a@b.c", team: 3 } },
   { author: null },
+  {
+    author: { id: "3f1c", team: { name: "new", members: ["8b2a"] } },
+    comments: [{ id: "8b2a", text: "b" }, "1"],
+  },
+  {
+    comments: {
+      create: [{ text: "x" }],
+      connect: ["8b2a"],
+      update: [{ id: "1", text: "y" }],
+      detach: [{ id: "2" }],
+    },
+  },
+  { comments: { delete: ["8b2a"], create: [{ author: { email: "a@b.c" } }] } },
+  // @ts-expect-error -- an unknown field of a related item in a list
+  { comments: [{ txt: "x" }] },
+  // @ts-expect-error -- an unknown change of a list
+  { comments: { remove: ["8b2a"] } },
+  // @ts-expect-error -- a wrong type in a change of a list
+  { comments: { update: [{ id: "1", text: 2 }] } },
+  // @ts-expect-error -- there is one author, no list
+  { author: { create: [{ email: "a@b.c" }] } },
   // @ts-expect-error -- a wrong type
   { views: "1" },
   // @ts-expect-error -- a number for text

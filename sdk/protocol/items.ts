@@ -62,6 +62,22 @@ export type AuthRole = Pick<
   "id" | "name" | "description" | "icon" | "appAccess" | "isTenantSpecific" | "canInviteRoleIds"
 >;
 
+/** An item by its key, as text or number or `{id: 1}`; the row of a junction also by where it leads: `{tags_id: 5}`. */
+type KeyInput<Item> = ItemId | ItemInput<Item>;
+
+/**
+ * Changes to a list of related items; those that it does not name stay as they are. `create`: new ones. `connect`: those
+ * that are there, by key. `update`: with their key and what changes. `detach`: no longer in the list. `delete`: no longer
+ * at all.
+ */
+export type ListChanges<Item = GenericItem> = {
+  readonly create?: readonly ItemInput<Item>[];
+  readonly connect?: readonly KeyInput<Item>[];
+  readonly update?: readonly ItemInput<Item>[];
+  readonly detach?: readonly KeyInput<Item>[];
+  readonly delete?: readonly KeyInput<Item>[];
+};
+
 type WrittenValue<Value> = [RelatedItem<Value>] extends [never]
   ? NumberText extends Value
     ? string extends Value
@@ -71,10 +87,14 @@ type WrittenValue<Value> = [RelatedItem<Value>] extends [never]
   : Value extends null | undefined
     ? Value
     : Value extends readonly unknown[]
-      ? readonly (ItemId | ItemInput<RelatedItem<Value>>)[]
+      ? readonly KeyInput<RelatedItem<Value>>[] | ListChanges<RelatedItem<Value>>
       : Value | ItemId | ItemInput<RelatedItem<Value>>;
 
-/** The fields of a new or changed item. A relation takes the id of its target, or the related item's fields. */
+/**
+ * The fields of a new or changed item. A relation to one takes the key of its target, or the related item's fields: without
+ * a key a new one, with its key one that is there and what changes of it; null takes it away. A relation to many takes the
+ * whole list that is to be there, of keys and of such items; or `ListChanges`.
+ */
 export type ItemInput<Item = GenericItem> = {
   readonly [Key in keyof Item]?: unknown extends Item[Key] ? unknown : WrittenValue<Item[Key]>;
 };

@@ -29,7 +29,14 @@ export type { CrudGrants, ExplainRequest, Grant, PermissionInput, Permissions } 
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
 export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
 export type { Reports } from "./reports";
-export type { SchemaChangeOptions, SchemaQuery, Schemas } from "./schemas";
+export type {
+  SchemaChangeOptions,
+  SchemaImportOptions,
+  SchemaQuery,
+  Schemas,
+  SchemaSource,
+  SchemaUpdateOptions,
+} from "./schemas";
 export type { Server, ServerInfo } from "./server";
 export type { AuthEvent, AuthListener, AuthState, Tokens } from "./session";
 export type { SocketLike } from "./socket";

@@ -12,6 +12,7 @@ interface Product {
   status: string;
   sort: number;
   deletedAt: string | null;
+  lines?: Line[] | null;
 }
 interface Line {
   id: number;
@@ -51,7 +52,12 @@ beforeAll(async () => {
       text: { type: "Text", allowNull: false },
     },
   });
-  await baasix.schemas.createRelationship("lines", { type: "M2O", name: "product", target: "products" });
+  await baasix.schemas.createRelationship("lines", {
+    type: "M2O",
+    name: "product",
+    target: "products",
+    alias: "lines",
+  });
   products = baasix.items<Product>("products");
 });
 afterAll(async () => {
@@ -224,6 +230,29 @@ describe("writes", () => {
       await expect(write()).rejects.toMatchObject({ name: "BaasixError" });
       expect(await table()).toBe("z 7");
     }
+  });
+
+  test("with the items that belong to it", async () => {
+    const texts = async (id: string) => {
+      const { lines } = await products.findOne(id, {
+        fields: [{ lines: { fields: ["text"], sort: "text" } }],
+      });
+      return lines?.map(({ text }) => text).join(" ");
+    };
+    const id = await products.create({ sku: "a", lines: [{ text: "one" }, { text: "two" }] });
+    expect(await texts(id)).toBe("one two");
+    const lines = await baasix.items<Line>("lines").find({ sort: "text" });
+    const [one, two] = lines.data.map((line) => line.id);
+    if (one === undefined || two === undefined) throw new Error("two lines");
+    await products.update(id, {
+      lines: { create: [{ text: "three" }], update: [{ id: one, text: "first" }], delete: [two] },
+    });
+    expect(await texts(id)).toBe("first three");
+    await products.update(id, { lines: [one] });
+    expect(await texts(id)).toBe("first");
+    const line = await baasix.items<Line>("lines").create({ text: "x", product: { sku: "b" } });
+    const { product } = await baasix.items<Line>("lines").findOne(line, { fields: ["product.sku"] });
+    expect(product?.sku).toBe("b");
   });
 
   test("deleted for good, and brought back together", async () => {

@@ -1,7 +1,7 @@
 /** What commands ask of a running server. */
 import { type Baasix, BaasixError, MemoryStorageAdapter, createBaasix } from "@baasix/sdk";
 import type { SchemaRecord } from "@baasix/types";
-import { CommandError, type Invocation, UsageError, textOption } from "./command";
+import { CommandError, type CommandOption, type Invocation, UsageError, textOption } from "./command";
 
 /** Body of `GET /health`. */
 export type Health = {
@@ -42,28 +42,46 @@ export async function fetchHealth(url: string): Promise<Health> {
   throw new CommandError(`what answers at ${url} is no Baasix server`);
 }
 
+/** The options of a command that signs in to a server. */
+export const loginOptions: readonly CommandOption[] = [
+  { flags: "--url <url>", description: "address of the server (BAASIX_URL; default http://localhost:8056)" },
+  { flags: "--token <token>", description: "access token (BAASIX_TOKEN)" },
+  { flags: "--email <email>", description: "account to sign in with (BAASIX_EMAIL)" },
+  { flags: "--password <password>", description: "its password (BAASIX_PASSWORD)" },
+  { flags: "--json", description: "print one JSON document about what was done" },
+];
+
 /**
- * All collections, as the given account may see them.
+ * Signs in, works with the server, and signs out. `patience`: how long one call may take, ms.
  * @throws UsageError without a login, CommandError when it is refused or nothing answers.
  */
-export async function fetchSchemas(invocation: Invocation): Promise<readonly SchemaRecord[]> {
+export async function withClient<T>(
+  invocation: Invocation,
+  work: (client: Baasix) => Promise<T>,
+  patience = timeout,
+): Promise<T> {
   const url = serverUrl(invocation);
   const login = readLogin(invocation);
   const client = createBaasix({
     url,
-    timeout,
+    timeout: patience,
     autoRefresh: false,
     storage: new MemoryStorageAdapter(),
     ...("token" in login ? login : {}),
   });
   try {
     if (!("token" in login)) await client.auth.login(login);
-    return (await client.schemas.find()).data;
+    return await work(client);
   } catch (error) {
     throw explain(url, error);
   } finally {
     await close(client, login);
   }
+}
+
+/** All collections, as the given account may see them. @throws as `withClient` */
+export function fetchSchemas(invocation: Invocation): Promise<readonly SchemaRecord[]> {
+  return withClient(invocation, async (client) => (await client.schemas.find()).data);
 }
 
 type Login = { readonly token: string } | { readonly email: string; readonly password: string };

@@ -14,6 +14,7 @@ function recorder() {
     talk: (line) => void (said.err += `${line}\n`),
     interactive: false,
     askSecrets: () => Promise.reject(new Error("nobody is there to ask")),
+    confirm: () => Promise.reject(new Error("nobody is there to ask")),
     readLine: () => Promise.resolve("piped secret"),
     strong: (text) => text,
   };

@@ -6,7 +6,7 @@ import { readEnvironment } from "./environment";
 import { type Terminal, wantsColour } from "./terminal";
 import { version } from "./package.json" with { type: "json" };
 
-const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong usage.";
+const exitCodes = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 needs confirmation, 4 differences found.";
 
 /** What the program takes from the world. `directory` is where `.env` is looked for. */
 export type World = {
@@ -17,7 +17,7 @@ export type World = {
 
 /**
  * Runs the command that `args` (without the program's own name) asks for.
- * @returns the exit code: 0 done, 1 failed, 2 wrong usage.
+ * @returns the exit code: 0 done, 1 failed, 2 wrong usage, 3 needs confirmation, 4 differences found.
  */
 export async function runProgram(
   args: readonly string[],

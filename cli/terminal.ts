@@ -14,6 +14,8 @@ export type Terminal = {
   readonly interactive: boolean;
   /** Asks for secrets, one a line, without showing them. Fewer answers than questions when the input ends. */
   readonly askSecrets: (questions: readonly string[]) => Promise<readonly string[]>;
+  /** Asks a person, who answers y or yes to agree. */
+  readonly confirm: (question: string) => Promise<boolean>;
   /** The first line of stdin, for secrets that are piped in. */
   readonly readLine: () => Promise<string>;
   readonly strong: (text: string) => string;
@@ -38,6 +40,7 @@ export function processTerminal(env: Readonly<Record<string, string | undefined>
     talk: (line) => void process.stderr.write(`${line}\n`),
     interactive: process.stdin.isTTY && process.stderr.isTTY,
     askSecrets,
+    confirm,
     readLine: async () => (await Bun.stdin.text()).split(/\r?\n/, 1)[0] ?? "",
     strong: (text) => (colour ? `\u001B[1m${text}\u001B[22m` : text),
   };
@@ -50,6 +53,16 @@ export async function flush(): Promise<void> {
       (stream) => new Promise<void>((resolve) => stream.write("", () => resolve())),
     ),
   );
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: true });
+  lines.on("SIGINT", () => process.exit(130));
+  try {
+    return /^y(es)?$/i.test((await lines.question(question)).trim());
+  } finally {
+    lines.close();
+  }
 }
 
 async function askSecrets(questions: readonly string[]): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 /** `baasix generate`: writes TypeScript types (or the definitions) of a running server's collections. */
-import { fetchSchemas } from "../api";
+import { fetchSchemas, loginOptions } from "../api";
 import { type Command, CommandError, type Invocation, UsageError, printResult, textOption } from "../command";
 import { generateTypes } from "../typegen";
 import type { SchemaRecord } from "@baasix/types";
@@ -29,14 +29,7 @@ export const generate: Command = {
       description: `what to write: ${Object.keys(targets).join(" or ")} (default types)`,
     },
     { flags: "--check", description: "write nothing; exit 1 when the file is not up to date" },
-    {
-      flags: "--url <url>",
-      description: "address of the server (BAASIX_URL; default http://localhost:8056)",
-    },
-    { flags: "--token <token>", description: "access token (BAASIX_TOKEN)" },
-    { flags: "--email <email>", description: "account to sign in with (BAASIX_EMAIL)" },
-    { flags: "--password <password>", description: "its password (BAASIX_PASSWORD)" },
-    { flags: "--json", description: "print one JSON document about what was done" },
+    ...loginOptions,
   ],
   examples: [
     "baasix generate --email you@example.com --password '…' -o src/baasix.d.ts",

@@ -3,7 +3,8 @@ import type { Command } from "../command";
 import { admin } from "./admin";
 import { generate } from "./generate";
 import { health } from "./health";
+import { schema } from "./schema";
 import { serve } from "./serve";
 import { version } from "./version";
 
-export const commands: readonly Command[] = [serve, admin, generate, health, version];
+export const commands: readonly Command[] = [serve, admin, generate, schema, health, version];

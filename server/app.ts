@@ -171,7 +171,9 @@ export async function createApp(
         connections: Math.max(1, config.DATABASE_SLOW_POOL_MAX >> 1),
       }),
     )
-    .use(itemsRoutes({ data, identity, once, keepsDeleted, explain }))
+    .use(
+      itemsRoutes({ data, identity, once, keepsDeleted, explain, schema: () => snapshot.current().schema }),
+    )
     .use(transactionRoutes({ identity, once, keepsDeleted }))
     .use(sortRoutes({ identity, once }))
     .use(authRoutes({ data, identity, authenticator, tokens, config, clock: now, logger }))

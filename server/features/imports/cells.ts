@@ -1,40 +1,16 @@
-/** Cells of a CSV file ↔ values, by the field's type. Both ways are here, so that a file of our own comes back as it was. */
+/** The columns of a CSV file: what each is called, and how its cells become values of the field's type. */
 import { AppError, suggestion } from "../../core/errors";
 import { isJson, isSpatial } from "../../core/schema/fields";
 import type { Collection, Field } from "../../core/schema/model";
 import { isPrototypeKey } from "../../core/schema/values";
 import { checkJson } from "../../http";
+import { type Cell, plainText } from "../items";
 
 /** The most columns of a file: as many as a table can have. */
 const mostColumns = 1600;
 
 /** A column of the file. `read` gives the value to write of a cell; undefined: nothing is written. */
 export type Column = { readonly name: string; readonly read: (cell: Cell) => unknown };
-
-/** The text of a cell; null where nothing is between the commas. */
-export type Cell = string | null;
-
-// What spreadsheets take for a formula, their full-width forms included, behind any number of the signs that we set before
-// it: so taking one sign away undoes exactly what setting one did.
-const formula = /^'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/;
-const numeral = /^-?\d+(\.\d+)?$/;
-
-/**
- * The cell of a value as an answer has it: lists, objects and the texts of a JSON field as JSON; a text that a spreadsheet
- * would take for a formula behind a `'`, unless it is a number. Null is no text at all, which is not the same as `""`.
- */
-export function writeCell(value: unknown, field: Field | undefined): Cell {
-  if (value === null || value === undefined) return null;
-  if (typeof value === "object") return JSON.stringify(value);
-  if (typeof value !== "string") return String(value);
-  if (field && isJson(field)) return JSON.stringify(value);
-  return formula.test(value) && !numeral.test(value) ? `'${value}` : value;
-}
-
-/** A text as it was before `writeCell` set a `'` before it. */
-function plainText(text: string): string {
-  return text.startsWith("'") && formula.test(text) ? text.slice(1) : text;
-}
 
 /**
  * The columns that the first row of a file names: fields, and relations (whose cells hold a key, or JSON of the related

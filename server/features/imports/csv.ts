@@ -2,7 +2,8 @@
 import { CsvError, parse, type Parser } from "csv-parse";
 import { AppError } from "../../core/errors";
 import type { Collection } from "../../core/schema/model";
-import { type Cell, type Column, readHeader } from "./cells";
+import type { Cell } from "../items";
+import { type Column, readHeader } from "./cells";
 import { gatherRows, type ImportRow, mostRows, type ReadRows, rowLimit } from "./rows";
 
 /** How a CSV file is read. `emptyIsNull`: a cell `""` says as little as one with nothing in it. */
@@ -22,7 +23,8 @@ export function csvRows(collection: Collection, options: CsvOptions): ReadRows {
     const rows = gatherRows();
     let columns: readonly Column[] | null = null;
     let count = 0;
-    for await (const cells of records(chunks, options)) {
+    const quotesTell = !options.emptyIsNull && (await hasEmptyQuotes(chunks(), options.delimiter));
+    for await (const cells of records(chunks(), options.delimiter, quotesTell)) {
       for (const record of cells) {
         if (record.length === 1 && (record[0] ?? "").trim() === "") continue;
         if (columns === null) {
@@ -32,7 +34,7 @@ export function csvRows(collection: Collection, options: CsvOptions): ReadRows {
           continue;
         }
         if (++count > mostRows) throw invalid(`more than ${mostRows} rows`);
-        rows.add(rowOf(columns, record, count), sizeOf(record));
+        rows.add(rowOf(columns, quotesTell ? record : withoutEmpty(record), count), sizeOf(record));
       }
       yield* rows.take();
     }
@@ -60,16 +62,21 @@ function rowOf(columns: readonly Column[], record: readonly Cell[], number: numb
   return { number, sent, body };
 }
 
+function withoutEmpty(record: readonly Cell[]): readonly Cell[] {
+  return record.includes("") ? record.map((cell) => (cell === "" ? null : cell)) : record;
+}
+
 function sizeOf(record: readonly Cell[]): number {
   let size = 0;
   for (const cell of record) size += 1 + (cell?.length ?? 0);
   return size;
 }
 
-/** The records of the file, those of one piece together. */
+/** The records of the file, those of one piece together. With `quotesTell` a cell without anything in it is null. */
 async function* records(
   chunks: AsyncIterable<Uint8Array>,
-  { delimiter, emptyIsNull }: CsvOptions,
+  delimiter: string,
+  quotesTell: boolean,
 ): AsyncGenerator<readonly (readonly Cell[])[]> {
   const parser = parse({
     bom: true,
@@ -77,7 +84,8 @@ async function* records(
     relax_column_count: true,
     skip_empty_lines: true,
     max_record_size: rowLimit,
-    cast: (text, { quoting }) => (text === "" && (emptyIsNull || !quoting) ? null : text),
+    // The parser makes five objects to tell one cell, a third of all the work of an import.
+    ...(quotesTell && { cast: (text, { quoting }) => (text === "" && !quoting ? null : text) }),
   });
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
@@ -96,6 +104,20 @@ async function* records(
   } finally {
     parser.destroy();
   }
+}
+
+/** Whether a cell of two quotes may be in the file; inside a quoted cell there may be what looks like one. */
+async function hasEmptyQuotes(chunks: AsyncIterable<Uint8Array>, delimiter: string): Promise<boolean> {
+  const around = new Set([undefined, 10, 13, delimiter.charCodeAt(0)]);
+  let tail = Buffer.alloc(0);
+  for await (const chunk of chunks) {
+    const bytes = Buffer.concat([tail, chunk]);
+    // The last byte may be the first of the two quotes, or what follows them may be missing.
+    for (let at = bytes.indexOf('""'); at >= 0 && at < bytes.length - 2; at = bytes.indexOf('""', at + 1))
+      if (around.has(bytes[at - 1]) && around.has(bytes[at + 2])) return true;
+    tail = bytes.subarray(-3);
+  }
+  return tail.toString("latin1").endsWith('""');
 }
 
 /** Hands the parser what `send` sends, and takes the records that come of it: it goes on only when they are taken. */

@@ -124,7 +124,7 @@ async function importFile(
         const imported = await runImport(
           rows,
           actor,
-          { ...options, collection, word: format.word, batches: () => reader()(received.file.chunks()) },
+          { ...options, collection, word: format.word, batches: () => reader()(received.file.chunks) },
           request.signal,
         );
         return Response.json(answer(imported, options, format.word));

@@ -1,2 +1,1 @@
-export { writeCell } from "./cells";
 export { importsRoutes, type ImportsParts } from "./routes";

@@ -21,7 +21,7 @@ export function jsonRows(options: JsonOptions): ReadRows {
   return async function* read(chunks) {
     const rows = gatherRows();
     let count = 0;
-    for await (const found of options.lines ? lines(chunks) : elements(chunks)) {
+    for await (const found of options.lines ? lines(chunks()) : elements(chunks())) {
       for (const { value, size } of found) {
         if (++count > mostRows)
           throw new AppError("BAD_REQUEST", `JSON file has more than ${mostRows} items`);

@@ -9,8 +9,8 @@ export type ImportRow = { readonly number: number; readonly sent: () => unknown 
 /** Rows that are written by one statement: at most `batchRows`, and about `batchBytes`. */
 export type Batch = readonly ImportRow[];
 
-/** Reads a file from its start. */
-export type ReadRows = (chunks: AsyncIterable<Uint8Array>) => AsyncGenerator<Batch>;
+/** Reads a file. `chunks` gives its bytes from the start, whenever it is called. */
+export type ReadRows = (chunks: () => AsyncIterable<Uint8Array>) => AsyncGenerator<Batch>;
 
 export const batchRows = 1000;
 export const batchBytes = 4 * 1024 * 1024;

@@ -2,13 +2,16 @@
 import { stringify } from "csv-stringify/sync";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
+import { isAggregate } from "../../core/query/aggregate";
+import type { Collection } from "../../core/schema/model";
 import type { Data, RawQuery } from "../../data";
+import { writeCell } from "./cell";
 
 type Format = {
   readonly type: string;
   readonly start: string;
   /** The text of a batch of JSON rows; `first`: nothing was written before. */
-  readonly rows: (rows: readonly string[], first: boolean) => string;
+  readonly rows: (rows: readonly string[], first: boolean, collection: Collection | undefined) => string;
   readonly end: string;
 };
 
@@ -38,13 +41,12 @@ const formats: ReadonlyMap<string, Format> = new Map<string, Format>([
 export const exportFormats: readonly string[] = [...formats.keys()];
 
 /**
- * Answers all items that match, with the fields and expansions of a list read: `ndjson`, `json` or `csv` (RFC 4180; the
- * columns are the fields, lists and objects are JSON text in their cell, and a cell that a spreadsheet would take for a
- * formula begins with `'`).
+ * Answers all items that match, with the fields and expansions of a list read, or all groups: `ndjson`, `json` or `csv`
+ * (RFC 4180; the columns are the fields, cells as in `cell.ts`). `described`: the collection, for the types of its fields.
  * @throws AppError as a list read, before the first byte is sent; an error later breaks the connection off.
  */
 export async function exportItems(
-  data: Data,
+  { data, described }: { readonly data: Data; readonly described: Collection | undefined },
   actor: Actor,
   collection: string,
   { export: name, ...query }: RawQuery & { readonly export?: unknown },
@@ -52,16 +54,18 @@ export async function exportItems(
 ): Promise<Response> {
   const format = typeof name === "string" ? formats.get(name) : undefined;
   if (!format) throw new AppError("INVALID_QUERY", `export: expected ${exportFormats.join(", ")}`);
-  const batches = data.stream(actor, collection, query, signal);
+  const batches = isAggregate(query)
+    ? allGroups(data, actor, collection, query, signal)
+    : data.stream(actor, collection, query, signal);
   // The first batch is read before the answer begins: what is refused is refused with its status.
   const first = await batches.next();
   const body = new ReadableStream<string>({
     start: (controller) => {
-      controller.enqueue(format.start + (first.done ? "" : format.rows(first.value, true)));
+      controller.enqueue(format.start + (first.done ? "" : format.rows(first.value, true, described)));
     },
     pull: async (controller) => {
       const next = first.done ? first : await batches.next();
-      if (!next.done) return controller.enqueue(format.rows(next.value, false));
+      if (!next.done) return controller.enqueue(format.rows(next.value, false, described));
       if (format.end !== "") controller.enqueue(format.end);
       controller.close();
     },
@@ -76,18 +80,33 @@ export async function exportItems(
   });
 }
 
-function csvRows(rows: readonly string[], first: boolean): string {
-  const items = rows.map((row) => JSON.parse(row) as Record<string, unknown>);
-  return stringify(
-    items.map((item) => Object.values(item).map(cell)),
-    first ? { header: true, columns: Object.keys(items[0] ?? {}).map((key) => ({ key })) } : {},
-  );
+/** The groups of one answer. @throws AppError QUERY_TOO_COMPLEX when there are more, and nobody asked for a part of them. */
+async function* allGroups(
+  data: Data,
+  actor: Actor,
+  collection: string,
+  query: RawQuery,
+  signal: AbortSignal,
+): AsyncGenerator<readonly string[]> {
+  const { json, totalCount, truncated } = await data.read(actor, collection, query, signal);
+  const groups = (JSON.parse(json) as readonly unknown[]).map((group) => JSON.stringify(group));
+  const isPart = query.limit !== undefined || query.page !== undefined || query.offset !== undefined;
+  if (truncated || (!isPart && totalCount !== null && totalCount > groups.length)) {
+    throw new AppError("QUERY_TOO_COMPLEX", `export: there are more than ${groups.length} groups`);
+  }
+  if (groups.length > 0) yield groups;
 }
 
-function cell(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  if (typeof value === "object") return JSON.stringify(value);
-  const text = String(value);
-  const formula = typeof value === "string" && /^[=+\-@\t\r]/.test(text) && !/^-?\d+(\.\d+)?$/.test(text);
-  return formula ? `'${text}` : text;
+function csvRows(rows: readonly string[], first: boolean, collection: Collection | undefined): string {
+  const items = rows.map((row) => JSON.parse(row) as Record<string, unknown>);
+  const keys = Object.keys(items[0] ?? {});
+  const fields = keys.map((key) => collection?.fields.get(key));
+  return stringify(
+    items.map((item) => keys.map((key, i) => writeCell(item[key], fields[i]))),
+    {
+      // An empty text stands in quotes; nothing stands for null.
+      quoted_match: /^$/,
+      ...(first && { header: true, columns: keys.map((key) => ({ key })) }),
+    },
+  );
 }

@@ -1,3 +1,4 @@
+export { type Cell, plainText, writeCell } from "./cell";
 export { dataAnswer, itemAnswer, itemText, listAnswer, listText, writtenItems } from "./answer";
 export { changeItems, isDeletion, type KeepsDeleted } from "./change";
 export { id as itemId, item as itemBody, readEntry, readUpsert } from "./model";

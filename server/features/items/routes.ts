@@ -2,6 +2,7 @@
 import { Elysia } from "elysia";
 import type { ItemId } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
+import type { Schema } from "../../core/schema/model";
 import type { Data } from "../../data";
 import { type Identity, readQueryString } from "../../http";
 import type { Idempotency } from "../idempotency";
@@ -28,6 +29,7 @@ export type ItemsParts = {
   readonly identity: Identity;
   readonly once: Idempotency["once"];
   readonly keepsDeleted: KeepsDeleted;
+  readonly schema: () => Schema;
   /** Answers reads with `explain=`. */
   readonly explain: (
     actor: Actor,
@@ -49,7 +51,7 @@ type Sent = {
 };
 
 /** The routes of items. */
-export function itemsRoutes({ data, identity, once, keepsDeleted, explain }: ItemsParts) {
+export function itemsRoutes({ data, identity, once, keepsDeleted, explain, schema }: ItemsParts) {
   const write = (work: Write, { actor, params, body, request }: Sent): Promise<Response> => {
     const { collection, id = "" } = params;
     return once({ actor, request, body }, (rows) =>
@@ -60,7 +62,7 @@ export function itemsRoutes({ data, identity, once, keepsDeleted, explain }: Ite
     .use(identity)
     .get(
       "/items/:collection",
-      ({ actor, params, request }) => listItems({ data, explain }, actor, params.collection, request),
+      ({ actor, params, request }) => listItems({ data, explain, schema }, actor, params.collection, request),
       hidden,
     )
     .get(
@@ -128,14 +130,17 @@ export function itemsRoutes({ data, identity, once, keepsDeleted, explain }: Ite
 type Reading = Pick<ItemsParts, "data" | "explain">;
 
 async function listItems(
-  { data, explain }: Reading,
+  { data, explain, schema }: Reading & Pick<ItemsParts, "schema">,
   actor: Actor,
   collection: string,
   request: Request,
 ): Promise<Response> {
   const query = readQueryString(request.url);
   if (query.explain !== undefined) return explain(actor, collection, query, null);
-  if (query.export !== undefined) return exportItems(data, actor, collection, query, request.signal);
+  if (query.export !== undefined) {
+    const described = schema().collections.get(collection);
+    return exportItems({ data, described }, actor, collection, query, request.signal);
+  }
   return listAnswer(await data.read(actor, collection, query, request.signal));
 }
 

@@ -19,6 +19,7 @@ beforeAll(async () => {
   app = await testApp({ now: () => Date.now() + ahead });
   const schema = {
     name: "Note",
+    sortEnabled: true,
     fields: {
       id: { type: "Integer", primaryKey: true, defaultValue: { type: "AUTOINCREMENT" } },
       text: { type: "String", unique: true },
@@ -80,6 +81,9 @@ describe("each writing route takes effect once, and answers the same again", () 
     ["delete", (id) => ({ method: "DELETE", path: `/items/notes/${id}` })],
     ["bulk delete", (id) => ({ method: "DELETE", path: "/items/notes/bulk", body: [id] })],
     ["delete by filter", () => ({ method: "DELETE", path: "/items/notes", body: { filter: { text: "a" } } })],
+    ["a file", () => ({ path: "/items/notes/import-json", body: '[{"text":"b"}]' })],
+    ["a move", (id) => ({ path: "/utils/sort/notes", body: { item: id, to: id - 1, mode: "before" } })],
+    ["a new order", (id) => ({ path: "/items/notes/reorder", body: { ids: [id, id - 1] } })],
     [
       "a transaction",
       () => ({
@@ -89,7 +93,7 @@ describe("each writing route takes effect once, and answers the same again", () 
     ],
   ];
   test.each(cases)("%s", async (_, sent) => {
-    const [id] = await app.data.create(root, "notes", [{ text: "a" }]);
+    const [, id] = await app.data.create(root, "notes", [{ text: "0" }, { text: "a" }]);
     const request = { token: ann.token, ...sent(Number(id)) };
     const first = await send("key-1", request);
     expect([first.status < 300, replayed(first)]).toEqual([true, null]);

@@ -16,9 +16,10 @@ async function start(name: string) {
   mkdirSync(cwd, { mode: 0o711 });
   const server = await serve({ cwd, env: account });
   servers.push(server);
-  const call: Api = api(server.url, await signIn(server.url, account.ADMIN_EMAIL, account.ADMIN_PASSWORD));
+  const token = await signIn(server.url, account.ADMIN_EMAIL, account.ADMIN_PASSWORD);
+  const call: Api = api(server.url, token);
   const run = (...words: readonly string[]): Promise<Ended> =>
-    baasix(["schema", ...words, "--url", server.url], { cwd: folder.path, env: account });
+    baasix(["schema", ...words, "--url", server.url], { cwd: folder.path, env: { BAASIX_TOKEN: token } });
   return { call, run };
 }
 

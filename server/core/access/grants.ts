@@ -78,6 +78,14 @@ export function throughRelation(
   return opened.length > 0 ? opened : null;
 }
 
+/** True when a write may name the relation by one of the grants: `*`, its name, or a path through it. */
+export function grantsRelation(grants: readonly FieldGrant[], relation: string): boolean {
+  return (
+    grants.some((grant) => grant.all || grant.columns.has(relation)) ||
+    throughRelation(grants, relation) !== null
+  );
+}
+
 function draft(): Draft {
   return { all: false, deep: false, columns: new Set(), relations: new Map(), any: null };
 }

@@ -1,5 +1,5 @@
 /** The names that a write with related items uses, as the grant of a permission is asked for them. */
-import { type FieldGrant, grantsColumn, throughRelation } from "../access/grants";
+import { type FieldGrant, grantsColumn, grantsRelation, throughRelation } from "../access/grants";
 import type { Collection, Relation } from "../schema/model";
 import { entriesOf, type ListChange, type ListPart, type Named, type ToOne } from "./nestedBody";
 
@@ -68,7 +68,7 @@ function refusedAt(grants: readonly FieldGrant[], named: Named, path: string): s
     if (!grants.some((grant) => grantsColumn(grant, column))) return `field: ${path}${column}`;
   for (const [column, names] of named.keys) {
     if (grants.some((grant) => grantsColumn(grant, column)) || named.columns.has(column)) continue;
-    const closed = [...names].find((name) => !opensRelation(grants, name));
+    const closed = [...names].find((name) => !grantsRelation(grants, name));
     if (closed !== undefined) return `relation: ${path}${closed}`;
   }
   for (const [name, behind] of named.relations) {
@@ -79,8 +79,4 @@ function refusedAt(grants: readonly FieldGrant[], named: Named, path: string): s
     if (refused !== null) return refused;
   }
   return null;
-}
-
-function opensRelation(grants: readonly FieldGrant[], name: string): boolean {
-  return grants.some((grant) => grant.columns.has(name)) || throughRelation(grants, name) !== null;
 }

@@ -16,6 +16,7 @@ import {
   listParameters,
   permanentParameter,
 } from "./parameters";
+import { relatedProperties } from "./related";
 
 export type Paths = Record<string, Record<string, JsonSchema>>;
 export type Described = { readonly paths: Paths; readonly schemas: Record<string, JsonSchema> };
@@ -27,10 +28,12 @@ export function describeCollections(schema: Schema, access: Access): Described {
   for (const collection of schema.collections.values()) {
     const policies = policiesOf(collection, access);
     if (Object.values(policies).some((policy) => policy !== null))
-      describe(collection, policies, paths, schemas);
+      describe(schema, access, collection, policies, paths, schemas);
   }
   return { paths, schemas };
 }
+
+type Related = ReturnType<typeof relatedProperties>;
 
 type Policies = Readonly<Record<Action, Policy | null>>;
 
@@ -46,6 +49,8 @@ type Routes = Readonly<
 >;
 
 function describe(
+  schema: Schema,
+  access: Access,
   collection: Collection,
   policies: Policies,
   paths: Paths,
@@ -57,8 +62,13 @@ function describe(
     schemas[name] = objectOf(columns(collection, policies.read, false));
     describeReads(name, routes);
   }
-  if (policies.create) schemas[`${name}Create`] = objectOf(columns(collection, policies.create, true), true);
-  if (policies.update) schemas[`${name}Update`] = objectOf(columns(collection, policies.update, true));
+  for (const action of ["create", "update"] as const) {
+    const policy = policies[action];
+    if (!policy) continue;
+    const related = relatedProperties(schema, collection, policy, access);
+    const body = objectOf(columns(collection, policy, true), related, action === "create");
+    schemas[`${name}${action === "create" ? "Create" : "Update"}`] = body;
+  }
   if (policies.create) describeCreates(name, routes);
   if (policies.update) describeUpdates(name, routes);
   if (policies.create || policies.update) describeUpsert(name, policies, routes);
@@ -191,11 +201,19 @@ function columns(collection: Collection, policy: Policy, writing: boolean): read
   );
 }
 
-function objectOf(fields: readonly Field[], creating = false): JsonSchema {
-  const required = fields.filter((field) => creating && !field.allowNull && field.default === null);
+function objectOf(fields: readonly Field[], related: Related = new Map(), creating = false): JsonSchema {
+  // A key may come from its relation, too.
+  const keys = new Set([...related.values()].map(({ relation }) => relation.sourceColumn));
+  const required = fields.filter(
+    (field) =>
+      creating && !field.allowNull && field.default === null && (field.primaryKey || !keys.has(field.name)),
+  );
   return {
     type: "object",
-    properties: Object.fromEntries(fields.map((field) => [field.name, jsonSchema(field)])),
+    properties: Object.fromEntries([
+      ...fields.map((field) => [field.name, jsonSchema(field)] as const),
+      ...[...related].map(([name, { value }]) => [name, value] as const),
+    ]),
     ...(required.length > 0 && { required: required.map((field) => field.name) }),
   };
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { system } from "../../core/access/actor";
 import { operators } from "../../core/query/operators";
 import { testApp, type TestApp } from "../../testing/app";
 
@@ -135,4 +136,30 @@ test("every operator is described, with what it takes and what it works on", asy
   expect(list.parameters.find(({ name }) => name === "filter")?.content).toEqual({
     "application/json": { schema: { $ref: "#/components/schemas/query.Filter" } },
   });
+});
+
+test("bodies take related items, where the caller may name the relation", async () => {
+  await app.call("POST", "/schemas", {
+    token: app.admin,
+    body: { collectionName: "writers", schema: { name: "Writer", fields: { name: { type: "String" } } } },
+  });
+  const relation = { type: "M2O", name: "writer", target: "writers", alias: "drafts", allowNull: false };
+  const made = await app.call("POST", "/schemas/drafts/relationships", { token: app.admin, body: relation });
+  expect(made.status).toBe(201);
+  const role = await app.data.find<{ id: string }>(system("test"), "baasix_Role", {
+    filter: { name: "user" },
+  });
+  await app.data.create(system("test"), "baasix_Permission", [
+    { role_Id: role[0]?.id, collection: "drafts", action: "create", fields: ["text", "writer_Id"] },
+  ]);
+  const all = (await document(app.admin)).components.schemas;
+  expect(all.draftsCreate?.properties.writer).toMatchObject({
+    anyOf: [{ type: "string" }, { $ref: "#/components/schemas/writersUpdate" }, { type: "null" }],
+  });
+  // The key may come from the relation.
+  expect(all.draftsCreate?.required).toBeUndefined();
+  expect(JSON.stringify(all.writersUpdate?.properties.drafts)).toContain('"connect"');
+  const own = (await document(user.token)).components.schemas;
+  expect(own.draftsCreate?.properties).not.toHaveProperty("writer");
+  expect(own.draftsCreate?.required).toEqual(["writer_Id"]);
 });

@@ -85,7 +85,7 @@ function isRelatedList(value: unknown): boolean {
   return Array.isArray(value) && typeof value[0] === "object";
 }
 
-/** Both came as JSON. */
-function same(before: unknown, after: unknown): boolean {
+/** Whether two values of JSON are equal. */
+export function same(before: unknown, after: unknown): boolean {
   return before === after || JSON.stringify(before) === JSON.stringify(after);
 }

@@ -82,7 +82,11 @@ export function useCreateItem(
   return useItemWrite("create", collection, options, {
     run: (client, data, call) => client.items<GenericItem>(collection).create(data, call),
     show:
-      optimistic && ((place, data) => showCreate(place, { ...data, ...optimistic.item?.(data) }, optimistic)),
+      optimistic &&
+      ((place, data) => {
+        const { at, item, lists } = optimistic;
+        return showCreate(place, data, { at, more: item?.(data) ?? {}, lists });
+      }),
   });
 }
 

@@ -31,6 +31,35 @@ test("an update is shown wherever its fields were read, but not an id in the pla
   expect(cache.getQueryData<GenericItem>(one)).toEqual(rows[0]);
 });
 
+test.each<[unknown, unknown, boolean]>([
+  ["a", "b", true],
+  [null, "b", true],
+  [{ id: 7, name: "x" }, null, false],
+  [{ id: 7, name: "x" }, 8, false],
+  [{ id: 7, name: "x" }, { name: "y" }, false],
+  [{ id: 7, name: "x" }, { id: 8, name: "y", more: 1 }, true],
+  [{ size: 1 }, { size: 2 }, true],
+  [["a"], ["b", "c"], true],
+  [["a"], [], true],
+  [[], ["b"], false],
+  [[{ id: 1 }], { create: [{ text: "x" }] }, false],
+  [[{ id: 1 }], [2, 3], false],
+  [[{ id: 1, text: "x" }], [{ text: "y" }], false],
+  [[{ id: 1, text: "x" }], [{ id: 1, text: "y" }], true],
+])("where %p was read, whether %p is shown ahead: %p", (read, written, shown) => {
+  const cache = new QueryClient();
+  const key = baasixKeys.list(scope, "posts");
+  cache.setQueryData(key, { data: [{ id: 1, field: read }], totalCount: 1 });
+  const place = { cache, scope, collection: "posts", primaryKey: "id" };
+  const items = () => cache.getQueryData<ListResult<GenericItem>>(key)?.data ?? [];
+  const undo = showUpdate(place, 1, { field: written });
+  expect(items()[0]?.field).toEqual(shown ? written : read);
+  undo();
+  expect(items()).toEqual([{ id: 1, field: read }]);
+  showCreate(place, { field: written }, { at: "end", more: { n: 1 } });
+  expect(items()[1]).toEqual({ id: expect.any(String), n: 1, ...(shown && { field: written }) });
+});
+
 test("taking one change back leaves others and newer values alone", () => {
   const { place, all, list } = setUp();
   const undo = showUpdate(place, 1, { name: "refused", views: 9 });

@@ -2,6 +2,7 @@
 import type { CountMode, GenericItem, ItemId, ListResult } from "@baasix/sdk";
 import type { InfiniteData, QueryClient, QueryKey } from "@tanstack/react-query";
 import { baasixKeys, type CanonicalQuery, type KeyScope } from "./keys";
+import { same } from "./live-patch";
 
 /** Takes back what was shown ahead, as far as nothing newer has come in its place. */
 export type Undo = () => void;
@@ -20,7 +21,8 @@ export function showUpdate(place: CachedPlace, id: ItemId, change: GenericItem):
   const edit = (item: GenericItem): GenericItem => ({ ...item, ...shownChange(item, change) });
   const restore = (item: GenericItem, before: GenericItem): GenericItem => {
     const shown = shownChange(before, change);
-    const old = Object.keys(shown).filter((field) => item[field] === shown[field]);
+    // The cache keeps copies of what it is given.
+    const old = Object.keys(shown).filter((field) => same(item[field], shown[field]));
     return { ...item, ...Object.fromEntries(old.map((field) => [field, before[field]])) };
   };
   for (const [key, pages] of cachedLists(place)) {
@@ -68,14 +70,24 @@ export function isTemporaryId(id: unknown): boolean {
   return typeof id === "string" && id.startsWith(temporary);
 }
 
-/** Puts a new item at one end of lists: by default of those whose query says nothing of which items they show. */
+/**
+ * Puts a new item at one end of lists: by default of those whose query says nothing of which items they show. `more` is what
+ * is known of it beside its data.
+ */
 export function showCreate(
   place: CachedPlace,
   data: GenericItem,
-  { at, lists = showsAll }: { at: "start" | "end"; lists?: (query: CanonicalQuery) => boolean },
+  {
+    at,
+    more = {},
+    lists = showsAll,
+  }: {
+    readonly at: "start" | "end";
+    readonly more?: GenericItem;
+    readonly lists?: ((query: CanonicalQuery) => boolean) | undefined;
+  },
 ): { readonly undo: Undo; readonly confirm: (id: unknown) => void } {
   const id = temporary + ++created;
-  const shown = { ...data, [place.primaryKey]: id };
   const keys: QueryKey[] = [];
   for (const [key, pages] of cachedLists(place)) {
     const query = queryOf(key);
@@ -84,6 +96,9 @@ export function showCreate(
     const whole = first && last && (last.nextCursor === null || last.data.length === last.totalCount);
     if (!(at === "start" ? first : whole) || !lists(query)) continue;
     keys.push(key);
+    const other = pages.flatMap((page) => page.data)[0];
+    const plain = Object.entries(data).filter(([field, value]) => fits(other?.[field], value));
+    const shown = { ...Object.fromEntries(plain), ...more, [place.primaryKey]: id };
     const end = at === "start" ? 0 : pages.length - 1;
     editLists(place, key, (list, page) => ({
       ...list,
@@ -167,14 +182,29 @@ function shift(total: number | undefined, by: number): number | undefined {
   return total === undefined ? undefined : total + by;
 }
 
-/** The part of a change that can be shown: fields that were read, and not ids in the place of related items. */
+/** The part of a change that can be shown: fields that were read, with what could have been read. */
 function shownChange(item: GenericItem, change: GenericItem): GenericItem {
-  const isNested = (value: unknown) => typeof value === "object" && value !== null;
   return Object.fromEntries(
-    Object.entries(change).filter(
-      ([field, value]) => field in item && isNested(item[field]) === isNested(value),
-    ),
+    Object.entries(change).filter(([field, value]) => field in item && fits(item[field], value)),
   );
+}
+
+/**
+ * Whether a written value looks like the one that was read: related items are written as ids, in part, or as changes to a
+ * list, and a component that shows them expects them whole. What cannot be told apart is not shown ahead.
+ */
+function fits(read: unknown, written: unknown): boolean {
+  if (!isNested(read) || !isNested(written)) return !isNested(read) && !isNested(written);
+  if (!Array.isArray(read) || !Array.isArray(written)) {
+    return (
+      !Array.isArray(read) && !Array.isArray(written) && Object.keys(read).every((key) => key in written)
+    );
+  }
+  return written.every((member) => read.length > 0 && fits(read[0], member));
+}
+
+function isNested(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 function listsOf(cached: CachedLists | undefined): readonly Page[] {

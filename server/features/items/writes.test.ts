@@ -585,6 +585,19 @@ describe("entity tags (RFC 9110)", () => {
     expect([unseen.status, unseen.headers.get("etag")]).toEqual([200, null]);
   });
 
+  test("related items in the same write are under the same condition", async () => {
+    const old = await tagOf();
+    const body = { stock: 4, reviews: [{ text: "good" }] };
+    const write = (tag: string) => send("PATCH products/901", { headers: { "if-match": tag }, body });
+    expect((await write(old)).status).toBe(200);
+    const refused = await write(old);
+    expect([refused.status, errorOf(refused)?.code]).toEqual([412, "PRECONDITION_FAILED"]);
+    expect(await app.data.find(root, "reviews", { fields: ["text"] })).toEqual([{ text: "good" }]);
+    const only = { headers: { "if-match": old }, body: { reviews: [] } };
+    expect((await send("PATCH products/901", only)).status).toBe(412);
+    expect(await app.data.find(root, "reviews", {})).toHaveLength(1);
+  });
+
   test("of many that hold one version, one writes", async () => {
     const headers = { "if-match": await tagOf() };
     const answers = await Promise.all(

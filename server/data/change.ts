@@ -25,6 +25,7 @@ import type { Runner, TransactionRunner } from "../platform/postgres";
 import { ensureAuditTriggers } from "./auditTriggers";
 import { lockInTries } from "./locks";
 import { assessChanges, checkChanges, checkFree, runChanges, runSteps } from "./migrate";
+import { ensurePlaces } from "./places";
 
 /** What leads from one schema to another: `renames` from `base` to `middle`, `changes` from there to `next`. */
 export type PlannedChange = {
@@ -61,6 +62,7 @@ export async function carryOut(
   checkChanges(told, force);
   await runChanges(runner, planned.changes, { published });
   await ensureAuditTriggers(runner, planned.next);
+  await ensurePlaces(runner, planned.next);
   await storeDefinitions(runner, planned);
   return [...told, ...(await storeRights(runner, planned))];
 }

@@ -48,6 +48,7 @@ import {
 } from "./change";
 import { type IndexReport, makeMissing } from "./indexes";
 import { assessChanges, runChanges } from "./migrate";
+import { ensurePlaces } from "./places";
 
 /** One moment. `version` grows with every change of schema or rules; `schema.version` with those of the schema. */
 export type Snapshot = { readonly schema: Schema; readonly rules: Rules; readonly version: number };
@@ -156,6 +157,7 @@ async function bootstrap(
   checkUpgrade(changes);
   await runChanges(runner, changes, { published: false });
   await ensureAuditTriggers(runner, next);
+  await ensurePlaces(runner, next);
   const before = new Map(stored.map((record) => [record.collectionName, record.schema]));
   const put = recordsOf(next).filter(
     ({ collectionName, schema }) =>

@@ -19,7 +19,7 @@ import { arrange, noPlace, type Placed, rotate, settle, type Settled, type Side 
 import { bind, type CompiledStatement } from "../core/query/variables";
 import { bulkLimit, parseKey } from "../core/query/write";
 import type { Collection, Field } from "../core/schema/model";
-import { holdPlaces } from "../core/schema/places";
+import { holdPlaces, takePlaces } from "../core/schema/places";
 import { arrayText } from "../core/schema/values";
 import type { Row } from "../platform/postgres";
 import type { Data, Move, Rows } from "./door";
@@ -197,6 +197,24 @@ async function settleNamed(
 
 /** The items from one to another that the actor may update, and those behind that have to make way, each on a place of its own. */
 async function settleBetween(
+  sorting: Sorting,
+  target: AuthorizedTarget,
+  first: Placed,
+  last: Placed,
+): Promise<readonly Settled[]> {
+  const rows = await riseBetween(sorting, target, first, last);
+  if (rows.every(({ place, settled }) => place === settled)) return rows;
+  // New places come from where those of new items come from, who may be on their way.
+  const top = await highest(sorting, target);
+  const above = rows.filter(({ settled }) => settled > top).length;
+  if (above === 0) return rows;
+  const { parts, field, collection } = sorting;
+  const [taken] = await parts.runner.run(takePlaces(field, collection, above));
+  let next = Number(taken?.[0] ?? top);
+  return rows.map((row) => (row.settled > top ? { ...row, settled: ++next } : row));
+}
+
+async function riseBetween(
   sorting: Sorting,
   target: AuthorizedTarget,
   first: Placed,

@@ -5,7 +5,7 @@
 import { sqlType, type WireValue } from "../schema/fields";
 import { insertDefaultSql, isInsertDefault } from "../schema/columnSql";
 import type { Field } from "../schema/model";
-import { givenPlaceSql } from "../schema/places";
+import { givesPlaces, placeSql } from "../schema/places";
 import { auditOf } from "./audit";
 import type { AuthorizedTarget } from "./authorize";
 import { collectParameters, compileOperand, type Parameters } from "./compileCondition";
@@ -26,14 +26,14 @@ import type { CompiledStatement } from "./variables";
 import type { WritePlan, WriteRow } from "./write";
 
 /**
- * Creates the rows of input 0 (`encodeRows`); gives their keys in order. `skip`: columns that are unique together; rows
- * whose values exist there already are left out.
+ * Creates the rows of input 0 (`encodeRows`); gives their keys in order. `skip`: columns that are unique together
+ * ("any": whichever are); rows whose values exist there already are left out.
  */
 export function compileCreate(
   target: AuthorizedTarget,
   plan: WritePlan,
   version: number,
-  skip: readonly Field[] = [],
+  skip: readonly Field[] | "any" = [],
 ): CompiledStatement {
   const { collection } = target;
   const parameters = collectParameters();
@@ -48,15 +48,16 @@ export function compileCreate(
   ];
   const values = columns.map((field) => {
     const index = plan.columns.indexOf(field);
-    if (index < 0) return insertDefaultSql(field, collection);
-    if (field.default?.kind === "next" && !plan.computed.has(field)) {
+    if (givesPlaces(field) && !plan.computed.has(field)) {
       const isGiven = isMixed(plan, field) ? `r.p${index}` : null;
-      return givenPlaceSql(field, collection, { rows: input, given: `r.c${index}`, isGiven });
+      const rows = { rows: input, single: plan.rows.length === 1 };
+      return placeSql(field, collection, rows, index < 0 ? null : { given: `r.c${index}`, isGiven });
     }
+    if (index < 0) return insertDefaultSql(field, collection);
     return given(plan, index, parameters, () => insertDefaultSql(field, collection));
   });
-  const present =
-    skip.length > 0 ? ` on conflict (${skip.map(({ name }) => quoteName(name)).join(", ")}) do nothing` : "";
+  const unique = skip === "any" ? "" : ` (${skip.map(({ name }) => quoteName(name)).join(", ")})`;
+  const present = skip.length > 0 ? ` on conflict${unique} do nothing` : "";
   const write =
     `insert into ${quoteName(collection.name)} (${columns.map((field) => quoteName(field.name)).join(", ")}) ` +
     `select ${values.join(", ")} from ${input}${present} returning *`;

@@ -3,7 +3,6 @@ import { quoteLiteral, quoteName } from "../query/statement";
 import { castType, extensionOf, parseValue, sqlType } from "./fields";
 import type { Collection, Field } from "./model";
 import { nameOf } from "./names";
-import { nextPlaceSql } from "./places";
 import { timeRange } from "./ranges";
 
 /** 122 random bits as 22 characters that need no escaping in a URL. */
@@ -17,6 +16,8 @@ export function defaultSql(field: Field, collection: Pick<Collection, "name">): 
   const made = field.default;
   switch (made?.kind) {
     case undefined:
+    // A place: see `places.ts`.
+    case "next":
       return null;
     case "uuid":
       return field.type === "UUID" ? "gen_random_uuid()" : "gen_random_uuid()::text";
@@ -26,8 +27,6 @@ export function defaultSql(field: Field, collection: Pick<Collection, "name">): 
       return field.type === "DateTime" ? "now()" : `(now() at time zone 'UTC')::${castType(field)}`;
     case "autoincrement":
       return `nextval(${quoteLiteral(quoteName(nameOf.sequence(collection.name, field.name)))}::regclass)`;
-    case "next":
-      return nextPlaceSql(field, collection);
     case "sql":
       return `(${made.expression})`;
     case "static":

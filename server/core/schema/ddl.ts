@@ -8,7 +8,7 @@ import { columnDefault, columnSql, defaultSql, identity, isInsertDefault, prepar
 import { castType, type Extension, extensionOf, sqlType } from "./fields";
 import type { Collection, Field, Index, Relation } from "./model";
 import { nameOf } from "./names";
-import { fillPlacesSql } from "./places";
+import { fillPlacesSql, givesPlaces } from "./places";
 import { sameJson } from "./same";
 import { searchIndexBody } from "./search";
 
@@ -230,12 +230,11 @@ function changeType(collection: Collection, from: Field, to: Field): readonly Pa
 function tighten(collection: Collection, field: Field): readonly Part[] {
   const column = quoteName(field.name);
   const made = defaultSql(field, collection);
-  const fill =
-    field.default?.kind === "next"
-      ? fillPlacesSql(field, collection)
-      : `update ${quoteName(collection.name)} set ${column} = ${made} where ${column} is null`;
+  const fill = givesPlaces(field)
+    ? fillPlacesSql(field, collection)
+    : made && `update ${quoteName(collection.name)} set ${column} = ${made} where ${column} is null`;
   return [
-    ...(made === null || field.default?.kind === "autoincrement" ? [] : [["tighten", fill] as const]),
+    ...(fill === null || field.default?.kind === "autoincrement" ? [] : [["tighten", fill] as const]),
     ["tighten", alterColumn(collection, field, "set not null")],
   ];
 }

@@ -9,6 +9,7 @@ import { readExpression, readRowExpression } from "./expression";
 import { castType, extensionOf } from "./fields";
 import type { Collection, Field, Schema } from "./model";
 import { invalid, nameOf } from "./names";
+import { givesPlaces } from "./places";
 import { searchIndexes } from "./search";
 import { systemCollections } from "./system";
 
@@ -261,7 +262,7 @@ export function indexesOf(collection: Collection): readonly Collection["indexes"
     });
   // The highest place is asked for with each new item.
   const places = [...collection.fields.values()]
-    .filter(({ default: made, unique }) => made?.kind === "next" && !unique)
+    .filter((field) => givesPlaces(field) && !field.unique)
     .map(({ name }) => name)
     .filter((column) => !collection.indexes.some(({ fields }) => fields[0] === column));
   return [

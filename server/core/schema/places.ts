@@ -1,75 +1,117 @@
 /**
- * The places of items in an order (`sortEnabled`): who gives them takes a lock of the collection first, which lasts to the
- * end of its transaction, and looks at them after that. So no two are given the same.
+ * The places of items in an order (`sortEnabled`). New items get theirs from a sequence that is kept above all places that
+ * were given, so that no two get the same, and nobody waits for another one's commit. Moves take turns by a lock.
  */
 import { quoteLiteral, quoteName, type Statement } from "../query/statement";
-import type { Collection, Field } from "./model";
+import type { Collection, Field, Schema } from "./model";
 
-const plain = (text: string): Statement => ({ text, params: [] });
+const plain = (text: string, ...params: readonly string[]): Statement => ({ text, params });
 
-// "sort" in ASCII, beside the table's number: advisory locks of two numbers are a space of their own.
-const lockClass = 1_936_683_636;
+// Advisory locks of two numbers are a space of their own; the second one is the number of the table.
+const movesLock = 1_936_683_636;
+const placesLock = 1_936_683_637;
+const highestPlace = 2_147_483_647;
 
-/** The functions that statements call. A function of its own sees what was committed while it waited for the lock. */
+/**
+ * The functions that statements call. `baasix_take_places` takes so many places behind `top` and all that were taken before,
+ * and gives the one before the first. It holds its lock for a moment only: a sequence changes for everybody at once, and
+ * is never undone. Where the sequence has run out, it starts again behind `top`.
+ */
 export const createPlaces: readonly Statement[] = [
   plain(
     `create or replace function baasix_hold_places(collection regclass) returns integer language plpgsql as ` +
-      `$$ begin perform pg_advisory_xact_lock(${lockClass}, collection::oid::integer); return 0; end $$`,
+      `$$ begin perform pg_advisory_xact_lock(${movesLock}, collection::oid::integer); return 0; end $$`,
   ),
   plain(
-    `create or replace function baasix_last_place(collection regclass, field text) returns integer language plpgsql as ` +
-      `$$ declare last integer; begin perform pg_advisory_xact_lock(${lockClass}, collection::oid::integer); ` +
-      `execute format('select max(%I) from %s', field, collection) into last; return coalesce(last, 0); end $$`,
+    `create or replace function baasix_take_places(collection regclass, field text, wanted bigint, top bigint) ` +
+      `returns bigint language plpgsql as $$ declare places regclass := pg_get_serial_sequence(collection::text, field); ` +
+      `last bigint; begin perform pg_advisory_lock(${placesLock}, collection::oid::integer); ` +
+      `last := greatest(pg_sequence_last_value(places), top, 0); ` +
+      `if last + wanted > ${highestPlace} then last := greatest(top, 0); end if; ` +
+      `perform setval(places, last + wanted); ` +
+      `perform pg_advisory_unlock(${placesLock}, collection::oid::integer); return last; ` +
+      // Such a lock would outlive the statement.
+      `exception when query_canceled or others then ` +
+      `perform pg_advisory_unlock(${placesLock}, collection::oid::integer); raise; end $$`,
   ),
 ];
 
-/** Keeps all others from giving places in the collection, to the end of the transaction. To run before they are read. */
-export function holdPlaces({ name }: Pick<Collection, "name">): Statement {
-  return plain(`select ${holdSql(name)}`);
+/** Those of `[collection, field]` that give places and have no sequence yet; null when the schema has no such field. */
+export function lackingPlaces(schema: Schema): Statement | null {
+  const wanted = [...schema.collections.values()].flatMap(({ name, fields }) =>
+    [...fields.values()].filter(givesPlaces).map((field) => ({ t: name, f: field.name })),
+  );
+  if (wanted.length === 0) return null;
+  return plain(
+    "select t, f from json_to_recordset($1::text::json) as r(t text, f text) " +
+      "where pg_get_serial_sequence(quote_ident(t), f) is null",
+    JSON.stringify(wanted),
+  );
 }
 
-/** The place of a new row behind all others, in the select list of an INSERT. */
-export function nextPlaceSql(field: Field, { name }: Pick<Collection, "name">): string {
-  return `(${lastSql(field, name)} + row_number() over ())::integer`;
+/** Goes with its column, whatever that and its table are called. `name`: one that nothing has. */
+export function createSequence(name: string, table: string, column: string): Statement {
+  return plain(
+    `create sequence ${quoteName(name)} minvalue 0 owned by ${quoteName(table)}.${quoteName(column)}`,
+  );
+}
+
+/** True for a field whose default is the next place. */
+export function givesPlaces(field: Field): boolean {
+  return field.default?.kind === "next";
+}
+
+/** Keeps all others from moving items of the collection, to the end of the transaction. To run before they are read. */
+export function holdPlaces({ name }: Pick<Collection, "name">): Statement {
+  return plain(`select baasix_hold_places(${tableOf(name)})`);
+}
+
+/** Takes places: one row of the place before the first of `count`. */
+export function takePlaces(field: Field, { name }: Pick<Collection, "name">, count: number): Statement {
+  return plain(`select ${takeSql(field, name, "$1::bigint", "null")}`, String(count));
 }
 
 /**
- * The same where rows may bring a place along: they keep it, and the others come behind all of these. `rows`: the FROM item
- * with the new rows; `given` and (unless all bring one) `isGiven`: its columns.
+ * The places of the rows of an INSERT, in its select list. `rows`: the FROM item with the new rows; `single`: there is one.
+ * `given`: their column with places that they bring along and keep, where they do; `isGiven`: whether a row does, null
+ * where all do.
  */
-export function givenPlaceSql(
+export function placeSql(
   field: Field,
   { name }: Pick<Collection, "name">,
-  {
-    rows,
-    given,
-    isGiven,
-  }: { readonly rows: string; readonly given: string; readonly isGiven: string | null },
+  { rows, single }: { readonly rows: string; readonly single: boolean },
+  brought: { readonly given: string; readonly isGiven: string | null } | null,
 ): string {
-  // Zero, once it is nobody else's turn.
-  if (isGiven === null) return `${given} + (select ${holdSql(name)})`;
-  const last = `greatest(${lastSql(field, name)}, (select max(${given}) from ${rows}))`;
-  const turn = `count(*) filter (where ${isGiven} is not true) over (rows unbounded preceding)`;
-  return `case when ${isGiven} then ${given} else (${last} + ${turn})::integer end`;
+  // Sub-selects that name nothing of the row are worked out once a statement.
+  if (brought === null) {
+    const count = single ? "1" : `(select count(*) from ${rows})`;
+    const last = `(select ${takeSql(field, name, count, "null")})`;
+    return `(${last} + row_number() over ())::integer`;
+  }
+  const { given, isGiven } = brought;
+  const most = `(select max(${given}) from ${rows})`;
+  if (isGiven === null)
+    return `case when (select ${takeSql(field, name, "0", most)}) is not null then ${given} end`;
+  const lacking = `count(*) filter (where ${isGiven} is not true)`;
+  const last = `(select ${takeSql(field, name, `(select ${lacking} from ${rows})`, most)})`;
+  return `case when ${isGiven} then ${given} else (${last} + ${lacking} over (rows unbounded preceding))::integer end`;
 }
 
-/** Fills the rows without a place in the order of their keys. */
+/** Fills the rows without a place in the order of their keys; nobody else writes meanwhile. */
 export function fillPlacesSql(field: Field, { name, primaryKey }: Collection): string {
   const [table, key, column] = [name, primaryKey.name, field.name].map(quoteName);
+  const last = `coalesce((select max(${column}) from ${table}), 0)`;
   return (
     `update ${table} t set ${column} = n.place from (select ${key}, ` +
-    `(${lastSql(field, name)} + row_number() over (order by ${key}))::integer as place from ${table} ` +
+    `(${last} + row_number() over (order by ${key}))::integer as place from ${table} ` +
     `where ${column} is null) n where t.${key} = n.${key}`
   );
 }
 
-// A sub-select that names nothing of the row: worked out once a statement.
-function lastSql(field: Field, name: string): string {
-  return `(select baasix_last_place(${tableOf(name)}, ${quoteLiteral(field.name)}))`;
-}
-
-function holdSql(name: string): string {
-  return `baasix_hold_places(${tableOf(name)})`;
+function takeSql(field: Field, name: string, wanted: string, given: string): string {
+  // The highest one also tells of places that nobody took: those of updates, and of hands in the database.
+  const top = `greatest((select max(${quoteName(field.name)}) from ${quoteName(name)}), ${given})`;
+  return `baasix_take_places(${tableOf(name)}, ${quoteLiteral(field.name)}, ${wanted}, ${top})`;
 }
 
 function tableOf(name: string): string {

@@ -47,9 +47,10 @@ async function done(
 
 type Item = { readonly id: number | string; readonly sort: number | null; readonly owner?: string | null };
 
-/** Makes a collection hold these items. */
+/** Makes a collection hold these items, and new ones begin behind them. */
 async function put(collection: string, items: readonly Item[]): Promise<void> {
-  await app.database.run({ text: `delete from "${collection}"`, params: [] });
+  const begin = `select setval(pg_get_serial_sequence('${collection}', 'sort'), 0)`;
+  for (const text of [`delete from "${collection}"`, begin]) await app.database.run({ text, params: [] });
   await app.data.create({ kind: "system", reason: "a test" }, collection, items);
 }
 
@@ -409,6 +410,52 @@ describe("at once", () => {
     });
     const all = 20 + 16 + 4 * 100;
     expect(row).toEqual([all, all, 1, all, 20]);
+  });
+
+  test("among items of equal places, and of none, too", async () => {
+    await put(
+      "parallel",
+      Array.from({ length: 20 }, (_, i) => ({ id: 1000 + i, sort: i < 10 ? 3 : null })),
+    );
+    const answers = await Promise.all(
+      Array.from({ length: 48 }, (_, i) => {
+        if (i % 2 === 0) return app.call("POST", "/items/parallel", { token: app.admin, body: {} });
+        const body = { item: 1000 + ((i * 7) % 20), to: 1000 + ((i * 3) % 20) };
+        return app.call("POST", "/utils/sort/parallel", { token: app.admin, body });
+      }),
+    );
+    expect(answers.map(({ status }) => status).filter((status) => status >= 300)).toEqual([]);
+    const ids = Array.from({ length: 20 }, (_, i) => 1000 + i);
+    await done("POST", "/items/parallel/reorder", { ids });
+    const all = await items("parallel");
+    expect([all.length, new Set(all.map(({ sort }) => sort)).size]).toEqual([44, 44]);
+    expect(all.filter(({ id }) => Number(id) >= 1000).map(({ id }) => id)).toEqual(ids);
+  });
+
+  test("a create does not wait for one that is not committed, nor gets its place", async () => {
+    await put("parallel", []);
+    const by = { kind: "system", reason: "a test" } as const;
+    await app.data.transaction(async (rows) => {
+      const [first] = await rows.create(by, "parallel", [{}]);
+      const [given] = await rows.create(by, "parallel", [{ sort: 500 }]);
+      const [other] = await app.data.create(by, "parallel", [{}]);
+      expect(await items("parallel")).toEqual([{ id: Number(other), sort: 501 }]);
+      const own = await rows.find<Item>(by, "parallel", { fields: ["id", "sort"], sort: ["sort"] });
+      expect(own.map(({ id }) => id)).toEqual([Number(first), Number(given), Number(other)]);
+    });
+  });
+
+  test("a place that was given for nothing is passed over; where they run out, they begin behind the highest", async () => {
+    await put("parallel", [{ id: 1, sort: 1 }]);
+    const create = (body: object) => app.call("POST", "/items/parallel", { token: app.admin, body });
+    expect((await create({ id: 1 })).status).toBe(409);
+    expect((await create({ id: 1, sort: 2_147_483_647 })).status).toBe(409);
+    expect((await create({ id: 2 })).status).toBe(201);
+    expect((await create({ id: 3, sort: 2_147_483_647 })).status).toBe(201);
+    expect((await create({ id: 4 })).status).toBe(400);
+    await done("PATCH", "/items/parallel/3", { sort: 7 });
+    expect((await create({ id: 4 })).status).toBe(201);
+    expect(await order("parallel")).toEqual([1, 2, 3, 4]);
   });
 
   test("creates get rising places of their own, also beside those that bring one along", async () => {

@@ -78,7 +78,9 @@ async function upsertOn(
     if (missing.length === 0) break;
     if (turn > mostTurns) throw busy(collection);
     const rest = missing.map((i) => bodies[i] ?? {});
-    const ids = await parts.createNew(actor, collection.name, rest, fields);
+    // Two callers may meet at another unique field before they meet at these. In the end it is told which one is taken.
+    const unless = turn < mostTurns ? "any" : fields;
+    const ids = await parts.createNew(actor, collection.name, rest, unless);
     for (const id of ids) made.add(id);
     // Nobody came between: the keys are those of the bodies, in their order.
     if (ids.length === missing.length) {

@@ -39,7 +39,10 @@ export type WriteParts = {
 /** `named`: what the request names; `places`: of the bodies in the request, null where they are its own list. */
 export type RelatedWrite = { readonly named: Named; readonly places: readonly string[] | null };
 
-/** The flat writes of a door. `createNew`: as `create`, leaving out rows whose values of unique columns exist already. */
+/**
+ * The flat writes of a door. `createNew`: as `create`, leaving out rows whose values exist already, in these columns that
+ * are unique together or in any unique ones.
+ */
 export type Writes = Pick<
   Rows,
   "create" | "update" | "updateWhere" | "remove" | "removeWhere" | "restore"
@@ -48,7 +51,7 @@ export type Writes = Pick<
     actor: Actor,
     collection: string,
     bodies: readonly WriteBody[],
-    unique: readonly Field[],
+    unique: readonly Field[] | "any",
   ) => Promise<readonly ItemId[]>;
 };
 
@@ -60,7 +63,7 @@ export function writesOf(parts: WriteParts): Writes {
     actor: Actor,
     name: string,
     bodies: readonly WriteBody[],
-    { stamp, skip }: { readonly stamp?: WriteBody | undefined; readonly skip?: readonly Field[] },
+    { stamp, skip }: { readonly stamp?: WriteBody | undefined; readonly skip?: readonly Field[] | "any" },
   ): Promise<readonly ItemId[]> => {
     if (bodies.length === 0) return [];
     pending({ actor, collection: name, action: "create", ids: [], bodies });
@@ -71,9 +74,9 @@ export function writesOf(parts: WriteParts): Writes {
       bodies.map((data) => ({ data })),
       parts.related?.places,
     );
-    const ids = await write(parts, actor, plan, null, stamp, (target, complete, version) =>
-      compileCreate(target, complete, version, skip),
-    );
+    const compile: typeof compileCreate = (target, complete, version) =>
+      compileCreate(target, complete, version, skip);
+    const ids = await perform(parts, jobOf(parts, actor, plan, null, compile, stamp));
     if (ids.length > 0) await committed({ collection: name, action: "create", ids });
     return ids;
   };
@@ -96,7 +99,7 @@ export function writesOf(parts: WriteParts): Writes {
       entries.map(({ id, data, version }) => ({ key: id, data, version })),
       parts.related?.places,
     );
-    const ids = await write(parts, actor, plan, null, undefined, compileUpdate);
+    const ids = await perform(parts, jobOf(parts, actor, plan, null, compileUpdate));
     await committed({ collection: name, action: "update", ids });
     return inOrder(
       ids,
@@ -118,7 +121,7 @@ export function writesOf(parts: WriteParts): Writes {
       });
     pending({ actor, collection: name, action: "update", ids: [], bodies: [data] });
     const plan = planWrite(collection, "update", [{ data }]);
-    const ids = await write(parts, actor, plan, condition, undefined, compileUpdate);
+    const ids = await perform(parts, jobOf(parts, actor, plan, condition, compileUpdate));
     if (ids.length > 0) await committed({ collection: name, action: "update", ids });
     return ids;
   };
@@ -137,12 +140,19 @@ export function writesOf(parts: WriteParts): Writes {
       versioned: wanted !== null,
       leadsOn: leadsOn(parts.snapshot().schema, collection),
     };
-    const removed = await runOn(parts, actor, collection, "delete", [], null, (target, version) => ({
-      statement: compileRemove(target, form, version),
-      input: encodeKeys(keys),
-      wanted,
-    }));
-    if (removed.length < keys.length) throw notFound();
+    const removed = await perform(parts, {
+      actor,
+      collection,
+      action: "delete",
+      columns: [],
+      condition: null,
+      rows: keys.length,
+      prepare: (target, version) => ({
+        statement: compileRemove(target, form, version),
+        input: encodeKeys(keys),
+        wanted,
+      }),
+    });
     await committed({ collection: name, action: "delete", ids: removed });
     return inOrder(removed, keys);
   };
@@ -161,10 +171,15 @@ export function writesOf(parts: WriteParts): Writes {
       versioned: false,
       leadsOn: leadsOn(parts.snapshot().schema, collection),
     };
-    const ids = await runOn(parts, actor, collection, "delete", [], condition, (target, version) => ({
-      statement: compileRemove(target, form, version),
-      input: null,
-    }));
+    const ids = await perform(parts, {
+      actor,
+      collection,
+      action: "delete",
+      columns: [],
+      condition,
+      rows: Infinity,
+      prepare: (target, version) => ({ statement: compileRemove(target, form, version), input: null }),
+    });
     if (ids.length > 0) await committed({ collection: name, action: "delete", ids });
     return ids;
   };
@@ -179,11 +194,18 @@ export function writesOf(parts: WriteParts): Writes {
       throw new AppError("INVALID_QUERY", `'${name}' keeps no deleted items (it is not 'paranoid')`);
     }
     const keys = parseKeys(collection, ids);
-    const restored = await runOn(parts, actor, collection, "update", [mark], null, (target, version) => ({
-      statement: compileRestore(target, version),
-      input: encodeKeys(keys),
-    }));
-    if (restored.length < keys.length) throw notFound();
+    const restored = await perform(parts, {
+      actor,
+      collection,
+      action: "update",
+      columns: [mark],
+      condition: null,
+      rows: keys.length,
+      prepare: (target, version) => ({
+        statement: compileRestore(target, version),
+        input: encodeKeys(keys),
+      }),
+    });
     await committed({ collection: name, action: "update", ids: restored });
     return inOrder(restored, keys);
   };
@@ -199,33 +221,17 @@ export function writesOf(parts: WriteParts): Writes {
   };
 }
 
-type Compile = (target: AuthorizedTarget, plan: WritePlan, version: number) => CompiledStatement;
-
-/** Runs planned rows. Without a condition each row of an update names one that must be there. */
-function write(
-  parts: WriteParts,
-  actor: Actor,
-  plan: WritePlan,
-  condition: Planned | null,
-  stamp: WriteBody | undefined,
-  compile: Compile,
-): Promise<readonly ItemId[]> {
-  const { collection, action, columns } = plan;
-  const named = action === "update" && condition === null ? plan.rows.length : 0;
-  return runOn(
-    parts,
-    actor,
-    collection,
-    action,
-    columns,
-    condition,
-    (target, version) => {
-      const complete = completeWrite(plan, target, bindingOf(parts, actor), stamp);
-      return { statement: compile(target, complete, version), input: encodeRows(complete) };
-    },
-    named,
-  );
-}
+/** What is to be written, before it is known who may. `condition` null: rows are named by key, or are new. */
+type Job = {
+  readonly actor: Actor;
+  readonly collection: Collection;
+  readonly action: "create" | "update" | "delete";
+  readonly columns: readonly Field[];
+  readonly condition: Planned | null;
+  /** Rows that are named; Infinity where a filter finds them. */
+  readonly rows: number;
+  readonly prepare: (target: AuthorizedTarget, version: number) => Prepared;
+};
 
 /** A statement, its input 0 and (removes) the version that is asked for. */
 type Prepared = {
@@ -234,34 +240,54 @@ type Prepared = {
   readonly wanted?: string | null;
 };
 
-/** authorize → compile → run. Tries the targets in turn; `least`: rows that there must be. */
-async function runOn(
+/** A statement that writes more rows than these waits for others of its kind, and not in the way of single rows. */
+const fewRows = 20;
+
+/** The job of planned rows. */
+function jobOf(
   parts: WriteParts,
   actor: Actor,
-  collection: Collection,
-  action: "create" | "update" | "delete",
-  columns: readonly Field[],
+  plan: WritePlan,
   condition: Planned | null,
-  prepare: (target: AuthorizedTarget, version: number) => Prepared,
-  least = 0,
-): Promise<readonly ItemId[]> {
+  compile: (target: AuthorizedTarget, plan: WritePlan, version: number) => CompiledStatement,
+  stamp?: WriteBody,
+): Job {
+  const { collection, action, columns } = plan;
+  return {
+    actor,
+    collection,
+    action,
+    columns,
+    condition,
+    rows: condition === null ? plan.rows.length : Infinity,
+    prepare: (target, version) => {
+      const complete = completeWrite(plan, target, bindingOf(parts, actor), stamp);
+      return { statement: compile(target, complete, version), input: encodeRows(complete) };
+    },
+  };
+}
+
+/** authorize → compile → run; gives the keys of the rows. Tries the targets in turn. */
+async function perform(parts: WriteParts, job: Job): Promise<readonly ItemId[]> {
+  const { actor, collection, action, columns, condition, rows, prepare } = job;
   const { schema, rules } = parts.snapshot();
   const access = accessOf(rules, schema, actor);
   const targets = authorizeWrite(collection, action, columns, condition, access, parts.related?.named);
-  const runTo = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
+  const performOn = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
     const { statement, input, wanted = null } = prepare(target, schema.version);
     const origin = actor.kind === "system" ? undefined : actor.origin;
     const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted];
     const bound = bind(statement, bindingOf(parts, actor, inputs));
-    const ids = keysOf(await parts.runner.run(bound, optionsFor(actor)));
-    if (ids.length < least) throw notFound();
+    const options = rows > fewRows ? { ...optionsFor(actor), long: true } : optionsFor(actor);
+    const ids = keysOf(await parts.runner.run(bound, options));
+    if (action !== "create" && condition === null && ids.length < rows) throw notFound();
     return ids;
   };
-  if (targets.length === 1) return runTo(targets[0]);
+  if (targets.length === 1) return performOn(targets[0]);
   const refusals: AppError[] = [];
   for (const target of targets) {
     try {
-      return await parts.attempt(() => runTo(target));
+      return await parts.attempt(() => performOn(target));
     } catch (error) {
       if (!(error instanceof AppError && tryNext.has(error.code))) throw error;
       refusals.push(error);

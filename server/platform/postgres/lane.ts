@@ -35,6 +35,8 @@ export class Lane {
   readonly gate: Gate;
   /** Callers without an account, who may be anyone many times over, have half of the places at most. */
   readonly guests: Gate;
+  /** What holds a connection for more than a moment has half of them, too, where there are some to keep free. */
+  readonly holders: Gate;
   readonly #options: LaneOptions;
   readonly #flights = new Set<Flight>();
   readonly #sweeper: ReturnType<typeof setInterval>;
@@ -45,6 +47,7 @@ export class Lane {
     this.#options = options;
     this.gate = new Gate(options.size);
     this.guests = new Gate(Math.max(1, options.size >> 1));
+    this.holders = new Gate(options.size < 4 ? options.size : options.size >> 1);
     this.#sql = this.#connect();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP);
     this.#sweeper.unref();
@@ -91,6 +94,7 @@ export class Lane {
     clearInterval(this.#sweeper);
     const stopping = new AppError("UNAVAILABLE", "The server is stopping.");
     this.guests.close(stopping);
+    this.holders.close(stopping);
     this.gate.close(stopping);
     await this.#sql.close({ timeout: 5 });
   }

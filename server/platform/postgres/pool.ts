@@ -2,6 +2,7 @@
 import { AppError } from "../../core/errors";
 import { connectionOptions, explainFailure, placeOf } from "./address";
 import type { Database, DatabaseAddress, Row, RunOptions, Runner, TransactionRunner } from "./database";
+import type { Gate } from "./gate";
 import { Lane, isDeadlock } from "./lane";
 import { isConnectionLoss, sqlState, translate } from "./sqlstate";
 import { StartError } from "./start-error";
@@ -66,13 +67,15 @@ export async function openDatabase(address: DatabaseAddress, options: PoolOption
         const isLong = statement.text.length > LONG_TEXT && run?.pool !== "slow";
         const lane = isLong ? slow : laneOf(run);
         const limits = isLong ? { ...run, timeout: Math.min(run?.timeout ?? Infinity, SHORT_TIMEOUT) } : run;
-        const work = () => runOne(lane, statement, limits, watch);
-        return limits?.guest ? asGuest(lane, limits, work) : work();
+        const one = () => runOne(lane, statement, limits, watch);
+        const work = limits?.long && lane === short ? () => behind(lane.holders, limits, one) : one;
+        return limits?.guest ? behind(lane.guests, limits, work) : work();
       },
       transaction: (work, run) => {
         const lane = laneOf(run);
         const all = () => runAll(lane, work, run, watch);
-        return run?.guest ? asGuest(lane, run, all) : all();
+        const held = lane === short ? () => behind(lane.holders, run, all) : all;
+        return run?.guest ? behind(lane.guests, run, held) : held();
       },
       close,
     };
@@ -82,12 +85,13 @@ export async function openDatabase(address: DatabaseAddress, options: PoolOption
   }
 }
 
-async function asGuest<T>(lane: Lane, { signal }: RunOptions, work: () => Promise<T>): Promise<T> {
-  await lane.guests.enter(signal);
+/** Works with a place of a gate before the one of the lane. */
+async function behind<T>(gate: Gate, run: RunOptions | undefined, work: () => Promise<T>): Promise<T> {
+  if (!gate.tryEnter()) await gate.enter(run?.signal);
   try {
     return await work();
   } finally {
-    lane.guests.leave();
+    gate.leave();
   }
 }
 

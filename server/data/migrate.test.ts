@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ErrorCode, FieldDefinition, SchemaDefinition } from "@baasix/types";
 import { AppError } from "../core/errors";
+import { fieldTypeNames } from "../core/schema/fields";
 import { type Database, openDatabase } from "../platform/postgres";
 import { testDatabase } from "../testing/postgres";
+import { refuseNullsNotDistinct } from "./migrate";
 import { openSnapshot, type SnapshotStore } from "./snapshot";
 
 let database: Database;
@@ -207,6 +209,77 @@ describe("a change gives the table that a new definition would give", () => {
       },
     ],
     [
+      "range",
+      { fields: { ...key, a: { type: "Range_Integer" } } },
+      {
+        fields: {
+          ...key,
+          a: { type: "Range_Decimal" },
+          b: { type: "Range_Time" },
+          c: { type: "Range_DateTime" },
+        },
+      },
+    ],
+    [
+      "text in any case",
+      { fields: { ...key, a: { type: "Text", unique: true } } },
+      { fields: { ...key, a: { type: "CiText", unique: true } } },
+    ],
+    [
+      "calculated added",
+      { fields: { ...key, a: { type: "Integer" } } },
+      {
+        fields: {
+          ...key,
+          b: { type: "VIRTUAL", calculated: "upper(c)" },
+          a: { type: "Integer" },
+          c: { type: "Text" },
+        },
+      },
+    ],
+    [
+      "calculated otherwise",
+      {
+        fields: { ...key, a: { type: "Integer" }, b: { type: "Integer", calculated: "a + 1" } },
+        indexes: [{ fields: ["b"] }],
+      },
+      {
+        fields: { ...key, a: { type: "Integer" }, b: { type: "BigInt", calculated: "a * 2" } },
+        indexes: [{ fields: ["b"] }],
+      },
+    ],
+    [
+      "no longer calculated",
+      { fields: { ...key, a: { type: "Integer" }, b: { type: "Integer", calculated: "a + 1" } } },
+      { fields: { ...key, a: { type: "Integer" }, b: { type: "Integer" } } },
+    ],
+    [
+      "told otherwise",
+      { fields: { ...key, a: { type: "Text" } } },
+      {
+        fields: {
+          ...key,
+          a: { type: "Text", comment: "new", validate: { notEmpty: true }, immutable: true },
+        },
+        description: "x",
+      },
+    ],
+    [
+      "indexes of every kind",
+      { fields: { ...key, a: { type: "JSON" }, b: { type: "Range_Date" }, c: { type: "Text" } } },
+      {
+        fields: { ...key, a: { type: "JSON" }, b: { type: "Range_Date" }, c: { type: "Text" } },
+        indexes: [
+          { fields: ["a"], type: "gin" },
+          { fields: ["b"], type: "gist" },
+          { fields: ["c"], type: "hash" },
+          { fields: ["c", "id"], unique: true, nullsNotDistinct: true },
+        ],
+        searchable: ["c"],
+      },
+    ],
+    ["numbered", { fields: key }, { fields: key, sortEnabled: true }],
+    [
       "sql default",
       { fields: { ...key, a: { type: "DateTime" } } },
       {
@@ -233,6 +306,115 @@ describe("a change gives the table that a new definition would give", () => {
       expect(JSON.stringify(await shape(changed)).replaceAll(changed, again)).toBe(
         JSON.stringify(await shape(again)),
       );
+    });
+  }
+});
+
+describe("every type is added, changed and dropped", () => {
+  const key: Fields = { id: { type: "Integer", primaryKey: true } };
+  const defaults: { readonly [type: string]: unknown } = {
+    UUID: "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
+    SUID: "abc",
+    Boolean: true,
+    Date: "2026-11-20",
+    DateTime: "2026-11-20T10:00:00Z",
+    DateTime_NO_TZ: "2026-11-20T10:00:00",
+    Time: "10:00:00",
+    Time_NO_TZ: "10:00:00",
+    JSON: { value: { a: 1 } },
+    JSONB: { value: [1] },
+    Enum: "b",
+    Array: { value: ["x"] },
+    Range: { value: { lower: 1, upper: 5 } },
+  };
+  const numeric = ["Integer", "BigInt", "Decimal", "Double", "Float", "Real"];
+  const sizes: { readonly [type: string]: Partial<FieldDefinition> } = {
+    Enum: { values: ["a", "b"] },
+    Array: { values: { type: "String" } },
+    Range: { values: { type: "Integer" } },
+  };
+  const spatial = /^(Point|LineString|Polygon|Multi|Geo)/;
+  for (const type of fieldTypeNames.filter((one) => !spatial.test(one) && one !== "VIRTUAL")) {
+    test(type, async () => {
+      const name = fresh();
+      const plain = { type, ...sizes[type] };
+      const value = (defaults[type] ?? (numeric.includes(type) ? 5 : "x")) as FieldDefinition["defaultValue"];
+      const isPlain = !["JSON", "JSONB"].includes(type);
+      const steps: readonly Fields[] = [
+        key,
+        { ...key, x: plain },
+        { ...key, x: { ...plain, defaultValue: value, comment: "told" } },
+        { ...key, x: { ...plain, defaultValue: value, allowNull: false } },
+        { ...key, x: { ...plain, defaultValue: value, allowNull: false, ...(isPlain && { unique: true }) } },
+        { ...key, x: plain },
+        key,
+      ];
+      for (const [i, fields] of steps.entries()) {
+        await put(name, { fields });
+        if (i < 4) continue;
+        const made = fresh();
+        await put(made, { fields });
+        expect(JSON.stringify(await shape(name)).replaceAll(name, made)).toBe(
+          JSON.stringify(await shape(made)),
+        );
+      }
+    });
+  }
+});
+
+describe("what a change is told to be", () => {
+  const key: Fields = { id: { type: "Integer", primaryKey: true } };
+  type Told = readonly string[];
+  const x = (more: FieldDefinition): Fields => ({ ...key, x: more });
+  const rows: readonly (readonly [
+    from: Partial<SchemaDefinition>,
+    to: Partial<SchemaDefinition>,
+    told: Told,
+  ])[] = [
+    [{ fields: key }, { fields: key }, []],
+    [{ fields: key }, { fields: x({ type: "Text" }) }, ["addField x"]],
+    [{ fields: x({ type: "Text" }) }, { fields: key }, ["dropField x"]],
+    [{ fields: x({ type: "Text" }) }, { fields: x({ type: "Integer" }) }, ["changeType x"]],
+    [
+      { fields: x({ type: "String", values: { length: 5 } }) },
+      { fields: x({ type: "String", values: { length: 9 } }) },
+      ["changeType x"],
+    ],
+    [{ fields: x({ type: "Text" }) }, { fields: x({ type: "Text", unique: true }) }, ["changeUnique x"]],
+    [
+      { fields: x({ type: "Text" }) },
+      { fields: x({ type: "Text", allowNull: false, defaultValue: "a" }) },
+      ["changeNull x", "changeDefault x"],
+    ],
+    [{ fields: x({ type: "Text" }) }, { fields: x({ type: "Text", comment: "a" }) }, ["changeField x"]],
+    [
+      { fields: x({ type: "Enum", values: ["a"] }) },
+      { fields: x({ type: "Enum", values: ["b", "a"] }) },
+      ["changeValues x"],
+    ],
+    [
+      { fields: { ...key, x: { type: "VIRTUAL", calculated: "id::text" } } },
+      { fields: { ...key, x: { type: "VIRTUAL", calculated: "(id + 1)::text" } } },
+      ["changeGenerated x"],
+    ],
+    [
+      { fields: key },
+      { fields: { ...key, u: { relType: "BelongsTo", target: "baasix_User" } } },
+      ["addField u_Id", "addRelation u", "addIndex "],
+    ],
+    [{ fields: key }, { fields: key, indexes: [{ fields: ["id"] }] }, ["addIndex "]],
+    [{ fields: key }, { fields: key, realtime: false }, ["changeRealtime "]],
+    [{ fields: key }, { fields: key, description: "a" }, ["changeDefinition "]],
+    [{ fields: key }, { fields: key, paranoid: true }, ["addField deletedAt"]],
+  ];
+  for (const [from, to, told] of rows) {
+    test(`${JSON.stringify(to)} is ${told.join(", ")}`, async () => {
+      const name = fresh();
+      await put(name, from);
+      const dry = await put(name, to, { dryRun: true });
+      const changes = await put(name, to);
+      expect(changes).toEqual(dry);
+      expect(changes.map(({ kind, field = "" }) => `${kind} ${field}`)).toEqual([...told]);
     });
   }
 });
@@ -355,6 +537,16 @@ describe("values survive a change of type, or it asks", () => {
     ],
     [{ type: "Enum", values: ["a", "b"] }, "'a'", { type: "Enum", values: ["a"] }, "a"],
     [{ type: "Text" }, "'c'", { type: "Enum", values: ["a"] }, /some items hold other values than 'a'/],
+    [{ type: "Range_Integer" }, "'[1,5]'", { type: "Range_BigInt" }, "[1,6)"],
+    [{ type: "Range_Double" }, "'[1.5,5]'", { type: "Range_Integer" }, /some values cannot become Range/],
+    [{ type: "Range_Date" }, "'[2026-01-01,2026-02-01)'", { type: "Text" }, "[2026-01-01,2026-02-01)"],
+    [{ type: "CiText" }, "'Ab'", { type: "Text" }, "Ab"],
+    [
+      { type: "Decimal", values: { precision: 9, scale: 3 } },
+      "1.250",
+      { type: "Decimal", values: { precision: 5, scale: 2 } },
+      "1.25",
+    ],
     [
       { type: "Array_String" },
       "'{a,c}'",
@@ -551,6 +743,13 @@ test("a table that is there and is no collection is left alone", async () => {
     "CONFLICT",
     "'foreign_table' exists in the database already and is not a collection; choose another name",
   ]);
+});
+
+test("only a server of version 15 or later takes nulls for equal", () => {
+  expect(refuseNullsNotDistinct(150_000, "15.0")).toBeNull();
+  expect(refuseNullsNotDistinct(140_012, "14.12")).toBe(
+    "nullsNotDistinct needs PostgreSQL 15 or later; this is 14.12",
+  );
 });
 
 test("a table in use is not waited for without end", async () => {

@@ -1,5 +1,6 @@
 /** THE DOOR: the one pipeline from an actor and a request to rows. What reading and writing do lies in their own files. */
 import { isAggregate } from "../core/query/aggregate";
+import { auditCollection } from "../core/query/audit";
 import type { Actor } from "../core/access/actor";
 import type { Database, Runner, TransactionRunner } from "../platform/postgres";
 import { requireRight } from "./access";
@@ -37,6 +38,8 @@ export function createData(parts: DataParts): Data {
   const announce = (writes: readonly CommittedWrite[]): Promise<void> =>
     afterCommit(async () => {
       for (const { collection } of writes) parts.totals.touched(collection);
+      // Each write leaves its entry there by itself.
+      if (writes.length > 0) parts.totals.touched(auditCollection);
       for (const write of writes) for (const listener of listeners.after) await listener(write);
     });
   const again = retryStale(parts);

@@ -14,7 +14,7 @@ import type { Body, Reference, ToOne } from "../core/query/nestedBody";
 import type { Keyed } from "../core/query/nestedChange";
 import { mergeNames } from "../core/query/nestedNames";
 import { bulkLimit, parseKey } from "../core/query/write";
-import type { Collection } from "../core/schema/model";
+import type { Collection, Field } from "../core/schema/model";
 import { collectionFor } from "./access";
 import type { Data, Rows, UpdateEntry, Upserted, WriteBody } from "./door";
 import { heldColumns, type Item, type ListParts, notRelated, writeLists, type Written } from "./nestedLists";
@@ -168,8 +168,9 @@ function listParts(session: Session): ListParts {
     schema: snapshot().schema,
     read: (collection, query) => stream(session.actor, collection, query),
     create: (collection, items) => createItems(session, collection, items),
+    join: (collection, items, unique) => joinItems(session, collection, items, unique),
     update: (collection, items) => updateItems(session, collection, items),
-    remove: (collection, items) => removeItems(session, collection, items),
+    leave: (collection, items, filter, column) => leaveLists(session, collection, items, filter, column),
   };
 }
 
@@ -196,6 +197,21 @@ function createItems(
   );
 }
 
+/** Creates rows of a junction, apart from those that somebody else has created meanwhile. */
+async function joinItems(
+  session: Session,
+  collection: Collection,
+  items: readonly Item[],
+  unique: readonly Field[],
+): Promise<void> {
+  await inBatches(items, (batch) =>
+    writeItems(session, collection, "create", batch, async (writes, data) => {
+      await writes.createNew(session.actor, collection.name, data, unique);
+      return [];
+    }),
+  );
+}
+
 /** Changes related items. @throws AppError VALIDATION_ERROR for those that the actor does not see, FORBIDDEN */
 async function updateItems(
   session: Session,
@@ -206,27 +222,44 @@ async function updateItems(
   await inBatches(distinct(collection, items), async (batch) =>
     writeItems(session, collection, "create", batch, async (writes, data) => {
       const entries = batch.map(({ key }, i): UpdateEntry => ({ id: key, data: data[i] ?? {} }));
-      await explained(session, collection, "update", batch, () =>
-        writes.update(actor, collection.name, entries),
-      );
+      await explained(session, collection, batch, () => writes.update(actor, collection.name, entries));
       return entries.map(({ id }) => ({ id, isNew: false }));
     }),
   );
 }
 
-/** Deletes related items, softly where the collection is paranoid. @throws AppError as `updateItems` */
-async function removeItems(session: Session, collection: Collection, items: readonly Keyed[]): Promise<void> {
-  const writes = writesOf(session.parts);
-  const keys = [...new Map(items.map((item) => [item.key, item])).values()];
-  await inBatches(keys, (batch) =>
-    explained(session, collection, "delete", batch, () =>
-      writes.remove(
-        session.actor,
-        collection.name,
-        batch.map(({ key }) => key),
-      ),
-    ),
-  );
+/**
+ * Deletes related items that the filter leaves (softly, where the collection is paranoid), or with `column` detaches them. In
+ * one statement with the filter, so that one which is no longer what it was when it was read is left alone.
+ * @throws AppError FORBIDDEN
+ */
+async function leaveLists(
+  session: Session,
+  collection: Collection,
+  items: readonly Keyed[],
+  filter: Readonly<Record<string, unknown>>,
+  column: string | null,
+): Promise<void> {
+  const { parts, actor } = session;
+  const { name, primaryKey } = collection;
+  const writes = writesOf(parts);
+  const keys = [...new Set(items.map(({ key }) => key))];
+  await inBatches(keys, async (batch) => {
+    const meant = (some: readonly string[]): unknown => ({
+      AND: [{ [primaryKey.name]: { in: some } }, filter],
+    });
+    const ids =
+      column === null
+        ? await writes.removeWhere(actor, name, meant(batch))
+        : await writes.updateWhere(actor, name, meant(batch), { [column]: null });
+    if (ids.length === batch.length) return [];
+    const done = new Set(ids.map((id) => parseKey(collection, id)));
+    const left = batch.filter((key) => !done.has(key));
+    const query = { fields: [primaryKey.name], filter: meant(left) };
+    for await (const rows of parts.stream(actor, name, query))
+      if (rows.length > 0) throw unwritable(collection, column === null ? "delete" : "update");
+    return [];
+  });
 }
 
 async function inBatches<One, Done>(
@@ -352,11 +385,10 @@ async function unseen(
   return named.filter(({ key }) => !seen.has(key));
 }
 
-/** Says of a write which of its items are not there; those that are may not be written. */
+/** Says of an update which of its items are not there; those that are may not be changed. */
 async function explained<Done>(
   session: Session,
   target: Collection,
-  verb: "update" | "delete",
   named: readonly Keyed[],
   work: () => Promise<readonly Done[]>,
 ): Promise<readonly Done[]> {
@@ -365,8 +397,10 @@ async function explained<Done>(
   } catch (error) {
     if (!(error instanceof AppError && error.code === "NOT_FOUND")) throw error;
     const missing = await unseen(session, target, named);
-    if (missing.length > 0) throw notRelated(missing);
-    const what = verb === "delete" ? "delete this item" : "update this item";
-    throw new AppError("FORBIDDEN", `You don't have permission to ${what} in '${target.name}'`);
+    throw missing.length > 0 ? notRelated(missing) : unwritable(target, "update");
   }
+}
+
+function unwritable({ name }: Collection, verb: "update" | "delete"): AppError {
+  return new AppError("FORBIDDEN", `You don't have permission to ${verb} this item in '${name}'`);
 }

@@ -2,12 +2,17 @@
 import type { ItemId } from "@baasix/types";
 import { AppError } from "../core/errors";
 import { type Body, entriesOf, type ListEntry, type ListPart, nestedLimits } from "../core/query/nestedBody";
-import { type Keyed, type ListEffects, planList, type Present } from "../core/query/nestedChange";
+import {
+  joiningColumns,
+  type Keyed,
+  type ListEffects,
+  planList,
+  type Present,
+} from "../core/query/nestedChange";
 import { textOfEnds } from "../core/query/nestedLists";
 import { parseKey } from "../core/query/write";
 import { parseValue } from "../core/schema/fields";
-import type { Collection, Relation } from "../core/schema/model";
-import type { Schema } from "../core/schema/model";
+import type { Collection, Field, Relation, Schema } from "../core/schema/model";
 import type { RawQuery } from "./door";
 
 /** What writing lists needs: to read and write items of other collections as the actor. */
@@ -15,8 +20,20 @@ export type ListParts = {
   readonly schema: Schema;
   readonly read: (collection: string, query: RawQuery) => AsyncIterable<readonly string[]>;
   readonly create: (collection: Collection, items: readonly Item[]) => Promise<unknown>;
+  /** As `create`, apart from rows that somebody else has made meanwhile: those with the same values of the columns. */
+  readonly join: (
+    collection: Collection,
+    items: readonly Item[],
+    unique: readonly Field[],
+  ) => Promise<unknown>;
   readonly update: (collection: Collection, items: readonly (Item & Keyed)[]) => Promise<unknown>;
-  readonly remove: (collection: Collection, items: readonly Keyed[]) => Promise<unknown>;
+  /** Deletes the items that the filter leaves of these, or makes the column null. */
+  readonly leave: (
+    collection: Collection,
+    items: readonly Keyed[],
+    filter: Readonly<Record<string, unknown>>,
+    column: string | null,
+  ) => Promise<unknown>;
 };
 
 /** An item to write; `held`: the item in whose list it stands, whose key it gets, or has already. */
@@ -75,9 +92,10 @@ export async function writeLists(
   }
 }
 
-async function writeRelation(parts: ListParts, { target, relation }: ListPart, parents: readonly Parent[]) {
+async function writeRelation(parts: ListParts, part: ListPart, parents: readonly Parent[]): Promise<void> {
+  const { target, relation } = part;
   const there = parents.filter(({ isNew }) => !isNew);
-  const isSet = ({ part }: Parent): boolean => part.change.kind === "set";
+  const isSet = (parent: Parent): boolean => parent.part.change.kind === "set";
   const present = new Map([
     ...(await readPresent(parts, there.filter(isSet))),
     ...(await readPresent(
@@ -85,22 +103,28 @@ async function writeRelation(parts: ListParts, { target, relation }: ListPart, p
       there.filter((parent) => !isSet(parent)),
     )),
   ]);
-  const planned = parents.map(({ key, part }) => {
-    for (const entry of entriesOf(part.change)) checkHeld(part, key, entry);
-    return { key, effects: planList(part, present.get(key) ?? []) };
+  const planned = parents.map(({ key, part: list }) => {
+    for (const entry of entriesOf(list.change)) checkHeld(list, key, entry);
+    return { key, effects: planList(list, present.get(key) ?? []) };
   });
   const all = <One>(pick: (effects: ListEffects) => readonly One[]): readonly One[] =>
     planned.flatMap(({ effects }) => pick(effects));
   const missing = all((effects) => effects.missing);
   if (missing.length > 0) throw notRelated(missing);
 
-  await parts.remove(
+  // Who attached one of them elsewhere since they were read keeps it.
+  const still = inLists(relation, new Set(there.map(({ key }) => key)));
+  await parts.leave(
     target,
     all((effects) => effects.remove),
+    still,
+    null,
   );
-  await parts.update(
+  await parts.leave(
     target,
-    all((effects) => effects.detach).map((one) => ({ ...one, body: detached(relation) })),
+    all((effects) => effects.detach),
+    still,
+    relation.targetColumn,
   );
   for (const group of Map.groupBy(
     all((effects) => effects.ends),
@@ -113,18 +137,22 @@ async function writeRelation(parts: ListParts, { target, relation }: ListPart, p
       effects.change.map((one) => ({ ...one, held: { relation, key, attach: one.attach } })),
     ),
   );
-  await parts.create(
-    target,
-    planned.flatMap(({ key, effects }) =>
-      effects.create.map((body) => ({ body, held: { relation, key, attach: true } })),
-    ),
+  const made = planned.flatMap(({ key, effects }) =>
+    effects.create.map(({ body, bare }) => ({ body, bare, held: { relation, key, attach: true } })),
   );
+  const unique = made.every(({ bare }) => bare) && there.length > 0 ? joiningColumns(part) : null;
+  await (unique ? parts.join(target, made, unique) : parts.create(target, made));
 }
 
-function detached({ targetColumn }: Relation): Body {
-  const own = new Map([[targetColumn, null]]);
-  const named = { columns: new Set([targetColumn]), keys: new Map(), relations: new Map() };
-  return { place: "", own, toOne: [], lists: [], named };
+/** The filter of items in the lists of these. */
+function inLists(
+  { targetColumn, scope }: Relation,
+  keys: ReadonlySet<string>,
+): Readonly<Record<string, unknown>> {
+  return {
+    [targetColumn]: { in: [...keys] },
+    ...(scope && { [scope.column]: { eq: scope.value } }),
+  };
 }
 
 /**
@@ -140,7 +168,7 @@ async function readPresent(
   const named = namedIn(parents);
   if (!first || named === "none") return found;
   const { relation, target, ends } = first.part;
-  const { scope, targetColumn } = relation;
+  const { targetColumn } = relation;
   const { name } = target.primaryKey;
   const scopes = ends.flatMap((end) => end.relations[0].scope?.column ?? []);
   const fields = [...new Set([name, targetColumn, ...ends.map(({ column }) => column), ...scopes])];
@@ -150,8 +178,7 @@ async function readPresent(
     fields,
     filter: {
       AND: [
-        { [targetColumn]: { in: [...keys] } },
-        ...(scope ? [{ [scope.column]: { eq: scope.value } }] : []),
+        inLists(relation, keys),
         ...(named === "all" ? [] : [{ OR: named.map(([column, values]) => ({ [column]: { in: values } })) }]),
       ],
     },

@@ -320,7 +320,7 @@ function effects({ remove, detach, change, create, ends, missing }: ListEffects)
       return `${attach ? "+" : ""}${key}${says}`;
     }),
     ...create.map(
-      ({ own, toOne }) =>
+      ({ body: { own, toOne } }) =>
         `new ${toOne.map(({ reference }) => ("key" in reference ? reference.key : "new")).join()}${[...own.keys()].join()}`,
     ),
     ...missing.map(({ key }) => `?${key}`),

@@ -3,7 +3,7 @@
  * made. Set logic alone; what is there is handed in.
  */
 import { AppError } from "../errors";
-import type { Collection } from "../schema/model";
+import type { Collection, Field } from "../schema/model";
 import type { Body, ListEntry, ListPart } from "./nestedBody";
 
 /** A related item that is there, as far as the actor may see it. `end`: as in `ListEntry`. */
@@ -18,7 +18,8 @@ export type ListEffects = {
   readonly detach: Keyed[];
   /** `attach`: it gets the key of the item in whose list it stands. */
   readonly change: (Keyed & { readonly body: Body; readonly attach: boolean })[];
-  readonly create: Body[];
+  /** `bare`: a row of a junction that says only where it leads. */
+  readonly create: { readonly body: Body; readonly bare: boolean }[];
   /** Items to which rows of the junction lead that stay as they are. */
   readonly ends: (Keyed & { readonly target: Collection; readonly body: Body })[];
   /** Named as if they were there. */
@@ -27,7 +28,14 @@ export type ListEffects = {
 
 /** Works out one list. `present`: its items now, none for an item that is just being made. */
 export function planList(part: ListPart, present: readonly Present[]): ListEffects {
-  const effects: ListEffects = { remove: [], detach: [], change: [], create: [], ends: [], missing: [] };
+  const effects: ListEffects = {
+    remove: [],
+    detach: [],
+    change: [],
+    create: [],
+    ends: [],
+    missing: [],
+  };
   const { change } = part;
   if (change.kind === "set") {
     const kept = new Set<string>();
@@ -57,7 +65,7 @@ export function planList(part: ListPart, present: readonly Present[]): ListEffec
     for (const { key } of named(entry))
       changeRow(part, entry, key, effects, leadsElsewhere(entry, key, present));
   attachAll(part, change.connect, present, effects, new Set());
-  effects.create.push(...change.create.map(({ body }) => body));
+  effects.create.push(...change.create);
   return effects;
 }
 
@@ -103,7 +111,7 @@ function attachAll(
       kept.add(row.key);
       changeRow(part, entry, row.key, effects, false);
     } else if (entry.end === null || !entry.bare || (rows.length === 0 && !made.has(entry.end))) {
-      effects.create.push(entry.body);
+      effects.create.push(entry);
       if (entry.end !== null) made.add(entry.end);
     }
   }
@@ -159,4 +167,25 @@ function changeRow(
 function keyAtEnd({ body }: ListEntry): string {
   const keys = body.toOne.flatMap(({ reference }) => ("key" in reference ? [reference.key] : []));
   return keys.join(", ");
+}
+
+/**
+ * The columns by which the rows of a junction are told apart: that of the item in whose list they stand, and those that
+ * say where they lead. Null when they are not unique together.
+ */
+export function joiningColumns({ relation, target, ends }: ListPart): readonly Field[] | null {
+  const scopes = [relation, ...ends.map(({ relations }) => relations[0])].flatMap(
+    ({ scope }) => scope?.column ?? [],
+  );
+  const names = new Set([relation.targetColumn, ...ends.map(({ column }) => column), ...scopes]);
+  const isUnique = target.indexes.some(
+    ({ unique, kind, fields }) =>
+      unique &&
+      kind === undefined &&
+      fields.length === names.size &&
+      fields.every((field) => names.has(field)),
+  );
+  // A deleted row would take the place of the new one.
+  if (!isUnique || target.paranoid) return null;
+  return [...names].flatMap((name) => target.fields.get(name) ?? []);
 }

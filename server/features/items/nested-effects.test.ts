@@ -149,6 +149,9 @@ describe("in few statements", () => {
   });
 
   test("each item that was written is in the audit log", async () => {
+    const total = async (): Promise<number> =>
+      (await app.data.read(actor, "baasix_AuditLog", { limit: 1 })).totalCount ?? 0;
+    const before = await total();
     const { id: post } = (await send("POST", "/items/posts", {
       title: "noted",
       author: { name: "Ann" },
@@ -168,6 +171,7 @@ describe("in few statements", () => {
       "update posts",
       "update comments",
     ]);
+    expect((await total()) - before).toBe(5);
   });
 });
 
@@ -438,6 +442,48 @@ describe("several writers at once", () => {
     );
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
     expect(await rowsOf("posts_tags", ["posts_id", "tags_id"])).toEqual([{ posts_id: post, tags_id: tag }]);
+  });
+});
+
+describe("both sides of a list at once", () => {
+  test("who attaches an item elsewhere keeps it, whatever a replacement of its old list takes out", async () => {
+    const [one = 0, two = 0] = await make("posts", [{ title: "one" }, { title: "two" }]);
+    const ids = await make(
+      "comments",
+      Array.from({ length: 5 }, (_, i) => ({ text: `${i}`, post_Id: one })),
+    );
+    const answers = await Promise.all([
+      call("PATCH", `/items/posts/${two}`, { comments: { connect: ids } }),
+      call("PATCH", `/items/posts/${one}`, { comments: [] }),
+      call("PATCH", `/items/posts/${two}`, { comments: { connect: ids } }),
+      call("PATCH", `/items/posts/${one}`, { comments: [] }),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect((await rowsOf("comments", ["post_Id"])).map(({ post_Id }) => post_Id)).toEqual(ids.map(() => two));
+  });
+
+  test("one pair from both ends is one row, and may be taken away from both", async () => {
+    const [post = 0] = await make("posts", [{ title: "one" }]);
+    const [tag = 0] = await make("tags", [{ name: "red" }]);
+    for (const [step, expected] of [
+      ["connect", [{ posts_id: post, tags_id: tag }]],
+      ["set", []],
+    ] as const) {
+      const body = (list: string, key: number): Row => ({
+        [list]: step === "connect" ? { connect: [key] } : [],
+      });
+      // oxlint-disable-next-line no-await-in-loop
+      const answers = await Promise.all(
+        Array.from({ length: 6 }, (_, i) =>
+          i % 2 === 0
+            ? call("PATCH", `/items/posts/${post}`, body("tags", tag))
+            : call("PATCH", `/items/tags/${tag}`, body("posts", post)),
+        ),
+      );
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200]);
+      // oxlint-disable-next-line no-await-in-loop
+      expect(await rowsOf("posts_tags", ["posts_id", "tags_id"])).toEqual(expected);
+    }
   });
 });
 

@@ -117,18 +117,13 @@ async function makeWorld(data: TestApp["data"]): Promise<World> {
   return keys;
 }
 
-/** Every row of every table, and how much was noted of changes. */
+/** Every row of every table, and how much was noted of changes to them. */
 async function everything(): Promise<string> {
-  const all = await Promise.all(
-    [...tables, "baasix_AuditLog"].map((table) =>
-      app.data.read(actor, table, {
-        limit: table === "baasix_AuditLog" ? 0 : 1000,
-        sort: "id",
-        paranoid: "false",
-      }),
-    ),
+  const rows = tables.map((table) =>
+    app.data.read(actor, table, { limit: 1000, sort: "id", paranoid: "false", count: "none" }),
   );
-  return JSON.stringify(all.map(({ json, totalCount }) => [json, totalCount]));
+  const noted = app.data.read(actor, "baasix_AuditLog", { limit: 0, filter: { entity: { in: tables } } });
+  return JSON.stringify([...(await Promise.all(rows)).map(({ json }) => json), (await noted).totalCount]);
 }
 
 /** Grants the rights, and nothing else, to the role `writer`. */

@@ -406,6 +406,31 @@ test("several renames wait for each other, and go with other changes; a dry run 
   expect(await rows("select b, c from spots")).toEqual([["1", 2]]);
 });
 
+test("what keys do by themselves is still told, in the names after", async () => {
+  await clear();
+  await put(
+    record("owners", { id: number, name: { type: "String" } }),
+    record("pets", {
+      id: number,
+      name: { type: "String" },
+      owner: { relType: "BelongsTo", target: "owners", onDelete: "CASCADE" },
+    }),
+  );
+  await database.run({ text: "insert into owners (name) values ('ann')", params: [] });
+  await database.run({ text: `insert into pets (name, "owner_Id") values ('rex', 1)`, params: [] });
+  await rename(
+    { collection: "pets", field: null, to: "animals" },
+    { collection: "animals", field: "name", to: "called" },
+    { collection: "owners", field: null, to: "people" },
+  );
+  await database.run({ text: "delete from people", params: [] });
+  expect(await rows("select count(*)::int from animals")).toEqual([[0]]);
+  const [entry] = await rows(
+    `select "entity", "changes" -> 'before' ->> 'called' from "baasix_AuditLog" order by "id" desc`,
+  );
+  expect(entry).toEqual(["animals", "rex"]);
+});
+
 test("a primary key that nobody declared can be called otherwise", async () => {
   await put(
     record("plain", { a: { type: "Integer" } }),

@@ -218,7 +218,7 @@ describe("every type with every default it can have", () => {
     expect(read.body).toMatchObject({
       data: [
         { a: 1, b: "x", sort: 1 },
-        { a: 7, b: "y", sort: 1 },
+        { a: 7, b: "y", sort: 2 },
         { a: null, b: "x", sort: 9 },
       ],
     });

@@ -109,10 +109,8 @@ class Stream implements Replication, LinkEvents {
   readonly #events: ReplicationEvents;
   #link: Link | null = null;
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** The end of what arrived, in halves, and whether that was not acknowledged yet. */
-  #high = 0;
-  #low = 0;
-  #isNews = false;
+  #received = 0n;
+  #acknowledged = 0n;
   /** When something arrived, as of the last tick, and whether something has since. */
   #heard = performance.now();
   #isHeard = false;
@@ -132,7 +130,8 @@ class Stream implements Replication, LinkEvents {
   readonly onData = (bytes: Buffer, start: number, end: number): void => {
     this.#isHeard = true;
     if (bytes[start] === 0x77 /* w: data, after its position, the end of the log and a time */) {
-      this.#advance(bytes, start + 9);
+      // Rows come in numbers: what came with the end of their transaction is acknowledged.
+      if (bytes[start + 25] === 0x43 /* C: commit */) this.#advance(bytes, start + 9);
       this.#events.onMessage(bytes, start + 25, end);
     } else if (bytes[start] === 0x6b /* k: keepalive */) {
       this.#advance(bytes, start + 1);
@@ -152,13 +151,9 @@ class Stream implements Replication, LinkEvents {
     this.#link?.close();
   }
 
-  /** Positions only grow. They come with each changed row: halves cost less than 64 bits at once. */
   #advance(bytes: Buffer, at: number): void {
-    const [high, low] = [bytes.readUInt32BE(at), bytes.readUInt32BE(at + 4)];
-    if (high < this.#high || (high === this.#high && low <= this.#low)) return;
-    this.#high = high;
-    this.#low = low;
-    this.#isNews = true;
+    const position = bytes.readBigUInt64BE(at);
+    if (position > this.#received) this.#received = position;
   }
 
   #tick(): void {
@@ -167,20 +162,17 @@ class Stream implements Replication, LinkEvents {
     const silence = performance.now() - this.#heard;
     if (silence > GIVE_UP_AFTER) this.onEnd(new LinkError("the server has fallen silent"));
     else if (silence > ASK_AFTER) this.#acknowledge(true);
-    else if (this.#isNews) this.#acknowledge(false);
+    else if (this.#received > this.#acknowledged) this.#acknowledge(false);
   }
 
   /** Standby status update: written, flushed and applied up to here; `ask` wants an answer at once. */
   #acknowledge(ask: boolean): void {
     const body = Buffer.alloc(34);
     body.write("r", 0, "latin1");
-    for (const offset of [1, 9, 17]) {
-      body.writeUInt32BE(this.#high, offset);
-      body.writeUInt32BE(this.#low, offset + 4);
-    }
+    for (const offset of [1, 9, 17]) body.writeBigUInt64BE(this.#received, offset);
     body.writeBigInt64BE(BigInt(Date.now() - EPOCH) * 1000n, 25);
     body.writeUInt8(ask ? 1 : 0, 33);
-    this.#isNews = false;
+    this.#acknowledged = this.#received;
     this.#link?.send(body);
   }
 }

@@ -45,9 +45,12 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
     return readBodies(parts.snapshot().schema, collection, bodies);
   };
 
+  const inside = <Done>(actor: Actor, work: (rows: Rows) => Promise<Done>): Promise<Done> =>
+    parts.transaction(work, actor.kind === "anonymous" ? { guest: true } : {});
+
   const create: Rows["create"] = async (actor, name, bodies, stamp) => {
     if (!isNested(name, bodies)) return flat.create(actor, name, bodies, stamp);
-    if (!parts.isInside) return parts.transaction((rows) => rows.create(actor, name, bodies, stamp));
+    if (!parts.isInside) return inside(actor, (rows) => rows.create(actor, name, bodies, stamp));
     const collection = collectionFor(parts.snapshot(), actor, name, "create");
     const items = read(collection, bodies).map((body) => ({ body }));
     return writeItems({ parts, actor }, collection, "create", items, async (writes, data) =>
@@ -58,7 +61,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
   const update: Rows["update"] = async (actor, name, entries) => {
     const bodies = entries.map(({ data }) => data);
     if (!isNested(name, bodies)) return flat.update(actor, name, entries);
-    if (!parts.isInside) return parts.transaction((rows) => rows.update(actor, name, entries));
+    if (!parts.isInside) return inside(actor, (rows) => rows.update(actor, name, entries));
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
     const items = read(collection, bodies).map((body) => ({ body }));
     const named = new Set(entries.map(({ id }) => parseKey(collection, id)));
@@ -75,7 +78,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
 
   const updateWhere: Rows["updateWhere"] = async (actor, name, filter, data) => {
     if (!isNested(name, [data])) return flat.updateWhere(actor, name, filter, data);
-    if (!parts.isInside) return parts.transaction((rows) => rows.updateWhere(actor, name, filter, data));
+    if (!parts.isInside) return inside(actor, (rows) => rows.updateWhere(actor, name, filter, data));
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
     const items = read(collection, [data]).map((body) => ({ body }));
     try {
@@ -94,7 +97,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
 
   const upsert: Rows["upsert"] = async (actor, name, target, bodies) => {
     if (!isNested(name, bodies)) return flat.upsert(actor, name, target, bodies);
-    if (!parts.isInside) return parts.transaction((rows) => rows.upsert(actor, name, target, bodies));
+    if (!parts.isInside) return inside(actor, (rows) => rows.upsert(actor, name, target, bodies));
     const collection = findCollection(parts.snapshot().schema, name);
     const items = read(collection, bodies).map((body) => ({ body }));
     let told: readonly Upserted[] = [];

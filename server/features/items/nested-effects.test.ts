@@ -371,6 +371,36 @@ describe("refused with the place, and nothing is written", () => {
   });
 });
 
+test("nobody gives an account the rights of an administrator by writing them inside it", async () => {
+  const [administrator] = await app.data.find<{ id: string }>(actor, "baasix_Role", {
+    filter: { name: "administrator" },
+  });
+  const [account] = await app.data.find<{ id: string }>(actor, "baasix_User", {
+    filter: { email: "ann@example.com" },
+  });
+  const path = `/items/baasix_User/${account?.id}`;
+  const own = { conditions: { id: "$CURRENT_USER" } };
+  const wishes = [
+    { userRoles: { create: [{ role_Id: administrator?.id }] } },
+    { userRoles: { create: [{ role: administrator?.id }] } },
+    { userRoles: { create: [{ role: { name: "administrator" } }] } },
+    { userRoles: [{ role: { id: administrator?.id } }] },
+  ];
+  const before = await app.data.read(actor, "baasix_UserRole", { sort: "id" });
+  await granted({ "baasix_User.update": own }, async () => {
+    for (const wish of wishes) expect((await call("PATCH", path, wish, ann)).status).toBe(403);
+  });
+  const memberships = {
+    "baasix_UserRole.create": {},
+    "baasix_UserRole.read": {},
+    "baasix_UserRole.delete": {},
+  };
+  await granted({ "baasix_User.update": own, ...memberships, "baasix_Role.read": {} }, async () => {
+    for (const wish of wishes) expect((await call("PATCH", path, wish, ann)).status).toBe(403);
+  });
+  expect(await app.data.read(actor, "baasix_UserRole", { sort: "id" })).toEqual(before);
+});
+
 describe("upserts", () => {
   test("by a unique field: related items of both that are made and that are there", async () => {
     const [post = 0] = await make("posts", [{ title: "one" }]);

@@ -367,6 +367,20 @@ const cases: readonly Case[] = [
     see: texts("lines", "first", "second", "other"),
   },
   {
+    what: "O2M with a key that must be there: steps",
+    rights: {
+      "posts.update": "lines.*",
+      "lines.read": readKey,
+      "lines.create": "text,post_Id",
+      "lines.update": "text",
+      "lines.delete": "*",
+    },
+    send: patch((w) => ({
+      lines: { create: [{ text: "third" }], update: [{ id: w.l2, text: "2nd" }], delete: [w.l1] },
+    })),
+    see: texts("lines", "2nd", "third"),
+  },
+  {
     what: "O2M of soft deletes: replace deletes softly",
     rights: { "posts.update": "notes.*", "notes.read": readKey, "notes.delete": "*" },
     send: patch((w) => ({ notes: [w.n2] })),
@@ -385,6 +399,24 @@ const cases: readonly Case[] = [
       bio: "new",
       author: { id: shown, name: "Dan" },
     })),
+  },
+  {
+    what: "O2O connect on the side of the key",
+    rights: { "profiles.update": "author_Id", "authors.read": "id" },
+    send: (w) => ["PATCH", `/items/profiles/${w.f2}`, { author: w.a2 }],
+    see: shows("profiles", "f2", ["author.name"], (w) => ({ author: { id: w.a2, name: "Bob" } })),
+  },
+  {
+    what: "O2O update on the side of the key",
+    rights: { "profiles.update": "author.name", "authors.update": "name" },
+    send: (w) => ["PATCH", `/items/profiles/${w.f1}`, { author: { id: w.a1, name: "Amy" } }],
+    see: shows("profiles", "f1", ["author.name"], (w) => ({ author: { id: w.a1, name: "Amy" } })),
+  },
+  {
+    what: "O2O detach on the side of the key",
+    rights: { "profiles.update": "author" },
+    send: (w) => ["PATCH", `/items/profiles/${w.f1}`, { author: null }],
+    see: shows("profiles", "f1", ["author.name"], () => ({ author: null })),
   },
   {
     what: "O2O create on the other side, which detaches the one before",
@@ -588,6 +620,36 @@ const cases: readonly Case[] = [
     rights: { "people.update": "name,boss.*", "people.create": "name" },
     send: patchPerson("m1", () => ({ boss: { name: "Top" } })),
     see: shows("people", "m1", ["boss.name"], () => ({ boss: { id: shown, name: "Top" } })),
+  },
+  {
+    what: "self: upwards, connect and detach",
+    rights: { "people.update": "boss_Id", "people.read": "id" },
+    send: (w) => [
+      "PATCH",
+      "/items/people/bulk",
+      [
+        { id: w.m2, data: { boss: null } },
+        { id: w.m3, data: { boss: { id: w.m1 } } },
+      ],
+    ],
+    see: (w) => [
+      "people",
+      { fields: ["boss.name"], filter: { id: { in: [w.m2, w.m3] } }, sort: "id" },
+      [{ boss: null }, { boss: { id: w.m1, name: "Pia" } }],
+    ],
+  },
+  {
+    what: "self: downwards, steps",
+    rights: { "people.update": "name,boss_Id,staff.*", "people.read": "id,boss_Id" },
+    send: patchPerson("m1", (w) => ({
+      staff: { update: [{ id: w.m2, name: "Quin" }], connect: [w.m3] },
+    })),
+    see: shows("people", "m1", ["staff.name"], (w) => ({
+      staff: [
+        { id: w.m2, name: "Quin" },
+        { id: w.m3, name: "Rex" },
+      ],
+    })),
   },
   {
     what: "self: downwards",

@@ -1,8 +1,10 @@
 /** One schema change inside its transaction: renames first, then what differs, then what is stored of it. */
 import type { SchemaChange, SchemaRecord } from "@baasix/types";
+import type { Actor } from "../core/access/actor";
 import { cleanPermissions } from "../core/access/clean";
 import { renamePermissions } from "../core/access/rename";
 import type { PermissionRow } from "../core/access/rules";
+import { writeEntries } from "../core/query/auditEntries";
 import { describeChanges } from "../core/schema/describe";
 import { recordsOf } from "../core/schema/define";
 import { type Change, diffSchemas } from "../core/schema/diff";
@@ -26,6 +28,7 @@ import { ensureAuditTriggers } from "./auditTriggers";
 import { lockInTries } from "./locks";
 import { assessChanges, checkChanges, checkFree, runChanges, runSteps } from "./migrate";
 import { ensurePlaces } from "./places";
+import { definitionEntries, permissionEntries } from "./schemaEntries";
 
 /** What leads from one schema to another: `renames` from `base` to `middle`, `changes` from there to `next`. */
 export type PlannedChange = {
@@ -45,18 +48,22 @@ export function planChange(base: Schema, edit: SchemaEdit, version: number): Pla
   return { base, renames, middle, changes: diffSchemas(middle, next), next, removed };
 }
 
-/** How a change is made. `published`: there is a publication. `tableTimeout`: how long a table is waited for, ms. */
+/**
+ * How a change is made. `published`: there is a publication. `tableTimeout`: how long a table is waited for, ms. `by`: whose
+ * change it is, for the audit log.
+ */
 export type CarryOptions = {
   readonly force: boolean;
   readonly published: boolean;
   readonly tableTimeout: number;
+  readonly by?: Actor | undefined;
 };
 
 /** Makes the tables what the plan says. @throws AppError CONFLICT, DATA_LOSS, INVALID_SCHEMA */
 export async function carryOut(
   runner: TransactionRunner,
   planned: PlannedChange,
-  { force, published, tableTimeout }: CarryOptions,
+  { force, published, tableTimeout, by }: CarryOptions,
 ): Promise<readonly SchemaChange[]> {
   const told = await assessRenamed(runner, planned, tableTimeout);
   checkChanges(told, force);
@@ -64,7 +71,7 @@ export async function carryOut(
   await ensureAuditTriggers(runner, planned.next);
   await ensurePlaces(runner, planned.next);
   await storeDefinitions(runner, planned);
-  return [...told, ...(await storeRights(runner, planned))];
+  return [...told, ...(await storeRights(runner, planned, by))];
 }
 
 /** Calls everything by its new name and tells the rest as the data then is. The tables stay locked. */
@@ -128,9 +135,18 @@ async function storeDefinitions(
   if (removed.length > 0) await runner.run(removeDefinitions(removed));
 }
 
-async function storeRights(runner: Runner, planned: PlannedChange): Promise<readonly SchemaChange[]> {
+async function storeRights(
+  runner: Runner,
+  planned: PlannedChange,
+  by: Actor | undefined,
+): Promise<readonly SchemaChange[]> {
   const rights = readRights(await runner.run(loadRights));
   const { changed, removed } = followRights(rights, planned);
+  const entries = [
+    ...definitionEntries(planned),
+    ...permissionEntries(rights.permissions, { changed, removed }),
+  ];
+  if (entries.length > 0) await runner.run(writeEntries(entries, by));
   if (changed.length > 0) await runner.run(putPermissions(changed));
   if (removed.length > 0) await runner.run(removePermissions(removed.map(({ id }) => id)));
   return tellRights(rights, { changed, removed });

@@ -3,6 +3,7 @@
  * replaced whole, after the database has committed.
  */
 import type { SchemaChange, SchemaRecord } from "@baasix/types";
+import type { Actor } from "../core/access/actor";
 import { parseRules, type Rules } from "../core/access/rules";
 import { AppError } from "../core/errors";
 import { buildSchema, recordsOf, storedSchema } from "../core/schema/define";
@@ -56,8 +57,8 @@ export type Snapshot = { readonly schema: Schema; readonly rules: Rules; readonl
 /** `tableTimeout`: how long a change waits for a table in use, ms; 5 s unless told. */
 export type SnapshotOptions = { readonly tableTimeout?: number };
 
-/** `force`: accept that data is lost. `dryRun`: only tell what would change. */
-export type ChangeOptions = { readonly force?: boolean; readonly dryRun?: boolean };
+/** `force`: accept that data is lost. `dryRun`: only tell what would change. `by`: whose change it is, for the audit log. */
+export type ChangeOptions = { readonly force?: boolean; readonly dryRun?: boolean; readonly by?: Actor };
 
 export type SnapshotStore = {
   /** The snapshot as it is now. A request takes it once. */
@@ -238,6 +239,7 @@ function createStore(
   async function change(
     edit: (schema: Schema) => SchemaEdit,
     force: boolean,
+    by: Actor | undefined,
   ): Promise<readonly SchemaChange[]> {
     const done = await database.transaction(
       async (runner) => {
@@ -245,7 +247,7 @@ function createStore(
         const base = schemaOf(readDefinitions(await runner.run(loadDefinitions)));
         const version = Math.max(base.version, snapshot.schema.version) + 1;
         const planned = planChange(base, edit(base), version);
-        const told = await carryOut(runner, planned, { force, published, tableTimeout });
+        const told = await carryOut(runner, planned, { force, published, tableTimeout, by });
         return { told, schema: planned.next, rights: readRights(await runner.run(loadRights)) };
       },
       { pool: "slow" },
@@ -298,8 +300,8 @@ function createStore(
 
   return {
     current: () => snapshot,
-    changeSchema: (edit, { force = false, dryRun: only = false } = {}) =>
-      only ? dryRun(edit) : inTurn(() => change(edit, force).catch(afterFailure)),
+    changeSchema: (edit, { force = false, dryRun: only = false, by } = {}) =>
+      only ? dryRun(edit) : inTurn(() => change(edit, force, by).catch(afterFailure)),
     makeIndexes: () =>
       inTurn(() =>
         database.transaction(

@@ -66,6 +66,61 @@ describe("administrators read it with every word of a query", () => {
   });
 });
 
+describe("schemas that change are told, too", () => {
+  test("the definition before and after, and the permissions that follow", async () => {
+    const admin = async (method: string, path: string, body?: unknown) => {
+      const answer = await app.call(method, path, { token: app.admin, body });
+      if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+      return answer;
+    };
+    const fields = { id: { type: "Integer", primaryKey: true }, text: { type: "Text" } };
+    const made = await admin("POST", "/schemas", {
+      collectionName: "leaves",
+      schema: { name: "Leaf", fields },
+    });
+    const right = { role_Id: user, collection: "leaves", action: "read", fields: ["id", "text"] };
+    const permission = ((await admin("POST", "/permissions", right)).body as { id: string }).id;
+    await admin("PATCH", "/schemas/leaves?dryRun=true", { schema: { name: "None", fields } });
+    await admin("PATCH", "/schemas/leaves", { schema: { name: "Leaf", fields: { id: fields.id } } });
+    await admin("POST", "/schemas/leaves/rename", { to: "petals" });
+    await admin("DELETE", "/schemas/petals");
+
+    const told = async (filter: object) => {
+      const query = `filter=${encodeURIComponent(JSON.stringify(filter))}&sort=id`;
+      return ((await admin("GET", `/items/${log}?${query}`)).body as { data: Record<string, unknown>[] })
+        .data;
+    };
+    const definitions = await told({
+      entity: "baasix_SchemaDefinition",
+      entityId: { in: ["leaves", "petals"] },
+    });
+    const leaf = (names: readonly string[], collectionName = "leaves") => ({
+      collectionName,
+      schema: { name: "Leaf", fields: Object.fromEntries(names.map((name) => [name, expect.anything()])) },
+    });
+    expect(
+      definitions.map(({ type, action, entityId, changes }) => [type, action, entityId, changes]),
+    ).toEqual([
+      ["schema", "create", "leaves", { before: null, after: leaf(["id", "text"]) }],
+      ["schema", "update", "leaves", { before: leaf(["id", "text"]), after: leaf(["id"]) }],
+      ["schema", "update", "petals", { before: leaf(["id"]), after: leaf(["id"], "petals") }],
+      ["schema", "delete", "petals", { before: leaf(["id"], "petals"), after: null }],
+    ]);
+    expect(definitions[0]?.requestId).toBe(made.headers.get("x-request-id"));
+    expect(definitions[0]?.userId).toMatch(/^[0-9a-f-]{36}$/);
+    const permissions = await told({
+      entity: "baasix_Permission",
+      entityId: permission,
+      action: { ne: "create" },
+    });
+    expect(permissions.map(({ action, changes }) => [action, changes])).toMatchObject([
+      ["update", { before: { fields: ["id", "text"] }, after: { fields: ["id"] } }],
+      ["update", { before: { collection: "leaves" }, after: { collection: "petals" } }],
+      ["delete", { before: { collection: "petals" }, after: null }],
+    ]);
+  });
+});
+
 describe("nobody else reads it, and nobody writes it", () => {
   beforeAll(async () => {
     // By hand in the database, since no door takes such a permission.

@@ -51,7 +51,7 @@ export function schemasRoutes({ snapshot, data, identity, config, now }: Schemas
     edit: (schema: Schema) => SchemaEdit,
   ): Promise<Response> {
     administratorOnly(actor);
-    const changes = await snapshot.changeSchema(edit, { force, dryRun });
+    const changes = await snapshot.changeSchema(edit, { force, dryRun, by: actor });
     if (dryRun) return Response.json({ message: "Dry run: nothing was changed", changes });
     return Response.json({ message: done.message }, { status: done.status });
   }
@@ -78,7 +78,7 @@ export function schemasRoutes({ snapshot, data, identity, config, now }: Schemas
     administratorOnly(actor);
     const read = await readSchemaDocument(request, body);
     if (dryRun) return previewSchemas(snapshot, read, { prune });
-    return importSchemas(snapshot, read, { prune, force });
+    return importSchemas(snapshot, read, { prune, force, by: actor });
   }
 
   return new Elysia({ name: "schemas" })

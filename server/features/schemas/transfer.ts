@@ -61,7 +61,7 @@ export async function previewSchemas(
 export async function importSchemas(
   snapshot: Pick<SnapshotStore, "changeSchema">,
   document: SchemaDocument,
-  { force, ...options }: ImportOptions & { readonly force: boolean },
+  { force, by, ...options }: ImportOptions & { readonly force: boolean; readonly by: Actor },
 ): Promise<SchemaImportResult> {
   const plans: ImportPlan[] = [];
   await snapshot.changeSchema(
@@ -70,7 +70,7 @@ export async function importSchemas(
       plans.push(plan);
       return plan.edit;
     },
-    { force },
+    { force, by },
   );
   const plan = plans.at(-1);
   return {

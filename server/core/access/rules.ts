@@ -67,6 +67,8 @@ const actions: ReadonlySet<string> = new Set<Action>(["create", "read", "update"
 export const administratorRole = "administrator";
 export const publicRole = "public";
 
+const definitionsCollection = "baasix_SchemaDefinition";
+
 /** Builds the rules. A row that names what does not exist, or that cannot be read, allows nothing (fail closed). */
 export function parseRules(
   roles: readonly RoleRow[],
@@ -80,6 +82,8 @@ export function parseRules(
     const own = permissions.filter((row) => row.role_Id === role.id);
     const grants = new Map<string, Map<Action, Grant>>();
     for (const row of own) {
+      // Callers without an account never read definitions, whatever a row says.
+      if (self === null && row.collection === definitionsCollection) continue;
       try {
         const grant = parseGrant(row, schema, self, known);
         const collection = grants.get(row.collection) ?? new Map<Action, Grant>();

@@ -341,6 +341,20 @@ describe("who may", () => {
       });
       expect((await call("/schemas/baasix_File")).status).toBe(200);
       expect((await call("/schemas/baasix_User")).status).toBe(404);
+      const everyone = strict.snapshot.current().rules.public?.role.id;
+      const body = {
+        role_Id: everyone,
+        collection: "baasix_SchemaDefinition",
+        action: "read",
+        fields: ["*"],
+      };
+      expect((await strict.call("POST", "/permissions", { token: strict.admin, body })).status).toBe(201);
+      for (const path of ["/schemas", "/schemas/baasix_File"])
+        expect((await strict.call("GET", path)).status).toBe(401);
+      expect((await strict.call("GET", "/items/baasix_SchemaDefinition")).status).toBe(403);
+      expect((await call("/items/baasix_SchemaDefinition?fields=collectionName")).body).toMatchObject({
+        data: [{ collectionName: "baasix_File" }],
+      });
     } finally {
       await strict.close();
     }

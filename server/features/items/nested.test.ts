@@ -743,6 +743,42 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    what: "three levels deep, in updates",
+    rights: {
+      "authors.update": "posts.editor.name,posts.title,posts.comments.text",
+      "posts.read": "id,author_Id",
+      "posts.update": "title,editor.*,comments.*",
+      "authors.create": "name",
+      "comments.read": readKey,
+      "comments.update": "text",
+    },
+    send: patchAuthor((w) => ({
+      posts: {
+        update: [
+          {
+            id: w.p1,
+            title: "Uno",
+            editor: { name: "Eve" },
+            comments: { update: [{ id: w.c1, text: "1" }] },
+          },
+        ],
+      },
+    })),
+    see: shows("authors", "a1", ["posts.title", "posts.editor.name", "posts.comments.text"], (w) => ({
+      posts: [
+        {
+          id: w.p1,
+          title: "Uno",
+          editor: { id: shown, name: "Eve" },
+          comments: [
+            { id: w.c1, text: "1" },
+            { id: w.c2, text: "c2" },
+          ],
+        },
+      ],
+    })),
+  },
+  {
     what: "update by filter",
     rights: {
       "posts.read": "id",

@@ -43,6 +43,7 @@ const schema = buildSchema(1, [
         parent: { relType: "BelongsTo", target: "posts" },
         children: { relType: "HasMany", target: "posts", foreignKey: "parent_Id" },
         comments: { relType: "HasMany", target: "comments", foreignKey: "post_Id" },
+        thread: { relType: "HasMany", target: "comments", foreignKey: "thread" },
         lines: { relType: "HasMany", target: "lines", foreignKey: "post_Id" },
         tags: { relType: "HasMany", target: "posts_tags", foreignKey: "posts_id" },
         blocks: { relType: "HasMany", target: "blocks", foreignKey: "posts_id" },
@@ -54,7 +55,12 @@ const schema = buildSchema(1, [
     schema: {
       name: "Comment",
       timestamps: false,
-      fields: { id, text: name, post: { relType: "BelongsTo", target: "posts" } },
+      fields: {
+        id,
+        text: name,
+        thread: { type: "Integer", calculated: "id" },
+        post: { relType: "BelongsTo", target: "posts" },
+      },
     },
   },
   {
@@ -156,6 +162,11 @@ describe("refused, with the place", () => {
       "comments: expected a list of items, or an object of lists: create, connect, update, detach, delete",
     ],
     [{ comments: "5" }, "INVALID_VALUE", "comments: expected a list of items"],
+    [
+      { thread: [1] },
+      "INVALID_VALUE",
+      "thread: 'thread' of 'comments' is filled by the server; nothing can be attached by it",
+    ],
     [
       { comments: [null] },
       "INVALID_VALUE",

@@ -39,6 +39,12 @@ export function readList(
   depth: number,
 ): ListPart | null {
   checkDepth(depth, at);
+  if (value !== null && target.fields.get(relation.targetColumn)?.managed !== null) {
+    throw new AppError(
+      "INVALID_VALUE",
+      `${at}: '${relation.targetColumn}' of '${target.name}' is filled by the server; nothing can be attached by it`,
+    );
+  }
   const ends = relation.kind === "many" ? endsOf(target, relation) : [];
   const place: Place = { reading, relation, target, ends, depth };
   const change = relation.kind === "one" ? oneOf(place, value, at) : changeOf(place, value, at);

@@ -19,7 +19,7 @@ beforeAll(async () => {
     ["steps", { sortEnabled: true, fields: { id: key, owner: { type: "String" } } }],
     ["parallel", { sortEnabled: true, fields: { id: { ...key, defaultValue: { type: "AUTOINCREMENT" } } } }],
     ["plain", { fields: { id: key } }],
-    ["kept", { sortEnabled: true, paranoid: true, fields: { id: key } }],
+    ["kept", { sortEnabled: true, paranoid: true, fields: { id: key, label: { type: "String" } } }],
     ["uniquely", { fields: { id: key, sort: { type: "Integer", unique: true } } }],
     ["named", { sortEnabled: true, fields: { id: { type: "String", primaryKey: true } } }],
   ] as const) {
@@ -458,6 +458,42 @@ describe("at once", () => {
     expect(await order("parallel")).toEqual([1, 2, 3, 4]);
   });
 
+  test("items that go, change and come back meanwhile are in nobody's way", async () => {
+    await put(
+      "kept",
+      Array.from({ length: 24 }, (_, i) => ({ id: i + 1, sort: i + 1 })),
+    );
+    const call = (method: string, path: string, body?: unknown) =>
+      app.call(method, path, { token: app.admin, ...(body !== undefined && { body }) });
+    const forth = Array.from({ length: 24 }, (_, i) => i + 1);
+    const answers = await Promise.all(
+      Array.from({ length: 64 }, (_, i) => {
+        const id = ((i * 5) % 24) + 1;
+        // The last four go.
+        if (i % 16 === 7) return call("DELETE", `/items/kept/${21 + (i >> 4)}`);
+        if (i % 4 === 1) {
+          const ids = i % 8 === 1 ? forth.slice(0, 20) : forth.slice(0, 20).toReversed();
+          return call(
+            "PATCH",
+            "/items/kept/bulk",
+            ids.map((one) => ({ id: one, data: { label: `${i}` } })),
+          );
+        }
+        if (i % 4 === 2) return call("POST", "/items/kept/reorder", { ids: [id, 1 + (id % 20)] });
+        return call("POST", "/utils/sort/kept", { item: id, to: ((i * 11) % 24) + 1, mode: "after" });
+      }),
+    );
+    // An item that is gone is not found; nothing else goes wrong.
+    expect(answers.filter(({ status }) => status >= 300 && status !== 404).map(({ text }) => text)).toEqual(
+      [],
+    );
+    const [row] = await app.database.run({
+      text: `select count(*)::int, count(distinct sort)::int, min(sort), max(sort), count("deletedAt")::int from kept`,
+      params: [],
+    });
+    expect(row).toEqual([24, 24, 1, 24, 4]);
+  });
+
   test("creates get rising places of their own, also beside those that bring one along", async () => {
     await put("parallel", []);
     // Far apart: a place that was given to another item already would be what its writer wants.
@@ -478,5 +514,57 @@ describe("at once", () => {
       expect(places.filter((_, n) => given[n] !== null)).toEqual(given.flatMap((sort) => sort ?? []));
       expect(free).toEqual(free.toSorted((a, b) => a - b));
     });
+  });
+});
+
+describe("places follow the schema", () => {
+  test("a collection that is sorted later, called anew, and then asks for a place", async () => {
+    const fields = { id: key, name: { type: "String" } };
+    await done("POST", "/schemas", { collectionName: "later", schema: { name: "Later", fields } }, 201);
+    await done("POST", "/items/later/bulk", [{ id: 1 }, { id: 2 }], 201);
+    await done("PATCH", "/schemas/later", { schema: { name: "Later", sortEnabled: true, fields } });
+    await done("POST", "/items/later", { id: 3 }, 201);
+    expect(await items("later")).toEqual([
+      { id: 3, sort: 1 },
+      { id: 1, sort: null },
+      { id: 2, sort: null },
+    ]);
+    await done("POST", "/utils/sort/later", { item: 1, to: 3 });
+    await done("POST", "/schemas/later/rename", { to: "renamed" });
+    await done("POST", "/items/renamed", { id: 4 }, 201);
+    expect(await order("renamed")).toEqual([1, 3, 4, 2]);
+    const required = { ...fields, sort: { type: "Integer", allowNull: false } };
+    await done("PATCH", "/schemas/renamed?force=true", {
+      schema: { name: "Later", sortEnabled: true, fields: required },
+    });
+    expect(await order("renamed")).toEqual([1, 3, 4, 2]);
+    expect(new Set((await items("renamed")).map(({ sort }) => sort)).size).toBe(4);
+    await done("POST", "/items/renamed", { id: 5 }, 201);
+    expect(await order("renamed")).toEqual([1, 3, 4, 2, 5]);
+  });
+});
+
+describe("the routes", () => {
+  test("take effect once under a key", async () => {
+    await put("steps", numbered(3));
+    const again = { token: app.admin, body: { item: 3, to: 1 }, headers: { "idempotency-key": "move-3" } };
+    const [first, second] = [
+      await app.call("POST", "/utils/sort/steps", again),
+      await app.call("POST", "/utils/sort/steps", again),
+    ];
+    expect([second.status, second.body]).toEqual([first.status, first.body]);
+    expect(second.headers.get("idempotency-replayed")).toBe("true");
+    expect(await order("steps")).toEqual([3, 1, 2]);
+  });
+
+  test("are described to those with an account", async () => {
+    const paths = async (token?: string) => {
+      const answer = await app.call("GET", "/openapi.json", token === undefined ? {} : { token });
+      return Object.keys((answer.body as { paths: object }).paths).filter((path) =>
+        /sort|reorder/.test(path),
+      );
+    };
+    expect(await paths(ann)).toEqual(["/utils/sort/{collection}", "/items/{collection}/reorder"]);
+    expect(await paths()).toEqual([]);
   });
 });

@@ -45,10 +45,11 @@ const statements = {
   byCategory: `SELECT json_build_object('data', coalesce(json_agg(r), '[]'), 'totalCount', count(*))::text FROM (
       SELECT c.name AS "category.name", c.name AS category_name, count(*) AS n, sum(p.stock) AS stock, avg(p.price) AS price
       FROM products p LEFT JOIN categories c ON c.id = p."category_Id" WHERE ${mine} GROUP BY c.name ORDER BY c.name) r`,
-  search: list(
-    `SELECT a.id, a.title FROM articles a WHERE ${found} ORDER BY a."createdAt" DESC, a.id LIMIT 20`,
-    `SELECT count(*) FROM articles a WHERE ${found}`,
-  ),
+  // What matches is looked up once: else PostgreSQL goes along "createdAt" for some words, ten times slower on the whole.
+  search: `WITH m AS MATERIALIZED (SELECT a.id, a.title, a."createdAt" FROM articles a WHERE ${found}) ${list(
+    `SELECT m.id, m.title FROM m ORDER BY m."createdAt" DESC, m.id LIMIT 20`,
+    `SELECT count(*) FROM m`,
+  )}`,
   create: `INSERT INTO orders (number, note, amount) VALUES ($1::int, $2::text, $3::numeric)
     RETURNING json_build_object('data', json_build_object('id', id))::text`,
   update: `UPDATE orders SET note = $2::text, "updatedAt" = now() WHERE id = $1::uuid AND number >= 0

@@ -1,12 +1,13 @@
 /** AuthorizedRead → SQL. The answer is built as JSON text by PostgreSQL, one statement a read. */
-import { castType, jsonExpression } from "../schema/fields";
-import type { Collection } from "../schema/model";
+import { castType, isSpatial, jsonExpression } from "../schema/fields";
+import type { Collection, Field } from "../schema/model";
 import type { AuthorizedRead } from "./authorize";
 import { compileKeyset } from "./cursor";
 import { cutFlag, expand, neededColumns, orderOf, rowJson, selectList } from "./compileSelect";
 import { collectParameters, type Parameters } from "./compileCondition";
 import { compileRows, whereSql } from "./compileRows";
 import { compileRelevance } from "./compileSearch";
+import type { SelectNode } from "./planSelect";
 import type { PlannedSearch } from "./search";
 import { quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
@@ -118,31 +119,49 @@ function compileMatches(
   const { collection, sort, cursor } = plan;
   const parameters = collectParameters();
   parameters.collections.add(collection.name);
-  const [match, row] = [parameters.alias(), parameters.alias()];
+  const match = parameters.alias();
   const key = quoteName(collection.primaryKey.name);
   const { joins, keys } = orderOf(sort, match, parameters);
-  const columns = [`${match}.${key} as i`, ...keys.map((one, i) => `${one} as k${i}`)];
-  if (search.relevance) columns.push(`${compileRelevance(search, match, parameters)} as w`);
+  const carried = carriedColumns(plan.select);
+  // Names with a # cannot be those of collections and fields.
+  const columns = [
+    ...(carried?.map(({ name }) => `${match}.${quoteName(name)}`) ?? [`${match}.${key} as "#i"`]),
+    ...keys.map((one, i) => `${one} as "#${i}"`),
+  ];
+  if (search.relevance) columns.push(`${compileRelevance(search, match, parameters)} as "#w"`);
   const from = `${quoteName(collection.name)} ${match}${joins}${where(plan, match, shape, parameters)}`;
 
-  const found = sort.map((_, i) => `m.k${i}`);
+  const found = sort.map((_, i) => `m."#${i}"`);
   const order = [
-    ...(search.relevance ? ["m.w desc"] : []),
+    ...(search.relevance ? ['m."#w" desc'] : []),
     ...sort.map(({ descending }, i) => `${found[i]}${descending ? " desc" : ""}`),
   ].join(", ");
-  const after = cursor?.after ? ` where ${compileKeyset(sort, found, cursor.after, parameters.place)}` : "";
-  const cut = `select * from "#m" m${after} order by ${order} ${limited(plan)}`;
-  const rows =
-    `select ${pageColumns(plan, row, found, parameters).join(", ")} from (${cut}) m ` +
-    `join ${quoteName(collection.name)} ${row} on ${row}.${key} = m.i order by ${order}`;
+  const behind = cursor?.after ? ` where ${compileKeyset(sort, found, cursor.after, parameters.place)}` : "";
+  const cut = `from "#m" m${behind} order by ${order} ${limited(plan)}`;
+  const row = carried ? "m" : parameters.alias();
+  const shownColumns = pageColumns(plan, row, found, parameters).join(", ");
+  const rows = carried
+    ? `select ${shownColumns} ${cut}`
+    : `select ${shownColumns} from (select * ${cut}) m ` +
+      `join ${quoteName(collection.name)} ${row} on ${row}.${key} = m."#i" order by ${order}`;
   const count = shape === "list" ? 'select count(*) from "#m"' : null;
-  // A name with a # cannot be that of a collection.
   const text = `with "#m" as materialized (select ${columns.join(", ")} from ${from}) ${shown(plan, shape, rows, count, parameters)}`;
   return {
     text: `/* s${version} */ ${text}`,
     params: [...parameters.list],
     collections: [...parameters.collections],
   };
+}
+
+const mostCarried = 12;
+const longTypes: ReadonlySet<string> = new Set(["Text", "HTML", "JSON", "JSONB", "Array", "VIRTUAL"]);
+
+/** The columns that a page needs, where they are few and short enough to be noted for all that matches; else null. */
+function carriedColumns(select: SelectNode): readonly Field[] | null {
+  if (select.columns.some(({ guard }) => guard !== null)) return null;
+  const needed = neededColumns(select);
+  const long = needed.some((field) => longTypes.has(field.type) || isSpatial(field));
+  return needed.length <= mostCarried && !long ? needed : null;
 }
 
 /** A page that is not full tells the total by itself; only then is nothing counted. */

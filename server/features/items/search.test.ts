@@ -291,6 +291,8 @@ describe("a page is the same with its total and without", () => {
     { sortByRelevance: "true", limit: "2" },
     { sortByRelevance: "true", searchMode: "fuzzy", offset: "1" },
     { filter: '{"id":{"lt":5}}', sort: "-id", fields: "title" },
+    { sort: "-title", limit: "2", cursor: "", fields: "title" },
+    { sort: "-code", limit: "2", fields: "title" },
   ];
   const table = searches.flatMap((search) => views.map((view) => ({ ...search, ...view })));
   test.each(table)("%j", async (query) => {

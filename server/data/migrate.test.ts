@@ -183,6 +183,20 @@ describe("a change gives the table that a new definition would give", () => {
     ["flags off", { fields: key, timestamps: true, paranoid: true, usertrack: true }, { fields: key }],
     ["not live", { fields: key }, { fields: key, realtime: false }],
     ["live", { fields: key, realtime: false }, { fields: key }],
+    ["not audited", { fields: key }, { fields: key, audit: false }],
+    ["audited", { fields: key, audit: false }, { fields: key }],
+    ["sorted", { fields: key }, { fields: key, sortEnabled: true }],
+    ["not sorted", { fields: key, sortEnabled: true }, { fields: key }],
+    [
+      "a place for each",
+      { fields: key, sortEnabled: true },
+      { fields: { ...key, sort: { type: "Integer", allowNull: false } }, sortEnabled: true },
+    ],
+    [
+      "set once",
+      { fields: { ...key, a: { type: "Text" } } },
+      { fields: { ...key, a: { type: "Text", immutable: true } } },
+    ],
     [
       "indexes",
       { fields: { ...key, a: { type: "Text" } }, indexes: [{ fields: ["a"] }] },

@@ -82,6 +82,9 @@ export function readField(name: string, entries: Entries, place: string, system:
       `a calculated field is no primary key and has no defaultValue; remove ${primaryKey ? "primaryKey" : "defaultValue"}`,
     );
   }
+  const immutable = readFlag(entries, "immutable", place, false);
+  if (generated !== null && immutable)
+    throw invalid(`${place}.immutable`, "a calculated field follows the others; remove it");
   const allowNull = readFlag(entries, "allowNull", place, null);
   if (primaryKey && allowNull === true)
     throw invalid(`${place}.allowNull`, "a primary key is never null; remove it");
@@ -92,7 +95,7 @@ export function readField(name: string, entries: Entries, place: string, system:
     // A generated number is never null in PostgreSQL.
     allowNull: !primaryKey && fallback?.kind !== "autoincrement" && (allowNull ?? true),
     unique: !primaryKey && readUnique(entries, shape, place),
-    immutable: readFlag(entries, "immutable", place, false),
+    immutable,
     default: fallback,
     validate: readRules(entries.get("validate"), shape, `${place}.validate`),
     hidden,

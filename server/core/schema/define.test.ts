@@ -364,6 +364,11 @@ describe("collections", () => {
     ],
     ["a", { fields: {}, usertrack: 1 }, "schema.usertrack: expected true or false, got 1"],
     [
+      "products",
+      { fields: { a: { type: "Integer" }, b: { type: "Integer", calculated: "a + 1", immutable: true } } },
+      "schema.fields.b.immutable: a calculated field follows the others",
+    ],
+    [
       "a",
       { fields: {}, realtime: { actions: ["insert"] } },
       "schema.realtime.actions: a live collection tells of insert, update and delete",

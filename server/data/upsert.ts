@@ -1,12 +1,12 @@
 /** Create or change, whichever fits, so that two callers who mean the same item never make two of it. */
 import type { ItemId } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
-import { accessOf, refusal } from "../core/access/policy";
+import { type Access, accessOf, refusal } from "../core/access/policy";
 import { AppError } from "../core/errors";
-import { authorizeWrite } from "../core/query/authorize";
+import { type AuthorizedTarget, authorizeWrite } from "../core/query/authorize";
 import { isObject, parseFilter } from "../core/query/filter";
 import { findCollection, findColumn } from "../core/query/find";
-import { planCondition } from "../core/query/plan";
+import { type Planned, planCondition } from "../core/query/plan";
 import {
   compileFind,
   compileFindWhere,
@@ -76,11 +76,11 @@ async function upsertOn(
     }
     missing = missing.filter((i) => found[i] === undefined);
     if (missing.length === 0) break;
-    if (turn > mostTurns) throw busy(collection);
     const rest = missing.map((i) => bodies[i] ?? {});
     // Two callers may meet at another unique field before they meet at these. In the end it is told which one is taken.
-    const unless = turn < mostTurns ? "any" : fields;
-    const ids = await parts.createNew(actor, collection.name, rest, unless);
+    const ids = await (turn < mostTurns
+      ? parts.createNew(actor, collection.name, rest, "any")
+      : parts.create(actor, collection.name, rest));
     for (const id of ids) made.add(id);
     // Nobody came between: the keys are those of the bodies, in their order.
     if (ids.length === missing.length) {
@@ -145,7 +145,10 @@ function without(collection: Collection, body: WriteBody, names: ReadonlySet<str
   );
 }
 
-/** Which of the places have a row. @throws AppError CONFLICT for one that is softly deleted */
+/**
+ * Which of the places have a row that the actor sees, with these fields: others are met by creating, which tells no more
+ * than a create does. @throws AppError CONFLICT for one that is softly deleted
+ */
 async function find(
   parts: UpsertParts,
   actor: Actor,
@@ -155,7 +158,9 @@ async function find(
   targets: readonly (readonly WireValue[])[],
 ): Promise<ReadonlyMap<number, ItemId>> {
   const { schema } = parts.snapshot();
-  const statement = compileFind(collection, fields, schema.version);
+  const target = comparable(parts, actor, collection, fields);
+  if (target === null) return new Map();
+  const statement = compileFind(target, fields, schema.version);
   const input = encodeTargets(places.map((i) => targets[i] ?? []));
   const rows = await parts.runner.run(
     bind(statement, { actor, now: parts.now(), inputs: [input] }),
@@ -172,6 +177,33 @@ async function find(
     found.set(places[Number(i)] ?? 0, id as ItemId);
   }
   return found;
+}
+
+/** The rows on which the actor may read the fields; null when there are none. */
+function comparable(
+  parts: UpsertParts,
+  actor: Actor,
+  collection: Collection,
+  fields: readonly Field[],
+): AuthorizedTarget | null {
+  const { schema, rules } = parts.snapshot();
+  const filter = Object.fromEntries(fields.map(({ name }) => [name, { isNotNull: true }]));
+  try {
+    return findable(
+      collection,
+      planCondition(schema, collection, parseFilter(filter)),
+      accessOf(rules, schema, actor),
+    );
+  } catch (error) {
+    if (error instanceof AppError && error.code === "FORBIDDEN") return null;
+    throw error;
+  }
+}
+
+/** What a condition finds for the upsert, whichever right the actor has. @throws AppError FORBIDDEN for what it may not read */
+function findable(collection: Collection, condition: Planned, access: Access): AuthorizedTarget {
+  const action = access(collection, "update") ? "update" : "create";
+  return authorizeWrite(collection, action, [], condition, access)[0];
 }
 
 function checkDistinct(found: readonly (ItemId | undefined)[]): void {
@@ -199,9 +231,7 @@ async function upsertWhere(
   }
   const { name } = collection;
   const planned = planCondition(schema, collection, parsed);
-  const access = accessOf(rules, schema, actor);
-  const action = access(collection, "update") ? "update" : "create";
-  const [target] = authorizeWrite(collection, action, [], planned, access);
+  const target = findable(collection, planned, accessOf(rules, schema, actor));
   const statement = compileFindWhere(target, schema.version);
   const binding = { actor, now: parts.now() };
   // Before the statement that looks, so that it sees what the holder before has committed.
@@ -229,8 +259,4 @@ async function upsertWhere(
       if (!isTaken || turn === mostTurns) throw error;
     }
   }
-}
-
-function busy({ name }: Collection): AppError {
-  return new AppError("CONFLICT", `${name}: the item comes and goes; try again`);
 }

@@ -57,6 +57,14 @@ const roles: Readonly<Record<string, readonly Row[]>> = {
     { action: "read", fields: ["id", "sku"] },
     { action: "update", fields: ["title"] },
   ],
+  blind: [
+    { action: "read", fields: ["id", "title"] },
+    { action: "update", fields: ["title"] },
+  ],
+  own: [
+    { action: "read", fields: ["id", "sku"], conditions: { sku: "a" } },
+    { action: "update", fields: ["title"] },
+  ],
 };
 
 beforeAll(async () => {
@@ -257,28 +265,64 @@ const cases: readonly Case[] = [
     ["1 T", "3 T"],
   ],
   ["creator", "update by filter", (as) => data.updateWhere(as, t, { id: 1 }, { title: "T" }), "FORBIDDEN"],
-  ...[undefined, null, {}, { AND: [] }, { AND: [{}, { AND: [] }] }, { OR: [{}, { id: 1 }] }].flatMap(
-    (filter): Case[] => [
-      [
-        "admin",
-        `update by ${JSON.stringify(filter)}`,
-        (as) => data.updateWhere(as, t, filter, { title: "T" }),
-        "INVALID_QUERY",
-      ],
-      [
-        "admin",
-        `delete by ${JSON.stringify(filter)}`,
-        (as) => data.removeWhere(as, t, filter),
-        "INVALID_QUERY",
-      ],
-      [
-        "admin",
-        `upsert by ${JSON.stringify(filter)}`,
-        (as) => data.upsert(as, t, { filter }, [{ id: 9, sku: "x" }]),
-        "INVALID_QUERY",
-      ],
+  ...[
+    undefined,
+    null,
+    {},
+    { AND: [] },
+    { AND: [{}, { AND: [] }] },
+    { OR: [{}, { id: 1 }] },
+    { NOT: { OR: [] } },
+    { NOT: { NOT: {} } },
+    { NOT: { AND: [{ id: 1 }, { OR: [] }] } },
+    { id: { notIn: [] } },
+    { NOT: { id: { in: [] } } },
+    { title: { contains: "" } },
+  ].flatMap((filter): Case[] => [
+    [
+      "admin",
+      `update by ${JSON.stringify(filter)}`,
+      (as) => data.updateWhere(as, t, filter, { title: "T" }),
+      "INVALID_QUERY",
     ],
-  ),
+    [
+      "admin",
+      `delete by ${JSON.stringify(filter)}`,
+      (as) => data.removeWhere(as, t, filter),
+      "INVALID_QUERY",
+    ],
+    [
+      "admin",
+      `upsert by ${JSON.stringify(filter)}`,
+      (as) => data.upsert(as, t, { filter }, [{ id: 9, sku: "x" }]),
+      "INVALID_QUERY",
+    ],
+  ]),
+  [
+    "admin",
+    "update by an empty list",
+    (as) => data.updateWhere(as, t, { id: { in: [] } }, { title: "T" }),
+    [],
+  ],
+  [
+    "admin",
+    "update by what is not empty",
+    (as) => data.updateWhere(as, t, { NOT: { title: "" }, sku: "a" }, { title: "T" }),
+    [1],
+    ["1 T"],
+  ],
+  [
+    "admin",
+    "update the key by filter",
+    (as) => data.updateWhere(as, t, { id: 3 }, { id: 9 }),
+    "INVALID_VALUE",
+  ],
+  [
+    "editor",
+    "update the key by filter",
+    (as) => data.updateWhere(as, t, { id: 1 }, { id: 9 }),
+    "INVALID_VALUE",
+  ],
 
   ["admin", "delete", (as) => data.remove(as, t, [3]), [3], ["3 three gone"]],
   ["editor", "delete own", (as) => data.remove(as, t, [1]), [1], ["1 one gone"]],
@@ -399,9 +443,19 @@ const cases: readonly Case[] = [
   [
     "creator",
     "upsert one that is there",
-    (as) => data.upsert(as, t, onSku, [{ sku: "a", title: "T" }]),
-    "FORBIDDEN",
+    (as) => data.upsert(as, t, onSku, [{ id: 9, sku: "a", title: "T" }]),
+    "UNIQUE_VIOLATION",
   ],
+  // Neither of these two tells whether the item is there.
+  ...["c", "d", "x"].flatMap((sku): Case[] => [
+    [
+      "blind",
+      "upsert by what it may not read",
+      (as) => data.upsert(as, t, onSku, [{ sku, title: "T" }]),
+      "FORBIDDEN",
+    ],
+    ["own", "upsert another's", (as) => data.upsert(as, t, onSku, [{ sku, title: "T" }]), "FORBIDDEN"],
+  ]),
   [
     "titles",
     "upsert one that is there",
@@ -425,7 +479,12 @@ const cases: readonly Case[] = [
       ]),
     "FORBIDDEN",
   ],
-  ["editor", "upsert another's", (as) => data.upsert(as, t, onSku, [{ sku: "c", title: "T" }]), "NOT_FOUND"],
+  [
+    "editor",
+    "upsert another's",
+    (as) => data.upsert(as, t, onSku, [{ id: 9, sku: "c", title: "T" }]),
+    "UNIQUE_VIOLATION",
+  ],
   ["reader", "upsert", (as) => data.upsert(as, t, onSku, [{ id: 9, sku: "x" }]), "FORBIDDEN"],
   [
     "admin",

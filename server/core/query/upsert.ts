@@ -10,7 +10,10 @@ import { quoteName, type Statement } from "./statement";
 import type { CompiledStatement } from "./variables";
 import { rowsInput, targetRows } from "./writeStatement";
 
-/** True unless the condition holds for every row whatever it holds. */
+/**
+ * True unless the condition may hold for every row whatever it holds: for want of parts, or as its parts compare with
+ * nothing (an empty list, object or text, which a client sends when it has lost its value).
+ */
 export function restricts(condition: Condition): boolean {
   switch (condition.kind) {
     case "all":
@@ -18,10 +21,37 @@ export function restricts(condition: Condition): boolean {
     case "any":
       return condition.items.every(restricts);
     case "not":
+      return admits(condition.item);
     case "within":
-    case "compare":
       return true;
+    case "compare":
+      return !isVoid(condition.operand) || plainOperators.has(condition.operator);
   }
+}
+
+/** True unless the condition may leave out every row: its negation may then hold for all of them. */
+function admits(condition: Condition): boolean {
+  switch (condition.kind) {
+    case "all":
+      return condition.items.every(admits);
+    case "any":
+      return condition.items.some(admits);
+    case "not":
+      return restricts(condition.item);
+    case "within":
+      return admits(condition.item);
+    case "compare":
+      return !isVoid(condition.operand) || equalities.has(condition.operator);
+  }
+}
+
+/** An empty value is a value to these; in an empty list there is no row. */
+const equalities: ReadonlySet<string> = new Set(["eq", "ne", "neq", "not", "is"]);
+const plainOperators: ReadonlySet<string> = new Set([...equalities, "in"]);
+
+function isVoid(operand: unknown): boolean {
+  if (typeof operand !== "object" || operand === null) return operand === "";
+  return (Array.isArray(operand) ? operand : Object.keys(operand)).length === 0;
 }
 
 /**
@@ -59,23 +89,25 @@ export function encodeTargets(targets: readonly (readonly WireValue[])[]): strin
 }
 
 /**
- * Finds the rows that have the values of input 0 (`encodeTargets`), whoever may see them, and locks them in the order of
+ * Finds the rows of the target's filter that have the values of input 0 (`encodeTargets`), and locks them in the order of
  * their keys: rows of [place in the input, key, key as text, softly deleted].
  */
 export function compileFind(
-  collection: Collection,
+  target: AuthorizedTarget,
   fields: readonly Field[],
   version: number,
 ): CompiledStatement {
+  const { collection } = target;
   const parameters = collectParameters();
   const key = `t.${quoteName(collection.primaryKey.name)}`;
   const columns = fields.map((field, n) => `c${n} ${sqlType(field)}`).join(", ");
   const on = fields.map((field, n) => `t.${quoteName(field.name)} = r.c${n}`).join(" and ");
   const deleted = collection.paranoid ? `t."deletedAt" is not null` : "false";
+  const where = targetRows({ ...target, rows: null }, true, parameters).join(" and ");
   const text =
     `select r.i, ${key}, ${key}::text, ${deleted} ` +
     `from json_to_recordset(${parameters.place(rowsInput)}::text::json) as r(i integer, ${columns}) ` +
-    `join ${quoteName(collection.name)} t on ${on} order by ${key} for no key update of t`;
+    `join ${quoteName(collection.name)} t on ${on} where ${where} order by ${key} for no key update of t`;
   return { text: `/* s${version} */ ${text}`, params: parameters.list };
 }
 

@@ -65,7 +65,7 @@ export function planWrite(
     const place = places?.[index] ?? (entries.length > 1 ? `[${index}].` : "");
     const key = entry.key === undefined ? null : parseKey(collection, entry.key);
     const values = planBody(collection, action, entry.data, place, errors);
-    if (key !== null) checkKeyKept(collection, key, values);
+    if (action === "update") checkKeyKept(collection, key, values);
     for (const name of values.keys()) {
       const field = collection.fields.get(name);
       if (field) columns.set(name, field);
@@ -158,7 +158,8 @@ function keyHint({ keyOn, sourceColumn, target, targetColumn, scope }: Relation)
     : `give '${sourceColumn}' the key of the related item, and '${scope.column}' the value '${scope.value}'`;
 }
 
-function checkKeyKept(collection: Collection, key: string, values: Map<string, WireValue>): void {
+/** `key` null: a filter names the items, and none of them has the key that the body gives. */
+function checkKeyKept(collection: Collection, key: string | null, values: Map<string, WireValue>): void {
   const { name } = collection.primaryKey;
   if (values.has(name) && String(values.get(name)) !== key) {
     throw new AppError("INVALID_VALUE", `${name}: the key of an item cannot change`);

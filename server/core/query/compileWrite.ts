@@ -138,10 +138,11 @@ export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version
   });
 }
 
-/** Input 0 of creates and updates: a JSON list of records, keyed by position. */
+/** Input 0 of creates and updates: a JSON list of records, keyed by position; of one row its record alone. */
 export function encodeRows(plan: WritePlan): string {
   const mixed = plan.columns.map((field) => isMixed(plan, field));
-  return JSON.stringify(plan.rows.map((row) => encodeRow(plan, row, mixed)));
+  const records = plan.rows.map((row) => encodeRow(plan, row, mixed));
+  return JSON.stringify(isSingle(plan) ? records[0] : records);
 }
 
 function encodeRow(plan: WritePlan, row: WriteRow, mixed: readonly boolean[]): Record<string, WireValue> {
@@ -162,13 +163,20 @@ function isMixed(plan: WritePlan, field: Field): boolean {
   return several && plan.rows.some((row) => !row.values.has(field.name));
 }
 
+/** PostgreSQL plans a list for a hundred rows, and would read a small table whole to change one of it. */
+function isSingle({ rows }: WritePlan): boolean {
+  return rows.length === 1;
+}
+
 function record(plan: WritePlan, parameters: Parameters): string {
   const columns = plan.columns.flatMap((field, index) => [
     `c${index} ${sqlType(field)}`,
     ...(isMixed(plan, field) ? [`p${index} boolean`] : []),
   ]);
   if (plan.rows.some((row) => row.version !== null)) columns.push("v text");
-  return `json_to_recordset(${parameters.place(rowsInput)}::text::json) as r(k ${sqlType(plan.collection.primaryKey)}${columns.map((column) => `, ${column}`).join("")})`;
+  const shape = [`k ${sqlType(plan.collection.primaryKey)}`, ...columns].join(", ");
+  const read = isSingle(plan) ? "json_to_record" : "json_to_recordset";
+  return `${read}(${parameters.place(rowsInput)}::text::json) as r(${shape})`;
 }
 
 function given(plan: WritePlan, index: number, parameters: Parameters, otherwise: () => string): string {

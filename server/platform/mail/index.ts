@@ -1,0 +1,14 @@
+export { parseAddress } from "./address";
+export { createHookMailer, type SendMail } from "./hook";
+export { createLogMailer } from "./log";
+export {
+  type Address,
+  checkMessage,
+  type Mailer,
+  MailError,
+  type MailFault,
+  type MailMessage,
+  messageIdOf,
+  type Sent,
+} from "./mailer";
+export { createSmtpMailer, type DkimSettings, smtpConnections, type SmtpSettings } from "./smtp";

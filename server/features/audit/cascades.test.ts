@@ -1,5 +1,6 @@
 /** Entries for what foreign keys do by themselves: which rows, who did it, and after the tables were changed. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { openSnapshot } from "../../data";
 import { testApp, type TestApp } from "../../testing/app";
 
 let app: TestApp;
@@ -153,6 +154,23 @@ describe("an item that others belong to", () => {
 });
 
 describe("the trigger follows", () => {
+  test("a start on tables that have none", async () => {
+    await fill(9);
+    for (const text of [
+      `drop function "baasix_audit_books" cascade`,
+      `create or replace function "baasix_audit_reviews"() returns trigger language plpgsql as 'begin return null; end'`,
+    ])
+      await app.database.run({ text, params: [] });
+    await openSnapshot(app.database);
+    await done("DELETE", "/items/authors/9");
+    expect(told(await entries())).toEqual([
+      "delete authors 9",
+      "delete books 91",
+      "delete books 92",
+      "update reviews 9",
+    ]);
+  });
+
   test("new fields, other names and the flag", async () => {
     await app.snapshot.changeSchema(() => ({
       put: [],

@@ -1,5 +1,6 @@
 /** Moving and reordering over HTTP, by whom and among what; and that places stay whole when everybody sorts at once. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { openSnapshot } from "../../data";
 import { testApp, type TestApp } from "../../testing/app";
 
 let app: TestApp;
@@ -542,6 +543,18 @@ describe("places follow the schema", () => {
     await done("POST", "/items/renamed", { id: 5 }, 201);
     expect(await order("renamed")).toEqual([1, 3, 4, 2, 5]);
   });
+});
+
+test("a start on a table without a sequence makes one", async () => {
+  await put("parallel", [{ id: 7, sort: 40 }]);
+  const sequence = `do $$ begin execute 'drop sequence ' || pg_get_serial_sequence('parallel', 'sort'); end $$`;
+  await app.database.run({ text: sequence, params: [] });
+  await openSnapshot(app.database);
+  const made = await Promise.all(
+    [1, 2, 3, 4].map((id) => app.call("POST", "/items/parallel", { token: app.admin, body: { id } })),
+  );
+  expect(made.map(({ status }) => status)).toEqual([201, 201, 201, 201]);
+  expect((await items("parallel")).map(({ sort }) => sort)).toEqual([40, 41, 42, 43, 44]);
 });
 
 describe("the routes", () => {

@@ -9,6 +9,7 @@ import { accessOf, refusal } from "../core/access/policy";
 import { AppError } from "../core/errors";
 import { findCollection } from "../core/query/find";
 import { namesRelated, readBodies } from "../core/query/nested";
+import { countListed, nestedLimits } from "../core/query/nestedBody";
 import { bulkLimit, parseKey } from "../core/query/write";
 import type { Collection } from "../core/schema/model";
 import { collectionFor } from "./access";
@@ -78,6 +79,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
         writeItems({ parts, actor }, collection, "update", items, async (writes, [own = {}]) => {
           const ids = await writes.updateWhere(actor, name, filter, own);
           if (ids.length === 0) throw noneMatch;
+          checkMultiplied(items, ids.length);
           return ids.map((id) => ({ id, isNew: false }));
         }),
       );
@@ -104,4 +106,13 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
   };
 
   return { create, update, updateWhere, upsert };
+}
+
+/** Each item that a filter finds gets the lists of the one body. @throws AppError QUERY_TOO_COMPLEX */
+function checkMultiplied([only]: readonly Item[], matched: number): void {
+  if (!only || matched * countListed(only.body) <= nestedLimits.rows) return;
+  throw new AppError(
+    "QUERY_TOO_COMPLEX",
+    `filter: ${matched} items match, and with what is written in the lists of each of them these are more than ${nestedLimits.rows} items`,
+  );
 }

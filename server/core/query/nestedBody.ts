@@ -55,6 +55,22 @@ export function entriesOf(change: ListChange): readonly ListEntry[] {
   return change.kind === "set" ? change.entries : listSteps.flatMap((step) => change[step]);
 }
 
+/** How many items the lists of a body come to: each list, and what its entries name. */
+export function countListed({ lists }: Body): number {
+  let items = 0;
+  for (const { change } of lists) {
+    items++;
+    for (const { body } of entriesOf(change)) items += countNamed(body);
+  }
+  return items;
+}
+
+function countNamed(body: Body): number {
+  let items = 1 + countListed(body);
+  for (const { reference } of body.toOne) items += "body" in reference ? countNamed(reference.body) : 1;
+  return items;
+}
+
 /**
  * One entry of a list. `key`: of the related row (of a junction: of its row), null when it is not given. `end`: to what a
  * junction's row leads, equal for rows that lead to the same; null when that is not given or not there yet. `bare`: it

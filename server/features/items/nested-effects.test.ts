@@ -143,6 +143,22 @@ describe("in few statements", () => {
     expect(await app.data.find(actor, "comments", { filter: { post_Id: post } })).toEqual([]);
   });
 
+  test("a filter does not multiply related items beyond what one request may name", async () => {
+    await make(
+      "posts",
+      Array.from({ length: 101 }, (_, i) => ({ title: `post ${i}` })),
+    );
+    told = [];
+    const comments = (length: number) => ({ create: Array.from({ length }, () => ({ text: "x" })) });
+    const write = (data: Row) => call("PATCH", "/items/posts", { filter: { id: { gt: 0 } }, data });
+    expect((await write({ comments: comments(100) })).body).toMatchObject({
+      error: { code: "QUERY_TOO_COMPLEX", message: expect.stringContaining("10000 items") },
+    });
+    expect([told, await rowsOf("comments", ["id"])]).toEqual([[], []]);
+    expect((await write({ comments: comments(2) })).status).toBe(200);
+    expect(told).toEqual(["update 101 posts", "create 202 comments"]);
+  });
+
   test("items that name no relation are written as ever", async () => {
     await send("POST", "/items/posts", { title: "flat", author_Id: null });
     expect(told).toEqual(["create 1 posts"]);

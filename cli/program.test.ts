@@ -11,7 +11,10 @@ function recorder() {
   const terminal: Terminal = {
     result: (line) => void (said.out += `${line}\n`),
     document: (text) => void (said.out += text),
+    bytes: async (chunk) => void (said.out += new TextDecoder().decode(chunk)),
     talk: (line) => void (said.err += `${line}\n`),
+    status: () => {},
+    input: () => new Blob(["piped"]).stream(),
     interactive: false,
     askSecrets: () => Promise.reject(new Error("nobody is there to ask")),
     confirm: () => Promise.reject(new Error("nobody is there to ask")),
@@ -144,6 +147,11 @@ describe("ends", () => {
     ["admin create a@b.c", "a password is needed: as second argument, or with --password-stdin"],
     ["health --url example.com", "'example.com' is not an address; write it like http://localhost:8056"],
     ["generate --target types2", "unknown target 'types2'; known are types and schema-json"],
+    ["import products", "missing required argument 'file'"],
+    ["import products -", "what format is '-'? Say it with --format: csv, json, ndjson"],
+    ["import products a.csv --format xml", "unknown format 'xml'; known are csv, json, ndjson"],
+    ["export products --format xml", "unknown format 'xml'; known are csv, json, ndjson"],
+    ["export products --filter price>1", `--filter takes JSON, like '{"price":{"lt":10}}'`],
     ["generate -o - --check", "--check compares with a file; name one with -o"],
     [
       "generate",

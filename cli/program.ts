@@ -52,6 +52,7 @@ function configure(parser: Parser, terminal: Terminal, env: Environment): void {
   parser
     .exitOverride()
     .helpOption("-h, --help", "show help")
+    .configureHelp({ subcommandTerm: (command) => [command.name(), ...command.aliases()].join("|") })
     .configureOutput({
       writeOut: (text) => terminal.document(text),
       writeErr: (text) => terminal.talk(text.trimEnd()),

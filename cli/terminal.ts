@@ -8,8 +8,14 @@ export type Terminal = {
   readonly result: (line: string) => void;
   /** Text of result as it is (stdout), for files and documents. */
   readonly document: (text: string) => void;
+  /** Bytes of result as they are (stdout); resolves when more may come. */
+  readonly bytes: (chunk: Uint8Array) => Promise<void>;
   /** A line of talk (stderr). */
   readonly talk: (line: string) => void;
+  /** What goes on, over the last such line, where stderr is a terminal; null takes it away. */
+  readonly status: (line: string | null) => void;
+  /** What is piped in (stdin). */
+  readonly input: () => ReadableStream<Uint8Array>;
   /** True where stdin and stderr are a person's terminal. */
   readonly interactive: boolean;
   /** Asks for secrets, one a line, without showing them. Fewer answers than questions when the input ends. */
@@ -37,7 +43,15 @@ export function processTerminal(env: Readonly<Record<string, string | undefined>
   return {
     result: (line) => void process.stdout.write(`${line}\n`),
     document: (text) => void process.stdout.write(text),
+    bytes: (chunk) =>
+      new Promise((resolve, reject) => {
+        process.stdout.write(chunk, (error) => (error ? reject(error) : resolve()));
+      }),
     talk: (line) => void process.stderr.write(`${line}\n`),
+    status: (line) => {
+      if (process.stderr.isTTY) process.stderr.write(`\r\u001B[K${line ?? ""}`);
+    },
+    input: () => Bun.stdin.stream(),
     interactive: process.stdin.isTTY && process.stderr.isTTY,
     askSecrets,
     confirm,

@@ -5,6 +5,7 @@ import type { Access, Policy } from "../../core/access/policy";
 import { filterSchemas } from "../../core/query/operators/describe";
 import { jsonSchema, type JsonSchema } from "../../core/schema/fields";
 import type { Collection, Field, Schema } from "../../core/schema/model";
+import { describeImports } from "./imports";
 import {
   fieldsParameter,
   filterParameter,
@@ -83,6 +84,10 @@ function describe(
   ] as const) {
     if (Object.keys(operations).length > 0) paths[path] = operations;
   }
+  if (!policies.create) return;
+  const imports = describeImports(name, ref(`${name}Create`));
+  paths[`/items/${name}/import-csv`] = { post: imports.csv };
+  paths[`/items/${name}/import-json`] = { post: imports.json };
 }
 
 function describeReads(name: string, { list, one }: Routes): void {

@@ -59,6 +59,25 @@ test("an administrator sees every collection, one made a second ago too", async 
   expect(paths["/items/baasix_Account"]).not.toHaveProperty("post");
 });
 
+test("files to import are described where items may be created", async () => {
+  const { paths } = await document(app.admin);
+  for (const [kind, part, type] of [
+    ["csv", "csvFile", "text/csv"],
+    ["json", "jsonFile", "application/json"],
+  ] as const) {
+    const post = paths[`/items/books/import-${kind}`]?.post as {
+      readonly parameters: readonly { readonly name: string }[];
+      readonly requestBody: { readonly content: Record<string, unknown> };
+    };
+    expect(post.parameters.map(({ name }) => name)).toContain("dryRun");
+    expect(post.requestBody.content).toHaveProperty([type]);
+    expect(post.requestBody.content).toMatchObject({
+      "multipart/form-data": { schema: { required: [part] } },
+    });
+  }
+  expect(Object.keys((await document(user.token)).paths)).not.toContain("/items/books/import-csv");
+});
+
 test("others see what their role opens, and nothing of the rest", async () => {
   expect(Object.keys((await document(user.token)).paths).filter((path) => path.includes("books"))).toEqual(
     [],

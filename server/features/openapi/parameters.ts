@@ -105,6 +105,12 @@ export const listParameters: readonly JsonSchema[] = [
     description: "Sums and averages of Decimal and BigInt fields as text with every digit",
     schema: { type: "boolean", default: false },
   },
+  {
+    name: "export",
+    in: "query",
+    description: "Answers all items that match, as a file",
+    schema: { type: "string", enum: ["csv", "json", "ndjson"] },
+  },
 ];
 
 /** Of a delete by filter, which may have it in the body instead. */

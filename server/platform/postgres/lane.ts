@@ -37,6 +37,8 @@ export class Lane {
   readonly guests: Gate;
   /** What holds a connection for more than a moment has half of them, too, where there are some to keep free. */
   readonly holders: Gate;
+  /** Of those places callers without an account have half again. */
+  readonly guestHolders: Gate;
   readonly #options: LaneOptions;
   readonly #flights = new Set<Flight>();
   readonly #sweeper: ReturnType<typeof setInterval>;
@@ -47,7 +49,9 @@ export class Lane {
     this.#options = options;
     this.gate = new Gate(options.size);
     this.guests = new Gate(Math.max(1, options.size >> 1));
-    this.holders = new Gate(options.size < 4 ? options.size : options.size >> 1);
+    const holders = options.size < 4 ? options.size : options.size >> 1;
+    this.holders = new Gate(holders);
+    this.guestHolders = new Gate(Math.max(1, holders >> 1));
     this.#sql = this.#connect();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP);
     this.#sweeper.unref();
@@ -95,6 +99,7 @@ export class Lane {
     const stopping = new AppError("UNAVAILABLE", "The server is stopping.");
     this.guests.close(stopping);
     this.holders.close(stopping);
+    this.guestHolders.close(stopping);
     this.gate.close(stopping);
     await this.#sql.close({ timeout: 5 });
   }

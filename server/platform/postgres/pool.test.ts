@@ -201,6 +201,19 @@ test("guests leave half of the pool to others, however many they are", async () 
   await Promise.all(guests);
 });
 
+test("guests leave half of what is there for transactions to others, too", async () => {
+  const four = await openDatabase(database.address, { shortPool: 4, slowPool: 1 });
+  try {
+    const over = Promise.withResolvers<void>();
+    const guests = Array.from({ length: 8 }, () => four.transaction(() => over.promise, { guest: true }));
+    const other = four.transaction((tx) => tx.run(sql("SELECT 1"))).finally(() => over.resolve());
+    expect(await other).toEqual([[1]]);
+    await Promise.all(guests);
+  } finally {
+    await four.close();
+  }
+});
+
 describe("transaction", () => {
   const ages = async () => (await db.run(sql("SELECT age FROM people ORDER BY id"))).map(([age]) => age);
   const setAge = (runner: Runner, id: string, age: string) =>

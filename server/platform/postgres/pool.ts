@@ -68,13 +68,13 @@ export async function openDatabase(address: DatabaseAddress, options: PoolOption
         const lane = isLong ? slow : laneOf(run);
         const limits = isLong ? { ...run, timeout: Math.min(run?.timeout ?? Infinity, SHORT_TIMEOUT) } : run;
         const one = () => runOne(lane, statement, limits, watch);
-        const work = limits?.long && lane === short ? () => behind(lane.holders, limits, one) : one;
+        const work = limits?.long && lane === short ? () => holding(lane, limits, one) : one;
         return limits?.guest ? behind(lane.guests, limits, work) : work();
       },
       transaction: (work, run) => {
         const lane = laneOf(run);
         const all = () => runAll(lane, work, run, watch);
-        const held = lane === short ? () => behind(lane.holders, run, all) : all;
+        const held = lane === short ? () => holding(lane, run, all) : all;
         return run?.guest ? behind(lane.guests, run, held) : held();
       },
       close,
@@ -93,6 +93,12 @@ async function behind<T>(gate: Gate, run: RunOptions | undefined, work: () => Pr
   } finally {
     gate.leave();
   }
+}
+
+/** Works with a place among those that hold a connection for more than a moment. */
+function holding<T>(lane: Lane, run: RunOptions | undefined, work: () => Promise<T>): Promise<T> {
+  const held = (): Promise<T> => behind(lane.holders, run, work);
+  return run?.guest ? behind(lane.guestHolders, run, held) : held();
 }
 
 /** One statement on its own. A deadlock is tried again, because the server undid all of it. */

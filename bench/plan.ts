@@ -4,6 +4,7 @@
  * authorized, compiled and bound. The database is left out: the statement goes to a runner that answers at once, and what
  * that alone costs is the floor.
  */
+import { unproven } from "../server/core/access/actor";
 import { accessOf } from "../server/core/access/policy";
 import { authorizeRead } from "../server/core/query/authorize";
 import { parseRead } from "../server/core/query/parse";
@@ -19,7 +20,7 @@ const user = {
   role: "role-user",
   roles: ["role-user"],
   admin: false,
-  session: "s1",
+  ...unproven,
 } as const;
 const rules = rulesFor([
   { collection: "posts", action: "read", fields: ["*", "author.*"], conditions: { published: true } },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Actor } from "../core/access/actor";
+import { type Actor, unproven } from "../core/access/actor";
 import { AppError } from "../core/errors";
 import type { LoggedChange, RowText } from "../core/query/view";
 import type { PermissionRow } from "../core/access/rules";
@@ -19,7 +19,7 @@ const user = (id: string): Actor => ({
   role: "role-user",
   roles: ["role-user"],
   admin: false,
-  session: "s",
+  ...unproven,
 });
 const admin: Actor = {
   kind: "user",
@@ -27,7 +27,7 @@ const admin: Actor = {
   role: "role-admin",
   roles: ["role-admin"],
   admin: true,
-  session: "s",
+  ...unproven,
 };
 const anonymous: Actor = { kind: "anonymous" };
 

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import type { SchemaRecord } from "@baasix/types";
 import * as fc from "fast-check";
-import type { Actor } from "../core/access/actor";
+import { type Actor, unproven } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { parseRules } from "../core/access/rules";
 import { AppError } from "../core/errors";
@@ -93,7 +93,7 @@ const user: Actor = {
   role: "role-user",
   roles: ["role-user"],
   admin: false,
-  session: "s",
+  ...unproven,
 };
 const now = Date.UTC(2026, 0, 1);
 

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { SchemaRecord } from "@baasix/types";
-import type { Actor } from "../core/access/actor";
+import { type Actor, unproven } from "../core/access/actor";
 import { parseRules, type PermissionRow } from "../core/access/rules";
 import { AppError } from "../core/errors";
 import { compileChanges } from "../core/schema/ddl";
@@ -410,7 +410,7 @@ const actor = (ids: readonly string[]): Actor => ({
   role: ids[0] ?? "",
   roles: ids,
   admin: false,
-  session: "s",
+  ...unproven,
 });
 
 function snapshotOf(grants: readonly Grant[]): Snapshot {

@@ -1,6 +1,6 @@
 /** Writes that meet: on a real PostgreSQL, many at once, none lost, none doubled, and none refused for another's sake. */
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
-import { type Actor, system } from "../core/access/actor";
+import { type Actor, system, unproven } from "../core/access/actor";
 import type { AppError } from "../core/errors";
 import { testApp, type TestApp } from "../testing/app";
 import type { Data } from "./door";
@@ -47,7 +47,7 @@ beforeAll(async () => {
     filter: { name: "administrator" },
   });
   const own = role?.id ?? "";
-  admin = { kind: "user", id: crypto.randomUUID(), role: own, roles: [own], admin: true, session: "s" };
+  admin = { kind: "user", id: crypto.randomUUID(), role: own, roles: [own], admin: true, ...unproven };
 });
 afterAll(() => app.close());
 

@@ -1,7 +1,7 @@
 /** Every write of the door, for every kind of right: what is answered, and what is there afterwards, read again. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { ItemId } from "@baasix/types";
-import { type Actor, anonymous, system } from "../core/access/actor";
+import { type Actor, anonymous, system, unproven } from "../core/access/actor";
 import { AppError } from "../core/errors";
 import { testApp, type TestApp } from "../testing/app";
 import type { Data } from "./door";
@@ -94,7 +94,7 @@ afterAll(() => app.close());
 
 function userOf(...ids: readonly string[]): Actor & { readonly kind: "user" } {
   const origin = { address: "192.0.2.7", requestId: "request-1" };
-  return { kind: "user", id: ann, role: ids[0] ?? "", roles: ids, admin: false, session: "s", origin };
+  return { kind: "user", id: ann, role: ids[0] ?? "", roles: ids, admin: false, ...unproven, origin };
 }
 
 function actor(name: string): Actor {

@@ -10,9 +10,30 @@ export type UserActor = {
   readonly role: string;
   readonly roles: readonly string[];
   readonly admin: boolean;
+  /** The id of the session, or of the API token. */
   readonly session: string;
+  /** How it came in: an API token stands for no person, who could be asked again for a secret. */
+  readonly via: "session" | "token";
+  /** The organisation that it acts in. */
+  readonly tenant: string | null;
+  /** How much was proven at sign-in: 1 for one factor, 2 for two. */
+  readonly aal: 1 | 2;
+  /** When a secret was last proven, in ms since 1970; 0 for never. */
+  readonly authenticatedAt: number;
+  /** The mail address is confirmed. */
+  readonly verified: boolean;
   readonly origin?: Origin;
 };
+
+/** What is known of an account of which no session tells: that nothing was proven. */
+export const unproven = {
+  session: "",
+  via: "session",
+  tenant: null,
+  aal: 1,
+  authenticatedAt: 0,
+  verified: false,
+} as const satisfies Partial<UserActor>;
 
 /** Nobody in particular: the role `public`. */
 export type AnonymousActor = { readonly kind: "anonymous"; readonly origin?: Origin };

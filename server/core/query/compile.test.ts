@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { blogSchema, rulesFor } from "../../testing/blog";
-import { type Actor, system } from "../access/actor";
+import { type Actor, system, unproven } from "../access/actor";
 import { accessOf } from "../access/policy";
 import type { Rules } from "../access/rules";
 import { AppError } from "../errors";
@@ -16,7 +16,7 @@ const user: Actor = {
   role: "role-user",
   roles: ["role-user"],
   admin: false,
-  session: "session-1",
+  ...unproven,
 };
 const admin: Actor = {
   kind: "user",
@@ -24,7 +24,7 @@ const admin: Actor = {
   role: "role-admin",
   roles: ["role-admin"],
   admin: true,
-  session: "session-2",
+  ...unproven,
 };
 
 function compile(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { blogSchema, rulesFor } from "../../testing/blog";
-import type { Actor } from "../access/actor";
+import { type Actor, unproven } from "../access/actor";
 import { accessOf } from "../access/policy";
 import { authorizeRead } from "./authorize";
 import { findCollection } from "./plan";
@@ -21,7 +21,7 @@ const user: Actor = {
   role: "role-user",
   roles: ["role-user"],
   admin: false,
-  session: "s",
+  ...unproven,
 };
 const rules = rulesFor([
   { collection: "posts", action: "read", conditions: { secret: { eq: "$CURRENT_USER" } } },
@@ -104,7 +104,7 @@ describe("a view depends on", () => {
     role: "role-admin",
     roles: ["role-admin"],
     admin: true,
-    session: "s",
+    ...unproven,
   };
   const dependencies = (request: { filter?: unknown; fields?: unknown }): string[] => {
     const plan = planView(blogSchema, { collection: "posts", ...request });

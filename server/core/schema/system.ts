@@ -174,6 +174,12 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           ipAddress: text,
           userAgent: text,
           expiresAt: { type: "DateTime", allowNull: false },
+          // How many factors were proven, and when one was for the last time.
+          aal: { type: "Integer", allowNull: false, defaultValue: 1 },
+          authenticatedAt: { type: "DateTime" },
+          tenant_Id: { type: "UUID" },
+          // When it was opened or its tokens were renewed.
+          lastUsedAt: { type: "DateTime" },
         },
         indexes: [{ fields: ["expiresAt"] }],
       },

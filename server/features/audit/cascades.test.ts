@@ -1,5 +1,6 @@
 /** Entries for what foreign keys do by themselves: which rows, who did it, and after the tables were changed. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { unproven } from "../../core/access/actor";
 import { openSnapshot } from "../../data";
 import { testApp, type TestApp } from "../../testing/app";
 
@@ -138,7 +139,7 @@ describe("an item that others belong to", () => {
     await fill(2);
     await fill(3);
     await app.data.transaction(async (rows) => {
-      const actor = { kind: "user", id: adminId, role: "", roles: [], admin: true, session: "" } as const;
+      const actor = { kind: "user", id: adminId, role: "", roles: [], admin: true, ...unproven } as const;
       const role = app.snapshot.current().rules;
       const [administrator] = [...role.roles.values()].filter(({ admin }) => admin);
       const id = administrator?.role.id ?? "";

@@ -11,10 +11,10 @@ const keeping = system("accounts are made and kept by the auth feature");
 /** The states an account may be in; only `active` may sign in. */
 export type AccountStatus = "active" | "inactive" | "deleted" | "suspended" | "pending";
 
-/** An account at sign-in. `lastAccess` as the database writes it. */
-export type Account = User & { readonly status: AccountStatus };
+/** An account at sign-in. */
+export type Account = User & { readonly status: AccountStatus; readonly emailVerified: boolean };
 
-const accountFields = ["id", "email", "firstName", "lastName", "status"];
+const accountFields = ["id", "email", "firstName", "lastName", "status", "emailVerified"];
 
 // A well-formed id that no row has: the look-up of nobody costs what the look-up of somebody does.
 const nobody = "00000000-0000-0000-0000-000000000000";

@@ -51,6 +51,14 @@ type SessionState = {
   readonly loadedAt: number;
 };
 
+type SessionRow = {
+  readonly user_Id: string;
+  readonly expiresAt: string;
+  readonly aal: number;
+  readonly authenticatedAt: string | null;
+  readonly tenant_Id: string | null;
+};
+
 /** Makes the authenticator; it listens to the local writes of accounts, roles and sessions by itself. */
 export function createAuthenticator({
   data,
@@ -152,19 +160,19 @@ function actorOf({ actor, actorFrom }: SessionState, address: string): UserActor
 
 async function readSession(data: Data, { session, user }: AccessClaims, now: number): Promise<SessionState> {
   const [rows, account, roles] = await Promise.all([
-    data.find<{ user_Id: string; expiresAt: string }>(checking, "baasix_Sessions", {
+    data.find<SessionRow>(checking, "baasix_Sessions", {
       filter: { id: { eq: session } },
-      fields: ["user_Id", "expiresAt"],
+      fields: ["user_Id", "expiresAt", "aal", "authenticatedAt", "tenant_Id"],
       limit: 1,
     }),
     findAccount(data, user),
     rolesOf(data, user),
   ]);
   const row = rows[0];
-  const expiresAt = row === undefined ? 0 : Date.parse(row.expiresAt);
-  const stands = row?.user_Id === user && expiresAt > now && account?.status === "active";
   const [first, ...more] = roles;
-  if (!stands || !first) throw invalidToken();
+  if (row?.user_Id !== user || account?.status !== "active" || !first) throw invalidToken();
+  const expiresAt = Date.parse(row.expiresAt);
+  if (!(expiresAt > now)) throw invalidToken();
   const as = (held: readonly [HeldRole, ...HeldRole[]]): UserActor => ({
     kind: "user",
     id: user,
@@ -172,6 +180,11 @@ async function readSession(data: Data, { session, user }: AccessClaims, now: num
     roles: held.map(({ id }) => id),
     admin: held.some(({ name }) => name === administratorRole),
     session,
+    via: "session",
+    tenant: row.tenant_Id,
+    aal: row.aal === 2 ? 2 : 1,
+    authenticatedAt: row.authenticatedAt === null ? 0 : Date.parse(row.authenticatedAt),
+    verified: account.emailVerified,
   });
   const from = roles.some(isBound) ? createRoleFilter(roles) : null;
   return {

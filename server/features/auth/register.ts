@@ -30,7 +30,8 @@ export async function register(parts: SignInParts, body: RegisterBody, origin: O
   const { firstName, lastName, phone } = body;
   const { account, opened } = await data.transaction(async (rows) => {
     const id = await createAccount(rows, { email, hash, firstName, lastName, phone, role: role.id });
-    const account = { id, email, firstName, lastName: lastName ?? null, status: "active" } as const;
+    const shown = { id, email, firstName, lastName: lastName ?? null };
+    const account = { ...shown, status: "active", emailVerified: false } as const;
     return { account, opened: await openSession(parts, rows, account, "default", origin) };
   });
   return describeSignIn(parts, opened, account, [role]);

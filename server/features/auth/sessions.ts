@@ -78,6 +78,7 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
   const replace = async (session: SessionRow, presented: string): Promise<Session | null> => {
     const refreshToken = tokens.nextRefresh(presented);
     const expiresAt = expiry();
+    const now = new Date(clock()).toISOString();
     const won = await data.updateWhere(
       keeping,
       collection,
@@ -85,7 +86,8 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
       {
         token: tokens.hashRefresh(refreshToken),
         previousToken: session.token,
-        rotatedAt: new Date(clock()).toISOString(),
+        rotatedAt: now,
+        lastUsedAt: now,
         expiresAt: new Date(expiresAt).toISOString(),
       },
     );
@@ -97,6 +99,7 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
       const id = crypto.randomUUID();
       const refreshToken = tokens.firstRefresh(id);
       const expiresAt = expiry();
+      const now = new Date(clock()).toISOString();
       await rows.create(keeping, collection, [
         {
           id,
@@ -104,6 +107,8 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
           token: tokens.hashRefresh(refreshToken),
           expiresAt: new Date(expiresAt).toISOString(),
           type,
+          authenticatedAt: now,
+          lastUsedAt: now,
           ipAddress: client,
           userAgent: userAgent === null ? null : userAgent.toWellFormed().replaceAll("\0", "").slice(0, 500),
         },

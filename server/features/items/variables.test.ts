@@ -1,6 +1,6 @@
 /** Dynamic variables and column references, in rules, filters and default values; what has no value denies, wherever it stands. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { type Actor, anonymous, system } from "../../core/access/actor";
+import { type Actor, anonymous, system, unproven } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { testApp, type TestApp } from "../../testing/app";
 
@@ -47,7 +47,7 @@ beforeAll(async () => {
   roleId = roles.find(({ name }) => name === "user")?.id ?? "";
   publicId = roles.find(({ name }) => name === "public")?.id ?? "";
   const actorOf = (id: string) =>
-    ({ kind: "user", id, role: roleId, roles: [roleId], admin: false, session: "s" }) as const;
+    ({ kind: "user", id, role: roleId, roles: [roleId], admin: false, ...unproven }) as const;
   ann = actorOf(first.id);
   bob = actorOf(second.id);
   await app.data.updateWhere(server, "baasix_User", { id: ann.id }, { firstName: "50%_\\", lastName: "Ann" });

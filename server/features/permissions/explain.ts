@@ -1,6 +1,6 @@
 /** `?explain=permissions` on reads of items: whose rights are explained, and the answer. */
 import type { ItemId } from "@baasix/types";
-import { type Actor, anonymous } from "../../core/access/actor";
+import { type Actor, anonymous, unproven } from "../../core/access/actor";
 import { publicRole, type Rules } from "../../core/access/rules";
 import { AppError, suggestion } from "../../core/errors";
 import type { Data, ExplainedCaller, RawQuery } from "../../data";
@@ -60,7 +60,7 @@ function callerOfRole(rules: Rules, value: unknown): ExplainedCaller {
   const { role, admin } = found;
   if (role.name === publicRole) return { actor: anonymous, unknown: false };
   return {
-    actor: { kind: "user", id: "", role: role.id, roles: [role.id], admin, session: "" },
+    actor: { kind: "user", id: "", role: role.id, roles: [role.id], admin, ...unproven },
     unknown: true,
   };
 }
@@ -86,7 +86,7 @@ async function callerOfUser(
   });
   const roles = memberships.map(({ role_Id }) => role_Id);
   const admin = roles.some((role) => rules.roles.get(role)?.admin === true);
-  const actor = { kind: "user", id, role: roles[0] ?? "", roles, admin, session: "" } as const;
+  const actor = { kind: "user", id, role: roles[0] ?? "", roles, admin, ...unproven } as const;
   return { actor, unknown: false };
 }
 

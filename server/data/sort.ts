@@ -24,7 +24,7 @@ import { arrayText } from "../core/schema/values";
 import type { Row } from "../platform/postgres";
 import type { Data, Move, Rows } from "./door";
 import { optionsFor } from "./read";
-import type { WriteParts } from "./write";
+import { guestOf, type WriteParts } from "./write";
 
 /** What sorting needs of the door that it is part of. */
 export type SortParts = Pick<WriteParts, "runner" | "snapshot" | "now" | "isInside" | "transaction"> &
@@ -38,13 +38,13 @@ export function sortOf(parts: SortParts): Pick<Data, "move" | "reorder"> {
   return {
     move: async (actor, name, move) => {
       const sorting = openSorting(parts, actor, name);
-      if (!parts.isInside) return parts.transaction((rows) => rows.move(actor, name, move));
+      if (!parts.isInside) return parts.transaction((rows) => rows.move(actor, name, move), guestOf(actor));
       return moveItem(sorting, move);
     },
     reorder: async (actor, name, ids) => {
       const sorting = openSorting(parts, actor, name);
       if (ids.length === 0) return [];
-      if (!parts.isInside) return parts.transaction((rows) => rows.reorder(actor, name, ids));
+      if (!parts.isInside) return parts.transaction((rows) => rows.reorder(actor, name, ids), guestOf(actor));
       return reorderItems(sorting, ids);
     },
   };

@@ -22,7 +22,7 @@ import { toWire, type WireValue } from "../core/schema/fields";
 import type { Collection, Field } from "../core/schema/model";
 import type { Data, Upserted, WriteBody } from "./door";
 import { optionsFor } from "./read";
-import type { WriteParts, Writes } from "./write";
+import { guestOf, type WriteParts, type Writes } from "./write";
 
 /** What an upsert is put together from: the writes of the door that it is part of. */
 export type UpsertParts = WriteParts & Writes;
@@ -38,7 +38,8 @@ export function upsertOf(parts: UpsertParts): Data["upsert"] {
     const collection = findCollection(schema, name);
     const access = accessOf(rules, schema, actor);
     if (!access(collection, "create") && !access(collection, "update")) throw refusal(collection, "create");
-    if (!parts.isInside) return parts.transaction((rows) => rows.upsert(actor, name, target, bodies));
+    if (!parts.isInside)
+      return parts.transaction((rows) => rows.upsert(actor, name, target, bodies), guestOf(actor));
     if (bodies.length > bulkLimit) {
       throw new AppError(
         "QUERY_TOO_COMPLEX",

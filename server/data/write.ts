@@ -16,7 +16,7 @@ import { completeWrite, parseKeys, planWrite, readVersion, type WritePlan } from
 import type { Collection, Field } from "../core/schema/model";
 import type { Row, Runner } from "../platform/postgres";
 import { collectionFor } from "./access";
-import type { CommittedWrite, Data, PendingWrite, Rows, WriteBody } from "./door";
+import type { CommittedWrite, Data, PendingWrite, Rows, TransactionOptions, WriteBody } from "./door";
 import { optionsFor } from "./read";
 import type { Snapshot } from "./snapshot";
 
@@ -84,7 +84,7 @@ export function writesOf(parts: WriteParts): Writes {
   const update: Rows["update"] = async (actor, name, entries) => {
     if (entries.length === 0) return [];
     if (entries.length > 1 && !parts.isInside)
-      return parts.transaction((rows) => rows.update(actor, name, entries));
+      return inside(parts, actor, name, "update", (rows) => rows.update(actor, name, entries));
     pending({
       actor,
       collection: name,
@@ -111,7 +111,7 @@ export function writesOf(parts: WriteParts): Writes {
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
     const condition = conditionOf(parts.snapshot(), collection, filter);
     if (goesByKey(collection, actor))
-      return parts.transaction(async (rows) => {
+      return inside(parts, actor, name, "update", async (rows) => {
         const ids = await findKeys(rows, actor, collection, filter);
         return rows.update(
           actor,
@@ -129,7 +129,7 @@ export function writesOf(parts: WriteParts): Writes {
   const remove: Rows["remove"] = async (actor, name, ids, options = {}) => {
     if (ids.length === 0) return [];
     if (ids.length > 1 && !parts.isInside)
-      return parts.transaction((rows) => rows.remove(actor, name, ids, options));
+      return inside(parts, actor, name, "delete", (rows) => rows.remove(actor, name, ids, options));
     pending({ actor, collection: name, action: "delete", ids, bodies: [] });
     const collection = collectionFor(parts.snapshot(), actor, name, "delete");
     const keys = parseKeys(collection, ids);
@@ -161,7 +161,7 @@ export function writesOf(parts: WriteParts): Writes {
     const collection = collectionFor(parts.snapshot(), actor, name, "delete");
     const condition = conditionOf(parts.snapshot(), collection, filter);
     if (goesByKey(collection, actor))
-      return parts.transaction(async (rows) =>
+      return inside(parts, actor, name, "delete", async (rows) =>
         rows.remove(actor, name, await findKeys(rows, actor, collection, filter), options),
       );
     pending({ actor, collection: name, action: "delete", ids: [], bodies: [] });
@@ -186,7 +186,8 @@ export function writesOf(parts: WriteParts): Writes {
 
   const restore: Rows["restore"] = async (actor, name, ids) => {
     if (ids.length === 0) return [];
-    if (ids.length > 1 && !parts.isInside) return parts.transaction((rows) => rows.restore(actor, name, ids));
+    if (ids.length > 1 && !parts.isInside)
+      return inside(parts, actor, name, "update", (rows) => rows.restore(actor, name, ids));
     pending({ actor, collection: name, action: "update", ids, bodies: [] });
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
     const mark = collection.fields.get("deletedAt");
@@ -219,6 +220,23 @@ export function writesOf(parts: WriteParts): Writes {
     removeWhere,
     restore,
   };
+}
+
+/** Work of several statements, for which nobody holds a connection who has no right here at all. */
+function inside<T>(
+  { snapshot, transaction }: WriteParts,
+  actor: Actor,
+  name: string,
+  action: Job["action"],
+  work: (rows: Data) => Promise<T>,
+): Promise<T> {
+  collectionFor(snapshot(), actor, name, action);
+  return transaction(work, guestOf(actor));
+}
+
+/** How an actor's transactions wait for a connection. */
+export function guestOf({ kind }: Actor): TransactionOptions {
+  return { guest: kind === "anonymous" };
 }
 
 /** What is to be written, before it is known who may. `condition` null: rows are named by key, or are new. */

@@ -67,10 +67,15 @@ function field(
   const keys = Object.keys(value).filter((key) => value[key] !== undefined);
   if (keys.length === 0)
     throw new AppError("INVALID_QUERY", `${at}: expected an operator such as {"eq": value}`);
-  const cast = keys.includes("cast") && !isObject(value.cast) ? { type: value.cast, at: `${at}.cast` } : null;
+  const isCondition = keys.some((key) => operators.has(key));
+  // Beside an operator an object is a cast that the planner refuses; alone it may be a filter on a field of that name.
+  const cast =
+    keys.includes("cast") && (isCondition || !isObject(value.cast))
+      ? { type: value.cast, at: `${at}.cast` }
+      : null;
   if (cast !== null && keys.length === 1)
     throw new AppError("INVALID_QUERY", `${at}: expected an operator beside cast, such as {"eq": value}`);
-  if (cast === null && !keys.some((key) => operators.has(key))) {
+  if (cast === null && !isCondition) {
     // No operator among the keys: the name is a relation and the object a filter on it. Should it be a column,
     // the planner reports the first key as an unknown operator.
     return { kind: "within", relation: first, item: group(value, at, depth + 1, budget), at };

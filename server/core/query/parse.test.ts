@@ -127,3 +127,8 @@ describe("filters", () => {
     expect(refusal(() => parseFilter(JSON.parse('{"a": {"__proto__": {}}}')))).toStartWith("INVALID_QUERY");
   });
 });
+
+test("a cast beside an operator is never dropped, whatever it is", () => {
+  expect(parseFilter({ a: { cast: { b: 1 }, eq: 2 } })).toMatchObject({ cast: { type: { b: 1 } } });
+  expect(parseFilter({ a: { cast: { b: 1 } } })).toMatchObject({ kind: "within", relation: "a" });
+});

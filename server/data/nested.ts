@@ -16,6 +16,7 @@ import { collectionFor } from "./access";
 import type { Rows, UpdateEntry, Upserted, WriteBody } from "./door";
 import { type NestedParts, writeItems } from "./nestedItems";
 import type { Item } from "./nestedLists";
+import { guestOf } from "./write";
 
 /** Undoes what was written for items that turn out not to be there. */
 const noneMatch = new Error("no item matches");
@@ -39,12 +40,12 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
   };
 
   const inside = <Done>(actor: Actor, work: (rows: Rows) => Promise<Done>): Promise<Done> =>
-    parts.transaction(work, actor.kind === "anonymous" ? { guest: true } : {});
+    parts.transaction(work, guestOf(actor));
 
   const create: Rows["create"] = async (actor, name, bodies, stamp) => {
     if (!isNested(name, bodies)) return flat.create(actor, name, bodies, stamp);
-    if (!parts.isInside) return inside(actor, (rows) => rows.create(actor, name, bodies, stamp));
     const collection = collectionFor(parts.snapshot(), actor, name, "create");
+    if (!parts.isInside) return inside(actor, (rows) => rows.create(actor, name, bodies, stamp));
     const items = read(collection, bodies);
     return writeItems({ parts, actor }, collection, "create", items, async (writes, data) =>
       (await writes.create(actor, name, data, stamp)).map((id) => ({ id, isNew: true })),
@@ -54,8 +55,8 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
   const update: Rows["update"] = async (actor, name, entries) => {
     const bodies = entries.map(({ data }) => data);
     if (!isNested(name, bodies)) return flat.update(actor, name, entries);
-    if (!parts.isInside) return inside(actor, (rows) => rows.update(actor, name, entries));
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
+    if (!parts.isInside) return inside(actor, (rows) => rows.update(actor, name, entries));
     const items = read(collection, bodies);
     const named = new Set(entries.map(({ id }) => parseKey(collection, id)));
     if (named.size < entries.length)
@@ -71,8 +72,8 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
 
   const updateWhere: Rows["updateWhere"] = async (actor, name, filter, data) => {
     if (!isNested(name, [data])) return flat.updateWhere(actor, name, filter, data);
-    if (!parts.isInside) return inside(actor, (rows) => rows.updateWhere(actor, name, filter, data));
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
+    if (!parts.isInside) return inside(actor, (rows) => rows.updateWhere(actor, name, filter, data));
     const items = read(collection, [data]);
     try {
       return await parts.attempt(() =>
@@ -91,11 +92,11 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
 
   const upsert: Rows["upsert"] = async (actor, name, target, bodies) => {
     if (!isNested(name, bodies)) return flat.upsert(actor, name, target, bodies);
-    if (!parts.isInside) return inside(actor, (rows) => rows.upsert(actor, name, target, bodies));
     const { schema, rules } = parts.snapshot();
     const collection = findCollection(schema, name);
     const access = accessOf(rules, schema, actor);
     if (!access(collection, "create") && !access(collection, "update")) throw refusal(collection, "create");
+    if (!parts.isInside) return inside(actor, (rows) => rows.upsert(actor, name, target, bodies));
     const items = read(collection, bodies);
     let told: readonly Upserted[] = [];
     await writeItems({ parts, actor }, collection, null, items, async (writes, data) => {

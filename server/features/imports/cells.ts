@@ -51,24 +51,25 @@ function readerOf(collection: Collection, name: string, place: string): Column["
 }
 
 function readers(field: Field): Column["read"] {
-  if (field.type === "Array" || isSpatial(field)) return blankOr(readParsed);
-  if (field.type === "Range") return blankOr((text) => (text.startsWith("{") ? readParsed(text) : text));
-  if (isJson(field)) return blankOr(readParsed);
-  if (field.type === "Boolean") return blankOr(readSwitch);
-  return textTypes.has(field.type)
-    ? (cell) => (cell === null ? null : plainText(cell))
-    : blankOr((text) => text);
+  // Null is no value of such a field: an empty cell says nothing.
+  const blank = !field.allowNull && field.default !== null ? undefined : null;
+  if (textTypes.has(field.type)) return (cell) => (cell === null ? blank : plainText(cell));
+  const read = readerByType(field);
+  return (cell) => {
+    const text = cell?.trim() ?? "";
+    return text === "" ? blank : read(text);
+  };
+}
+
+function readerByType(field: Field): (text: string) => unknown {
+  if (field.type === "Array" || isSpatial(field) || isJson(field)) return readParsed;
+  if (field.type === "Range") return (text) => (text.startsWith("{") ? readParsed(text) : text);
+  if (field.type === "Boolean") return readSwitch;
+  return (text) => text;
 }
 
 /** Types for which a cell `""` is an empty text; for all others there is nothing in it. */
 const textTypes: ReadonlySet<string> = new Set(["SUID", "String", "Text", "HTML", "CiText", "TOKEN", "Enum"]);
-
-function blankOr(read: (text: string) => unknown): Column["read"] {
-  return (cell) => {
-    const text = cell?.trim() ?? "";
-    return text === "" ? null : read(text);
-  };
-}
 
 /** JSON where it is JSON; else the text, which the field judges. */
 function readParsed(text: string): unknown {

@@ -24,7 +24,7 @@ export type Import = {
 export type Imported = { readonly results: ImportResults; readonly isWhole: boolean };
 
 /** Rows that the database itself refuses are looked for one by one; with so many of them there is no use in going on. */
-const mostRefusals = 1000;
+const mostRefusals = 500;
 
 /**
  * Imports a file. With `mode: "all"` any wrong row undoes it all, with `dryRun` everything is undone.

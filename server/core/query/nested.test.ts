@@ -46,6 +46,7 @@ const schema = buildSchema(1, [
         thread: { relType: "HasMany", target: "comments", foreignKey: "thread" },
         lines: { relType: "HasMany", target: "lines", foreignKey: "post_Id" },
         tags: { relType: "HasMany", target: "posts_tags", foreignKey: "posts_id" },
+        credits: { relType: "HasMany", target: "credits", foreignKey: "posts_id" },
         blocks: { relType: "HasMany", target: "blocks", foreignKey: "posts_id" },
       },
     },
@@ -81,6 +82,19 @@ const schema = buildSchema(1, [
         id,
         note: name,
         posts: toPost,
+        tags: { relType: "BelongsTo", target: "tags", foreignKey: "tags_id", allowNull: false },
+      },
+    },
+  },
+  {
+    collectionName: "credits",
+    schema: {
+      name: "Credit",
+      isJunction: true,
+      fields: {
+        id,
+        posts: toPost,
+        authors: { relType: "BelongsTo", target: "authors", foreignKey: "authors_id", allowNull: false },
         tags: { relType: "BelongsTo", target: "tags", foreignKey: "tags_id", allowNull: false },
       },
     },
@@ -249,6 +263,12 @@ describe("refused, with the place", () => {
     ],
     [{ blocks: [{ collection: "images" }] }, "INVALID_VALUE", "blocks[0]: expected"],
     [
+      { credits: [5] },
+      "INVALID_VALUE",
+      "credits[0]: a key alone does not say where the row of 'credits' leads; expected an object",
+    ],
+    [{ credits: [{ tags_id: 5 }] }, "INVALID_VALUE", "credits[0]: expected"],
+    [
       { blocks: [{ collection: "image", item_id: 5 }] },
       "INVALID_VALUE",
       "blocks[0].collection: expected one of images, quotes; did you mean 'images'?",
@@ -344,6 +364,15 @@ describe("set logic", () => {
     { key: "1", end: textOfEnds([["", "10"]]) },
     { key: "2", end: textOfEnds([["", "20"]]) },
   ];
+  const three: readonly Present[] = [
+    {
+      key: "1",
+      end: textOfEnds([
+        ["", "10"],
+        ["", "20"],
+      ]),
+    },
+  ];
   const any: readonly Present[] = [
     { key: "1", end: textOfEnds([["images", "10"]]) },
     { key: "2", end: textOfEnds([["quotes", "10"]]) },
@@ -387,6 +416,8 @@ describe("set logic", () => {
       any,
       ["-1", "new 11"],
     ],
+    [{ credits: [{ authors_id: 10, tags_id: 20 }] }, three, []],
+    [{ credits: [{ authors_id: 10, tags: 21 }] }, three, ["-1", "new 21,10"]],
     [{ blocks: [{ id: 1 }, { quotes: { id: 10, words: "x" } }] }, any, ["quotes.10="]],
     [
       { blocks: [{ id: 1, collection: "images", item_id: 10, images: { id: 10 }, quotes: null }, { id: 2 }] },

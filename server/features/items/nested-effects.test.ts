@@ -42,6 +42,28 @@ beforeAll(async () => {
     { type: "M2M", name: "tags", target: "tags", alias: "posts", through: "posts_tags" },
   ])
     await send("POST", "/schemas/posts/relationships", body);
+  // A junction of three, made by hand.
+  const end = (target: string, foreignKey: string): Row => ({
+    relType: "BelongsTo",
+    target,
+    foreignKey,
+    allowNull: false,
+  });
+  const fields = {
+    id,
+    share: { type: "Integer" },
+    post: end("posts", "post_Id"),
+    author: end("authors", "author_Id"),
+    tag: end("tags", "tag_Id"),
+  };
+  const indexes = [{ fields: ["post_Id", "author_Id", "tag_Id"], unique: true }];
+  const credits = { name: "Credit", isJunction: true, timestamps: false, fields, indexes };
+  await send("POST", "/schemas", { collectionName: "credits", schema: credits });
+  const { schema } = (await send("GET", "/schemas/posts", undefined)) as { schema: { fields: Row } };
+  const list = { relType: "HasMany", target: "credits", foreignKey: "post_Id" };
+  await send("PATCH", "/schemas/posts", {
+    schema: { ...schema, fields: { ...schema.fields, credits: list } },
+  });
   const made = await app.signUp("ann@example.com");
   ann = made.token;
   role = (await app.data.create(actor, "baasix_Role", [{ name: "writer" }]))[0] as string;
@@ -53,7 +75,7 @@ afterAll(() => app.close());
 
 beforeEach(async () => {
   await app.data.transaction(async (rows) => {
-    for (const table of ["posts_tags", "comments", "posts", "authors", "tags"])
+    for (const table of ["credits", "posts_tags", "comments", "posts", "authors", "tags"])
       await rows.removeWhere(actor, table, { id: { gt: 0 } }, { permanent: true });
   });
   told = [];
@@ -385,6 +407,31 @@ describe("refused with the place, and nothing is written", () => {
     });
     expect(await rowsOf("comments", ["id"])).toEqual([]);
   });
+});
+
+test("a junction of three: its rows are told apart by both other ends", async () => {
+  const [post = 0] = await make("posts", [{ title: "one" }]);
+  const [ann1 = 0, bob = 0] = await make("authors", [{ name: "Ann" }, { name: "Bob" }]);
+  const [text = 0, art = 0] = await make("tags", [{ name: "text" }, { name: "art" }]);
+  const path = `/items/posts/${post}`;
+  const credit = (author: number, tag: number, more: Row = {}): Row => ({
+    author_Id: author,
+    tag_Id: tag,
+    ...more,
+  });
+  await send("PATCH", path, { credits: [credit(ann1, text, { share: 3 }), credit(ann1, art)] });
+  const [first] = await rowsOf("credits", ["id"]);
+  await send("PATCH", path, { credits: [credit(ann1, text), { author: bob, tag: { name: "music" } }] });
+  await send("PATCH", path, { credits: { connect: [credit(bob, art), credit(ann1, text)] } });
+  expect(await rowsOf("credits", ["id", "share", "author.name", "tag.name"])).toMatchObject([
+    { ...first, share: 3, author: { name: "Ann" }, tag: { name: "text" } },
+    { share: null, author: { name: "Bob" }, tag: { name: "music" } },
+    { share: null, author: { name: "Bob" }, tag: { name: "art" } },
+  ]);
+  await send("PATCH", path, {
+    credits: { update: [credit(bob, art, { share: 1 })], detach: [credit(ann1, text)] },
+  });
+  expect((await rowsOf("credits", ["share"])).map(({ share }) => share)).toEqual([null, 1]);
 });
 
 test("nobody gives an account the rights of an administrator by writing them inside it", async () => {

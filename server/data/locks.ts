@@ -2,6 +2,7 @@
  * Tables are locked in short tries: who waits for a table keeps everyone behind it waiting too, so a change that cannot
  * have it soon lets the others pass before it asks again.
  */
+import { AppError } from "../core/errors";
 import { type LockMode, lockModes } from "../core/schema/locks";
 import { cancelVacuumSoon, lockTables, lockTimeout } from "../core/schema/store";
 import { sqlState, type TransactionRunner } from "../platform/postgres";
@@ -43,9 +44,20 @@ export async function lockInTries(
       });
       break;
     } catch (error) {
-      if (sqlState(error) !== "55P03" || performance.now() >= end) throw error;
+      if (sqlState(error) !== "55P03") throw error;
+      if (performance.now() >= end) throw inUse([...locks.keys()], limit, error);
     }
     await Bun.sleep(pause[0] + Math.random() * (pause[1] - pause[0]));
   }
   await runner.run(lockTimeout(limit));
+}
+
+function inUse(names: readonly string[], limit: number, cause: unknown): AppError {
+  const [what, are] = names.length > 1 ? ["tables", "are"] : ["table", "is"];
+  return new AppError(
+    "CONFLICT",
+    `the ${what} of ${names.map((name) => `'${name}'`).join(", ")} ${are} in use, and ${are === "is" ? "was" : "were"} for ${limit / 1000} s; try again`,
+    { collections: names },
+    { cause },
+  );
 }

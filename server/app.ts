@@ -8,6 +8,7 @@ import {
   authRoutes,
   createAuthenticator,
   createTokens,
+  deriveKey,
   ensureFirstAdmin,
   loadSecret,
   removeExpiredSessions,
@@ -17,6 +18,7 @@ import { healthRoutes } from "./features/health";
 import { createIdempotency, removeExpiredKeys } from "./features/idempotency";
 import { importsRoutes } from "./features/imports";
 import { itemsRoutes } from "./features/items";
+import { createMail } from "./features/mail";
 import { openApiRoutes } from "./features/openapi";
 import { createExplain, permissionsRoutes, protectRights } from "./features/permissions";
 import { createRealtime } from "./features/realtime";
@@ -33,12 +35,17 @@ import {
 } from "./http";
 import { version } from "./package.json";
 import { createImages } from "./platform/images";
+import type { Mailer, SendMail } from "./platform/mail";
 import { type DatabaseAddress, openDatabase, openFeed } from "./platform/postgres";
 import { openLocalStorage, openSpool } from "./platform/storage";
 import { followChanges } from "./follow";
+import { brandingOf, mailerOf, senderOf } from "./mail";
 
-/** How the app is told about time (milliseconds since 1970); tests hand in a clock of their own. */
-export type AppOptions = { readonly now?: () => number };
+/**
+ * `now`: how the app is told about time (milliseconds since 1970); tests hand in a clock of their own. `sendMail`: an
+ * embedding application's way to send mails, in place of SMTP.
+ */
+export type AppOptions = { readonly now?: () => number; readonly sendMail?: SendMail };
 
 /** The built server, ready to listen. */
 export type App = Awaited<ReturnType<typeof createApp>>;
@@ -54,7 +61,7 @@ const firstSweepAfter = 60_000;
 export async function createApp(
   config: Config,
   address: DatabaseAddress,
-  { now = Date.now }: AppOptions = {},
+  { now = Date.now, sendMail }: AppOptions = {},
 ) {
   const logger = createLogger(config);
   // Closes what was opened, the newest first: when a later part fails to open, and when the app ends.
@@ -122,6 +129,18 @@ export async function createApp(
   });
   opened.defer(() => realtime.close());
   opened.defer(followChanges({ feed, snapshot, authenticator, realtime, logger, totals }));
+  const mailer = mailerOf(config, { sendMail, log: (text) => logger.info(text) });
+  const mail = createMail({
+    data,
+    mailer,
+    from: senderOf(config),
+    key: deriveKey(secret, "mail outbox"),
+    branding: () => brandingOf(config),
+    logger,
+    now,
+  });
+  opened.defer(() => mail.close());
+  tellMail(mailer, logger);
   const hasAdministrator = await ensureFirstAdmin(data, config);
 
   let accepting = true;
@@ -130,6 +149,7 @@ export async function createApp(
       ["session sweep", () => removeExpiredSessions(data, now())],
       ["idempotency key sweep", () => removeExpiredKeys(data, now())],
       ["audit log sweep", () => removeOldEntries(data, now(), config.AUDIT_RETENTION_DAYS)],
+      ["mail log sweep", () => mail.removeOld(config.EMAIL_LOG_RETENTION_DAYS)],
     ] as const) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other, to leave the pool to requests
       await remove().catch((error: Error) => logger.warn(what, { error: error.message }));
@@ -199,6 +219,7 @@ export async function createApp(
     database,
     feed,
     realtime,
+    mail,
     logger,
     hasAdministrator,
     /** From now on `/health` answers that the server takes no more requests. */
@@ -219,6 +240,12 @@ function tellProblems(snapshot: SnapshotStore, logger: Logger): void {
   };
   tell(snapshot.current().rules.problems);
   snapshot.onChange(({ rules }) => tell(rules.problems));
+}
+
+/** Says where mails go, and tries the way, so that a wrong password shows before somebody waits for a mail. */
+function tellMail(mailer: Mailer | null, logger: Logger): void {
+  logger.info(mailer ? `mails go to ${mailer.description}` : "mails are refused: there is no mail server");
+  mailer?.verify().catch((error: Error) => logger.warn("mails cannot go yet", { error: error.message }));
 }
 
 /** Collections that rules are made of. */

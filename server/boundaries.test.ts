@@ -52,6 +52,8 @@ const table: readonly Row[] = [
   { from: "cli/commands/serve.ts", may: ["cli", "server/index.ts", builtins] },
   // Administrators are made in the database: there is no account yet that could ask a running server for one.
   { from: "cli/commands/admin.ts", may: ["cli", "server/index.ts", builtins] },
+  // A mail is sent to try the settings before there is a server to ask.
+  { from: "cli/commands/mail.ts", may: ["cli", "server/index.ts", builtins] },
   // A hash and a check of values are as pure as a sum; what draws from chance is caught by the rule on core below.
   { from: "server/core", may: ["sdk/protocol", /^node:crypto$/, /^zod$/] },
   {
@@ -126,6 +128,7 @@ const systemCallers: readonly { readonly from: RegExp; readonly why: string }[] 
   { from: /^server\/features\/files\//, why: "the server writes what it knows of a file: type, size, place" },
   { from: /^server\/features\/audit\//, why: "entries of the audit log end after their time" },
   { from: /^server\/features\/idempotency\//, why: "keys and kept answers are written by the server alone" },
+  { from: /^server\/features\/mail\//, why: "mails wait, are rendered and are told of by the server alone" },
   { from: /^server\/features\/schemas\//, why: "definitions are written by the server alone" },
   { from: /^server\/app\.ts$/, why: "start-up work" },
 ];

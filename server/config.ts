@@ -18,7 +18,19 @@ function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text.replace(/\/$/, "").toLowerCase();
 }
 
-const environment = z.object({
+/** A certificate or key as PEM (RFC 7468); `\\n` stands for a line break where a setting must be one line. */
+const pem = (label: RegExp) =>
+  z
+    .string()
+    .transform((text) => text.replaceAll("\\n", "\n").trim())
+    .refine((text) => label.test(text), `must be PEM text: -----BEGIN …`);
+const webAddress = z.url({ protocol: /^https?$/ });
+const days = z
+  .string()
+  .regex(/^(forever|[1-9]\d{0,4})$/, "must be a whole number of days from 1 on, or the word forever")
+  .transform((text) => (text === "forever" ? text : Number(text)));
+
+const settings = z.object({
   PORT: wholeNumber(0, 65_535).default(8056),
   HOST: z.string().min(1).default("127.0.0.1"),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
@@ -52,21 +64,93 @@ const environment = z.object({
   REALTIME_SOCKETS_PER_USER: wholeNumber(1, 100_000).default(20),
   REALTIME_SOCKETS_PER_ADDRESS: wholeNumber(1, 100_000).default(100),
   TRANSFORM_RATE_LIMIT: wholeNumber(1, 10_000).default(5),
-  AUDIT_RETENTION_DAYS: z
+  AUDIT_RETENTION_DAYS: days.default(90),
+  SMTP_URL: z
+    .url({ protocol: /^smtps?$/ })
+    .refine(isMailServer, "must be smtp(s)://user:password@host:port")
+    .optional(),
+  SMTP_HOST: z
     .string()
-    .regex(/^(forever|[1-9]\d{0,4})$/, "must be a whole number of days from 1 on, or the word forever")
-    .transform((text) => (text === "forever" ? text : Number(text)))
-    .default(90),
+    .regex(/^[\w.:-]+$/, "must be a host name or address")
+    .optional(),
+  SMTP_PORT: wholeNumber(1, 65_535).optional(),
+  SMTP_USER: z.string().min(1).optional(),
+  SMTP_PASSWORD: z.string().min(1).optional(),
+  SMTP_SECURE: z.enum(["tls", "starttls", "none"]).optional(),
+  SMTP_CA: pem(/^-----BEGIN CERTIFICATE-----\n/).optional(),
+  MAIL_FROM: z
+    .string()
+    .regex(/^[^\r\n]+@[^\r\n]+$/, "must be a mail address, such as Shop <no-reply@example.com>")
+    .optional(),
+  DKIM_DOMAIN: z
+    .string()
+    .regex(/^[\w.-]+$/, "must be a domain")
+    .optional(),
+  DKIM_SELECTOR: z
+    .string()
+    .regex(/^[\w.-]+$/, "must be a name in the DNS")
+    .optional(),
+  DKIM_PRIVATE_KEY: pem(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\n/).optional(),
+  EMAIL_LOG_RETENTION_DAYS: days.default(30),
+  PROJECT_NAME: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^[^\p{C}]+$/u, "must be one line")
+    .default("Baasix"),
+  PROJECT_URL: webAddress.optional(),
+  PROJECT_LOGO_URL: webAddress.optional(),
+  PROJECT_COLOR: z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/i, "must be a colour such as #663399")
+    .default("#663399"),
   LOG_LEVEL: z.enum(["silent", "error", "warn", "info", "debug"]).default("info"),
   LOG_FORMAT: z.enum(["json", "pretty"]).optional(),
 });
+
+/** Settings that say nothing alone: which other one each needs. */
+const together: readonly (readonly [key: keyof typeof settings.shape, needs: keyof typeof settings.shape])[] =
+  [
+    ["SMTP_PORT", "SMTP_HOST"],
+    ["SMTP_USER", "SMTP_HOST"],
+    ["SMTP_USER", "SMTP_PASSWORD"],
+    ["SMTP_PASSWORD", "SMTP_USER"],
+    ["SMTP_HOST", "MAIL_FROM"],
+    ["SMTP_URL", "MAIL_FROM"],
+    ["DKIM_PRIVATE_KEY", "DKIM_DOMAIN"],
+    ["DKIM_PRIVATE_KEY", "DKIM_SELECTOR"],
+    ["DKIM_DOMAIN", "DKIM_PRIVATE_KEY"],
+    ["DKIM_SELECTOR", "DKIM_PRIVATE_KEY"],
+  ];
+
+const environment = settings.superRefine((given, context) => {
+  for (const [key, needs] of together) {
+    if (given[key] === undefined || given[needs] !== undefined) continue;
+    context.addIssue({ code: "custom", path: [needs], message: `is needed beside ${key}` });
+  }
+  if (given.SMTP_URL !== undefined && given.SMTP_HOST !== undefined) {
+    context.addIssue({
+      code: "custom",
+      path: ["SMTP_URL"],
+      message: "says what SMTP_HOST says: give one of them",
+    });
+  }
+});
+
+/** An address of a mail server that says a host and nothing that would be passed over. */
+function isMailServer(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { hostname, pathname, search, hash } = new URL(text);
+  return hostname !== "" && ["", "/"].includes(pathname) && search === "" && hash === "";
+}
 
 /**
  * Every setting, checked. `LOGIN_RATE_LIMIT`: sign-ins and sign-ups per client and minute; `LOGIN_ACCOUNT_LIMIT`: wrong
  * passwords per account and quarter of an hour; `TRANSFORM_RATE_LIMIT`: new images per second and client.
  * `REALTIME_SOCKETS_PER_USER`: of one account; `REALTIME_SOCKETS_PER_ADDRESS`: without an account, of one address.
  * `MAX_UPLOAD_FILE_SIZE` and `IMPORT_LIMIT` (a file of items to import) in MiB, intervals in ms, token lifetimes in seconds.
- * `AUDIT_RETENTION_DAYS`: how long entries of the audit log are kept; `forever` keeps them all.
+ * `AUDIT_RETENTION_DAYS` and `EMAIL_LOG_RETENTION_DAYS`: how long entries of the two logs are kept; `forever` keeps them all.
  */
 export type Config = Readonly<z.output<typeof environment>>;
 

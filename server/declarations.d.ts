@@ -7,3 +7,8 @@ declare module "swagger-ui-dist/swagger-ui.css" {
   const path: string;
   export default path;
 }
+/** Templates of mails, embedded as text. */
+declare module "*.liquid" {
+  const text: string;
+  export default text;
+}

@@ -33,7 +33,7 @@ export const errorCodes = {
     "IMPORT_FAILED",
   ],
   schema: ["INVALID_SCHEMA", "SCHEMA_EXISTS", "DATA_LOSS"],
-  server: ["TIMEOUT", "UNAVAILABLE", "INTERNAL_ERROR"],
+  server: ["TIMEOUT", "UNAVAILABLE", "MAIL_NOT_CONFIGURED", "INTERNAL_ERROR"],
 } as const;
 
 /** A stable, machine-readable error code. */

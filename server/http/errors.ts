@@ -39,6 +39,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   DATA_LOSS: 409,
   TIMEOUT: 504,
   UNAVAILABLE: 503,
+  MAIL_NOT_CONFIGURED: 503,
   INTERNAL_ERROR: 500,
 };
 

@@ -3,6 +3,7 @@ import { createApp } from "../app";
 import { readConfig } from "../config";
 import { openSnapshot } from "../data";
 import { createAdmin } from "../features/auth";
+import type { SendMail } from "../platform/mail";
 import { type DatabaseAddress, openDatabase } from "../platform/postgres";
 import { temporaryDirectory, testDatabase } from "./postgres";
 
@@ -34,16 +35,17 @@ async function prepare(address: DatabaseAddress): Promise<void> {
 
 /**
  * `env` as in the environment; `now` a clock of the test's own (milliseconds since 1970); `address` an empty database, by
- * default a new one on the embedded server.
+ * default a new one on the embedded server; `sendMail` gets the mails (without it they are written to the log, which is silent).
  */
 export type TestAppOptions = {
   readonly env?: Record<string, string>;
   readonly now?: () => number;
   readonly address?: DatabaseAddress;
+  readonly sendMail?: SendMail;
 };
 
 /** Builds the app. Close it when done. */
-export async function testApp({ env = {}, now, address }: TestAppOptions = {}) {
+export async function testApp({ env = {}, now, address, sendMail }: TestAppOptions = {}) {
   const database = address ? { address, drop: () => Promise.resolve() } : await testDatabase(prepare);
   const config = readConfig({
     BAASIX_DIR: temporaryDirectory(),
@@ -57,7 +59,10 @@ export async function testApp({ env = {}, now, address }: TestAppOptions = {}) {
     PORT: "0",
     ...env,
   });
-  const app = await createApp(config, database.address, now ? { now } : {});
+  const app = await createApp(config, database.address, {
+    ...(now && { now }),
+    ...(sendMail && { sendMail }),
+  });
   await createAdmin(app.data, testAdmin);
   let url: string | null = null;
 

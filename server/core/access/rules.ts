@@ -102,9 +102,12 @@ export function parseRules(
   return { roles: byRole, public: everyone ? rulesOf(everyone, null) : null, problems };
 }
 
-/** True for what administrators alone read, whatever a permission says: the log tells what was written everywhere. */
+/**
+ * True for what administrators alone read, whatever a permission says: the logs tell what was written everywhere, and who
+ * was written to.
+ */
 export function isForAdministrators(collection: string): boolean {
-  return collection === auditCollection;
+  return collection === auditCollection || collection === "baasix_EmailLog";
 }
 
 /** @throws AppError VALIDATION_ERROR for a permission on what no permission opens */

@@ -234,6 +234,59 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     },
   ],
   [
+    "baasix_Template",
+    {
+      guarded: false,
+      definition: {
+        name: "Template",
+        fields: {
+          id: key,
+          type: { type: "String", values: { length: 64 }, allowNull: false },
+          subject: { ...required, validate: { len: [1, 998] } },
+          body: { ...required, validate: { len: [1, 262_144] } },
+          text: { ...text, validate: { len: [0, 262_144] } },
+          isActive: { ...flag, defaultValue: true },
+          description: text,
+        },
+        // One for all, until tenants have theirs.
+        indexes: [{ fields: ["type"], unique: true }],
+      },
+    },
+  ],
+  [
+    "baasix_EmailLog",
+    {
+      guarded: true,
+      definition: {
+        name: "E-mail log",
+        realtime: false,
+        fields: {
+          id: key,
+          email: { type: "String", values: { length: 320 }, allowNull: false },
+          subject: text,
+          templateName: { type: "String", values: { length: 64 }, allowNull: false },
+          sender: text,
+          status: {
+            type: "Enum",
+            values: ["pending", "sent", "failed"],
+            allowNull: false,
+            defaultValue: "pending",
+          },
+          messageId: text,
+          errorMessage: text,
+          attempts: { type: "Integer", allowNull: false, defaultValue: 0 },
+          // When it may be tried, and while it is tried until when nobody else may.
+          nextAttemptAt: { type: "DateTime", allowNull: false },
+          giveUpAt: { type: "DateTime", allowNull: false },
+          sentAt: { type: "DateTime" },
+          // What the mail says, sealed; gone once it is sent or given up.
+          payload: secret,
+        },
+        indexes: [{ fields: ["status", "nextAttemptAt"] }, { fields: ["createdAt"] }],
+      },
+    },
+  ],
+  [
     "baasix_File",
     {
       guarded: false,

@@ -3,6 +3,6 @@ export { type Authenticator, type AuthenticatorParts, createAuthenticator } from
 export { findCredential, type Credential } from "./credentials";
 export { createPasswords, passwordFault, type Passwords } from "./passwords";
 export { authRoutes, type AuthRoutesParts } from "./routes";
-export { loadSecret, type Secret } from "./secret";
+export { deriveKey, loadSecret, type Secret } from "./secret";
 export { removeExpiredSessions } from "./sessions";
 export { createTokens, type TokenOptions, type Tokens } from "./tokens";

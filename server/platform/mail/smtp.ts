@@ -1,5 +1,7 @@
 /** The driver over SMTP (RFC 5321): kept connections, TLS, DKIM, and a bound on every wait. */
+import { createPrivateKey } from "node:crypto";
 import { createTransport, type SMTPPoolOptions } from "nodemailer";
+import { AppError } from "../../core/errors";
 import { checkMessage, type Mailer, MailError, messageIdOf } from "./mailer";
 
 /**
@@ -26,8 +28,9 @@ export type DkimSettings = {
 /** How many connections stand at once; as many mails go at the same time. */
 export const smtpConnections = 5;
 
-/** Opens the way to a mail server; nothing is connected before the first mail. */
+/** Opens the way to a mail server; nothing is connected before the first mail. @throws AppError INVALID_VALUE */
 export function createSmtpMailer(settings: SmtpSettings): Mailer {
+  if (settings.dkim) checkKey(settings.dkim.privateKey);
   const transport = createTransport({ ...poolOptions(settings), pool: true as const });
   return {
     description: `SMTP at ${settings.host}:${settings.port}`,
@@ -90,6 +93,14 @@ function poolOptions({ host, port, secure, user, password, ca, dkim }: SmtpSetti
       dkim: { domainName: dkim.domain, keySelector: dkim.selector, privateKey: dkim.privateKey },
     }),
   };
+}
+
+function checkKey(privateKey: string): void {
+  try {
+    createPrivateKey(privateKey);
+  } catch {
+    throw new AppError("INVALID_VALUE", "DKIM_PRIVATE_KEY: is no private key that can be read");
+  }
 }
 
 /** What nodemailer tells of a failure. */

@@ -53,10 +53,10 @@ export async function lockInTries(
 }
 
 function inUse(names: readonly string[], limit: number, cause: unknown): AppError {
-  const [what, are] = names.length > 1 ? ["tables", "are"] : ["table", "is"];
+  const list = names.map((name) => `'${name}'`).join(", ");
   return new AppError(
     "CONFLICT",
-    `the ${what} of ${names.map((name) => `'${name}'`).join(", ")} ${are} in use, and ${are === "is" ? "was" : "were"} for ${limit / 1000} s; try again`,
+    `${list}: in use by others for ${limit / 1000} s now; try again`,
     { collections: names },
     { cause },
   );

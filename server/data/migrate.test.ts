@@ -780,7 +780,7 @@ test("a table in use is not waited for without end", async () => {
       const refused = await refusal(hasty.changeSchema(more));
       expect([refused.code, refused.message]).toEqual([
         "CONFLICT",
-        `the table of '${name}' is in use, and was for 0.05 s; try again`,
+        `'${name}': in use by others for 0.05 s now; try again`,
       ]);
     },
     { pool: "slow" },

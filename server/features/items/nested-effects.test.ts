@@ -434,6 +434,66 @@ test("a junction of three: its rows are told apart by both other ends", async ()
   expect((await rowsOf("credits", ["share"])).map(({ share }) => share)).toEqual([null, 1]);
 });
 
+describe("other doors", () => {
+  const rights = {
+    "posts.create": {},
+    "posts.read": {},
+    "comments.create": { conditions: { text: { ne: "forbidden" } } },
+    "tags.create": {},
+    "tags.read": {},
+    "posts_tags.create": {},
+  };
+
+  test("a transaction, whose operations refer to each other from inside related items", async () => {
+    const operations = (text: string): readonly Row[] => [
+      { action: "create", collection: "tags", data: { name: "red" } },
+      {
+        action: "create",
+        collection: "posts",
+        name: "post",
+        data: { title: "one", tags: ["{{0.id}}", { tags: { name: "new" } }] },
+      },
+      {
+        action: "create",
+        collection: "posts",
+        data: { title: "two", comments: [{ text: "about {{post.id}}" }, { text }] },
+      },
+    ];
+    await granted(rights, async () => {
+      expect((await call("POST", "/transaction", { operations: operations("forbidden") }, ann)).status).toBe(
+        403,
+      );
+      for (const table of ["posts", "tags", "comments"]) expect(await rowsOf(table, ["id"])).toEqual([]);
+      await send("POST", "/transaction", { operations: operations("fine") }, ann);
+    });
+    const [one, two] = await rowsOf("posts", ["tags.tags.name", "comments.text"]);
+    expect(one).toMatchObject({ tags: [{ tags: { name: "red" } }, { tags: { name: "new" } }] });
+    expect(two).toMatchObject({
+      comments: [{ text: expect.stringMatching(/^about \d+$/) }, { text: "fine" }],
+    });
+  });
+
+  test("an import, whose rows are refused with what stands inside them", async () => {
+    const list = (text: string): readonly Row[] => [
+      { title: "one", comments: [{ text: "first" }] },
+      { title: "two", comments: [{ text }], tags: [{ tags: { name: "new" } }] },
+    ];
+    const path = "/items/posts/import-json";
+    await granted(rights, async () => {
+      expect((await call("POST", path, list("forbidden"), ann)).status).toBe(400);
+      expect(await rowsOf("posts", ["id"])).toEqual([]);
+      const partial = await call("POST", `${path}?mode=partial`, list("forbidden"), ann);
+      expect(partial.body).toMatchObject({ results: { imported: 1, failed: 1 } });
+      expect(await rowsOf("tags", ["id"])).toEqual([]);
+      expect((await call("POST", path, list("fine").slice(1), ann)).status).toBe(200);
+    });
+    expect(await rowsOf("posts", ["title", "comments.text"])).toMatchObject([
+      { title: "one", comments: [{ text: "first" }] },
+      { title: "two", comments: [{ text: "fine" }] },
+    ]);
+  });
+});
+
 test("nobody gives an account the rights of an administrator by writing them inside it", async () => {
   const [administrator] = await app.data.find<{ id: string }>(actor, "baasix_Role", {
     filter: { name: "administrator" },

@@ -291,7 +291,7 @@ const rules: readonly Rule[] = [
     name: "what is loaded is written as text, so that the table can be held",
     planted: [["server/data/x.ts", "const part = await import(name);"]],
     check: ({ path, code }) => {
-      const found = /\b(import|require)\(\s*(?!["'\s])[^)]*/.exec(code);
+      const found = /(?<!\.)\b(import|require)\(\s*(?!["'\s])[^)]*/.exec(code);
       return found ? [`${path} loads ${found[0]}`] : [];
     },
   },

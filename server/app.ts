@@ -134,7 +134,7 @@ export async function createApp(
     data,
     mailer,
     from: senderOf(config),
-    key: deriveKey(secret, "mail outbox"),
+    keys: [deriveKey(secret, "mail outbox")],
     branding: () => brandingOf(config),
     logger,
     now,

@@ -13,3 +13,9 @@ export async function openParts(config: Config): Promise<Parts> {
   const parts = await import("./parts");
   return parts.openParts(config);
 }
+
+/** See `mail.ts`, which is loaded when it is asked for. @throws AppError, MailError with one clear line */
+export async function sendTestMail(config: Config, address: string): Promise<string> {
+  const mail = await import("./mail");
+  return mail.sendTestMail(config, address);
+}

@@ -5,6 +5,7 @@ import { exportItems } from "./export";
 import { generate } from "./generate";
 import { health } from "./health";
 import { importItems } from "./import";
+import { mail } from "./mail";
 import { schema } from "./schema";
 import { serve } from "./serve";
 import { version } from "./version";
@@ -17,5 +18,6 @@ export const commands: readonly Command[] = [
   importItems,
   exportItems,
   health,
+  mail,
   version,
 ];

@@ -6,20 +6,20 @@ import type { Address, Mailer } from "../../platform/mail";
 import { createMailLimits, type MailLimits } from "./limits";
 import { collection, type NewMail, removeOldMails, writeMail } from "./outbox";
 import { createRenderer } from "./render";
-import { createSeal } from "./seal";
+import { createSeal, type SealKeys } from "./seal";
 import { checkTemplates } from "./template";
 import type { Branding, MailType } from "./types";
 import { createWorker } from "./worker";
 
 /**
- * What it needs. `mailer` null: there is no way to send, and every mail is refused. `key`: 32 bytes that seal waiting mails, the
- * same for all instances. `now` in ms since 1970.
+ * What it needs. `mailer` null: there is no way to send, and every mail is refused. `keys` seal waiting mails: 32 bytes
+ * each, the same for all instances. `now` in ms since 1970.
  */
 export type MailParts = {
   readonly data: Data;
   readonly mailer: Mailer | null;
   readonly from: Address | null;
-  readonly key: Uint8Array;
+  readonly keys: SealKeys;
   readonly branding: () => Branding;
   readonly logger: Logger;
   readonly now: () => number;
@@ -43,9 +43,9 @@ export type Mail = {
 };
 
 /** Puts it together. The caller closes it before the database. */
-export function createMail({ data, mailer, from, key, branding, logger, now }: MailParts): Mail {
+export function createMail({ data, mailer, from, keys, branding, logger, now }: MailParts): Mail {
   const renderer = createRenderer();
-  const seal = createSeal(key);
+  const seal = createSeal(keys);
   data.beforeWrite((write) => checkTemplates(renderer, write));
   const worker = mailer && createWorker({ data, mailer, from, seal, renderer, branding, logger, now });
   data.onWrite(({ collection: written, action }) => {

@@ -2,8 +2,8 @@
  * Template and values → subject, HTML and plain text. Values are data: they are escaped in HTML, and what looks like a
  * template in them stays text. Templates read no files and include nothing; time, memory and size are bounded.
  */
-import { convert } from "html-to-text";
-import { Liquid } from "liquidjs";
+import type * as HtmlToText from "html-to-text";
+import type * as Liquidjs from "liquidjs";
 import { AppError, suggestion } from "../../core/errors";
 import { type Branding, brandingValues, kindOf, mailTypes, pageLayout } from "./types";
 
@@ -61,7 +61,11 @@ const tags: ReadonlySet<string> = new Set([
 
 /** Makes a renderer. */
 export function createRenderer(): Renderer {
-  const [html, plain] = [engine(escapeHtml), engine(toText)];
+  // Loaded with the first mail: a start need not wait for it.
+  let html: Liquid | null = null;
+  let plain: Liquid | null = null;
+  const htmlEngine = (): Liquid => (html ??= openEngine(escapeHtml));
+  const plainEngine = (): Liquid => (plain ??= openEngine(toText));
   const scopeOf = ({ type, values, branding }: Shown, hidden: boolean): Record<string, unknown> => {
     const scope: Record<string, unknown> = { ...brandingValues(branding) };
     for (const [name, { secret }] of Object.entries(kindOf(type)?.variables ?? {})) {
@@ -82,16 +86,16 @@ export function createRenderer(): Renderer {
     );
   };
   const subjectOf = (template: string, scope: Record<string, unknown>): string =>
-    oneLine(fill(plain, "subject", template, scope));
+    oneLine(fill(plainEngine(), "subject", template, scope));
   return {
     render: (template, shown) => {
       const scope = scopeOf(shown, false);
       const subject = subjectOf(template.subject, scope);
-      const body = fill(html, "body", template.body, scope);
+      const body = fill(htmlEngine(), "body", template.body, scope);
       const page = isPage(template.body)
         ? body
-        : fill(html, "layout", pageLayout, { ...scope, subject, content: new Html(body) });
-      const text = template.text ? fill(plain, "text", template.text, scope) : textOf(page);
+        : fill(htmlEngine(), "layout", pageLayout, { ...scope, subject, content: new Html(body) });
+      const text = template.text ? fill(plainEngine(), "text", template.text, scope) : textOf(page);
       return { subject, html: page, text };
     },
     loggedSubject: (template, shown) => subjectOf(template.subject, scopeOf(shown, true)),
@@ -103,7 +107,7 @@ export function createRenderer(): Renderer {
         if (part === "subject" && /[\r\n\u2028\u2029]/.test(text)) throw invalid(part, "must be one line");
         let used: readonly string[];
         try {
-          used = plain.globalVariablesSync(text);
+          used = plainEngine().globalVariablesSync(text);
         } catch (error) {
           throw invalid(part, reasonOf(error));
         }
@@ -116,8 +120,11 @@ export function createRenderer(): Renderer {
   };
 }
 
-function engine(outputEscape: (value: unknown) => string): Liquid {
-  const liquid = new Liquid({
+type Liquid = Liquidjs.Liquid;
+
+function openEngine(outputEscape: (value: unknown) => string): Liquid {
+  const { Liquid: Engine } = require("liquidjs") as typeof Liquidjs;
+  const liquid = new Engine({
     outputEscape,
     // In memory and empty: there is nothing to include, and no file is looked for.
     templates: {},
@@ -153,6 +160,7 @@ function isPage(body: string): boolean {
 
 /** The plain part of a page: links in full, no images. */
 function textOf(page: string): string {
+  const { convert } = require("html-to-text") as typeof HtmlToText;
   return convert(page, {
     wordwrap: 78,
     limits: { maxInputLength: longestPart },

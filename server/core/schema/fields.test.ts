@@ -14,7 +14,6 @@ import {
   sqlType,
   supports,
   toWire,
-  typescriptType,
 } from "./fields";
 
 const shape = (type: FieldShape["type"], more: Partial<FieldShape> = {}): FieldShape => ({
@@ -236,12 +235,8 @@ test("what a type shows to the outside", () => {
     type: ["object", "null"],
     properties: { lower: { type: ["string", "null"], format: "int64" }, upperInclusive: { default: true } },
   });
-  expect(typescriptType(range("Integer"))).toStartWith("{ lower: number | null; upper: number | null;");
   expect(sqlType(shape("Polygon", { srid: 3857 }))).toBe("geometry(Polygon,3857)");
   expect(sqlType(shape("Geography"))).toBe("geography(Geometry,4326)");
-  expect(typescriptType(state)).toBe(`"draft" | "it's" | "out"`);
-  expect(typescriptType(list("Enum", { values: ["a", "b"] }))).toBe(`("a" | "b")[]`);
-  expect(typescriptType(list("Integer"))).toBe("number[]");
   expect(supports(shape("Boolean"), "order")).toBe(false);
   expect(supports(shape("JSON"), "any")).toBe(true);
   expect(castType(money)).toBe("numeric");

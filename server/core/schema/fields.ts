@@ -211,16 +211,6 @@ export function jsonSchema(field: FieldShape & Pick<Field, "allowNull" | "descri
   };
 }
 
-/** The TypeScript type of the field's values, without `| null`. */
-export function typescriptType(field: FieldShape): string {
-  const type = entryOf(field).typescript(itemShape(field));
-  if (field.type === "Range") {
-    return `{ lower: ${type} | null; upper: ${type} | null; lowerInclusive: boolean; upperInclusive: boolean; empty?: true }`;
-  }
-  if (field.type !== "Array") return type;
-  return type.includes(" ") ? `(${type})[]` : `${type}[]`;
-}
-
 function rangeSchema(bound: JsonSchema): JsonSchema {
   const side = { ...bound, type: [bound.type ?? "string", "null"] };
   return {

@@ -48,7 +48,6 @@ export type ValueType = {
   /** Canonical text of a value that is not null. @throws AppError INVALID_VALUE */
   readonly parse: (value: unknown, field: FieldShape) => string;
   readonly jsonSchema: (field: FieldShape) => JsonSchema;
-  readonly typescript: (field: FieldShape) => string;
 };
 
 const int32 = { least: -(2n ** 31n), most: 2n ** 31n - 1n };
@@ -63,7 +62,6 @@ const plainText: ValueType = {
   rules: "text",
   parse: (value) => readText(value, null),
   jsonSchema: () => ({ type: "string" }),
-  typescript: () => "string",
 };
 
 const real: ValueType = {
@@ -75,7 +73,6 @@ const real: ValueType = {
   rules: "number",
   parse: (value) => readFloat(value, 32),
   jsonSchema: () => ({ type: "number", format: "float" }),
-  typescript: () => "number",
 };
 
 const json: ValueType = {
@@ -87,7 +84,6 @@ const json: ValueType = {
   rules: null,
   parse: readJson,
   jsonSchema: () => ({}),
-  typescript: () => "unknown",
 };
 
 const time: ValueType = {
@@ -99,24 +95,7 @@ const time: ValueType = {
   rules: null,
   parse: readTime,
   jsonSchema: () => ({ type: "string", pattern: "^\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?$" }),
-  typescript: () => "string",
 };
-
-/** `coordinates` of each kind, as TypeScript. */
-const coordinates: { readonly [Kind in Exclude<GeometryKind, "GeometryCollection">]: string } = {
-  Point: "number[]",
-  LineString: "number[][]",
-  Polygon: "number[][][]",
-  MultiPoint: "number[][]",
-  MultiLineString: "number[][][]",
-  MultiPolygon: "number[][][][]",
-};
-
-function geometryTypescript(kind: GeometryKind): string {
-  return kind === "GeometryCollection"
-    ? '{ type: "GeometryCollection"; geometries: unknown[] }'
-    : `{ type: "${kind}"; coordinates: ${coordinates[kind]} }`;
-}
 
 function geometryJsonSchema(kind: GeometryKind | null): JsonSchema {
   const content = kind === "GeometryCollection" ? "geometries" : "coordinates";
@@ -133,7 +112,6 @@ function geometryJsonSchema(kind: GeometryKind | null): JsonSchema {
 
 /** `kind` null: any. More than 17 digits a double does not hold; `0` leaves out what the schema says of the coordinates. */
 function geometry(kind: GeometryKind | null, sql: "geometry" | "geography"): ValueType {
-  const kinds = kind === null ? geometryKinds : [kind];
   return {
     sqlType: ({ srid }) => `${sql}(${kind ?? "Geometry"},${srid ?? defaultSrid})`,
     cast: sql,
@@ -145,7 +123,6 @@ function geometry(kind: GeometryKind | null, sql: "geometry" | "geography"): Val
     parse: (value, { srid }) =>
       readGeometry(value, { kind, srid: srid ?? defaultSrid, onEarth: sql === "geography" }),
     jsonSchema: () => geometryJsonSchema(kind),
-    typescript: () => kinds.map(geometryTypescript).join(" | "),
     needs: "postgis",
   };
 }
@@ -161,7 +138,6 @@ export const types: { readonly [Type in Exclude<FieldType, "Array" | "Range">]: 
     rules: null,
     parse: readUuid,
     jsonSchema: () => ({ type: "string", format: "uuid" }),
-    typescript: () => "string",
   },
   SUID: { ...plainText, defaults: ["suid"] },
   String: {
@@ -184,7 +160,6 @@ export const types: { readonly [Type in Exclude<FieldType, "Array" | "Range">]: 
     rules: "number",
     parse: (value) => readWhole(value, int32.least, int32.most),
     jsonSchema: () => ({ type: "integer", format: "int32" }),
-    typescript: () => "number",
   },
   BigInt: {
     sqlType: () => "bigint",
@@ -195,7 +170,6 @@ export const types: { readonly [Type in Exclude<FieldType, "Array" | "Range">]: 
     rules: "number",
     parse: (value) => readWhole(value, int64.least, int64.most),
     jsonSchema: () => ({ type: "string", format: "int64", pattern: "^-?[0-9]+$" }),
-    typescript: () => "string",
   },
   Boolean: {
     sqlType: () => "boolean",
@@ -206,7 +180,6 @@ export const types: { readonly [Type in Exclude<FieldType, "Array" | "Range">]: 
     rules: null,
     parse: readBoolean,
     jsonSchema: () => ({ type: "boolean" }),
-    typescript: () => "boolean",
   },
   DateTime: {
     sqlType: () => "timestamptz",
@@ -217,7 +190,6 @@ export const types: { readonly [Type in Exclude<FieldType, "Array" | "Range">]: 
     rules: null,
     parse: readInstant,
     jsonSchema: () => ({ type: "string", format: "date-time" }),
-    typescript: () => "string",
   },
   Date: {
     sqlType: () => "date",
@@ -228,7 +200,6 @@ export const types: { readonly [Type in Exclude<FieldType, "Array" | "Range">]: 
     rules: null,
     parse: readDate,
     jsonSchema: () => ({ type: "string", format: "date" }),
-    typescript: () => "string",
   },
   DateTime_NO_TZ: {
     sqlType: () => "timestamp",
@@ -242,7 +213,6 @@ export const types: { readonly [Type in Exclude<FieldType, "Array" | "Range">]: 
       type: "string",
       pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,6})?$",
     }),
-    typescript: () => "string",
   },
   Time: time,
   Time_NO_TZ: time,
@@ -256,7 +226,6 @@ export const types: { readonly [Type in Exclude<FieldType, "Array" | "Range">]: 
     rules: "number",
     parse: (value, { precision, scale }) => readDecimal(value, precision, scale),
     jsonSchema: () => ({ type: "string", format: "decimal" }),
-    typescript: () => "string",
   },
   Double: {
     ...real,
@@ -274,7 +243,6 @@ export const types: { readonly [Type in Exclude<FieldType, "Array" | "Range">]: 
     rules: null,
     parse: (value, { values }) => readMember(value, values),
     jsonSchema: ({ values }) => ({ type: "string", enum: values }),
-    typescript: ({ values }) => values.map((member) => JSON.stringify(member)).join(" | "),
   },
   VIRTUAL: plainText,
   Point: geometry("Point", "geometry"),

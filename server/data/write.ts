@@ -203,7 +203,7 @@ export function writesOf(parts: WriteParts): Writes {
       condition: null,
       rows: keys.length,
       prepare: (target, version) => ({
-        statement: compileRestore(target, version),
+        statement: compileRestore(target, { single: keys.length === 1 }, version),
         input: encodeKeys(keys),
       }),
     });
@@ -297,7 +297,7 @@ async function perform(parts: WriteParts, job: Job): Promise<readonly ItemId[]> 
     const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted];
     const bound = bind(statement, bindingOf(parts, actor, inputs));
     const options = rows > fewRows ? { ...optionsFor(actor), long: true } : optionsFor(actor);
-    const ids = keysOf(await parts.runner.run(bound, options));
+    const ids = keysOf(await parts.runner.run(bound, options), rows === 1);
     if (action !== "create" && condition === null && ids.length < rows) throw notFound();
     return ids;
   };
@@ -355,8 +355,11 @@ async function findKeys(
   return found.flatMap((row) => row[primaryKey.name] ?? []);
 }
 
-function keysOf(rows: readonly Row[]): readonly ItemId[] {
-  return rows.map((row) => row[0] as ItemId);
+/** What `finishWrite` makes a statement give. */
+function keysOf(rows: readonly Row[], single: boolean): readonly ItemId[] {
+  if (single) return rows.map((row) => row[0] as ItemId);
+  const keys = rows[0]?.[0];
+  return typeof keys === "string" ? (JSON.parse(keys) as ItemId[]) : [];
 }
 
 /** The keys as the database gave them, in the order in which they were asked for. */

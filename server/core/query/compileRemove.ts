@@ -70,6 +70,7 @@ export function compileRemove(
     parameters,
     ...(!isPlain && { before: before(rows) }),
     write,
+    single,
     audit: auditOf(collection, audited, parameters),
     checks: [
       ...(versioned ? [versionStands(collection)] : []),
@@ -78,8 +79,15 @@ export function compileRemove(
   });
 }
 
-/** Brings back the rows whose keys are input 0; gives the keys of all that are there, deleted or not. */
-export function compileRestore(target: AuthorizedTarget, version: number): CompiledStatement {
+/**
+ * Brings back the rows whose keys are input 0; gives the keys of all that are there, deleted or not. `single`: one key is
+ * named.
+ */
+export function compileRestore(
+  target: AuthorizedTarget,
+  { single }: Pick<RemoveForm, "single">,
+  version: number,
+): CompiledStatement {
   const { collection } = target;
   const parameters = collectParameters();
   const table = quoteName(collection.name);
@@ -109,6 +117,7 @@ export function compileRestore(target: AuthorizedTarget, version: number): Compi
     write,
     audit: auditOf(collection, { action: "restore", before: [mark], after: "whole" }, parameters),
     checks: permitted(target, parameters),
+    single,
     all: true,
   });
 }

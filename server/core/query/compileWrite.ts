@@ -66,6 +66,7 @@ export function compileCreate(
     version,
     parameters,
     write,
+    single: isSingle(plan),
     audit: auditOf(collection, { action: "create", before: null, after: "whole" }, parameters),
     checks: permitted(target, parameters),
   });
@@ -101,7 +102,7 @@ export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version
       `where ${where.length > 0 ? where.join(" and ") : "true"} returning t.*`;
     const checks = permitted(target, parameters);
     const audit = auditOf(collection, { action: "update", before: [], after: [] }, parameters);
-    return finishWrite({ target, version, parameters, write, audit, checks });
+    return finishWrite({ target, version, parameters, write, single: true, audit, checks });
   }
   // The rows as they are: noted, and locked in the order of their keys, before they are changed.
   const noted = [
@@ -129,6 +130,7 @@ export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version
     parameters,
     before: before(rows),
     write,
+    single: isSingle(plan) && !target.filter,
     audit: auditOf(collection, { action: "update", before: written, after: written }, parameters),
     checks: [
       ...(versioned ? [versionStands(collection)] : []),

@@ -1,5 +1,5 @@
 /** What all writing statements share: which rows they touch, what is checked on them, and what they are put together from. */
-import { isJson, isSpatial } from "../schema/fields";
+import { isJson, isSpatial, jsonExpression } from "../schema/fields";
 import type { Collection, Field } from "../schema/model";
 import type { AuthorizedTarget } from "./authorize";
 import { compileCondition, type Parameters, visible } from "./compileCondition";
@@ -108,27 +108,31 @@ export type WriteParts = {
   readonly write: string;
   readonly audit: string | null;
   readonly checks: readonly string[];
+  /** One row is written at most. */
+  readonly single: boolean;
   /** Gives the keys of all rows of `before`, also of those that there was nothing to do with. */
   readonly all?: true;
 };
 
-/** Puts a statement together; it gives the keys of the written rows. */
+/**
+ * Puts a statement together. It gives the key of the written row, or, where there may be several, one row with the keys as
+ * the text of a JSON list, null for none: a row for each would take the driver longer than the writing.
+ */
 export function finishWrite(parts: WriteParts): CompiledStatement {
-  const { target, version, parameters, before: rows = "", write, audit, checks } = parts;
-  const key = quoteName(target.collection.primaryKey.name);
-  const where = checks.length > 0 ? ` where ${checks.join(" and ")}` : "";
-  if (parts.all) {
-    const checked =
-      checks.length > 0 ? ` where case when w.${key} is null then true else ${checks.join(" and ")} end` : "";
-    const from = `"#old" o left join "#w" w on w.${key} = o."#k"`;
-    return {
-      text: `/* s${version} */ with ${rows}"#w" as (${write})${audit ?? ""} select o."#k" from ${from}${checked}`,
-      params: parameters.list,
-    };
-  }
+  const { target, version, parameters, before: rows = "", write, audit, checks, single, all } = parts;
+  const { primaryKey } = target.collection;
+  const key = quoteName(primaryKey.name);
+  const keys = (column: string): string =>
+    single ? column : `json_agg(${jsonExpression(column, primaryKey)})::text`;
+  const checked = checks.join(" and ");
+  const where = checks.length > 0 ? ` where ${checked}` : "";
+  const select = all
+    ? `select ${keys('o."#k"')} from "#old" o left join "#w" w on w.${key} = o."#k"` +
+      (checks.length > 0 ? ` where case when w.${key} is null then true else ${checked} end` : "")
+    : `select ${keys(`w.${key}`)} from "#w" w${where}`;
   return {
     // No collection can be named so: a name of one would hide its table from the check.
-    text: `/* s${version} */ with ${rows}"#w" as (${write})${audit ?? ""} select w.${key} from "#w" w${where}`,
+    text: `/* s${version} */ with ${rows}"#w" as (${write})${audit ?? ""} ${select}`,
     params: parameters.list,
   };
 }

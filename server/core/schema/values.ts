@@ -8,6 +8,8 @@ const longestShown = 80;
 const deepestJson = 64;
 const mostDigits = 1000;
 const numeral = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
+/** One that is written as it is read already. */
+const plainNumeral = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
 const isoDate = /^(\d{4})-?(\d{2})-?(\d{2})$/;
 const isoDateTime =
   /^(\d{4}-\d{2}-\d{2}|\d{8})(?:[T ](\d{2}):?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i;
@@ -56,6 +58,8 @@ export function readText(value: unknown, length: number | null): string {
 
 /** A whole number between two bounds, from a number, a bigint or decimal digits. */
 export function readWhole(value: unknown, least: bigint, most: bigint): string {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= most)
+    return String(value);
   const expected = `a whole number from ${least} to ${most}`;
   let whole: bigint;
   if (typeof value === "bigint") whole = value;
@@ -97,6 +101,7 @@ function plainDecimal(value: unknown): string {
   const expected = 'a decimal number such as 12.50 or "12.50"';
   const text = typeof value === "number" || typeof value === "bigint" ? String(value) : value;
   if (typeof text !== "string" || text.length > mostDigits) throw mismatch(expected, value);
+  if (plainNumeral.test(text)) return text;
   const match = numeral.exec(text);
   if (!match) throw mismatch(expected, value);
   const [, sign = "", whole = "", fraction = "", exponent = "0"] = match;

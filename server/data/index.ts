@@ -20,4 +20,5 @@ export type {
 export { tellMissing } from "./extensions";
 export { createJudge, type Judge, type Judgement, type View } from "./judge";
 export { type ChangeOptions, openSnapshot, type Snapshot, type SnapshotStore } from "./snapshot";
+export { removeInBatches } from "./sweep";
 export { createTotals, type Totals } from "./totals";

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Data, Rows } from "../../data";
+import { type Data, removeInBatches, type Rows } from "../../data";
 import type { Payload, Seal } from "./seal";
 import type { MailType, MailValues } from "./types";
 import { checkValues } from "./values";
@@ -126,27 +126,11 @@ function asSeen({ id, nextAttemptAt }: WaitingMail): object {
   };
 }
 
-/** How many rows one statement removes. */
-const batch = 1000;
 const day = 86_400_000;
 
 /** Deletes what is told of mails that went, or were given up, more than `days` before `now`; gives how many. Hourly. */
 export async function removeOldMails(data: Data, now: number, days: number | "forever"): Promise<number> {
   if (days === "forever") return 0;
   const old = { AND: [{ createdAt: { lt: iso(now - days * day) } }, { status: { ne: "pending" } }] };
-  let removed = 0;
-  for (;;) {
-    // oxlint-disable-next-line no-await-in-loop -- in batches, so that no statement is long
-    const found = await data.find<{ id: string }>(keeping, collection, {
-      filter: old,
-      fields: ["id"],
-      sort: "createdAt",
-      limit: batch,
-      count: "none",
-    });
-    if (found.length === 0) return removed;
-    const ids = found.map(({ id }) => id);
-    // oxlint-disable-next-line no-await-in-loop
-    removed += (await data.removeWhere(keeping, collection, { id: { in: ids } })).length;
-  }
+  return removeInBatches(data, keeping, collection, old);
 }

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { Elysia } from "elysia";
 import type { Config } from "./config";
+import { rightsCollections } from "./core/access/policy";
 import { createData, createJudge, createTotals, openSnapshot, type SnapshotStore, tellMissing } from "./data";
 import { removeOldEntries } from "./features/audit";
 import {
@@ -247,9 +248,6 @@ function tellMail(mailer: Mailer | null, logger: Logger): void {
   logger.info(mailer ? `mails go to ${mailer.description}` : "mails are refused: there is no mail server");
   mailer?.verify().catch((error: Error) => logger.warn("mails cannot go yet", { error: error.message }));
 }
-
-/** Collections that rules are made of. */
-const rightsCollections: ReadonlySet<string> = new Set(["baasix_Role", "baasix_Permission"]);
 
 function feedState({ source, connected }: { source: string; connected: boolean }): "up" | "down" | "off" {
   if (source === "off") return "off";

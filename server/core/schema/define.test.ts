@@ -6,7 +6,6 @@ import { buildSchema, indexesOf, readDefinition, recordsOf, storedSchema } from 
 import { describeCollection } from "./describe";
 import { nameOfType } from "./describe-field";
 import type { Collection, Field } from "./model";
-import { resolvePath } from "./relations";
 
 const base = buildSchema(1, [
   {
@@ -630,24 +629,6 @@ describe("relations", () => {
       expect(mistake(() => define({ fields }))).toStartWith(message);
     });
   }
-
-  test("paths are resolved hop by hop", () => {
-    const schema = buildSchema(2, [
-      ...recordsOf(base),
-      { collectionName: "products", schema: define({ fields: { category } }).definition },
-    ]);
-    const products = schema.collections.get("products") as Collection;
-    const found = resolvePath(schema, products, ["category", "name"]);
-    expect([found.hops.length, found.field?.name, found.collection.name]).toEqual([1, "name", "categories"]);
-    expect(resolvePath(schema, products, ["category"]).field).toBeNull();
-    expect(() => resolvePath(schema, products, ["category", "nam"])).toThrow(
-      "category.nam: 'categories' has no field 'nam'; did you mean 'name'?",
-    );
-    expect(() => resolvePath(schema, products, ["id", "x"])).toThrow(
-      "'id' of 'products' is a field, not a relation",
-    );
-    expect(() => resolvePath(schema, products, ["__proto__"])).toThrow("has no field '__proto__'");
-  });
 });
 
 describe("what is stored and told", () => {

@@ -56,6 +56,34 @@ function textOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string
   return new Response(stream).text();
 }
 
+/** Runs the executable on a terminal; each answer is typed when its question stands there. */
+export async function converse(
+  args: readonly string[],
+  answers: readonly (readonly [question: string, typed: string])[],
+  { cwd, env = {} }: Omit<Options, "stdin">,
+) {
+  let shown = "";
+  let place = 0;
+  const left = [...answers];
+  const child = Bun.spawn([executable(), ...args], {
+    cwd,
+    env: { ...bare, TERM: "xterm", ...env },
+    terminal: {
+      cols: 120,
+      rows: 40,
+      data: (terminal, data) => {
+        shown += new TextDecoder().decode(data);
+        const next = left[0];
+        if (next === undefined || !shown.includes(next[0], place)) return;
+        place = shown.length;
+        left.shift();
+        terminal.write(next[1]);
+      },
+    },
+  });
+  return { code: await child.exited, shown };
+}
+
 /** A running server. `ended` resolves when the process is gone. */
 export type Served = {
   readonly url: string;

@@ -1,37 +1,12 @@
 /** The one question the command line asks a person, asked on a real pseudo-terminal. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { baasix, emptyFolder, executable } from "./executable";
+import { baasix, converse as converseIn, emptyFolder } from "./executable";
 
 const folder = emptyFolder();
 const cwd = folder.path;
 afterAll(folder.remove);
-
-/** Runs the executable on a terminal; each answer is typed when its question stands there. */
-async function converse(
-  args: readonly string[],
-  answers: readonly (readonly [question: string, typed: string])[],
-) {
-  let shown = "";
-  let place = 0;
-  const left = [...answers];
-  const child = Bun.spawn([executable(), ...args], {
-    cwd,
-    env: { HOME: "/nonexistent", PATH: "/nonexistent", TERM: "xterm" },
-    terminal: {
-      cols: 120,
-      rows: 40,
-      data: (terminal, data) => {
-        shown += new TextDecoder().decode(data);
-        const next = left[0];
-        if (next === undefined || !shown.includes(next[0], place)) return;
-        place = shown.length;
-        left.shift();
-        terminal.write(next[1]);
-      },
-    },
-  });
-  return { code: await child.exited, shown };
-}
+const converse = (args: readonly string[], answers: Parameters<typeof converseIn>[1]) =>
+  converseIn(args, answers, { cwd });
 
 describe("a password that is typed", () => {
   test("is asked for twice, is never shown, and may be corrected", async () => {

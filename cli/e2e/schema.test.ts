@@ -2,7 +2,17 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Api, api, baasix, emptyFolder, type Ended, serve, type Served, signIn } from "./executable";
+import {
+  type Api,
+  api,
+  baasix,
+  converse,
+  emptyFolder,
+  type Ended,
+  serve,
+  type Served,
+  signIn,
+} from "./executable";
 
 setDefaultTimeout(120_000);
 
@@ -20,7 +30,12 @@ async function start(name: string) {
   const call: Api = api(server.url, token);
   const run = (...words: readonly string[]): Promise<Ended> =>
     baasix(["schema", ...words, "--url", server.url], { cwd: folder.path, env: { BAASIX_TOKEN: token } });
-  return { call, run };
+  const onTerminal = (answer: string, ...words: readonly string[]) =>
+    converse(["schema", ...words, "--url", server.url], [["[y/N] ", answer]], {
+      cwd: folder.path,
+      env: { BAASIX_TOKEN: token },
+    });
+  return { call, run, onTerminal };
 }
 
 let one: Awaited<ReturnType<typeof start>>;
@@ -121,6 +136,17 @@ describe("the model of one server", () => {
     const pruned = await two.run("apply", smaller, "--yes", "--prune", "--force");
     expect(pruned.code).toBe(0);
     expect((await two.run("diff", smaller)).code).toBe(0);
+  });
+
+  test("apply asks a person first", async () => {
+    await two.call("POST", "/schemas/rooms/fields/name/rename", { to: "title" });
+    const refused = await two.onTerminal("n\r", "apply", file);
+    expect([refused.code, refused.shown]).toEqual([1, expect.stringContaining("nothing was changed")]);
+    expect(refused.shown).toContain("addField rooms.name");
+    expect((await two.run("diff", file)).code).toBe(4);
+    const done = await two.onTerminal("y\r", "apply", file, "--prune", "--force");
+    expect([done.code, done.shown]).toEqual([0, expect.stringContaining("Applied")]);
+    expect((await two.run("diff", file)).code).toBe(0);
   });
 
   test("says what is wrong with a file, an option or a login", async () => {

@@ -101,9 +101,9 @@ test.each([
   }).catch(() => null);
   // Told by the statement that runs, so that the blow falls in the middle of the change.
   const seen = `select 1 from pg_stat_activity where query ilike '${moment}%' and pid <> pg_backend_pid()`;
-  let done = false;
-  void change.then(() => (done = true));
-  while (!done && (await sql.unsafe(seen).values()).length === 0);
+  const end = { isHere: false };
+  void change.then(() => (end.isHere = true));
+  while (!end.isHere && (await sql.unsafe(seen).values()).length === 0);
   if (all) for (const pid of postgresIn(cwd)) process.kill(pid, "SIGKILL");
   await first.end("SIGKILL");
   await sql.end().catch(() => undefined);

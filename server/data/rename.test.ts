@@ -332,6 +332,29 @@ describe("permissions follow", () => {
   }
 });
 
+describe("a permission that means nothing does not come to mean something", () => {
+  const cases: readonly (readonly [rename: Rename, row: string])[] = [
+    [{ collection: "safes", field: "code", to: "hint" }, `'safes', 'read', '["owner", "hint"]', null`],
+    [{ collection: "safes", field: "code", to: "hint" }, `'safes', 'read', '[]', '{"hint": {"gt": 1}}'`],
+    [{ collection: "safes", field: null, to: "boxes" }, `'boxes', 'delete', null, null`],
+  ];
+  for (const [one, row] of cases) {
+    test(row, async () => {
+      await clear();
+      await put(record("safes", { id: number, owner: { type: "String" }, code: { type: "Integer" } }));
+      await database.run({ text: `delete from "baasix_Permission"`, params: [] });
+      await database.run({
+        text:
+          `insert into "baasix_Permission" ("role_Id", "collection", "action", "fields", "conditions") ` +
+          `select r."id", ${row} from "baasix_Role" r where r."name" = 'user'`,
+        params: [],
+      });
+      expect(await refusal(rename(one))).toMatch(/^CONFLICT permission .* cannot follow the new name/);
+    });
+  }
+  afterAll(() => database.run({ text: `delete from "baasix_Permission"`, params: [] }));
+});
+
 describe("is refused", () => {
   const cases: readonly (readonly [rename: Rename, message: RegExp])[] = [
     [{ collection: "nothing", field: null, to: "x" }, /^NOT_FOUND Schema not found/],

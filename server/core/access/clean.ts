@@ -73,7 +73,9 @@ export function meaningsOf(
 ): readonly (string | null)[] {
   const collection = schema.collections.get(row.collection);
   if (!collection) return [];
+  // Of the collection alone, too: a row that named none may not come to name one.
   return [
+    [],
     ...(fieldPatterns(row.fields) ?? []).map((pattern) => pattern.split(".")),
     ...conditionPaths(row.conditions),
     ...conditionPaths(row.relConditions),

@@ -16,7 +16,7 @@ import {
 } from "./features/auth";
 import { filesRoutes } from "./features/files";
 import { healthRoutes } from "./features/health";
-import { createIdempotency, removeExpiredKeys } from "./features/idempotency";
+import { createIdempotency, markOfRights, removeExpiredKeys } from "./features/idempotency";
 import { importsRoutes } from "./features/imports";
 import { itemsRoutes } from "./features/items";
 import { createMail } from "./features/mail";
@@ -112,7 +112,11 @@ export async function createApp(
   const storage = await openLocalStorage(join(config.BAASIX_DIR, "files"));
   const spool = await openSpool(join(config.BAASIX_DIR, "imports"));
   const images = createImages({ libraryFolder: join(config.BAASIX_DIR, "native") });
-  const { once } = createIdempotency({ data, now });
+  const { once } = createIdempotency({
+    data,
+    now,
+    rights: (actor) => markOfRights(snapshot.current().rules, actor),
+  });
   const keepsDeleted = (collection: string): boolean =>
     snapshot.current().schema.collections.get(collection)?.paranoid === true;
   const explain = createExplain({ data, rules: () => snapshot.current().rules });

@@ -180,6 +180,40 @@ describe("one key, one request, one account", () => {
   });
 });
 
+test("an answer is not given again to who may no longer read it", async () => {
+  const create = { token: ann.token, path: "/items/notes?fields=text,count", body: { text: "a" } };
+  const first = await send("rights", create);
+  const filter = { collection: "notes", action: "read", "role.name": "user" };
+  const [right] = await app.data.find<Json & { id: string }>(root, "baasix_Permission", { filter });
+  await app.data.update(root, "baasix_Permission", [
+    { id: right?.id ?? "", data: { fields: ["id", "text"] } },
+  ]);
+  const refused = await send("rights", create);
+  expect([errorOf(refused), await notes()]).toEqual([[403, "FORBIDDEN"], [expect.anything()]]);
+  expect(refused.text).not.toContain("count");
+  expect(errorOf(await send("rights", { ...create, body: { text: "b" } }))).toEqual([
+    422,
+    "IDEMPOTENCY_KEY_REUSED",
+  ]);
+  await app.data.remove(root, "baasix_Permission", [right?.id ?? ""]);
+  await app.data.create(root, "baasix_Permission", [
+    { role_Id: right?.role_Id, collection: "notes", action: "read", fields: ["*"] },
+  ]);
+  const again = await send("rights", create);
+  expect([again.text, replayed(again)]).toEqual([first.text, "true"]);
+});
+
+test("a transaction of reads alone keeps nothing", async () => {
+  const path = "/transaction";
+  const body = { operations: [{ action: "read", collection: "notes" }] };
+  for (let i = 0; i < 2; i++) {
+    const answer = await send("reads", { token: ann.token, path, body });
+    expect([answer.status, replayed(answer)]).toEqual([200, null]);
+  }
+  expect(await keys()).toEqual([]);
+  expect(errorOf(await send("a b", { token: ann.token, path, body }))).toEqual([400, "BAD_REQUEST"]);
+});
+
 test("what fails leaves nothing, and may be sent again", async () => {
   const create = { token: ann.token, body: { text: "a" } };
   const [id] = await app.data.create(root, "notes", [{ text: "a" }]);

@@ -1,2 +1,3 @@
 export { createIdempotency, type Idempotency, type OnceRequest } from "./once";
 export { removeExpiredKeys } from "./sweep";
+export { markOfRights } from "./rights";

@@ -30,11 +30,11 @@ export function readKey(actor: Actor, header: string): HeldKey {
   return { actor: actor.kind, key: key.toLowerCase() };
 }
 
-/** What tells a request from another under the same key: method, path, query and content. A SHA-256 in hex. */
+/** What tells a request from another under the same key: method, path, query and content. A SHA-256, 43 characters. */
 export function hashRequest({ method, url }: Request, body: unknown): string {
   const start = url.indexOf("/", url.indexOf("//") + 2);
   const target = start < 0 ? "/" : url.slice(start);
   return new Bun.CryptoHasher("sha256")
     .update(`${method} ${target}\n${JSON.stringify(body) ?? ""}`)
-    .digest("hex");
+    .digest("base64url");
 }

@@ -7,12 +7,16 @@ import { hashRequest, type HeldKey, readKey } from "./key";
 import { findAnswer, keepAnswer, type KeptAnswer, lifetime, takeKey } from "./store";
 import { removeKey } from "./sweep";
 
-/** `body`: what tells the content, as JSON; for a file its digest. `slow`: the work is long (an import). */
+/**
+ * `body`: what tells the content, as JSON; for a file its digest. `slow`: the work is long (an import). `reads`: it writes
+ * nothing, so that there is nothing to hold to one effect, and nothing is kept.
+ */
 export type OnceRequest = {
   readonly actor: Actor;
   readonly request: Request;
   readonly body: unknown;
   readonly slow?: true;
+  readonly reads?: boolean;
 };
 
 export type Idempotency = {
@@ -21,14 +25,18 @@ export type Idempotency = {
    * the rows that it is given, and is called again after a deadlock. Then a second request, also one that comes meanwhile
    * or to another instance, gets the same answer with `Idempotency-Replayed: true`. What fails leaves nothing and may be
    * sent again. Answers are kept for a day.
-   * @throws AppError BAD_REQUEST for what is no key, IDEMPOTENCY_KEY_REUSED when it was used for another request, and what
-   * `work` throws.
+   * @throws AppError BAD_REQUEST for what is no key, IDEMPOTENCY_KEY_REUSED when it was used for another request, FORBIDDEN
+   * when the rights have changed for which the answer was given, and what `work` throws.
    */
   readonly once: (request: OnceRequest, work: (rows: Data) => Promise<Response>) => Promise<Response>;
 };
 
-/** Parts it needs; `now` in ms since 1970. */
-export type IdempotencyParts = { readonly data: Data; readonly now: () => number };
+/** Parts it needs; `now` in ms since 1970. `rights`: another text after each change of what the actor may do. */
+export type IdempotencyParts = {
+  readonly data: Data;
+  readonly now: () => number;
+  readonly rights: (actor: Actor) => string;
+};
 
 /** A request under a key. */
 type Keyed = {
@@ -42,7 +50,7 @@ type Keyed = {
 const mostTurns = 5;
 
 /** Makes the function that routes call. */
-export function createIdempotency({ data, now }: IdempotencyParts): Idempotency {
+export function createIdempotency({ data, now, rights }: IdempotencyParts): Idempotency {
   const inTurn = createTurns();
 
   /** Null when the key is taken. */
@@ -78,11 +86,12 @@ export function createIdempotency({ data, now }: IdempotencyParts): Idempotency 
   };
 
   return {
-    once: ({ actor, request, body, slow }, work) => {
+    once: ({ actor, request, body, slow, reads }, work) => {
       const header = request.headers.get(idempotencyHeader);
       if (header === null) return work(data);
       const held = readKey(actor, header);
-      const hash = hashRequest(request, body);
+      if (reads) return work(data);
+      const hash = `${hashRequest(request, body)}.${rights(actor)}`;
       const options = { guest: actor.kind === "anonymous", ...(slow && { pool: "slow" as const }) };
       return inTurn(`${held.actor} ${held.key}`, () => answer({ held, hash, work, options }));
     },
@@ -90,10 +99,19 @@ export function createIdempotency({ data, now }: IdempotencyParts): Idempotency 
 }
 
 function replay({ requestHash, status, body, headers }: KeptAnswer, hash: string): Response {
-  if (requestHash !== hash) {
+  const [request, rights] = requestHash.split(".");
+  const [asked, had] = hash.split(".");
+  if (request !== asked) {
     throw new AppError(
       "IDEMPOTENCY_KEY_REUSED",
       `${idempotencyHeader}: this key was used for another request; use a new key for a new request`,
+    );
+  }
+  // The answer may tell what its caller may no longer read.
+  if (rights !== had) {
+    throw new AppError(
+      "FORBIDDEN",
+      `${idempotencyHeader}: the request took effect; its answer is not given again, as your rights have changed since`,
     );
   }
   return new Response(body === "" ? null : body, {

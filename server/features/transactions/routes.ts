@@ -43,7 +43,8 @@ export function transactionRoutes({ identity, once, keepsDeleted }: TransactionP
     refuseConditions(request);
     const transaction = readTransaction(body);
     const caller = { actor, keepsDeleted, signal: request.signal };
-    return once({ actor, request, body }, async (rows) =>
+    const reads = transaction.operations.every(({ action }) => action === "read");
+    return once({ actor, request, body, reads }, async (rows) =>
       dataAnswer(`[${(await runTransaction(rows, caller, transaction)).join(",")}]`),
     );
   };

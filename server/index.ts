@@ -3,7 +3,9 @@ import type { Parts } from "./parts";
 
 export { type Config, ConfigError, readConfig } from "./config";
 export { AppError } from "./core/errors";
+export type { AppOptions } from "./app";
 export type { Parts } from "./parts";
+export { MailError, type MailMessage, type SendMail } from "./platform/mail";
 export { StartError } from "./platform/postgres/embedded";
 export { type RunningServer, startServer } from "./start";
 export { version } from "./package.json";

@@ -1,6 +1,6 @@
 /** Config → a running server: database, app, listener; and the way back. */
 import { resolve } from "node:path";
-import type { App, createApp as CreateApp } from "./app";
+import type { App, AppOptions, createApp as CreateApp } from "./app";
 import type { Config } from "./config";
 import type { DatabaseAddress } from "./platform/postgres";
 import { startEmbedded, StartError } from "./platform/postgres/embedded";
@@ -32,17 +32,17 @@ export type OpenDatabase = {
 const drainLimit = 30_000;
 
 /**
- * Starts everything.
+ * Starts everything. `options`: what an embedding application brings, such as its own way to send mails.
  * @throws StartError with one clear line: taken port, data directory in use, unreachable database.
  */
-export async function startServer(config: Config): Promise<RunningServer> {
+export async function startServer(config: Config, options: AppOptions = {}): Promise<RunningServer> {
   // The rest of the server is loaded while PostgreSQL starts.
   const loading = Promise.withResolvers<{ readonly createApp: typeof CreateApp }>();
   const load = (): void => void import("./app").then(loading.resolve, loading.reject);
   const database = await openServerDatabase(config, load);
   try {
     const { createApp } = await loading.promise;
-    const app = await createApp(config, database.address);
+    const app = await createApp(config, database.address, options);
     try {
       const { server } = listen(config, app);
       let stopped: Promise<void> | null = null;

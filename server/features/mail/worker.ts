@@ -42,8 +42,9 @@ export type Worker = {
   readonly close: (bound?: number) => Promise<void>;
 };
 
-/** How often mails are looked for, in ms. */
+/** How often mails are looked for, and how long after the start for the first time, in ms. */
 const interval = 10_000;
+const firstLook = 1_000;
 /** How many are looked for at once, and sent at the same time. */
 const batch = 50;
 const atOnce = 5;
@@ -135,11 +136,12 @@ export function createWorker(parts: WorkerParts): Worker {
     if (state.closing || state.resting) return;
     start().catch((error: Error) => logger.warn("mails cannot be looked for", { error: error.message }));
   };
-  const timer = setInterval(() => {
+  const look = (): void => {
     state.resting = false;
     wake();
-  }, interval);
-  timer.unref();
+  };
+  const timers = [setTimeout(look, firstLook), setInterval(look, interval)];
+  for (const timer of timers) timer.unref();
 
   return {
     wake,
@@ -150,7 +152,7 @@ export function createWorker(parts: WorkerParts): Worker {
     },
     close: async (bound = 10_000) => {
       state.closing = true;
-      clearInterval(timer);
+      for (const timer of timers) clearTimeout(timer);
       const late = setTimeout(() => stopping.abort(new Error("the server stops")), bound);
       await running?.catch(() => {});
       clearTimeout(late);

@@ -1,5 +1,5 @@
 /** Items from files: what is sent, and what came of it. */
-import type { ErrorCode, GenericItem } from "@baasix/types";
+import type { ImportAnswer, ImportResult } from "@baasix/types";
 import { appendFile, type NativeFile } from "./files";
 import { type Http, type OnProgress, transferTimeout, type WriteOptions } from "./http";
 
@@ -24,27 +24,6 @@ export type ImportFileOptions = ImportOptions & {
 /** A file, one of React Native, or the text of one. */
 export type ImportFile = Blob | NativeFile | string;
 
-/** What was not imported, and why: a `row` of a CSV file or an `item` of JSON, counted from 1. */
-export type ImportError = {
-  readonly row?: number;
-  readonly item?: number;
-  readonly data: GenericItem | null;
-  readonly error: string;
-  readonly code: ErrorCode;
-};
-
-/**
- * What came of an import, or would come of it: `created` and `updated` make up what was imported `on` fields; `errors` lists
- * the first 100 that failed.
- */
-export type ImportResult = {
-  readonly imported: number;
-  readonly created?: number;
-  readonly updated?: number;
-  readonly failed: number;
-  readonly errors: readonly ImportError[];
-};
-
 /** Sends a file, or a list of items. @throws BaasixError IMPORT_FAILED with `details.results`, an `ImportResult` */
 export async function sendImport(
   http: Http,
@@ -53,7 +32,7 @@ export async function sendImport(
   source: ImportFile | readonly unknown[],
   { mode, dryRun, on, empty, delimiter, ...options }: ImportFileOptions = {},
 ): Promise<ImportResult> {
-  const { results } = await http<{ readonly results: ImportResult }>({
+  const { results } = await http<ImportAnswer>({
     timeout: transferTimeout,
     ...options,
     method: "POST",

@@ -15,7 +15,7 @@ export type {
   Tagged,
   WriteOptions,
 } from "./http";
-export type { ImportError, ImportFile, ImportFileOptions, ImportOptions, ImportResult } from "./imports";
+export type { ImportFile, ImportFileOptions, ImportOptions } from "./imports";
 export type {
   Affected,
   Change,

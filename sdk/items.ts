@@ -11,6 +11,7 @@ import type {
   GenericItem,
   GroupTerm,
   IdOf,
+  ImportResult,
   ItemId,
   ItemInput,
   ListResult,
@@ -27,13 +28,7 @@ import {
   transferTimeout,
   type WriteOptions,
 } from "./http";
-import {
-  type ImportFile,
-  type ImportFileOptions,
-  type ImportOptions,
-  type ImportResult,
-  sendImport,
-} from "./imports";
+import { type ImportFile, type ImportFileOptions, type ImportOptions, sendImport } from "./imports";
 import { type AnyQuery, createQuery, type ExportFormat, type QueryBuilder, type Reader, walk } from "./query";
 
 type Fields<Item> = FieldList<Item> | undefined;

@@ -3,8 +3,8 @@ import type {
   Action,
   AggregateQuery,
   Explanation,
-  ImportPreview,
-  ImportResult,
+  PermissionImportPreview,
+  PermissionImportResult,
   ItemId,
   ListResult,
   Permission,
@@ -113,7 +113,7 @@ export function createPermissions(http: Http) {
     previewImport: (
       data: PermissionExport,
       { overwrite, ...options }: CallOptions & { readonly overwrite?: boolean } = {},
-    ) => send<ImportPreview>("/permissions-preview-import", { data, overwrite }, options),
+    ) => send<PermissionImportPreview>("/permissions-preview-import", { data, overwrite }, options),
     /**
      * Takes over the roles of an export, all or none. The permissions of a role that is there already are replaced;
      * with `overwrite: false` they stay, and those that are missing are added. @throws BaasixError
@@ -121,7 +121,7 @@ export function createPermissions(http: Http) {
     import: (
       data: PermissionExport,
       { overwrite, ...options }: CallOptions & { readonly overwrite?: boolean } = {},
-    ) => send<ImportResult>("/permissions-import", { data, overwrite }, options),
+    ) => send<PermissionImportResult>("/permissions-import", { data, overwrite }, options),
     /** Grants a role the given actions on a collection, one call each. @throws BaasixError */
     async createCrudPermissions(role: string, collection: string, grants: CrudGrants, options?: CallOptions) {
       const created: Permission[] = [];

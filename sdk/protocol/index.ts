@@ -4,6 +4,7 @@ export * from "./errors";
 export * from "./fields";
 export * from "./files";
 export * from "./filter";
+export * from "./imports";
 export * from "./items";
 export * from "./operators";
 export * from "./paths";

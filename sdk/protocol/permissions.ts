@@ -118,7 +118,7 @@ export type RoleDifferences = {
 type Difference = { readonly type: "changed"; readonly from: unknown; readonly to: unknown };
 
 /** Answer of `POST /permissions-preview-import`. Roles that the document does not name are not touched: `deleted` is empty. */
-export type ImportPreview = {
+export type PermissionImportPreview = {
   readonly importVersion: string;
   readonly importTimestamp: string | null;
   readonly changes: {
@@ -138,7 +138,7 @@ export type ImportPreview = {
 };
 
 /** Answer of `POST /permissions-import`: all of it was done. `imported` and `skipped` count permissions. */
-export type ImportResult = {
+export type PermissionImportResult = {
   readonly message: string;
   readonly changes: {
     readonly created: readonly string[];

@@ -1,4 +1,5 @@
 /** One import from its request to its answer. */
+import type { ImportAnswer } from "@baasix/types";
 import pLimit, { type LimitFunction } from "p-limit";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
@@ -142,7 +143,11 @@ async function importFile(
   }
 }
 
-function answer({ results, isWhole }: Imported, { dryRun, mode }: ImportOptions, word: RowWord): object {
+function answer(
+  { results, isWhole }: Imported,
+  { dryRun, mode }: ImportOptions,
+  word: RowWord,
+): ImportAnswer {
   const { imported, failed } = results;
   const bad = `${isWhole ? "" : "At least "}${failed} ${word}s`;
   if (!dryRun) {

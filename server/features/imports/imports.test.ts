@@ -1,8 +1,8 @@
 /** Files of items through the app: what comes in, what is refused and told, and that a refusal leaves nothing. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import type { ImportResult } from "@baasix/types";
 import { testApp, type TestApp } from "../../testing/app";
 import { outsider } from "../../testing/postgres";
-import type { ImportResults } from "./report";
 import { runImport } from "./run";
 
 let app: TestApp;
@@ -94,9 +94,9 @@ async function products(fields: string): Promise<readonly Record<string, unknown
   return (body as { data: Record<string, unknown>[] }).data;
 }
 
-const resultsOf = (body: unknown): ImportResults =>
-  (body as { results?: ImportResults }).results ??
-  (body as { error: { details: { results: ImportResults } } }).error.details.results;
+const resultsOf = (body: unknown): ImportResult =>
+  (body as { results?: ImportResult }).results ??
+  (body as { error: { details: { results: ImportResult } } }).error.details.results;
 
 function form(
   name: string,

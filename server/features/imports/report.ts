@@ -1,31 +1,10 @@
 /** What an import tells of itself: how many rows came in, and what was wrong with the others. */
-import type { FieldError } from "@baasix/types";
+import type { FieldError, GenericItem, ImportError, ImportResult } from "@baasix/types";
 import { AppError } from "../../core/errors";
 import type { ImportRow } from "./rows";
 
 /** How the file calls its rows, in messages and in the report. */
 export type RowWord = "row" | "item";
-
-/**
- * A row that was refused: its number (`row` of a CSV file, `item` of a JSON file, from 1), what was sent, and why. `code` is
- * that of a single write.
- */
-export type RowError = {
-  readonly row?: number;
-  readonly item?: number;
-  readonly data: unknown;
-  readonly error: string;
-  readonly code: string;
-};
-
-/** The figures of an import. `created` and `updated`: of one with `on`. `errors`: the first hundred of `failed`. */
-export type ImportResults = {
-  readonly imported: number;
-  readonly created?: number;
-  readonly updated?: number;
-  readonly failed: number;
-  readonly errors: readonly RowError[];
-};
 
 const mostErrors = 100;
 /** Characters of a row as JSON that a report repeats. */
@@ -36,12 +15,12 @@ export type Report = {
   readonly wrote: (created: number, updated: number) => void;
   readonly refused: (row: ImportRow, error: AppError) => void;
   readonly failed: () => number;
-  readonly results: () => ImportResults;
+  readonly results: () => ImportResult;
 };
 
 export function createReport(word: RowWord, upserting: boolean): Report {
   const counts = { created: 0, updated: 0, failed: 0 };
-  const errors: { readonly number: number; readonly error: RowError }[] = [];
+  const errors: { readonly number: number; readonly error: ImportError }[] = [];
   return {
     wrote: (created, updated) => {
       counts.created += created;
@@ -63,8 +42,8 @@ export function createReport(word: RowWord, upserting: boolean): Report {
   };
 }
 
-function shown(sent: unknown): unknown {
-  return (JSON.stringify(sent) ?? "").length > mostShown ? null : sent;
+function shown(sent: unknown): GenericItem | null {
+  return (JSON.stringify(sent) ?? "").length > mostShown ? null : (sent as GenericItem);
 }
 
 /** The message without what a whole request is told: which row, and that validation failed. */

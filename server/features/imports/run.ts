@@ -2,11 +2,11 @@
  * Rows of a file → items, through the door, in one transaction: batch by batch, the next one read while the database works.
  * A batch that is refused is taken apart until the rows that are wrong stand alone.
  */
-import type { ErrorCode } from "@baasix/types";
+import type { ErrorCode, ImportResult } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, WriteBody } from "../../data";
-import { createReport, type ImportResults, refusalsByRow, type Report, type RowWord } from "./report";
+import { createReport, refusalsByRow, type Report, type RowWord } from "./report";
 import type { Batch, ImportRow } from "./rows";
 
 /** An import. `batches` reads the file from its start; it is called again when the transaction must begin again. */
@@ -21,7 +21,7 @@ export type Import = {
 };
 
 /** What an import did, or would do. `isWhole` false: it gave up before the end of the file, too much was wrong. */
-export type Imported = { readonly results: ImportResults; readonly isWhole: boolean };
+export type Imported = { readonly results: ImportResult; readonly isWhole: boolean };
 
 /** Rows that the database itself refuses are looked for one by one; with so many of them there is no use in going on. */
 const mostRefusals = 500;
@@ -67,7 +67,7 @@ class Undone extends Error {
   }
 }
 
-function none(results: ImportResults): ImportResults {
+function none(results: ImportResult): ImportResult {
   return { ...results, imported: 0, ...(results.created !== undefined && { created: 0, updated: 0 }) };
 }
 

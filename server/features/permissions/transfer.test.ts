@@ -1,6 +1,11 @@
 /** Permissions over HTTP, in both shapes that clients know, and their way from one server to another. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { ImportPreview, ImportResult, PermissionExport, PortableRole } from "@baasix/types";
+import type {
+  PermissionImportPreview,
+  PermissionImportResult,
+  PermissionExport,
+  PortableRole,
+} from "@baasix/types";
 import { type Answer, testApp, type TestApp } from "../../testing/app";
 
 setDefaultTimeout(60_000);
@@ -214,7 +219,7 @@ describe("export and import", () => {
 
   test("a round trip to another server changes nothing, and repeats do nothing", async () => {
     const result = (await ok("POST", "/permissions-import", { roles: [editor, writer] }))
-      .body as ImportResult;
+      .body as PermissionImportResult;
     expect(result).toEqual({
       message: "Roles and permissions import completed",
       changes: {
@@ -241,7 +246,7 @@ describe("export and import", () => {
     try {
       await ok("POST", "/schemas", posts, other);
       const preview = (await ok("POST", "/permissions-preview-import", form(document), other))
-        .body as ImportPreview;
+        .body as PermissionImportPreview;
       expect(preview.changes.new.map(({ name }) => name)).toEqual(["editor", "writer"]);
       expect(preview.changes.unchanged).toEqual(["administrator", "public", "user"]);
       expect((await ok("POST", "/permissions-import", form(document), other)).body).toMatchObject({
@@ -278,7 +283,8 @@ describe("export and import", () => {
       ],
     };
     const document = { version: "1.0", timestamp: "2026-11-20T00:00:00Z", roles: [changed, writer] };
-    const preview = (await ok("POST", "/permissions-preview-import", document)).body as ImportPreview;
+    const preview = (await ok("POST", "/permissions-preview-import", document))
+      .body as PermissionImportPreview;
     expect(preview).toEqual({
       importVersion: "1.0",
       importTimestamp: "2026-11-20T00:00:00Z",
@@ -315,14 +321,14 @@ describe("export and import", () => {
       data: Row[];
     };
     const kept = (await ok("POST", "/permissions-import", { ...document, overwrite: false }))
-      .body as ImportResult;
+      .body as PermissionImportResult;
     expect(kept).toMatchObject({ imported: 1, skipped: 1 });
     expect(await roleOf("editor")).toMatchObject({
       description: "Content editors",
       permissions: { length: 3 },
     });
     const done = (await ok("POST", "/permissions-import", form(document, { overwrite: "true" })))
-      .body as ImportResult;
+      .body as PermissionImportResult;
     expect(done).toMatchObject({
       imported: 1,
       skipped: 1,

@@ -2,7 +2,13 @@
  * Roles and permissions from one server to another. What an import does is decided first, as a list that a preview shows
  * and an import carries out: whole, in one transaction, or not at all.
  */
-import type { ImportPreview, ImportResult, ItemId, Permission, PermissionExport } from "@baasix/types";
+import type {
+  PermissionImportPreview,
+  PermissionImportResult,
+  ItemId,
+  Permission,
+  PermissionExport,
+} from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import type { Schema } from "../../core/schema/model";
 import type { Data } from "../../data";
@@ -48,7 +54,7 @@ export async function previewImport(
   actor: Actor,
   schema: Schema,
   document: ImportDocument,
-): Promise<ImportPreview> {
+): Promise<PermissionImportPreview> {
   const plans = planImport(await readStored(data, actor), document, schema);
   return {
     importVersion: document.version,
@@ -78,7 +84,7 @@ export async function importRights(
   actor: Actor,
   schema: Schema,
   document: ImportDocument,
-): Promise<ImportResult> {
+): Promise<PermissionImportResult> {
   const plans = await data.transaction(async (rows) => {
     const stored = await readStored(rows, actor);
     const planned = planImport(stored, document, schema);

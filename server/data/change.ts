@@ -37,6 +37,8 @@ export type PlannedChange = {
   readonly middle: Schema;
   readonly changes: readonly Change[];
   readonly next: Schema;
+  /** Definitions to store, by their names after. */
+  readonly put: readonly SchemaRecord[];
   readonly removed: readonly string[];
 };
 
@@ -44,8 +46,27 @@ export type PlannedChange = {
 export function planChange(base: Schema, edit: SchemaEdit, version: number): PlannedChange {
   const renames = renameAll(base, edit.renames ?? [], version);
   const middle = renames.at(-1)?.schema ?? base;
-  const { schema: next, removed } = applyEdit(middle, edit, version);
-  return { base, renames, middle, changes: diffSchemas(middle, next), next, removed };
+  const isMore = edit.put.length + edit.remove.length > 0;
+  const { schema: next, removed } = isMore
+    ? applyEdit(middle, edit, version)
+    : { schema: middle, removed: [] };
+  const changes = isMore ? diffSchemas(middle, next) : [];
+  return { base, renames, middle, changes, next, put: definitionsOf(base, renames, next), removed };
+}
+
+/** The definitions of `next` that are not stored already, be it under another name. */
+function definitionsOf(
+  base: Schema,
+  renames: readonly RenamedSchema[],
+  next: Schema,
+): readonly SchemaRecord[] {
+  const called = (name: string): string =>
+    renames.reduce((known, { names }) => names.collection(known), name);
+  const known = new Map(recordsOf(base).map((one) => [called(one.collectionName), one.schema] as const));
+  return recordsOf(next).filter(({ collectionName, schema }) => {
+    const stored = known.get(collectionName);
+    return stored !== schema && JSON.stringify(schema) !== JSON.stringify(stored);
+  });
 }
 
 /**
@@ -116,21 +137,10 @@ function allLocks(
   return locks;
 }
 
-async function storeDefinitions(
-  runner: Runner,
-  { base, renames, next, removed }: PlannedChange,
-): Promise<void> {
+async function storeDefinitions(runner: Runner, { renames, put, removed }: PlannedChange): Promise<void> {
   for (const { rename } of renames) {
     if (rename.field === null) await runner.run(renameDefinition(rename.collection, rename.to));
   }
-  const called = (name: string): string =>
-    renames.reduce((known, { names }) => names.collection(known), name);
-  const known = new Map(
-    recordsOf(base).map((one) => [called(one.collectionName), JSON.stringify(one.schema)] as const),
-  );
-  const put = recordsOf(next).filter(
-    ({ collectionName, schema }: SchemaRecord) => JSON.stringify(schema) !== known.get(collectionName),
-  );
   if (put.length > 0) await runner.run(putDefinitions(put));
   if (removed.length > 0) await runner.run(removeDefinitions(removed));
 }

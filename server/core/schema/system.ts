@@ -207,7 +207,8 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           requestId: text,
           transactionId: text,
         },
-        indexes: [{ fields: ["entity", "entityId"] }, { fields: ["createdAt"] }],
+        // The key first: compared first, it nearly always decides, in an index that grows with every write.
+        indexes: [{ fields: ["entityId", "entity"] }, { fields: ["createdAt"] }],
       },
     },
   ],

@@ -106,6 +106,7 @@ export async function createApp(
     config,
     clock: now,
     feedLive: () => feed.status().connected,
+    onFault: (error) => logger.warn("the use of an API token could not be noted", { error: error.message }),
   });
   const identity = identityOf(authenticator.authenticate);
   const clientAddress = createClientAddress(config);

@@ -29,6 +29,11 @@ const days = z
   .string()
   .regex(/^(forever|[1-9]\d{0,4})$/, "must be a whole number of days from 1 on, or the word forever")
   .transform((text) => (text === "forever" ? text : Number(text)));
+const sessionLimit = z
+  .string()
+  .regex(/^(-1|\d{1,6})$/, "must be a whole number of sessions, 0 to forbid them, or -1 for any number")
+  .transform((text) => (text === "-1" ? null : Number(text)))
+  .default(null);
 
 const settings = z.object({
   PORT: wholeNumber(0, 65_535).default(8056),
@@ -38,6 +43,10 @@ const settings = z.object({
   DATABASE_SLOW_POOL_MAX: wholeNumber(1, 50).default(4),
   BAASIX_DIR: z.string().min(1).default("./baasix_data"),
   SECRET_KEY: z.string().min(32, "must have at least 32 characters").optional(),
+  SECRET_KEY_PREVIOUS: list.refine(
+    (keys) => keys.every((key) => key.length >= 32),
+    "must list keys of at least 32 characters, with commas between",
+  ),
   ADMIN_EMAIL: z.email().optional(),
   ADMIN_PASSWORD: z.string().min(8).max(128).optional(),
   PUBLIC_REGISTRATION: flag.default(true),
@@ -59,6 +68,9 @@ const settings = z.object({
   TRUST_PROXY: list,
   LOGIN_RATE_LIMIT: wholeNumber(1, 1_000_000).default(10),
   LOGIN_ACCOUNT_LIMIT: wholeNumber(1, 1_000_000).default(5),
+  MOBILE_SESSION_LIMIT: sessionLimit,
+  WEB_SESSION_LIMIT: sessionLimit,
+  SESSION_LIMIT_ROLES: list,
   MAX_UPLOAD_FILE_SIZE: wholeNumber(1, 10_240).default(50),
   IMPORT_LIMIT: wholeNumber(1, 10_240).default(50),
   REALTIME_SOCKETS_PER_USER: wholeNumber(1, 100_000).default(20),
@@ -151,6 +163,10 @@ function isMailServer(text: string): boolean {
  * `REALTIME_SOCKETS_PER_USER`: of one account; `REALTIME_SOCKETS_PER_ADDRESS`: without an account, of one address.
  * `MAX_UPLOAD_FILE_SIZE` and `IMPORT_LIMIT` (a file of items to import) in MiB, intervals in ms, token lifetimes in seconds.
  * `AUDIT_RETENTION_DAYS` and `EMAIL_LOG_RETENTION_DAYS`: how long entries of the two logs are kept; `forever` keeps them all.
+ * `SECRET_KEY_PREVIOUS`: keys that were in use before, whose tokens still hold. `MOBILE_SESSION_LIMIT`, `WEB_SESSION_LIMIT`:
+ * open sessions of that kind per account, null for any number; of accounts with one of `SESSION_LIMIT_ROLES` (names or ids),
+ * without it of all.
+ * Without `SMTP_SECURE` port 465 means `tls`, any other `starttls`. `PROJECT_*`: what mails say of who sends them.
  */
 export type Config = Readonly<z.output<typeof environment>>;
 

@@ -75,6 +75,7 @@ const tables: ReadonlySet<string> = new Set([
   "baasix_Role",
   "baasix_Permission",
   "baasix_Sessions",
+  "baasix_ApiToken",
   "baasix_User",
   "baasix_UserRole",
 ]);
@@ -82,12 +83,13 @@ const followed = (table: string): boolean => tables.has(table);
 
 type Who = { readonly session?: string; readonly user?: string };
 
-/** Whose identity the changes touch: sessions that changed or ended, users with another status or role. */
+/** Whose identity the changes touch: sessions and API tokens that changed or ended, users with another status or role. */
 function affected(changes: readonly RowChange[]): readonly Who[] {
   return changes.flatMap((change): readonly Who[] => {
     const row = change.before ?? change.after;
     if (change.action === "create" && change.table !== "baasix_UserRole") return [];
-    if (change.table === "baasix_Sessions" && row?.id) return [{ session: row.id }];
+    const isToken = change.table === "baasix_Sessions" || change.table === "baasix_ApiToken";
+    if (isToken && row?.id) return [{ session: row.id }];
     if (change.table === "baasix_User" && row?.id) return [{ user: row.id }];
     if (change.table !== "baasix_UserRole") return [];
     return [change.before?.user_Id, change.after?.user_Id].flatMap((user) => (user ? [{ user }] : []));

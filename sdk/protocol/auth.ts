@@ -21,7 +21,16 @@ export type RegisterInput = {
   readonly authMode?: AuthMode;
 };
 
-export type LoginInput = { readonly email: string; readonly password: string; readonly authMode?: AuthMode };
+/** What a session is opened for. The operator may limit how many of `mobile` and `web` an account has. */
+export type SessionType = "default" | "mobile" | "web";
+
+export type LoginInput = {
+  readonly email: string;
+  readonly password: string;
+  readonly authMode?: AuthMode;
+  /** Default `default`. */
+  readonly authType?: SessionType;
+};
 
 /** Answer of register and login. `token` lives `expiresIn` seconds; `refreshToken` is there in `jwt` mode only. */
 export type AuthResult = {
@@ -54,4 +63,49 @@ export type MeResult = {
   readonly roles: readonly AuthRole[];
   readonly permissions: readonly Permission[];
   readonly tenant: null;
+};
+
+/** A session that is open. Times are ISO 8601; `lastUsedAt`: when it was opened or its tokens were renewed last. */
+export type SessionInfo = {
+  readonly id: string;
+  readonly type: SessionType;
+  readonly createdAt: string;
+  readonly lastUsedAt: string | null;
+  readonly expiresAt: string;
+  readonly ipAddress: string | null;
+  readonly userAgent: string | null;
+  /** It is the one that asks. */
+  readonly current: boolean;
+};
+
+/** Answer of `POST /auth/reauthenticate`: when the secret was proven (ISO 8601). */
+export type ReauthenticateResult = { readonly message: string; readonly authenticatedAt: string };
+
+/** An API token as it is listed; its text is told once, when it is made. Times are ISO 8601. */
+export type ApiToken = {
+  readonly id: string;
+  readonly name: string;
+  /** The first characters of its text. */
+  readonly prefix: string;
+  /** The account that it acts as, with this one role. */
+  readonly user_Id: string;
+  readonly role_Id: string;
+  /** Null: it does not end. */
+  readonly expiresAt: string | null;
+  /** Noted once a minute at most. */
+  readonly lastUsedAt: string | null;
+  readonly createdBy_Id: string | null;
+  readonly createdAt: string;
+};
+
+/** An API token that was made or replaced just now, with its text. */
+export type NewApiToken = ApiToken & { readonly token: string };
+
+/** Body of `POST /auth/tokens`. Without `user_Id` a service account is made for it. */
+export type ApiTokenInput = {
+  readonly name: string;
+  readonly role_Id: string;
+  readonly user_Id?: string | null;
+  /** ISO 8601; null or missing: it does not end. */
+  readonly expiresAt?: string | null;
 };

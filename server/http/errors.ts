@@ -20,6 +20,7 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   // 400 and not 401: a client must not take a mistyped password for the end of its session.
   INVALID_CREDENTIALS: 400,
   FORBIDDEN: 403,
+  REAUTHENTICATION_REQUIRED: 403,
   INVALID_QUERY: 400,
   UNKNOWN_COLLECTION: 404,
   UNKNOWN_FIELD: 400,

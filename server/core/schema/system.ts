@@ -186,6 +186,28 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     },
   ],
   [
+    "baasix_ApiToken",
+    {
+      guarded: true,
+      definition: {
+        name: "API token",
+        fields: {
+          id: key,
+          name: { type: "String", values: { length: 255 }, allowNull: false },
+          // The first characters of the token, by which it is known again.
+          prefix: { type: "String", values: { length: 16 }, allowNull: false },
+          tokenHash: { ...secret, allowNull: false, unique: true },
+          user: belongsTo("baasix_User", "user_Id", "CASCADE"),
+          role: belongsTo("baasix_Role", "role_Id", "RESTRICT"),
+          expiresAt: { type: "DateTime" },
+          lastUsedAt: { type: "DateTime" },
+          // No foreign key: a token outlives the account that made it.
+          createdBy_Id: { type: "UUID" },
+        },
+      },
+    },
+  ],
+  [
     "baasix_AuditLog",
     {
       guarded: true,

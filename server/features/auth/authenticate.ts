@@ -1,13 +1,15 @@
 /**
  * Request → Actor. Verified tokens and the state of sessions are remembered, so that a request of a known session
- * costs two look-ups in memory; what ends or changes a session removes it from memory before the change is answered.
+ * costs two look-ups in memory, one of a known API token one; what ends or changes them removes them from memory before
+ * the change is answered.
  */
-import { type Actor, anonymous, system, type UserActor } from "../../core/access/actor";
+import { type Actor, anonymous, system, unproven, type UserActor } from "../../core/access/actor";
 import { administratorRole } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
 import { createOrigins, createRecent, type OriginConfig, requestFacts } from "../../http";
 import { findAccount } from "./accounts";
+import { findApiToken, isApiToken, noteUse, noteUseEvery } from "./api-tokens";
 import { findCredential, needsOrigin } from "./credentials";
 import { createRoleFilter, type HeldRole, isBound, rolesOf } from "./roles";
 import { type AccessClaims, invalidToken, type Tokens } from "./tokens";
@@ -25,13 +27,18 @@ export type Authenticator = {
    * when no role of the account may be used from the client's address.
    */
   readonly authenticate: (request: Request) => Actor | Promise<Actor>;
-  /** The actor of an access token, sent from a network address. @throws AppError UNAUTHORIZED, FORBIDDEN */
+  /** The actor of an access or API token, sent from a network address. @throws AppError UNAUTHORIZED, FORBIDDEN */
   readonly authenticateToken: (token: string, address: string) => UserActor | Promise<UserActor>;
-  /** Forgets a session, or all sessions of a user: the change feed saw their rows change. */
+  /** The same, and until when the token is good (ms since 1970; Infinity for one without an end). */
+  readonly proveToken: (token: string, address: string) => Promise<Proof>;
+  /** Forgets a session or an API token by its id, or all those of a user: the change feed saw their rows change. */
   readonly evict: (what: { readonly session?: string; readonly user?: string }) => void;
   /** Forgets everything: roles or memberships changed, or changes may have been missed. */
   readonly clear: () => void;
 };
+
+/** Who a token stands for, and until when. */
+export type Proof = { readonly actor: UserActor; readonly expiresAt: number };
 
 export type AuthenticatorParts = {
   readonly data: Data;
@@ -41,6 +48,8 @@ export type AuthenticatorParts = {
   readonly clock: () => number;
   /** True while the change feed tells of every change. */
   readonly feedLive: () => boolean;
+  /** Hears of a note of an API token's use that failed; no request fails for it. */
+  readonly onFault?: (error: Error) => void;
 };
 
 type SessionState = {
@@ -50,6 +59,9 @@ type SessionState = {
   readonly expiresAt: number;
   readonly loadedAt: number;
 };
+
+/** `usedAt`: what is noted of its last use (ms since 1970), as far as this server knows. */
+type ApiState = SessionState & { usedAt: number };
 
 type SessionRow = {
   readonly user_Id: string;
@@ -66,70 +78,126 @@ export function createAuthenticator({
   config,
   clock,
   feedLive,
+  onFault = () => {},
 }: AuthenticatorParts): Authenticator {
   const origins = createOrigins(config);
   const known = createRecent<AccessClaims>(capacity);
   const sessions = createRecent<SessionState>(capacity);
+  const apiTokens = createRecent<ApiState>(capacity);
   const loading = new Map<string, Promise<SessionState>>();
+  const loadingTokens = new Map<string, Promise<ApiState>>();
   // Grows with every eviction: what was read before one must not be remembered after it.
   let evictions = 0;
 
-  const evict: Authenticator["evict"] = ({ session, user }) => {
+  const forgetLoads = (): void => {
     evictions++;
     loading.clear();
-    if (session !== undefined) sessions.delete(session);
-    if (user !== undefined) sessions.deleteWhere(({ actor }) => actor.id === user);
+    loadingTokens.clear();
+  };
+  const evict: Authenticator["evict"] = ({ session, user }) => {
+    forgetLoads();
+    if (session !== undefined) {
+      sessions.delete(session);
+      apiTokens.deleteWhere(({ actor }) => actor.session === session);
+    }
+    if (user !== undefined) {
+      sessions.deleteWhere(({ actor }) => actor.id === user);
+      apiTokens.deleteWhere(({ actor }) => actor.id === user);
+    }
   };
   const clear = (): void => {
-    evictions++;
-    loading.clear();
+    forgetLoads();
     sessions.clear();
+    apiTokens.clear();
   };
 
   data.onWrite(({ collection, ids }) => {
-    if (collection === "baasix_Sessions") for (const id of ids) evict({ session: String(id) });
-    else if (collection === "baasix_User") for (const id of ids) evict({ user: String(id) });
+    if (collection === "baasix_Sessions" || collection === "baasix_ApiToken") {
+      for (const id of ids) evict({ session: String(id) });
+    } else if (collection === "baasix_User") for (const id of ids) evict({ user: String(id) });
     else if (collection === "baasix_UserRole" || collection === "baasix_Role") clear();
   });
+
+  const isCurrent = (state: SessionState, now: number): boolean =>
+    now < state.expiresAt && (feedLive() || now - state.loadedAt < blindTrust);
 
   const remembered = (claims: AccessClaims, now: number): SessionState | null => {
     if (now >= claims.expiresAt) throw invalidToken();
     const state = sessions.get(claims.session);
-    if (state === undefined || state.actor.id !== claims.user) return null;
-    if (now >= state.expiresAt) return null;
-    return feedLive() || now - state.loadedAt < blindTrust ? state : null;
+    return state?.actor.id === claims.user && isCurrent(state, now) ? state : null;
   };
 
-  const load = async (claims: AccessClaims): Promise<SessionState> => {
+  /** One load at a time per key: a burst after a restart must not ask the same question a hundred times. */
+  const loadOnce = <State>(
+    running: Map<string, Promise<State>>,
+    key: string,
+    load: () => Promise<State>,
+    remember: (state: State) => void,
+  ): Promise<State> => {
+    const known = running.get(key);
+    if (known) return known;
     const before = evictions;
-    const state = await readSession(data, claims, clock());
-    if (before === evictions) sessions.set(claims.session, state);
-    return state;
-  };
-
-  /** One load at a time per session: a burst after a restart must not ask the same question a hundred times. */
-  const loadOnce = (claims: AccessClaims): Promise<SessionState> => {
-    const key = `${claims.session} ${claims.user}`;
-    const running = loading.get(key);
-    if (running) return running;
-    const started = load(claims).finally(() => {
-      if (loading.get(key) === started) loading.delete(key);
-    });
-    loading.set(key, started);
+    const started = load()
+      .then((state) => {
+        if (before === evictions) remember(state);
+        return state;
+      })
+      .finally(() => {
+        if (running.get(key) === started) running.delete(key);
+      });
+    running.set(key, started);
     return started;
   };
+
+  const loadSession = (claims: AccessClaims): Promise<SessionState> =>
+    loadOnce(
+      loading,
+      `${claims.session} ${claims.user}`,
+      () => readSession(data, claims, clock()),
+      (state) => sessions.set(claims.session, state),
+    );
 
   const verify = async (token: string, address: string): Promise<UserActor> => {
     const claims = await tokens.readAccess(token);
     known.set(token, claims);
-    return actorOf(remembered(claims, clock()) ?? (await loadOnce(claims)), address);
+    return actorOf(remembered(claims, clock()) ?? (await loadSession(claims)), address);
+  };
+
+  const useApiToken = (state: ApiState, address: string): UserActor => {
+    const now = clock();
+    const actor = actorOf(state, address);
+    if (now - state.usedAt >= noteUseEvery) {
+      state.usedAt = now;
+      void noteUse(data, actor.session, now).catch(onFault);
+    }
+    return actor;
+  };
+
+  const authenticateApiToken = (token: string, address: string): UserActor | Promise<UserActor> => {
+    const state = apiTokens.get(token);
+    if (state !== undefined && isCurrent(state, clock())) return useApiToken(state, address);
+    const loaded = loadOnce(
+      loadingTokens,
+      token,
+      () => readApiToken(data, token, clock()),
+      (fresh) => apiTokens.set(token, fresh),
+    );
+    return loaded.then((fresh) => useApiToken(fresh, address));
   };
 
   const authenticateToken: Authenticator["authenticateToken"] = (token, address) => {
+    if (isApiToken(token)) return authenticateApiToken(token, address);
     const claims = known.get(token);
     if (claims === undefined) return verify(token, address);
     const state = remembered(claims, clock());
-    return state ? actorOf(state, address) : loadOnce(claims).then((loaded) => actorOf(loaded, address));
+    return state ? actorOf(state, address) : loadSession(claims).then((loaded) => actorOf(loaded, address));
+  };
+
+  const proveToken: Authenticator["proveToken"] = async (token, address) => {
+    const actor = await authenticateToken(token, address);
+    if (actor.via === "session") return { actor, expiresAt: (await tokens.readAccess(token)).expiresAt };
+    const { expiresAt } = apiTokens.get(token) ?? (await readApiToken(data, token, clock()));
+    return { actor, expiresAt };
   };
 
   return {
@@ -141,6 +209,7 @@ export function createAuthenticator({
       return authenticateToken(credential.token, requestFacts(request).client);
     },
     authenticateToken,
+    proveToken,
     evict,
     clear,
   };
@@ -169,22 +238,48 @@ async function readSession(data: Data, { session, user }: AccessClaims, now: num
     rolesOf(data, user),
   ]);
   const row = rows[0];
-  const [first, ...more] = roles;
-  if (row?.user_Id !== user || account?.status !== "active" || !first) throw invalidToken();
-  const expiresAt = Date.parse(row.expiresAt);
-  if (!(expiresAt > now)) throw invalidToken();
-  const as = (held: readonly [HeldRole, ...HeldRole[]]): UserActor => ({
-    kind: "user",
+  if (row?.user_Id !== user || account?.status !== "active") throw invalidToken();
+  const proven = {
     id: user,
-    role: held[0].id,
-    roles: held.map(({ id }) => id),
-    admin: held.some(({ name }) => name === administratorRole),
     session,
     via: "session",
     tenant: row.tenant_Id,
     aal: row.aal === 2 ? 2 : 1,
     authenticatedAt: row.authenticatedAt === null ? 0 : Date.parse(row.authenticatedAt),
     verified: account.emailVerified,
+  } as const;
+  return stateOf(proven, roles, Date.parse(row.expiresAt), now);
+}
+
+/** What an API token stands for: its account, with the one role, as long as the account has it. */
+async function readApiToken(data: Data, token: string, now: number): Promise<ApiState> {
+  const row = await findApiToken(data, token);
+  if (row === null) throw invalidToken();
+  const { id: session, user_Id: id, role_Id, lastUsedAt } = row;
+  const [account, held] = await Promise.all([findAccount(data, id), rolesOf(data, id)]);
+  if (account?.status !== "active") throw invalidToken();
+  const roles = held.filter((role) => role.id === role_Id);
+  const { emailVerified: verified } = account;
+  const expiresAt = row.expiresAt === null ? Infinity : Date.parse(row.expiresAt);
+  const state = stateOf({ ...unproven, id, session, via: "token", verified }, roles, expiresAt, now);
+  return { ...state, usedAt: lastUsedAt === null ? -Infinity : Date.parse(lastUsedAt) };
+}
+
+/** @throws AppError UNAUTHORIZED without a role, and past its end */
+function stateOf(
+  proven: Omit<UserActor, "kind" | "role" | "roles" | "admin">,
+  roles: readonly HeldRole[],
+  expiresAt: number,
+  now: number,
+): SessionState {
+  const [first, ...more] = roles;
+  if (!first || !(expiresAt > now)) throw invalidToken();
+  const as = (held: readonly [HeldRole, ...HeldRole[]]): UserActor => ({
+    kind: "user",
+    role: held[0].id,
+    roles: held.map(({ id }) => id),
+    admin: held.some(({ name }) => name === administratorRole),
+    ...proven,
   });
   const from = roles.some(isBound) ? createRoleFilter(roles) : null;
   return {

@@ -1,4 +1,6 @@
 /** Where a request carries its credentials, and the cookies that we set. */
+import { AppError } from "../../core/errors";
+import { isApiToken } from "./api-tokens";
 
 /** A token and where it was found. Only a cookie is sent without the page's doing, so only a cookie needs an origin check. */
 export type Credential = { readonly token: string; readonly from: "bearer" | "cookie" | "query" };
@@ -7,8 +9,20 @@ export type Credential = { readonly token: string; readonly from: "bearer" | "co
 export const accessCookie = "token";
 export const refreshCookie = "refreshToken";
 
-/** The access token of a request: `Authorization: Bearer` (RFC 6750), then the cookies, then the query `access_token`. */
+/**
+ * The token of a request: `Authorization: Bearer` (RFC 6750), then the cookies, then the query `access_token`. API tokens are
+ * for programs, which can send a header: a query would leave them in logs, a cookie would let pages use them.
+ * @throws AppError UNAUTHORIZED for an API token elsewhere than in the header
+ */
 export function findCredential(request: Request): Credential | null {
+  const credential = readCredential(request);
+  if (credential !== null && credential.from !== "bearer" && isApiToken(credential.token)) {
+    throw new AppError("UNAUTHORIZED", "Send an API token as 'Authorization: Bearer', and in no other way");
+  }
+  return credential;
+}
+
+function readCredential(request: Request): Credential | null {
   const { headers } = request;
   const authorization = headers.get("authorization");
   if (

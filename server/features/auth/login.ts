@@ -1,5 +1,4 @@
 /** `POST /auth/login`. Nothing in text, status or time tells an unknown address from a wrong password. */
-import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { findByEmail, normalizeEmail } from "./accounts";
 import type { LoginBody } from "./model";
@@ -13,8 +12,6 @@ import {
   type SignedIn,
   type SignInParts,
 } from "./sign-in";
-
-const noting = system("a sign-in is noted on the account");
 
 /**
  * Signs an account in.
@@ -33,11 +30,9 @@ export async function login(parts: SignInParts, body: LoginBody, origin: Origin)
     if (!proven || account === null) throw new AppError("INVALID_CREDENTIALS", "Incorrect password.");
     if (account.status !== "active") throw barred(account);
     const roles = createRoleFilter(await rolesOf(parts.data, account.id))(origin.client);
-    const opened = await parts.data.transaction(async (rows) => {
-      const lastAccess = new Date(parts.clock()).toISOString();
-      await rows.update(noting, "baasix_User", [{ id: account.id, data: { lastAccess } }]);
-      return openSession(parts, rows, account, body.authType, origin);
-    });
+    const opened = await parts.data.transaction((rows) =>
+      openSession(parts, rows, account, { type: body.authType, roles, aal: 1 }, origin),
+    );
     return await describeSignIn(parts, opened, account, roles);
   } finally {
     // A try that ended before its outcome was known (the database was away) is nobody's failure.

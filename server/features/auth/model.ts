@@ -34,6 +34,35 @@ export const loginBody = z.object({
 /** Body of `POST /auth/refresh`; all of it may be missing when a cookie or an access token says who asks. */
 export const refreshBody = z.object({ refreshToken: z.string().nullish(), authMode: authMode.optional() });
 
+/** Body of `POST /auth/reauthenticate`. */
+export const reauthenticateBody = z.strictObject({ password: z.string() });
+
+const ends = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text).toISOString())
+  .meta({ description: "When it ends (ISO 8601); null: never" });
+
+/** Body of `POST /auth/tokens`. */
+export const apiTokenBody = z.strictObject({
+  name,
+  role_Id: z.uuid().meta({ description: "The one role that the token acts with" }),
+  user_Id: z.uuid().nullish().meta({
+    description:
+      "The account that it acts as, which must have the role; without it a service account is made",
+  }),
+  expiresAt: ends.nullish(),
+});
+
+/** Body of `POST /auth/tokens/:id/rotate`; all of it may be missing. */
+export const rotateBody = z.strictObject({ expiresAt: ends.nullable().optional() });
+
+export type ApiTokenInput = {
+  readonly name: string;
+  readonly role_Id: string;
+  readonly user_Id: string | null;
+  readonly expiresAt: string | null;
+};
+
 export type RegisterBody = z.output<typeof registerBody>;
 export type LoginBody = z.output<typeof loginBody>;
 export type RefreshBody = { readonly refreshToken: string | null; readonly authMode: AuthMode };
@@ -66,6 +95,30 @@ export function parseRefresh(body: unknown): RefreshBody {
   const result = refreshBody.safeParse(body ?? {});
   if (!result.success) throw invalid(result.error);
   return { refreshToken: result.data.refreshToken || null, authMode: result.data.authMode ?? "jwt" };
+}
+
+/** Gives the password. @throws AppError VALIDATION_ERROR */
+export function parseReauthenticate(body: unknown): string {
+  if (!hasTexts(body, ["password"])) throw new AppError("VALIDATION_ERROR", "Password is required");
+  return checked(reauthenticateBody, body).password;
+}
+
+/** @throws AppError VALIDATION_ERROR */
+export function parseApiToken(body: unknown): ApiTokenInput {
+  const { user_Id = null, expiresAt = null, ...rest } = checked(apiTokenBody, body);
+  return { ...rest, user_Id, expiresAt };
+}
+
+/** The new end of a token; undefined: as it was. @throws AppError VALIDATION_ERROR */
+export function parseRotate(body: unknown): string | null | undefined {
+  return checked(rotateBody, body ?? {}).expiresAt;
+}
+
+/** What a schema makes of a body. @throws AppError VALIDATION_ERROR */
+export function checked<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  throw invalid(result.error);
 }
 
 function hasTexts(body: unknown, fields: readonly string[]): boolean {

@@ -7,6 +7,7 @@ import { findAccount } from "./accounts";
 import { tooMany } from "./attempts";
 import { type Authenticator, foreignPage } from "./authenticate";
 import { findCredential, readCookie, refreshCookie } from "./credentials";
+import { requireSession } from "./fresh";
 import type { RefreshBody } from "./model";
 import { rolesOf } from "./roles";
 import type { Sessions } from "./sessions";
@@ -64,7 +65,9 @@ async function refreshByAccess(parts: RefreshParts, request: Request, wished: Au
   const credential = findCredential(request);
   if (credential === null) throw new AppError("UNAUTHORIZED", "No token provided");
   if (credential.from === "cookie" && !parts.origins.mayUseCookies(request)) throw foreignPage();
-  const actor = await parts.authenticator.authenticateToken(credential.token, requestFacts(request).client);
+  const actor = requireSession(
+    await parts.authenticator.authenticateToken(credential.token, requestFacts(request).client),
+  );
   countRefresh(parts, actor.session);
   const notAfter = await parts.sessions.endOf(actor.session);
   if (notAfter === null) throw invalidToken();

@@ -32,7 +32,10 @@ export async function register(parts: SignInParts, body: RegisterBody, origin: O
     const id = await createAccount(rows, { email, hash, firstName, lastName, phone, role: role.id });
     const shown = { id, email, firstName, lastName: lastName ?? null };
     const account = { ...shown, status: "active", emailVerified: false } as const;
-    return { account, opened: await openSession(parts, rows, account, "default", origin) };
+    return {
+      account,
+      opened: await openSession(parts, rows, account, { type: "default", roles: [role], aal: 1 }, origin),
+    };
   });
   return describeSignIn(parts, opened, account, [role]);
 }

@@ -33,12 +33,17 @@ export async function rolesOf(data: Data, user: string): Promise<readonly HeldRo
 }
 
 /** The role with a name, or null. */
-export async function findRole(data: Data, name: string): Promise<HeldRole | null> {
-  const found = await data.find<HeldRole>(reading, "baasix_Role", {
-    filter: { name: { eq: name } },
-    fields,
-    limit: 1,
-  });
+export function findRole(data: Data, name: string): Promise<HeldRole | null> {
+  return oneRole(data, { name: { eq: name } });
+}
+
+/** The role with an id (a UUID), or null. */
+export function findRoleById(data: Data, id: string): Promise<HeldRole | null> {
+  return oneRole(data, { id: { eq: id } });
+}
+
+async function oneRole(data: Data, filter: object): Promise<HeldRole | null> {
+  const found = await data.find<HeldRole>(reading, "baasix_Role", { filter, fields, limit: 1 });
   return found[0] ?? null;
 }
 

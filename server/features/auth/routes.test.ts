@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { SignJWT } from "jose";
+import { decodeProtectedHeader, SignJWT } from "jose";
 import { type Answer, type TestApp, testAdmin, testApp } from "../../testing/app";
 import { outsider } from "../../testing/postgres";
+import { deriveKey } from "./secret";
 
 type Signed = {
   token: string;
@@ -406,7 +407,8 @@ describe("a session ends at once", () => {
 });
 
 describe("credentials", () => {
-  const key = new TextEncoder().encode("a secret of the tests, at least 32 characters");
+  const secret = { bytes: new TextEncoder().encode("a secret of the tests, at least 32 characters") };
+  const key = deriveKey(secret, "access 1");
   const forged: readonly (readonly [string, (token: string) => string | Promise<string>])[] = [
     ["made-up text", () => "abc"],
     ["a cut token", (token) => token.slice(0, -4)],
@@ -420,7 +422,7 @@ describe("credentials", () => {
   function resign(token: string, changed: object, signer = key): Promise<string> {
     const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
     return new SignJWT({ ...claims, ...changed })
-      .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+      .setProtectedHeader({ ...decodeProtectedHeader(token), alg: "HS256" })
       .sign(signer);
   }
 

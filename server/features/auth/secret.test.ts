@@ -21,9 +21,28 @@ test("takes back rights that others got", () => {
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-test("prefers the configured key", () => {
-  const text = "configured, with more than 32 characters";
-  expect(loadSecret({ BAASIX_DIR: dir, SECRET_KEY: text }).bytes).toEqual(new TextEncoder().encode(text));
+test("prefers the configured key, and keeps those that were in use before", () => {
+  const [text, earlier] = [
+    "configured, with more than 32 characters",
+    "earlier, with more than 32 characters",
+  ];
+  const bytes = (of: string) => new TextEncoder().encode(of);
+  const secret = loadSecret({ BAASIX_DIR: dir, SECRET_KEY: text, SECRET_KEY_PREVIOUS: [earlier] });
+  expect(secret).toEqual({ bytes: bytes(text), previous: [{ bytes: bytes(earlier) }] });
+});
+
+test("takes further lines of the file as earlier keys", () => {
+  const before = loadSecret({ BAASIX_DIR: dir });
+  const added = Buffer.from(crypto.getRandomValues(new Uint8Array(32)));
+  const kept = readFileSync(file, "utf8");
+  writeFileSync(file, `${added.toString("base64url")}\n${kept}`);
+  expect(loadSecret({ BAASIX_DIR: dir })).toEqual({
+    bytes: new Uint8Array(added),
+    previous: [{ bytes: before.bytes }],
+  });
+  writeFileSync(file, `${kept}short\n`);
+  expect(() => loadSecret({ BAASIX_DIR: dir })).toThrow(file);
+  writeFileSync(file, kept);
 });
 
 test("refuses a file without a key, names it and does not repeat it", () => {

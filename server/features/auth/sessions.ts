@@ -1,7 +1,9 @@
 /** Sessions as rows of `baasix_Sessions`: opened at sign-in, carried on by refreshing, ended by deleting the row. */
+import type { SessionInfo } from "@baasix/types";
 import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, Rows } from "../../data";
+import type { SessionType } from "./session-limits";
 import { invalidToken, type Tokens } from "./tokens";
 
 const collection = "baasix_Sessions";
@@ -13,7 +15,9 @@ export const refreshGrace = 10_000;
 /** Who opens a session, and from where. */
 export type SessionStart = {
   readonly user: string;
-  readonly type: string;
+  readonly type: SessionType;
+  /** How many factors were proven. */
+  readonly aal: 1 | 2;
   readonly client: string;
   readonly userAgent: string | null;
 };
@@ -39,6 +43,16 @@ export type Sessions = {
   readonly endOf: (session: string) => Promise<number | null>;
   /** Ends a session; nothing happens when it has ended already. */
   readonly end: (session: string) => Promise<void>;
+  /** How many sessions of a type an account has open; inside the transaction that opens another. */
+  readonly count: (rows: Data, user: string, type: SessionType) => Promise<number>;
+  /** The open sessions of an account, the one that was used last first, 1,000 at most. `current`: the asking one's id. */
+  readonly list: (user: string, current: string | null) => Promise<readonly SessionInfo[]>;
+  /** Ends a session of an account; false when it has no such session. */
+  readonly endOne: (user: string, session: string) => Promise<boolean>;
+  /** Ends the sessions of an account, all or all but one; gives how many. */
+  readonly endAll: (user: string, keep: string | null) => Promise<number>;
+  /** Notes that a secret was proven now; gives the time (ms since 1970), null when the session has ended. */
+  readonly proveAgain: (session: string) => Promise<number | null>;
 };
 
 export type SessionParts = {
@@ -63,6 +77,10 @@ type SessionRow = {
 /** Makes the functions over sessions. */
 export function createSessions({ data, tokens, config, clock, onReuse }: SessionParts): Sessions {
   const expiry = () => clock() + config.REFRESH_TOKEN_EXPIRES_IN * 1000;
+
+  const openOf = (user: string) => ({
+    AND: [{ user_Id: { eq: user } }, { expiresAt: { gt: new Date(clock()).toISOString() } }],
+  });
 
   const find = async (id: string): Promise<SessionRow | null> => {
     const found = await data.find<SessionRow>(keeping, collection, {
@@ -95,7 +113,7 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
   };
 
   return {
-    open: async (rows, { user, type, client, userAgent }) => {
+    open: async (rows, { user, type, aal, client, userAgent }) => {
       const id = crypto.randomUUID();
       const refreshToken = tokens.firstRefresh(id);
       const expiresAt = expiry();
@@ -107,6 +125,7 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
           token: tokens.hashRefresh(refreshToken),
           expiresAt: new Date(expiresAt).toISOString(),
           type,
+          aal,
           authenticatedAt: now,
           lastUsedAt: now,
           ipAddress: client,
@@ -131,12 +150,10 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
       if (now === null) throw invalidToken();
       const age = clock() - Date.parse(now.rotatedAt ?? "");
       if (now.previousToken === hash && age <= refreshGrace) {
-        return {
-          id,
-          user: now.user_Id,
-          expiresAt: Date.parse(now.expiresAt),
-          refreshToken: tokens.nextRefresh(presented),
-        };
+        // Another server may have replaced it, which has another secret since, or not yet.
+        const refreshToken = tokens.successorOf(presented, now.token);
+        if (refreshToken === null) throw invalidToken();
+        return { id, user: now.user_Id, expiresAt: Date.parse(now.expiresAt), refreshToken };
       }
       await removeOne(data, id);
       onReuse({ session: id, user: now.user_Id });
@@ -148,6 +165,43 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
       return session === null ? null : Date.parse(session.expiresAt);
     },
     end: (id) => removeOne(data, id),
+
+    count: async (rows, user, type) => {
+      const open = await rows.find(keeping, collection, {
+        filter: { AND: [openOf(user), { type: { eq: type } }] },
+        fields: ["id"],
+        limit: -1,
+      });
+      return open.length;
+    },
+
+    list: async (user, current) => {
+      const found = await data.find<Omit<SessionInfo, "current">>(keeping, collection, {
+        filter: openOf(user),
+        fields: ["id", "type", "createdAt", "lastUsedAt", "expiresAt", "ipAddress", "userAgent"],
+        sort: ["-lastUsedAt", "id"],
+        limit: -1,
+      });
+      return found.map((session) => ({ ...session, current: session.id === current }));
+    },
+
+    endOne: async (user, session) => {
+      const filter = { AND: [{ id: { eq: session } }, { user_Id: { eq: user } }] };
+      return (await data.removeWhere(keeping, collection, filter)).length > 0;
+    },
+
+    endAll: async (user, keep) => {
+      const ofUser = { user_Id: { eq: user } };
+      const filter = keep === null ? ofUser : { AND: [ofUser, { id: { ne: keep } }] };
+      return (await data.removeWhere(keeping, collection, filter)).length;
+    },
+
+    proveAgain: async (session) => {
+      const now = clock();
+      const change = { authenticatedAt: new Date(now).toISOString() };
+      const changed = await data.updateWhere(keeping, collection, { id: { eq: session } }, change);
+      return changed.length === 0 ? null : now;
+    },
   };
 }
 

@@ -1,17 +1,22 @@
 /** What register and login share: the parts they work with, and the opened session that both end in. */
 import type { AuthRole, Permission } from "@baasix/types";
+import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Data, Rows } from "../../data";
+import type { Data } from "../../data";
 import { addressKey, type WindowCounter } from "../../http";
 import { type Account, permissionsOf } from "./accounts";
+import { isServiceAccount } from "./api-tokens";
 import { type Attempts, tooMany } from "./attempts";
 import type { Passwords } from "./passwords";
 import { type HeldRole, shownRole } from "./roles";
+import { requireRoom, type SessionLimitConfig, sessionLimit, type SessionType } from "./session-limits";
 import type { Session, Sessions } from "./sessions";
 import type { AccessToken, Tokens } from "./tokens";
 
+const noting = system("a sign-in is noted on the account");
+
 /** Settings of the auth feature; `Config` fits. */
-export type AuthConfig = {
+export type AuthConfig = SessionLimitConfig & {
   readonly PUBLIC_REGISTRATION: boolean;
   readonly DEFAULT_ROLE_REGISTERED: string;
   /** Tries of login and register per client and minute. */
@@ -50,15 +55,32 @@ export function countClient({ clients, config, clock }: SignInParts, client: str
   if (count > config.LOGIN_RATE_LIMIT) throw tooMany((endsAt - now) / 1000);
 }
 
-/** Opens a session for an account that has proven who it is. `rows`: the transaction it belongs to. */
+/** What a session is opened with. `roles`: those that may be used from there; `aal`: how many factors were proven. */
+export type NewSession = {
+  readonly type: SessionType;
+  readonly roles: readonly HeldRole[];
+  readonly aal: 1 | 2;
+};
+
+/**
+ * Opens a session for an account that has proven who it is: where every way in ends. `rows`: the transaction it belongs to.
+ * @throws AppError FORBIDDEN when the account has as many sessions of the type as it may, and for service accounts.
+ */
 export async function openSession(
   parts: SignInParts,
-  rows: Rows,
-  account: Account,
-  type: string,
+  rows: Data,
+  account: Pick<Account, "id">,
+  { type, roles, aal }: NewSession,
   { client, userAgent }: Origin,
 ): Promise<Pick<SignedIn, "access" | "session">> {
-  const session = await parts.sessions.open(rows, { user: account.id, type, client, userAgent });
+  if (await isServiceAccount(rows, account.id))
+    throw new AppError("FORBIDDEN", "Service accounts do not sign in; they use API tokens");
+  // Locks the account's row: of sign-ins at the same time each sees the sessions of those before it.
+  const lastAccess = new Date(parts.clock()).toISOString();
+  await rows.update(noting, "baasix_User", [{ id: account.id, data: { lastAccess } }]);
+  const limit = sessionLimit(parts.config, type, roles);
+  if (limit !== null) requireRoom(type, limit, await parts.sessions.count(rows, account.id, type));
+  const session = await parts.sessions.open(rows, { user: account.id, type, aal, client, userAgent });
   const access = await parts.tokens.signAccess({
     user: account.id,
     session: session.id,

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { SignJWT, UnsecuredJWT } from "jose";
+import { createHmac } from "node:crypto";
+import { decodeProtectedHeader, SignJWT, UnsecuredJWT } from "jose";
 import { AppError } from "../../core/errors";
+import { deriveKey } from "./secret";
 import { createTokens } from "./tokens";
 
 const secret = { bytes: new TextEncoder().encode("a secret of the tests, at least 32 characters") };
@@ -11,6 +13,13 @@ const start = 1_800_000_000_000;
 let now = start;
 const options = { secret, config: { ACCESS_TOKEN_EXPIRES_IN: 900 }, clock: () => now };
 const tokens = createTokens(options);
+const key = deriveKey(secret, "access 1");
+/** What the tokens of a secret call their key. */
+const kidOf = async (from = tokens): Promise<string> => {
+  const { token } = await from.signAccess({ user, session, notAfter: start + 86_400_000 });
+  return decodeProtectedHeader(token).kid ?? "";
+};
+const kid = await kidOf();
 
 async function isRefused(token: string): Promise<boolean> {
   const error = await tokens.readAccess(token).catch((reason: unknown) => reason);
@@ -32,8 +41,8 @@ type Parts = {
   key?: Uint8Array;
   alg?: string;
 };
-const forge = ({ claims: changed, header, key = secret.bytes, alg = "HS256" }: Parts) =>
-  new SignJWT({ ...claims, ...changed }).setProtectedHeader({ alg, typ: "JWT", ...header }).sign(key);
+const forge = ({ claims: changed, header, key: signer = key, alg = "HS256" }: Parts) =>
+  new SignJWT({ ...claims, ...changed }).setProtectedHeader({ alg, typ: "JWT", kid, ...header }).sign(signer);
 
 describe("access tokens", () => {
   test("carry user, session and end", async () => {
@@ -61,18 +70,35 @@ describe("access tokens", () => {
   const forged: readonly (readonly [string, () => Promise<string> | string])[] = [
     ["no JWT", () => "abc"],
     ["an empty one", () => ".."],
-    ["another key", () => forge({ key: other.bytes })],
+    ["another key", () => forge({ key: deriveKey(other, "access 1") })],
+    ["the secret itself as key", () => forge({ key: secret.bytes })],
+    ["the key of another use", () => forge({ key: deriveKey(secret, "refresh tag 1") })],
     ["another algorithm", () => forge({ alg: "HS512", key: new Uint8Array(64) })],
-    ["HS512 with our key", () => forge({ alg: "HS512", key: Buffer.concat([secret.bytes, secret.bytes]) })],
+    ["HS512 with our key", () => forge({ alg: "HS512", key: Buffer.concat([key, key]) })],
+    ["a public key's algorithm with our key as its text", () => relabel({ alg: "RS256" })],
+    ["an algorithm that the header denies", () => relabel({ alg: "none" })],
+    ["an algorithm in capitals", () => relabel({ alg: "NONE" })],
     ["no signature", () => new UnsecuredJWT(claims).encode()],
     ["a cut signature", async () => (await forge({})).slice(0, -10)],
     ["a changed claim", async () => swapPayload(await forge({}), { ...claims, sub: session })],
     ["a key by reference", () => forge({ header: { jku: "https://evil.test/keys" } })],
     ["a key of its own", () => forge({ header: { jwk: { kty: "oct", k: "AAAA" } } })],
-    ["a key id", () => forge({ header: { kid: "../../etc/passwd" } })],
+    ["a certificate by reference", () => forge({ header: { x5u: "https://evil.test/cert" } })],
+    ["a certificate of its own", () => forge({ header: { x5c: ["AAAA"] } })],
+    ["a critical extension", () => relabel({ alg: "HS256", crit: ["exp"] })],
+    ["an unencoded payload", () => forge({ header: { b64: true } })],
+    ["a path as key id", () => forge({ header: { kid: "../../etc/passwd" } })],
+    ["a name of the prototype as key id", () => forge({ header: { kid: "__proto__" } })],
+    ["no key id", () => forge({ header: { kid: undefined } })],
+    ["a number as key id", () => forge({ header: { kid: 1 } })],
+    [
+      "the key id of another secret",
+      async () => forge({ header: { kid: await kidOf(createTokens({ ...options, secret: other })) } }),
+    ],
     ["another type", () => forge({ header: { typ: "at+jwt" } })],
     ["another issuer", () => forge({ claims: { iss: "elsewhere" } })],
     ["another audience", () => forge({ claims: { aud: "elsewhere" } })],
+    ["several audiences without ours", () => forge({ claims: { aud: ["elsewhere", "baasix"] } })],
     ["another purpose", () => forge({ claims: { purpose: "reset" } })],
     ["no purpose", () => forge({ claims: { purpose: undefined } })],
     ["no session", () => forge({ claims: { sid: undefined } })],
@@ -93,6 +119,59 @@ function swapPayload(token: string, payload: object): string {
   const [header, , signature] = token.split(".");
   return [header, Buffer.from(JSON.stringify(payload)).toString("base64url"), signature].join(".");
 }
+
+/** Good claims under a header that no library would write, with our HMAC-SHA-256 over both. */
+function relabel(header: object): string {
+  const [head, payload] = [{ typ: "JWT", kid, ...header }, claims].map((part) =>
+    Buffer.from(JSON.stringify(part)).toString("base64url"),
+  );
+  const signature = createHmac("sha256", key).update(`${head}.${payload}`).digest("base64url");
+  return `${head}.${payload}.${signature}`;
+}
+
+describe("a new secret", () => {
+  const rotated = createTokens({ ...options, secret: { ...other, previous: [secret] } });
+  const forgotten = createTokens({ ...options, secret: other });
+  const made = async (from = tokens) =>
+    (await from.signAccess({ user, session, notAfter: start + 86_400_000 })).token;
+
+  test("takes access tokens of the earlier one until they end, and signs under its own key id", async () => {
+    expect(await rotated.readAccess(await made())).toMatchObject({ user, session });
+    expect(decodeProtectedHeader(await made(rotated))).toEqual({
+      alg: "HS256",
+      typ: "JWT",
+      kid: await kidOf(forgotten),
+    });
+    const token = await made();
+    now = start + 900_000;
+    expect(rotated.readAccess(token)).rejects.toThrow("Invalid or expired token");
+    now = start;
+  });
+
+  test("is unknown to servers that have the earlier one alone", async () => {
+    expect(await isRefused(await made(rotated))).toBe(true);
+    expect(forgotten.readAccess(await made())).rejects.toThrow("Invalid or expired token");
+  });
+
+  test("carries refresh tokens of the earlier one on as its own", () => {
+    const old = tokens.firstRefresh(session);
+    expect(rotated.readRefresh(old)).toBe(session);
+    expect(forgotten.readRefresh(old)).toBeNull();
+    const next = rotated.nextRefresh(old);
+    expect(forgotten.readRefresh(next)).toBe(session);
+    expect(tokens.readRefresh(next)).toBeNull();
+  });
+
+  test("finds the successor that another server gave under the earlier one", () => {
+    const old = tokens.firstRefresh(session);
+    const given = tokens.nextRefresh(old);
+    expect(rotated.successorOf(old, tokens.hashRefresh(given))).toBe(given);
+    expect(rotated.successorOf(old, tokens.hashRefresh(rotated.nextRefresh(old)))).toBe(
+      rotated.nextRefresh(old),
+    );
+    expect(rotated.successorOf(old, tokens.hashRefresh("another"))).toBeNull();
+  });
+});
 
 describe("refresh tokens", () => {
   const first = tokens.firstRefresh(session);

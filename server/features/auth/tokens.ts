@@ -2,6 +2,7 @@
  * The two tokens of a session, and nothing of where sessions are kept.
  *
  * Access: a JWT (RFC 7519), HS256 alone, short-lived. It names user and session; whether they still stand is looked up.
+ * `kid` names the key: that of the secret in use, or of an earlier one, whose tokens go on until they end.
  *
  * Refresh: base64url of `session (16 bytes) ‖ chain (32) ‖ tag (16)`. The first chain value is random; each next one is
  * HMAC(chain key, the token before it). So whoever holds a token and the server's secret can compute the successor:
@@ -30,8 +31,10 @@ export type Tokens = {
   readonly readAccess: (token: string, options?: { readonly expired?: boolean }) => Promise<AccessClaims>;
   /** The first refresh token of a session (a UUID). */
   readonly firstRefresh: (session: string) => string;
-  /** The one successor of a refresh token that `readRefresh` accepted. */
+  /** The successor of a refresh token that `readRefresh` accepted, under the secret in use. */
   readonly nextRefresh: (token: string) => string;
+  /** That successor among those under each secret whose hash is `hash`; null when there is none. */
+  readonly successorOf: (token: string, hash: string) => string | null;
   /** The session of a refresh token that was issued here, however long ago; null for anything else. */
   readonly readRefresh: (token: string) => string | null;
   /** What the store keeps of a refresh token: SHA-256 in hex. */
@@ -51,23 +54,16 @@ const purpose = "access";
 const tokenLimit = 2048;
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Makes the token functions for one secret. */
+/** Makes the token functions for one secret and those before it. */
 export function createTokens({ secret, config, clock }: TokenOptions): Tokens {
-  const chainKey = deriveKey(secret, "refresh chain 1");
-  const tagKey = deriveKey(secret, "refresh tag 1");
+  const current = keysOf(secret);
+  const all = [current, ...(secret.previous ?? []).map(keysOf)];
+  const byId = new Map(all.map((keys) => [keys.id, keys.access] as const));
   const lifetime = config.ACCESS_TOKEN_EXPIRES_IN;
-  // Once: given as bytes, the key would be imported for every token.
-  const signKey = crypto.subtle.importKey(
-    "raw",
-    new Uint8Array(secret.bytes),
-    { name: "HMAC", hash: "SHA-256" },
-    false,
-    ["sign", "verify"],
-  );
-  const tagOf = (body: Uint8Array) => createHmac("sha256", tagKey).update(body).digest().subarray(0, 16);
-  const encode = (session: Uint8Array, chain: Uint8Array) => {
-    const body = Buffer.concat([session, chain]);
-    return Buffer.concat([body, tagOf(body)]).toString("base64url");
+  const keyOf = ({ kid = "" }: { kid?: string }) => {
+    const key = byId.get(kid);
+    if (key === undefined) throw invalidToken();
+    return key;
   };
 
   return {
@@ -75,19 +71,19 @@ export function createTokens({ secret, config, clock }: TokenOptions): Tokens {
       const issuedAt = Math.floor(clock() / 1000);
       const expires = Math.min(issuedAt + lifetime, Math.floor(notAfter / 1000));
       const token = await new SignJWT({ sid: session, purpose })
-        .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+        .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: current.id })
         .setSubject(user)
         .setIssuer(issuer)
         .setAudience(audience)
         .setIssuedAt(issuedAt)
         .setExpirationTime(expires)
-        .sign(await signKey);
+        .sign(await current.access);
       return { token, expiresIn: Math.max(0, expires - issuedAt) };
     },
 
     readAccess: async (token, { expired = false } = {}) => {
       if (token.length > tokenLimit) throw invalidToken();
-      const { payload, protectedHeader } = await jwtVerify(token, await signKey, {
+      const { payload, protectedHeader } = await jwtVerify(token, keyOf, {
         algorithms: ["HS256"],
         issuer,
         audience,
@@ -98,29 +94,76 @@ export function createTokens({ secret, config, clock }: TokenOptions): Tokens {
         throw invalidToken(cause);
       });
       const { sub, sid, exp } = payload;
-      // Any other header member (jku, jwk, kid, …) says that somebody else made it.
-      const plain = Object.keys(protectedHeader).length === 2;
+      // Any other header member than alg, typ and kid (jku, jwk, x5u, …) says that somebody else made it.
+      const plain = Object.keys(protectedHeader).length === 3;
       const known = typeof sub === "string" && typeof sid === "string" && uuid.test(sub) && uuid.test(sid);
       if (!plain || !known || payload.purpose !== purpose || exp === undefined) throw invalidToken();
       return { user: sub, session: sid, expiresAt: exp * 1000 };
     },
 
-    firstRefresh: (session) => encode(sessionBytes(session), crypto.getRandomValues(new Uint8Array(32))),
-    nextRefresh: (token) =>
-      encode(
-        Buffer.from(token, "base64url").subarray(0, 16),
-        createHmac("sha256", chainKey).update(token).digest(),
-      ),
+    firstRefresh: (session) =>
+      encode(current, sessionBytes(session), crypto.getRandomValues(new Uint8Array(32))),
+    nextRefresh: (token) => successor(current, token),
+    successorOf: (token, hash) => {
+      for (const keys of all) {
+        const next = successor(keys, token);
+        if (hashOf(next) === hash) return next;
+      }
+      return null;
+    },
     readRefresh: (token) => {
       if (token.length !== 86) return null;
       const bytes = Buffer.from(token, "base64url");
       // One token, one spelling: else the same token could come back under another hash.
       if (bytes.byteLength !== 64 || bytes.toString("base64url") !== token) return null;
-      if (!timingSafeEqual(tagOf(bytes.subarray(0, 48)), bytes.subarray(48))) return null;
+      const [body, tag] = [bytes.subarray(0, 48), bytes.subarray(48)];
+      if (!all.some((keys) => timingSafeEqual(tagOf(keys, body), tag))) return null;
       return sessionText(bytes.subarray(0, 16));
     },
-    hashRefresh: (token) => createHash("sha256").update(token).digest("hex"),
+    hashRefresh: hashOf,
   };
+}
+
+/** What one secret is used for: a key each. `id`: what its access tokens call it (`kid`). */
+type Keys = {
+  readonly id: string;
+  readonly access: Promise<CryptoKey>;
+  readonly chain: Uint8Array;
+  readonly tag: Uint8Array;
+};
+
+function keysOf(secret: Secret): Keys {
+  return {
+    id: Buffer.from(deriveKey(secret, "access key id 1").subarray(0, 9)).toString("base64url"),
+    // Once: given as bytes, the key would be imported for every token.
+    access: crypto.subtle.importKey(
+      "raw",
+      new Uint8Array(deriveKey(secret, "access 1")),
+      { name: "HMAC", hash: "SHA-256" },
+      false,
+      ["sign", "verify"],
+    ),
+    chain: deriveKey(secret, "refresh chain 1"),
+    tag: deriveKey(secret, "refresh tag 1"),
+  };
+}
+
+function tagOf({ tag }: Keys, body: Uint8Array): Buffer {
+  return createHmac("sha256", tag).update(body).digest().subarray(0, 16);
+}
+
+function encode(keys: Keys, session: Uint8Array, chain: Uint8Array): string {
+  const body = Buffer.concat([session, chain]);
+  return Buffer.concat([body, tagOf(keys, body)]).toString("base64url");
+}
+
+function successor(keys: Keys, token: string): string {
+  const chain = createHmac("sha256", keys.chain).update(token).digest();
+  return encode(keys, Buffer.from(token, "base64url").subarray(0, 16), chain);
+}
+
+function hashOf(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
 }
 
 /** The refusal of a credential that is not, or no longer, good. */

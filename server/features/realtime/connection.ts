@@ -1,8 +1,7 @@
 /** One socket: who it is, what it asked for, and what it may still ask. Bun calls it through `ServerWebSocket.data`. */
 import { type ClientFrame, closeCodes, realtimeVersion } from "@baasix/types";
 import type { ServerWebSocket } from "bun";
-import { decodeJwt } from "jose";
-import { type Actor, anonymous } from "../../core/access/actor";
+import { type Actor, anonymous, type UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { ViewRequest } from "../../core/query/view";
 import { encodeError, encodeFrame } from "./frames";
@@ -16,8 +15,11 @@ export const everyone = "all";
 /** What a connection needs of the rest. */
 export type ConnectionParts = {
   readonly views: Views;
-  /** @throws AppError UNAUTHORIZED, FORBIDDEN */
-  readonly authenticateToken: (token: string, address: string) => Actor | Promise<Actor>;
+  /** Who a token stands for, and until when (ms since 1970). @throws AppError UNAUTHORIZED, FORBIDDEN */
+  readonly proveToken: (
+    token: string,
+    address: string,
+  ) => Promise<{ readonly actor: UserActor; readonly expiresAt: number }>;
   /** Takes a socket in under its actor, in place of what it was before. @throws AppError RATE_LIMITED when there are too many */
   readonly admit: (connection: Connection, actor: Actor) => void;
   readonly release: (connection: Connection) => void;
@@ -129,11 +131,11 @@ export class Connection implements Member {
     if (token === null) return;
     const turn = ++this.#turn;
     try {
-      const actor = await this.#parts.authenticateToken(token, this.address);
+      const proven = await this.#parts.proveToken(token, this.address);
       const proof = this.#proof;
       // Meanwhile another token may have come; and of several answers the one that was asked for last is the newest.
       const counts = this.#socket !== null && proof?.token === token && this.#turn === turn;
-      if (proof && counts) this.#become({ ...proof, actor });
+      if (proof && counts) this.#become({ ...proof, ...proven });
     } catch (error) {
       if (this.#proof?.token === token) this.#refuse(error, null);
     }
@@ -223,13 +225,14 @@ export class Connection implements Member {
   async #authenticate(id: string | null, token: string | null): Promise<void> {
     this.#waiting = [];
     try {
-      const actor = token === null ? anonymous : await this.#identify(token);
+      const { actor, expiresAt } =
+        token === null ? { actor: anonymous, expiresAt: Infinity } : await this.#identify(token);
       if (this.#socket === null) return;
       this.#parts.admit(this, actor);
       this.join(everyone);
       const userId = actor.kind === "user" ? actor.id : null;
       this.#send(encodeFrame({ type: "connected", id, userId, version: realtimeVersion }));
-      this.#become({ actor, token, expiresAt: token === null ? Infinity : expiryOf(token) });
+      this.#become({ actor, token, expiresAt });
     } catch (error) {
       this.#refuse(error, id);
     }
@@ -237,11 +240,11 @@ export class Connection implements Member {
   }
 
   /** A session that ends while it is looked up must not slip through: nobody would ask about this socket again. */
-  async #identify(token: string): Promise<Actor> {
+  async #identify(token: string): Promise<Omit<Proof, "token">> {
     for (;;) {
       const before = this.#parts.rechecks();
-      const actor = await this.#parts.authenticateToken(token, this.address);
-      if (before === this.#parts.rechecks()) return actor;
+      const proven = await this.#parts.proveToken(token, this.address);
+      if (before === this.#parts.rechecks()) return proven;
     }
   }
 
@@ -300,10 +303,4 @@ function codeOf(error: unknown): number {
   const code = error instanceof AppError ? error.code : "INTERNAL_ERROR";
   if (code === "UNAUTHORIZED" || code === "FORBIDDEN") return closeCodes.unauthorized;
   return code === "RATE_LIMITED" ? closeCodes.tooMany : closeCodes.tryAgain;
-}
-
-/** Until when a token that was accepted is good, in ms since 1970. */
-function expiryOf(token: string): number {
-  const { exp } = decodeJwt(token);
-  return exp === undefined ? 0 : exp * 1000;
 }

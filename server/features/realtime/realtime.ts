@@ -19,7 +19,7 @@ export type RealtimeParts = {
   /** Calls back after each change of schema or rules; gives the function that stops. */
   readonly onSnapshotChange: (listener: () => void) => () => void;
   readonly feed: ChangeFeed;
-  readonly authenticator: Pick<Authenticator, "authenticateToken">;
+  readonly authenticator: Pick<Authenticator, "proveToken">;
   readonly identity: Identity;
   readonly clientAddress: ClientAddress;
   readonly config: OriginConfig & {
@@ -69,7 +69,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
   });
   const connectionParts: ConnectionParts = {
     views,
-    authenticateToken: authenticator.authenticateToken,
+    proveToken: authenticator.proveToken,
     admit: sockets.admit,
     release: sockets.release,
     rechecks: () => rechecks,

@@ -1,0 +1,58 @@
+/** API tokens over HTTP, for administrators. Who makes one, or gives one a new text, proves who they are first. */
+import { Elysia } from "elysia";
+import type { Actor } from "../../core/access/actor";
+import { answer, documented, idFrom } from "./answers";
+import { createApiToken, listApiTokens, removeApiToken, rotateApiToken } from "./api-tokens";
+import { requireAdministrator, requireFresh } from "./fresh";
+import { apiTokenBody, parseApiToken, parseRotate, rotateBody } from "./model";
+import type { AuthParts } from "./parts";
+
+/** Mounts them. */
+export function apiTokenRoutes({ clock, data, identity }: AuthParts) {
+  return new Elysia({ name: "auth API tokens" })
+    .use(identity)
+    .get("/auth/tokens", ({ actor }) => list(actor), documented("API tokens (administrators)"))
+    .post(
+      "/auth/tokens",
+      ({ actor, body }) => create(actor, body),
+      documented(
+        "Make an API token; its text is told once (administrators, with a fresh proof)",
+        apiTokenBody,
+      ),
+    )
+    .post(
+      "/auth/tokens/:id/rotate",
+      ({ actor, params, body }) => rotate(actor, params.id, body),
+      documented("Replace the text of an API token (administrators, with a fresh proof)", rotateBody),
+    )
+    .delete(
+      "/auth/tokens/:id",
+      ({ actor, params }) => remove(actor, params.id),
+      documented("Delete an API token (administrators)"),
+    );
+
+  async function list(actor: Actor): Promise<Response> {
+    requireAdministrator(actor);
+    return answer({ data: await listApiTokens(data) });
+  }
+
+  async function create(actor: Actor, body: unknown): Promise<Response> {
+    const maker = requireAdministrator(actor);
+    requireFresh(actor, clock());
+    return answer({ data: await createApiToken(data, maker, parseApiToken(body), clock()) }, [], 201);
+  }
+
+  async function rotate(actor: Actor, text: string, body: unknown): Promise<Response> {
+    requireAdministrator(actor);
+    requireFresh(actor, clock());
+    const id = idFrom(text, "API token");
+    return answer({ data: await rotateApiToken(data, id, parseRotate(body), clock()) });
+  }
+
+  async function remove(actor: Actor, text: string): Promise<Response> {
+    requireAdministrator(actor);
+    const id = idFrom(text, "API token");
+    await removeApiToken(data, id);
+    return answer({ data: { id } });
+  }
+}

@@ -1,0 +1,63 @@
+/** What the routes of `/auth` work with: each part is built once here and handed to those that need it. */
+import type { Data } from "../../data";
+import {
+  createOrigins,
+  createWindowCounter,
+  type Identity,
+  type Logger,
+  type OriginConfig,
+  type Origins,
+  type WindowCounter,
+} from "../../http";
+import { createAttempts } from "./attempts";
+import type { Authenticator } from "./authenticate";
+import { createPasswords } from "./passwords";
+import { createSessions } from "./sessions";
+import type { AuthConfig, SignInParts } from "./sign-in";
+import type { Tokens } from "./tokens";
+
+export type AuthRoutesParts = {
+  readonly data: Data;
+  readonly identity: Identity;
+  readonly authenticator: Authenticator;
+  readonly tokens: Tokens;
+  readonly logger: Logger;
+  readonly clock: () => number;
+  readonly config: AuthConfig &
+    OriginConfig & {
+      /** Seconds. */
+      readonly REFRESH_TOKEN_EXPIRES_IN: number;
+      /** Failed passwords per account and quarter of an hour. */
+      readonly LOGIN_ACCOUNT_LIMIT: number;
+    };
+};
+
+/** What a route of `/auth` may need. `refreshes`: counts them per session in windows of a minute. */
+export type AuthParts = AuthRoutesParts &
+  SignInParts & { readonly origins: Origins; readonly refreshes: WindowCounter };
+
+const minute = 60_000;
+
+/** Builds them. All doors to a password share `attempts`. */
+export function createParts(given: AuthRoutesParts): AuthParts {
+  const { data, tokens, logger, clock, config } = given;
+  return {
+    ...given,
+    origins: createOrigins(config),
+    sessions: createSessions({
+      data,
+      tokens,
+      config,
+      clock,
+      onReuse: ({ session, user }) =>
+        logger.warn("a refresh token came back after it was replaced: its session was ended", {
+          session,
+          user,
+        }),
+    }),
+    passwords: createPasswords(),
+    attempts: createAttempts({ limit: config.LOGIN_ACCOUNT_LIMIT, interval: 15 * minute, clock }),
+    clients: createWindowCounter(minute),
+    refreshes: createWindowCounter(minute),
+  };
+}

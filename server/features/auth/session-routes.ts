@@ -1,0 +1,95 @@
+/** Open sessions over HTTP: one's own, those of a user for administrators, and the fresh proof that some calls ask for. */
+import { Elysia } from "elysia";
+import type { ReauthenticateResult } from "@baasix/types";
+import type { Actor } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import { findAccount } from "./accounts";
+import { answer, documented, idFrom, originOf } from "./answers";
+import { requireAdministrator, requireFresh, requireSession } from "./fresh";
+import { parseReauthenticate, reauthenticateBody } from "./model";
+import type { AuthParts } from "./parts";
+import { reauthenticate } from "./reauthenticate";
+
+/** Mounts them. */
+export function sessionRoutes(parts: AuthParts) {
+  const { clock, data, identity, sessions } = parts;
+  const ofUser = "/auth/admin/users/:id/sessions";
+  return new Elysia({ name: "auth sessions" })
+    .use(identity)
+    .get("/auth/sessions", ({ actor }) => listOwn(actor), documented("My open sessions"))
+    .delete("/auth/sessions", ({ actor }) => endOthers(actor), documented("End my other sessions"))
+    .delete(
+      "/auth/sessions/:id",
+      ({ actor, params }) => endOne(requireSession(actor).id, params.id),
+      documented("End one of my sessions"),
+    )
+    .post(
+      "/auth/reauthenticate",
+      ({ actor, body, request }) => proveAgain(actor, body, request),
+      documented("Prove the password again, for what asks for a fresh proof", reauthenticateBody),
+    )
+    .get(
+      ofUser,
+      ({ actor, params }) => listOf(actor, params.id),
+      documented("Open sessions of a user (administrators)"),
+    )
+    .delete(
+      ofUser,
+      ({ actor, params }) => endAllOf(actor, params.id),
+      documented("End all sessions of a user (administrators, with a fresh proof)"),
+    )
+    .delete(
+      `${ofUser}/:session`,
+      ({ actor, params }) => endOneOf(actor, params.id, params.session),
+      documented("End a session of a user (administrators, with a fresh proof)"),
+    );
+
+  async function listOwn(actor: Actor): Promise<Response> {
+    const { id, session } = requireSession(actor);
+    return answer({ data: await sessions.list(id, session) });
+  }
+
+  async function endOthers(actor: Actor): Promise<Response> {
+    const { id, session } = requireSession(actor);
+    return answer({ data: { count: await sessions.endAll(id, session) } });
+  }
+
+  async function endOne(user: string, text: string): Promise<Response> {
+    const id = idFrom(text, "Session");
+    if (!(await sessions.endOne(user, id))) throw new AppError("NOT_FOUND", "Session not found");
+    return answer({ data: { id } });
+  }
+
+  async function proveAgain(actor: Actor, body: unknown, request: Request): Promise<Response> {
+    const password = parseReauthenticate(body);
+    const time = await reauthenticate(parts, requireSession(actor), password, originOf(request));
+    const result: ReauthenticateResult = {
+      message: "Authentication confirmed",
+      authenticatedAt: new Date(time).toISOString(),
+    };
+    return answer(result);
+  }
+
+  async function listOf(actor: Actor, text: string): Promise<Response> {
+    const { session } = requireAdministrator(actor);
+    return answer({ data: await sessions.list(await userFrom(text), session) });
+  }
+
+  async function endAllOf(actor: Actor, text: string): Promise<Response> {
+    requireAdministrator(actor);
+    requireFresh(actor, clock());
+    return answer({ data: { count: await sessions.endAll(await userFrom(text), null) } });
+  }
+
+  async function endOneOf(actor: Actor, user: string, session: string): Promise<Response> {
+    requireAdministrator(actor);
+    requireFresh(actor, clock());
+    return endOne(await userFrom(user), session);
+  }
+
+  async function userFrom(text: string): Promise<string> {
+    const account = await findAccount(data, idFrom(text, "User"));
+    if (account === null) throw new AppError("NOT_FOUND", "User not found");
+    return account.id;
+  }
+}

@@ -133,10 +133,13 @@ export function plainEqualities(condition: Condition): ReadonlyMap<string, unkno
   return found;
 }
 
-/** One at a time of those who mean the same filter, to the end of the transaction. */
+/**
+ * One at a time of those who mean the same filter, to the end of the transaction. The lock's number is negative: a filter
+ * could be made up that has that of another lock, such as of schema changes.
+ */
 export function lockTarget({ name }: Collection, condition: Condition): Statement {
   return {
-    text: "select pg_advisory_xact_lock(hashtextextended($1::text, 0))",
+    text: "select pg_advisory_xact_lock(hashtextextended($1::text, 0) | (-9223372036854775808)::bigint)",
     params: [`upsert ${name} ${canonicalFilter(condition)}`],
   };
 }

@@ -22,3 +22,4 @@ export { createJudge, type Judge, type Judgement, type View } from "./judge";
 export { type ChangeOptions, openSnapshot, type Snapshot, type SnapshotStore } from "./snapshot";
 export { removeInBatches } from "./sweep";
 export { createTotals, type Totals } from "./totals";
+export { guestOf } from "./write";

@@ -2,7 +2,7 @@
 import { idempotencyHeader, replayedHeader } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Data, TransactionOptions } from "../../data";
+import { type Data, guestOf, type TransactionOptions } from "../../data";
 import { hashRequest, type HeldKey, readKey } from "./key";
 import { findAnswer, keepAnswer, type KeptAnswer, lifetime, takeKey } from "./store";
 import { removeKey } from "./sweep";
@@ -92,7 +92,7 @@ export function createIdempotency({ data, now, rights }: IdempotencyParts): Idem
       const held = readKey(actor, header);
       if (reads) return work(data);
       const hash = `${hashRequest(request, body)}.${rights(actor)}`;
-      const options = { guest: actor.kind === "anonymous", ...(slow && { pool: "slow" as const }) };
+      const options = { ...guestOf(actor), ...(slow && { pool: "slow" as const }) };
       return inTurn(`${held.actor} ${held.key}`, () => answer({ held, hash, work, options }));
     },
   };

@@ -62,17 +62,15 @@ export function readUpsert(body: unknown, place = "Request body"): Upsert {
     `${place} must be {"on": field or fields, "data": item or items} or {"filter": {…}, "data": item}`,
   );
   const { data } = wish;
-  const target =
-    "on" in wish
-      ? { on: typeof wish.on === "string" ? fieldList(wish.on) : wish.on }
-      : { filter: wish.filter };
+  const target = "on" in wish ? { on: readOn(wish.on) } : { filter: wish.filter };
   return Array.isArray(data)
     ? { target, bodies: data, one: false }
     : { target, bodies: [data as WriteBody], one: true };
 }
 
-function fieldList(text: string): readonly string[] {
-  return text.split(",").map((name) => name.trim());
+/** The fields that `on` names: a list, or one text with commas between. */
+export function readOn(on: string | readonly string[]): readonly string[] {
+  return typeof on === "string" ? on.split(",").map((name) => name.trim()) : on;
 }
 
 /** Parameters of the query string that writes know. */

@@ -2,7 +2,7 @@
 import type { ItemId } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Data, TransactionOptions } from "../../data";
+import { type Data, guestOf } from "../../data";
 import { readQueryString } from "../../http";
 import { dataAnswer, itemText, writtenItems } from "./answer";
 import { changeItems, isDeletion, type KeepsDeleted } from "./change";
@@ -222,11 +222,7 @@ async function answerOne(
       return answer(itemText(read), created ? 201 : 200, tagOf(read));
     }
     return answer(plain(written), created ? 201 : 200, await newTag(inner, actor, collection, id));
-  }, optionsOf(actor));
-}
-
-function optionsOf(actor: Actor): TransactionOptions {
-  return { guest: actor.kind === "anonymous" };
+  }, guestOf(actor));
 }
 
 function answer(text: string, status: 200 | 201, tag: string | null = null): Response {

@@ -2,7 +2,7 @@
 import type { ItemId } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Data, UpsertTarget, WriteBody } from "../../data";
+import { type Data, guestOf, type WriteBody } from "../../data";
 import { checkJson } from "../../http";
 import {
   changeItems,
@@ -11,6 +11,7 @@ import {
   type KeepsDeleted,
   listText,
   readEntry,
+  readOn,
   readVersion,
   writtenItems,
 } from "../items";
@@ -56,7 +57,7 @@ export function runTransaction(
     }
     return texts;
   };
-  return data.transaction(perform, { guest: caller.actor.kind === "anonymous" });
+  return data.transaction(perform, guestOf(caller.actor));
 }
 
 function resultOf(text: string): Result {
@@ -121,10 +122,11 @@ async function run(rows: Data, caller: Caller, operation: Operation, place: stri
       return JSON.stringify({ id: first(removed) });
     }
     case "upsert": {
-      const { data, query } = operation;
+      const { on, filter, data, query } = operation;
       checkJson(data);
       const bodies = Array.isArray(data) ? data : [data];
-      const upserted = await rows.upsert(actor, collection, upsertTarget(operation), bodies);
+      const named = on === undefined ? { filter } : { on: readOn(on) };
+      const upserted = await rows.upsert(actor, collection, named, bodies);
       if (!Array.isArray(data))
         return one(target, { ...upserted[0], id: upserted[0]?.id ?? "" }, query?.fields);
       const written = writtenItems(upserted.map(({ id }) => id));
@@ -142,17 +144,6 @@ async function run(rows: Data, caller: Caller, operation: Operation, place: stri
       return `${itemText(item).slice(0, -1)},"version":"${item.version}"}`;
     }
   }
-}
-
-function upsertTarget({
-  on,
-  filter,
-}: {
-  readonly on?: string | string[] | undefined;
-  readonly filter?: WriteBody | undefined;
-}): UpsertTarget {
-  if (on === undefined) return { filter };
-  return { on: typeof on === "string" ? on.split(",").map((name) => name.trim()) : on };
 }
 
 function several(ids: readonly ItemId[]): string {

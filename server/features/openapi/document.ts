@@ -5,6 +5,7 @@ import type { Access, Policy } from "../../core/access/policy";
 import { filterSchemas } from "../../core/query/operators/describe";
 import { jsonSchema, type JsonSchema } from "../../core/schema/fields";
 import type { Collection, Field, Schema } from "../../core/schema/model";
+import { keyParameter } from "../idempotency";
 import { describeImports } from "./imports";
 import {
   fieldsParameter,
@@ -13,7 +14,6 @@ import {
   idParameter,
   ifMatchParameter,
   ifNoneMatchParameter,
-  keyParameter,
   listParameters,
   permanentParameter,
 } from "./parameters";
@@ -234,8 +234,14 @@ function dataOf(data: JsonSchema): JsonSchema {
 function listOf(items: JsonSchema): JsonSchema {
   return {
     type: "object",
-    required: ["data", "totalCount"],
-    properties: { data: { type: "array", items }, totalCount: { type: "integer" } },
+    required: ["data"],
+    properties: {
+      data: { type: "array", items },
+      totalCount: { type: "integer", description: "Left out with count=none" },
+      estimated: { type: "boolean" },
+      nextCursor: { type: ["string", "null"] },
+      truncated: { type: "boolean" },
+    },
   };
 }
 

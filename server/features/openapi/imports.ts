@@ -1,6 +1,6 @@
 /** The import routes of a collection, as OpenAPI describes them: their bodies are files. */
 import type { JsonSchema } from "../../core/schema/fields";
-import { keyParameter } from "./parameters";
+import { keyParameter } from "../idempotency";
 
 const flag: JsonSchema = { type: "boolean", default: false };
 const parameter = (name: string, description: string, schema: JsonSchema): JsonSchema => ({

@@ -1,5 +1,4 @@
 /** Parameters of the item routes, as the API's description has them. */
-import { idempotencyHeader } from "@baasix/types";
 import { aggregateFunctions } from "../../core/query/aggregateFunctions";
 import { dateParts } from "../../core/query/dateParts";
 import { filterSchemaName } from "../../core/query/operators/describe";
@@ -55,6 +54,24 @@ export const listParameters: readonly JsonSchema[] = [
   },
   { name: "page", in: "query", schema: { type: "integer", minimum: 1 } },
   { name: "offset", in: "query", schema: { type: "integer", minimum: 0 } },
+  {
+    name: "cursor",
+    in: "query",
+    description: "Walks page after page: empty at first, then nextCursor of the answer before",
+    schema: { type: "string" },
+  },
+  {
+    name: "count",
+    in: "query",
+    description: "How totalCount is found; none leaves it out",
+    schema: { type: "string", enum: ["exact", "estimated", "none"], default: "exact" },
+  },
+  {
+    name: "paranoid",
+    in: "query",
+    description: "false: items that were deleted softly, too",
+    schema: { type: "boolean", default: true },
+  },
   {
     name: "search",
     in: "query",
@@ -126,16 +143,6 @@ export const permanentParameter: JsonSchema = {
   in: "query",
   description: "Deletes for good, also items that were deleted before",
   schema: { type: "boolean", default: false },
-};
-
-/** Of every write. */
-export const keyParameter: JsonSchema = {
-  name: idempotencyHeader,
-  in: "header",
-  description:
-    "A name for this request, under which it takes effect once: sent again within a day it is answered as before, with " +
-    "Idempotency-Replayed: true. Visible characters; without an account a UUID",
-  schema: { type: "string", minLength: 1, maxLength: 255 },
 };
 
 export const ifMatchParameter: JsonSchema = {

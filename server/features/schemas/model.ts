@@ -3,7 +3,8 @@ import { z } from "zod";
 import { indexMethods } from "../../core/schema/model";
 
 const definition = z.record(z.string(), z.unknown()).meta({
-  description: "name, fields, timestamps, paranoid, usertrack, realtime, indexes, searchable, description",
+  description:
+    "name, fields, timestamps, paranoid, usertrack, sortEnabled, realtime, audit, indexes, searchable, isJunction, description",
 });
 
 /** Body of `POST /schemas`. */

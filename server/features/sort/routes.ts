@@ -1,11 +1,10 @@
 /** Sorting over HTTP: an item moves next to another one, or several change places among themselves. */
-import { idempotencyHeader } from "@baasix/types";
 import { Elysia } from "elysia";
 import { z } from "zod";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Identity } from "../../http";
-import type { Idempotency } from "../idempotency";
+import { type Idempotency, keyParameter } from "../idempotency";
 import { dataAnswer, refuseConditions } from "../items";
 import { moveBody, readMove, readOrder, reorderBody } from "./model";
 
@@ -16,14 +15,7 @@ const described = (summary: string, description: string, body: z.ZodType) => ({
     tags: ["Sorting"],
     summary,
     description,
-    parameters: [
-      {
-        name: idempotencyHeader,
-        in: "header" as const,
-        description: "A name for this request, under which it takes effect once",
-        schema: { type: "string" as const, maxLength: 255 },
-      },
-    ],
+    parameters: [keyParameter],
     requestBody: {
       required: true,
       content: { "application/json": { schema: z.toJSONSchema(body, { io: "input" }) as object } },

@@ -1,10 +1,9 @@
 /** `/transaction`: several operations over HTTP, all of them or none. */
-import { idempotencyHeader } from "@baasix/types";
 import { Elysia } from "elysia";
 import { z } from "zod";
 import type { Actor } from "../../core/access/actor";
 import type { Identity } from "../../http";
-import type { Idempotency } from "../idempotency";
+import { type Idempotency, keyParameter } from "../idempotency";
 import { dataAnswer, type KeepsDeleted, refuseConditions } from "../items";
 import { readTransaction, transactionBody } from "./model";
 import { runTransaction } from "./run";
@@ -22,14 +21,7 @@ const documented = {
     description:
       "Up to 100 operations over many collections, each with the caller's own rights. Values may refer to the results " +
       "of earlier operations: `{{0.id}}`, `{{name.data.price}}`.",
-    parameters: [
-      {
-        name: idempotencyHeader,
-        in: "header" as const,
-        description: "A name for this request, under which it takes effect once",
-        schema: { type: "string" as const, maxLength: 255 },
-      },
-    ],
+    parameters: [keyParameter],
     requestBody: {
       required: true,
       content: { "application/json": { schema: z.toJSONSchema(transactionBody, { io: "input" }) as object } },

@@ -1,4 +1,5 @@
 /** The indexes that definitions ask for, and the database lacks: dropped by hand, or left half-made by another program. */
+import type { IndexMigration } from "@baasix/types";
 import { compileChanges } from "../core/schema/ddl";
 import { indexesOf } from "../core/schema/define";
 import type { Change } from "../core/schema/diff";
@@ -9,24 +10,8 @@ import type { TransactionRunner } from "../platform/postgres";
 import { lockInTries } from "./locks";
 import { runSteps } from "./migrate";
 
-/** What became of each index. `field`: its fields, joined by a comma. */
-export type IndexReport = {
-  readonly created: readonly {
-    readonly collection: string;
-    readonly indexName: string;
-    readonly field: string;
-  }[];
-  readonly skipped: readonly {
-    readonly collection: string;
-    readonly indexName: string;
-    readonly reason: string;
-  }[];
-  readonly errors: readonly {
-    readonly collection: string;
-    readonly indexName: string;
-    readonly error: string;
-  }[];
-};
+/** What became of each index. */
+export type IndexReport = IndexMigration["details"];
 
 /** Makes what is missing. One that cannot be made is told, and the others are. `tableTimeout` in ms. */
 export async function makeMissing(

@@ -1,5 +1,5 @@
 /** What the routes of indexes change in a definition. */
-import type { IndexDefinition } from "@baasix/types";
+import type { IndexDefinition, IndexMigration } from "@baasix/types";
 import { AppError, suggestion } from "../../core/errors";
 import { indexesOf } from "../../core/schema/define";
 import type { SchemaEdit } from "../../core/schema/edit";
@@ -59,7 +59,9 @@ function saysTheSame(a: IndexDefinition, b: IndexDefinition): boolean {
 }
 
 /** What `POST /schemas/indexes/migrate` answers. */
-export async function migrateIndexes({ makeIndexes }: Pick<SnapshotStore, "makeIndexes">) {
+export async function migrateIndexes({
+  makeIndexes,
+}: Pick<SnapshotStore, "makeIndexes">): Promise<IndexMigration> {
   const details = await makeIndexes();
   const { created, skipped, errors } = details;
   return {

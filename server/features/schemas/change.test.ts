@@ -191,6 +191,46 @@ describe("a relation that is changed", () => {
     expect((await read("people")).fields).not.toHaveProperty("reads");
   });
 
+  test("the way back of every kind: made, called otherwise, taken away", async () => {
+    await define("trees");
+    await define("leaves");
+    const tree = (field: string, body: object) => ok("PATCH", `/schemas/trees/relationships/${field}`, body);
+    const relations = async (name: string) =>
+      Object.entries((await read(name)).fields).flatMap(([field, { relType, foreignKey }]) =>
+        relType === undefined ? [] : [`${field} ${relType} ${foreignKey}`],
+      );
+    await relate("trees", { type: "O2M", name: "leaves", target: "leaves", alias: "tree" });
+    await tree("leaves", { alias: "holder", onDelete: "CASCADE" });
+    expect(await relations("leaves")).toEqual(["holder BelongsTo tree_Id"]);
+    expect(await rule("tree_Id", "leaves")).toContain("ON DELETE CASCADE");
+    expect(await refusal("PATCH", "/schemas/trees/relationships/leaves", { alias: null })).toBe(
+      "400 INVALID_SCHEMA alias: 'leaves.holder' holds the key; delete that relation",
+    );
+    await relate("trees", { type: "M2O", name: "up", target: "trees", alias: "down" });
+    await tree("up", { alias: "below" });
+    await relate("trees", { type: "O2O", name: "twin", target: "trees" });
+    await tree("twin", { alias: "other" });
+    await relate("trees", { type: "M2M", name: "near", target: "trees" });
+    await tree("near", { alias: "nearTo" });
+    await tree("near", { alias: "around" });
+    expect(await relations("trees")).toEqual([
+      "leaves HasMany tree_Id",
+      "up BelongsTo up_Id",
+      "below HasMany up_Id",
+      "twin BelongsTo twin_Id",
+      "other HasOne twin_Id",
+      "near HasMany trees_id",
+      "around HasMany trees_id_2",
+    ]);
+    for (const field of ["up", "twin", "near"]) await tree(field, { alias: null });
+    expect(await relations("trees")).toEqual([
+      "leaves HasMany tree_Id",
+      "up BelongsTo up_Id",
+      "twin BelongsTo twin_Id",
+      "near HasMany trees_id",
+    ]);
+  });
+
   test("M2A: collections more, and fewer when none of their rows is left, or by force", async () => {
     await item("books_about_junction", { books_id: 1, collection: "pets", item_id: 1 });
     await item("books_about_junction", { books_id: 1, collection: "people", item_id: 1 });

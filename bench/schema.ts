@@ -47,11 +47,11 @@ await sql.unsafe("analyze big");
 
 /** Runs changes while four readers go on; gives the ms of each change and of the slowest read, and how many there were. */
 async function measure(change: ((round: number) => Promise<unknown>) | null) {
-  let going = true;
+  const traffic = { goes: true };
   let slowest = 0;
   let count = 0;
   const reader = async (seed: number): Promise<void> => {
-    for (let n = seed; going; n += 7919) {
+    for (let n = seed; traffic.goes; n += 7919) {
       const began = performance.now();
       await call(
         "GET",
@@ -70,7 +70,7 @@ async function measure(change: ((round: number) => Promise<unknown>) | null) {
     taken.push(performance.now() - began);
   }
   await Bun.sleep(100);
-  going = false;
+  traffic.goes = false;
   await Promise.all(readers);
   return { taken, slowest, count };
 }

@@ -155,17 +155,17 @@ test("what fails after the commit is not done again", async () => {
 
 test("readers and writers go on while the schema changes again and again", async () => {
   await here.data.create(actor, "things", [{ a: 1, b: "x" }]);
-  let changing = true;
+  const traffic = { goes: true };
   const answers: string[] = [];
   const reader = async ({ data }: Instance): Promise<void> => {
-    while (changing) {
+    while (traffic.goes) {
       const { json } = await data.read(actor, "things", { fields: ["*"], sort: ["id"], limit: 3 });
       answers.push(Object.keys((JSON.parse(json) as object[])[0] ?? {}).join());
     }
   };
   let written = 0;
   const writer = async ({ data }: Instance): Promise<void> => {
-    while (changing) {
+    while (traffic.goes) {
       await data.create(actor, "things", [{ b: "y" }]);
       written++;
     }
@@ -182,7 +182,7 @@ test("readers and writers go on while the schema changes again and again", async
       for (const [i, fields] of shapes.entries()) await put(i % 2 === 0 ? here : there, fields);
     }
   } finally {
-    changing = false;
+    traffic.goes = false;
     await Promise.all(work);
   }
   expect(new Set(answers).size).toBeGreaterThan(1);

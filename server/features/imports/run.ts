@@ -6,6 +6,7 @@ import type { ErrorCode, ImportResult } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, WriteBody } from "../../data";
+import { createSweeper } from "./garbage";
 import { createReport, refusalsByRow, type Report, type RowWord } from "./report";
 import type { Batch, ImportRow } from "./rows";
 
@@ -81,6 +82,7 @@ function failed({ results, isWhole }: Imported, word: RowWord): AppError {
 /** False when it gave up before the end of the file. */
 async function writeAll(rows: Data, actor: Actor, task: Import, report: Report): Promise<boolean> {
   const { collection, on } = task;
+  const sweep = createSweeper();
   let refusals = 0;
   const isEnough = (): boolean => task.mode === "all" && refusals >= mostRefusals;
 
@@ -128,6 +130,7 @@ async function writeAll(rows: Data, actor: Actor, task: Import, report: Report):
       if (row.body === null) report.refused(row, new AppError("INVALID_VALUE", row.error));
     await write(batch.filter(isGood));
     if (isEnough()) return false;
+    sweep();
   }
   return true;
 }
@@ -152,8 +155,8 @@ const rowCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /** Whether an error is of the rows that were sent, and not of the moment: a deadlock ends the transaction. */
-function isOfRows({ code, details }: AppError): boolean {
-  return rowCodes.has(code) || (code === "CONFLICT" && details !== null);
+function isOfRows({ code, details, cause }: AppError): boolean {
+  return rowCodes.has(code) || (code === "CONFLICT" && (details !== null || cause === undefined));
 }
 
 /** The same values, each asked for before the one before it is used up. */

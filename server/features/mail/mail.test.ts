@@ -262,21 +262,22 @@ describe("mails that do not go", () => {
     const away = await openMailServer();
     const other = await testApp({ env: envOf(away.port), now: () => Date.now() + ahead });
     await away.close();
-    for (let i = 0; i < 20; i++) {
-      // oxlint-disable-next-line no-await-in-loop
-      await other.mail.queue(other.data, { ...reset, to: `u${i}@example.com` });
-    }
+    const addresses = Array.from({ length: 40 }, (_, i) => `u${i}@example.com`);
+    await other.data.transaction(async (rows) => {
+      for (const to of addresses) {
+        // oxlint-disable-next-line no-await-in-loop
+        await other.mail.queue(rows, { ...reset, to });
+      }
+    });
     await other.mail.run();
     const tried = await other.data.find<Entry>(root, "baasix_EmailLog", { filter: { attempts: { gt: 0 } } });
-    // As many as were under way when that was found out, each time.
-    expect(tried.length).toBeLessThanOrEqual(10);
+    // As many as were under way when that was found out, each time that it was asked.
+    expect(tried.length).toBeLessThan(addresses.length);
     expect(tried[0]?.errorMessage).toStartWith("ESOCKET: ");
     const back = await openMailServer({ port: away.port });
     ahead = hour;
     await other.mail.run();
-    expect(back.delivered.map(({ to }) => to[0]).toSorted()).toEqual(
-      Array.from({ length: 20 }, (_, i) => `u${i}@example.com`).toSorted(),
-    );
+    expect(back.delivered.map(({ to }) => to[0] ?? "").toSorted()).toEqual(addresses.toSorted());
     await other.close();
     await back.close();
   });
@@ -445,6 +446,16 @@ describe("what is refused before it is written", () => {
   ])("%s", async (_what, to) => {
     await expect(app.mail.queue(app.data, { ...reset, to })).rejects.toThrow("mail.passwordReset.to");
     expect(await app.data.find(root, "baasix_EmailLog", {})).toEqual([]);
+  });
+
+  test("a mail without what it needs, or of no kind, which does not compile either", async () => {
+    const values = { name: "Ann" };
+    // @ts-expect-error -- resetUrl is missing
+    const missing = app.mail.queue(app.data, { ...reset, values });
+    await expect(missing).rejects.toThrow("mail.passwordReset.resetUrl: must be a text");
+    // @ts-expect-error -- there is no such kind
+    const unknown = app.mail.queue(app.data, { ...reset, type: "toString" });
+    await expect(unknown).rejects.toThrow("there is no mail of the kind 'toString'");
   });
 
   test("a name with line breaks is one line where it is shown", async () => {

@@ -10,7 +10,9 @@ const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/g;
 
 /** @throws AppError INVALID_VALUE, which names the value and never repeats it */
 export function checkValues(type: string, values: Readonly<Record<string, unknown>>): CheckedValues {
-  const variables = kindOf(type)?.variables ?? {};
+  const kind = kindOf(type);
+  if (kind === null) throw new AppError("INVALID_VALUE", `mail.type: there is no mail of the kind '${type}'`);
+  const { variables } = kind;
   for (const name of Object.keys(values)) {
     if (!Object.hasOwn(variables, name)) {
       throw invalid(type, name, `is no value of this mail${suggestion(name, Object.keys(variables))}`);

@@ -81,6 +81,21 @@ test("fields: add, rename, remove; and a collection of another name", async () =
   expect(await fieldsOf("horses")).not.toHaveProperty("title");
 });
 
+test("fields that are added and removed at once are all there, and all gone", async () => {
+  await schemas.create("crowd", { name: "Crowd", fields: { id, old: { type: "Text" } } });
+  const names = Array.from({ length: 6 }, (_, n) => `field${n}`);
+  await Promise.all([
+    ...names.map((name) => schemas.addField("crowd", name, { type: "Integer" })),
+    schemas.removeField("crowd", "old"),
+  ]);
+  expect(Object.keys(await fieldsOf("crowd"))).toEqual(expect.arrayContaining(names));
+  await Promise.all(names.slice(1).map((name) => schemas.removeField("crowd", name)));
+  const left = Object.keys(await fieldsOf("crowd"));
+  expect(left).toContain("field0");
+  for (const name of ["old", ...names.slice(1)]) expect(left).not.toContain(name);
+  await schemas.delete("crowd");
+});
+
 test("export, preview and import, as an object, a list and a file", async () => {
   const document = await schemas.export();
   expect(document.schemas.map(({ collectionName }) => collectionName)).toContain("horses");

@@ -66,13 +66,13 @@ export function createSchemas(http: Http) {
     await http({ ...options, method: "PATCH", path: one(collection), query: { force }, body });
   }
 
+  /** Some fields alone; the others stay, also those that somebody else adds at the moment. */
   async function change(
     collection: string,
-    edit: (fields: SchemaDefinition["fields"]) => SchemaDefinition["fields"],
-    options?: SchemaChangeOptions,
+    fields: { readonly [name: string]: FieldDefinition | null },
+    { force, ...options }: SchemaChangeOptions = {},
   ): Promise<void> {
-    const { schema } = await findOne(collection, options);
-    await update(collection, { ...schema, fields: edit(schema.fields) }, options);
+    await http({ ...options, method: "PATCH", path: one(collection), query: { force }, body: { fields } });
   }
 
   async function rename(route: string, to: string, options?: CallOptions): Promise<void> {
@@ -181,14 +181,10 @@ export function createSchemas(http: Http) {
       }),
     /** Adds a field, or changes the one of that name. @throws BaasixError */
     addField: (collection: string, name: string, field: FieldDefinition, options?: SchemaChangeOptions) =>
-      change(collection, (fields) => ({ ...fields, [name]: field }), options),
+      change(collection, { [name]: field }, options),
     /** Drops a field. @throws BaasixError DATA_LOSS without `force` when it holds data */
     removeField: (collection: string, name: string, options?: SchemaChangeOptions) =>
-      change(
-        collection,
-        (fields) => Object.fromEntries(Object.entries(fields).filter(([field]) => field !== name)),
-        options,
-      ),
+      change(collection, { [name]: null }, options),
   };
 }
 

@@ -19,20 +19,31 @@ export function createEdit(schema: Schema, name: string, definition: Given): Sch
 /**
  * A new definition for a collection. It is the whole one, except that relations which the server made (by the
  * relationships route) stay when it does not mention them, so that a client which does not know them cannot drop them
- * by accident; `"name": null` removes one. Indexes stay likewise when it has no `indexes`. `renamed`: fields by their
- * names before and after; the definition is in the names after.
- * @throws AppError NOT_FOUND, and as `renameIn`
+ * by accident; `"name": null` removes one. Indexes stay likewise when it has no `indexes`. Or only some `fields` are given;
+ * all others stay then. `renamed`: fields by their names before and after; what is given is in the names after.
+ * @throws AppError NOT_FOUND, BAD_REQUEST, and as `renameIn`
  */
 export function updateEdit(
   before: Schema,
   name: string,
-  definition: Given,
+  given: { readonly schema?: Given | undefined; readonly fields?: Given | undefined },
   renamed: Readonly<Record<string, string>> = {},
 ): SchemaEdit {
   ownCollection(before, name);
   const renames = Object.entries(renamed).map(([field, to]): Rename => ({ collection: name, field, to }));
   const schema = renameAll(before, renames, before.version).at(-1)?.schema ?? before;
-  return { ...wholeEdit(schema, name, definition), renames };
+  return { ...wholeEdit(schema, name, definitionOf(ownCollection(schema, name), given)), renames };
+}
+
+/** Fields alone are put into the definition as it is now, so that two who each add one do not take away the other's. */
+function definitionOf(
+  { definition }: Collection,
+  { schema, fields }: Parameters<typeof updateEdit>[2],
+): Given {
+  if ((schema === undefined) === (fields === undefined)) {
+    throw new AppError("BAD_REQUEST", "body: give either schema, the whole definition, or fields");
+  }
+  return schema ?? { ...definition, fields: { ...definition.fields, ...fields } };
 }
 
 function wholeEdit(schema: Schema, name: string, definition: Given): SchemaEdit {

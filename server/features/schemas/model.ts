@@ -13,9 +13,13 @@ export const createBody = z.strictObject({
   schema: definition,
 });
 
-/** Body of `PATCH /schemas/:collection`: the whole definition. */
+/** Body of `PATCH /schemas/:collection`: the whole definition, or `fields` that are to be otherwise. */
 export const updateBody = z.strictObject({
-  schema: definition,
+  schema: definition.optional(),
+  fields: z.record(z.string(), z.unknown()).optional().meta({
+    description:
+      "In place of schema: these fields alone are added, or take the place of those that are there; null takes one away",
+  }),
   renames: z.record(z.string(), z.string()).optional().meta({
     description: "Fields that are called otherwise: name before → name after. schema has the names after",
   }),

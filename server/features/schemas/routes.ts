@@ -108,7 +108,7 @@ export function schemasRoutes({ snapshot, data, identity, config, now }: Schemas
       "/schemas/:collection",
       ({ actor, query, params, body }) =>
         change(actor, query, { message: "Schema updated successfully", status: 200 }, (schema) =>
-          updateEdit(schema, params.collection, body.schema, body.renames),
+          updateEdit(schema, params.collection, body, body.renames),
         ),
       {
         query: changeQuery,
@@ -118,7 +118,7 @@ export function schemasRoutes({ snapshot, data, identity, config, now }: Schemas
           summary: "Change a collection",
           description:
             "The body is the whole definition: a field that it leaves out is dropped, which needs ?force=true when it " +
-            "holds values. Relations made by POST /schemas/:collection/relationships stay when they are left out, and so do " +
+            "holds values; or only the fields that are to be otherwise. Relations made by POST /schemas/:collection/relationships stay when they are left out, and so do " +
             "indexes when it has no indexes.",
         },
       },

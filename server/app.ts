@@ -13,6 +13,7 @@ import {
   ensureFirstAdmin,
   loadSecret,
   removeExpiredSessions,
+  type Secret,
 } from "./features/auth";
 import { filesRoutes } from "./features/files";
 import { healthRoutes } from "./features/health";
@@ -135,12 +136,13 @@ export async function createApp(
   });
   opened.defer(() => realtime.close());
   opened.defer(followChanges({ feed, snapshot, authenticator, realtime, logger, totals }));
+  const sealKey = (one: Secret): Uint8Array => deriveKey(one, "mail outbox");
   const mailer = mailerOf(config, { sendMail, log: (text) => logger.info(text) });
   const mail = createMail({
     data,
     mailer,
     from: senderOf(config),
-    keys: [deriveKey(secret, "mail outbox")],
+    keys: [sealKey(secret), ...(secret.previous ?? []).map(sealKey)],
     branding: () => brandingOf(config),
     logger,
     now,

@@ -331,6 +331,28 @@ describe("several instances on one database", () => {
   });
 });
 
+test("a mail that waits goes under a new SECRET_KEY, by a server that has the earlier one, too", async () => {
+  server.answers.rcpt = () => ({ code: 450, text: "busy" });
+  const id = await app.mail.queue(app.data, reset);
+  await app.mail.run();
+  server.answers.rcpt = null;
+  const config = { ...app.config, SECRET_KEY: "another secret of the tests, of 32 characters" };
+  const without = await createApp(config, app.address, { now: () => Date.now() + hour });
+  await without.mail.run();
+  expect(await entry(id)).toMatchObject({
+    status: "pending",
+    errorMessage: expect.stringContaining("(SECRET_KEY)"),
+  });
+  await without.close();
+  const earlier = { SECRET_KEY_PREVIOUS: [app.config.SECRET_KEY ?? ""] };
+  const knowing = await createApp({ ...config, ...earlier }, app.address, {
+    now: () => Date.now() + 3 * hour,
+  });
+  await knowing.mail.run();
+  expect((await server.next()).mail.messageId).toBe(`<${id}@shop.example.com>`);
+  await knowing.close();
+});
+
 describe("a server that stops", () => {
   test("finishes what it sends", async () => {
     const { reached, release } = server.hold();

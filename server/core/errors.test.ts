@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { nearestName, suggestion } from "./errors";
+import { AppError, nearestName, suggestion } from "./errors";
 
 const names = ["price", "priority", "jsonbHasKey", "jsonbHasAllKeys", "eq", "createdAt"];
 
@@ -20,4 +20,13 @@ test.each([
 test("a suggestion says it, or nothing", () => {
   expect(suggestion("pric", names)).toBe("; did you mean 'price'?");
   expect(suggestion("somethingElse", names)).toBe("");
+});
+
+test("a message does not grow with what was sent", () => {
+  const { message } = new AppError("UNKNOWN_FIELD", `no field '${"😀".repeat(1_000_000)}'`);
+  expect([message.length < 11_000, message.isWellFormed(), message.endsWith("…")]).toEqual([
+    true,
+    true,
+    true,
+  ]);
 });

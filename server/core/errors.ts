@@ -1,14 +1,20 @@
 /** The one error type. Its code says what went wrong; `http/` owns what status that is. */
 import type { ErrorCode } from "@baasix/types";
 
-/** An error whose message is safe to show to the client: it says where, and what would work. */
+/** Most characters of a message: it names what was sent, which may be megabytes long. */
+const longestMessage = 10_000;
+
+/** An error whose message is safe to show to the client: it says where, and what would work. Very long ones are cut. */
 export class AppError extends Error {
   override readonly name = "AppError";
   readonly code: ErrorCode;
   readonly details: unknown;
 
   constructor(code: ErrorCode, message: string, details: unknown = null, options?: ErrorOptions) {
-    super(message, options);
+    super(
+      message.length > longestMessage ? `${message.slice(0, longestMessage).toWellFormed()}…` : message,
+      options,
+    );
     this.code = code;
     this.details = details;
   }

@@ -17,6 +17,7 @@ import type { Collection, Field } from "../core/schema/model";
 import type { Row, Runner } from "../platform/postgres";
 import { collectionFor } from "./access";
 import type { CommittedWrite, Data, PendingWrite, Rows, TransactionOptions, WriteBody } from "./door";
+import { keepWrite, type KeptWrite } from "./keptWrites";
 import { optionsFor } from "./read";
 import type { Snapshot } from "./snapshot";
 
@@ -76,7 +77,7 @@ export function writesOf(parts: WriteParts): Writes {
     );
     const compile: typeof compileCreate = (target, complete, version) =>
       compileCreate(target, complete, version, skip);
-    const ids = await perform(parts, jobOf(parts, actor, plan, null, compile, stamp));
+    const ids = await perform(parts, jobOf(parts, actor, plan, null, compile, { stamp, skip }));
     if (ids.length > 0) await committed({ collection: name, action: "create", ids });
     return ids;
   };
@@ -147,8 +148,9 @@ export function writesOf(parts: WriteParts): Writes {
       columns: [],
       condition: null,
       rows: keys.length,
+      form: form.single ? `delete ${form.permanent} ${form.versioned}` : null,
       prepare: (target, version) => ({
-        statement: compileRemove(target, form, version),
+        compile: () => compileRemove(target, form, version),
         input: encodeKeys(keys),
         wanted,
       }),
@@ -178,7 +180,8 @@ export function writesOf(parts: WriteParts): Writes {
       columns: [],
       condition,
       rows: Infinity,
-      prepare: (target, version) => ({ statement: compileRemove(target, form, version), input: null }),
+      form: null,
+      prepare: (target, version) => ({ compile: () => compileRemove(target, form, version), input: null }),
     });
     if (ids.length > 0) await committed({ collection: name, action: "delete", ids });
     return ids;
@@ -202,8 +205,9 @@ export function writesOf(parts: WriteParts): Writes {
       columns: [mark],
       condition: null,
       rows: keys.length,
+      form: null,
       prepare: (target, version) => ({
-        statement: compileRestore(target, { single: keys.length === 1 }, version),
+        compile: () => compileRestore(target, { single: keys.length === 1 }, version),
         input: encodeKeys(keys),
       }),
     });
@@ -248,12 +252,14 @@ type Job = {
   readonly condition: Planned | null;
   /** Rows that are named; Infinity where a filter finds them. */
   readonly rows: number;
+  /** What the statement depends on besides columns and target, where it may be kept; else null. */
+  readonly form: string | null;
   readonly prepare: (target: AuthorizedTarget, version: number) => Prepared;
 };
 
 /** A statement, its input 0 and (removes) the version that is asked for. */
 type Prepared = {
-  readonly statement: CompiledStatement;
+  readonly compile: () => CompiledStatement;
   readonly input: string | null;
   readonly wanted?: string | null;
 };
@@ -268,31 +274,43 @@ function jobOf(
   plan: WritePlan,
   condition: Planned | null,
   compile: (target: AuthorizedTarget, plan: WritePlan, version: number) => CompiledStatement,
-  stamp?: WriteBody,
+  special: { readonly stamp?: WriteBody | undefined; readonly skip?: unknown } = {},
 ): Job {
-  const { collection, action, columns } = plan;
+  const { collection, action, columns, rows } = plan;
+  const isPlain = rows.length === 1 && !condition && !parts.related && !special.stamp && !special.skip;
   return {
     actor,
     collection,
     action,
     columns,
     condition,
-    rows: condition === null ? plan.rows.length : Infinity,
+    rows: condition === null ? rows.length : Infinity,
+    form: isPlain ? `${action} ${typeof rows[0]?.version}` : null,
     prepare: (target, version) => {
-      const complete = completeWrite(plan, target, bindingOf(parts, actor), stamp);
-      return { statement: compile(target, complete, version), input: encodeRows(complete) };
+      const complete = completeWrite(plan, target, bindingOf(parts, actor), special.stamp);
+      return { compile: () => compile(target, complete, version), input: encodeRows(complete) };
     },
   };
 }
 
 /** authorize → compile → run; gives the keys of the rows. Tries the targets in turn. */
 async function perform(parts: WriteParts, job: Job): Promise<readonly ItemId[]> {
-  const { actor, collection, action, columns, condition, rows, prepare } = job;
-  const { schema, rules } = parts.snapshot();
-  const access = accessOf(rules, schema, actor);
-  const targets = authorizeWrite(collection, action, columns, condition, access, parts.related?.named);
+  const { actor, collection, action, columns, condition, rows, form, prepare } = job;
+  const snapshot = parts.snapshot();
+  const { schema, rules } = snapshot;
+  const authorize = (): KeptWrite["targets"] => {
+    const access = accessOf(rules, schema, actor);
+    return authorizeWrite(collection, action, columns, condition, access, parts.related?.named);
+  };
+  const kept = form === null ? null : keepWrite(snapshot, actor, collection, columns, form, authorize);
+  const targets = kept?.targets ?? authorize();
   const performOn = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
-    const { statement, input, wanted = null } = prepare(target, schema.version);
+    const { compile, input, wanted = null } = prepare(target, schema.version);
+    let statement = kept?.statements.get(target);
+    if (!statement) {
+      statement = compile();
+      kept?.statements.set(target, statement);
+    }
     const origin = actor.kind === "system" ? undefined : actor.origin;
     const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted];
     const bound = bind(statement, bindingOf(parts, actor, inputs));

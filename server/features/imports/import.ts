@@ -50,12 +50,13 @@ export const formats = {
     part: "csvFile",
     endings: [".csv", ".tsv"],
     types: ["text/csv", "application/csv", "application/vnd.ms-excel"],
-    reader: (collection, _received, { delimiter, empty }, data, actor) =>
+    reader: (collection, _received, { delimiter, empty, on }, data, actor) =>
       csvRows(collection, {
         delimiter,
         emptyIsNull: empty === "null",
-        // All rows have the same columns: one refusal, and not one for each row.
+        // All rows have the same columns: one refusal, and not one for each row. With `on` it depends on the row.
         onHeader: (names) => {
+          if (on !== undefined) return;
           const fields = names.filter((name) => collection.fields.get(name)?.managed === null);
           data.requireRight(actor, collection.name, "create", fields);
         },
@@ -95,9 +96,18 @@ export function createImports(parts: ImportParts): ImportItems {
     if (actor.kind !== "user") {
       throw new AppError("UNAUTHORIZED", "Authentication required for import operations");
     }
-    parts.data.requireRight(actor, collection, "create");
+    requireSome(parts.data, actor, collection);
     return importFile({ ...parts, ...running }, formats[format], actor, collection, request, uploaded);
   };
+}
+
+/** Before the file is read: who may only change items may name them by `on`, which a form says behind the file. */
+function requireSome(data: Data, actor: Actor, collection: string): void {
+  try {
+    data.requireRight(actor, collection, "update");
+  } catch {
+    data.requireRight(actor, collection, "create");
+  }
 }
 
 type Running = ImportParts & { readonly take: Seats; readonly limit: LimitFunction };
@@ -119,6 +129,7 @@ async function importFile(
     try {
       uploaded();
       const options = readOptions({ ...Object.fromEntries(received.fields), ...query });
+      if (options.on === undefined) data.requireRight(actor, collection, "create");
       const work = async (rows: Data): Promise<Response> => {
         const reader = () =>
           format.reader(findCollection(schema(), collection), received, options, data, actor);

@@ -6,7 +6,7 @@ import { outsider } from "../../testing/postgres";
 import { runImport } from "./run";
 
 let app: TestApp;
-let tokens: Readonly<Record<"admin" | "clerk" | "reader", string>>;
+let tokens: Readonly<Record<"admin" | "clerk" | "mender" | "reader", string>>;
 
 const key = { type: "Integer", primaryKey: true, defaultValue: { type: "AUTOINCREMENT" } };
 
@@ -35,9 +35,9 @@ beforeAll(async () => {
   await app.call("POST", "/schemas/products/relationships", { token: app.admin, body: relation });
   const roles = await app.call("POST", "/items/baasix_Role/bulk", {
     token: app.admin,
-    body: [{ name: "clerk" }, { name: "reader" }],
+    body: [{ name: "clerk" }, { name: "reader" }, { name: "mender" }],
   });
-  const [clerk, reader] = (roles.body as { data: string[] }).data;
+  const [clerk, reader, mender] = (roles.body as { data: string[] }).data;
   const grant = async (role_Id: unknown, action: string, fields: string[], conditions: object) => {
     const body = { role_Id, collection: "products", action, fields, conditions };
     expect((await app.call("POST", "/permissions", { token: app.admin, body })).status).toBeLessThan(300);
@@ -45,6 +45,8 @@ beforeAll(async () => {
   await grant(clerk, "create", ["sku", "name", "stock"], { stock: { lt: 100 } });
   await grant(clerk, "update", ["stock"], { stock: { lt: 50 } });
   await grant(reader, "read", ["*"], {});
+  await grant(mender, "read", ["*"], {});
+  await grant(mender, "update", ["stock"], { stock: { lt: 50 } });
   const as = async (email: string, role_Id: unknown): Promise<string> => {
     const { id } = await app.signUp(email);
     await app.call("DELETE", "/items/baasix_UserRole", {
@@ -57,6 +59,7 @@ beforeAll(async () => {
   tokens = {
     admin: app.admin,
     clerk: await as("clerk@example.com", clerk),
+    mender: await as("mender@example.com", mender),
     reader: await as("reader@example.com", reader),
   };
 });
@@ -596,6 +599,23 @@ describe("on=", () => {
     const answer = await send("csv", text, { who: "clerk", query: "?on=sku&mode=partial" });
     expect(resultsOf(answer.body)).toMatchObject({ created: 1, updated: 0, failed: 1, errors: [{ row: 1 }] });
   });
+});
+
+test("who may change but not create does so with on= alone", async () => {
+  const text = "sku,stock\nthere,5\nnew,6\n";
+  const refused = await send("csv", text, { who: "mender" });
+  expect(refused.body).toMatchObject({ error: { code: "FORBIDDEN" } });
+  const answer = await send("csv", text, { who: "mender", query: "?on=sku&mode=partial" });
+  expect(resultsOf(answer.body)).toMatchObject({
+    created: 0,
+    updated: 1,
+    failed: 1,
+    errors: [{ row: 2, code: "FORBIDDEN" }],
+  });
+  const beyond = await send("csv", "sku,stock\nthere,50\n", { who: "mender", query: "?on=sku" });
+  expect(resultsOf(beyond.body)).toMatchObject({ updated: 0, failed: 1 });
+  const { body } = await app.call("GET", "/items/products?fields=sku,stock", { token: app.admin });
+  expect(body).toMatchObject({ data: [{ sku: "there", stock: 5 }] });
 });
 
 test("options may stand in the form, beside the file", async () => {

@@ -214,6 +214,22 @@ test("guests leave half of what is there for transactions to others, too", async
   }
 });
 
+test("transactions and long statements leave half of the pool to single short ones, however many they are", async () => {
+  const four = await openDatabase(database.address, { shortPool: 4, slowPool: 1 });
+  try {
+    const over = Promise.withResolvers<void>();
+    const holding = [
+      ...Array.from({ length: 8 }, () => four.transaction(() => over.promise)),
+      ...Array.from({ length: 8 }, () => four.run(sql("SELECT 2"), { long: true })),
+    ];
+    expect(await four.run(sql("SELECT 1"))).toEqual([[1]]);
+    over.resolve();
+    await Promise.all(holding);
+  } finally {
+    await four.close();
+  }
+});
+
 describe("transaction", () => {
   const ages = async () => (await db.run(sql("SELECT age FROM people ORDER BY id"))).map(([age]) => age);
   const setAge = (runner: Runner, id: string, age: string) =>

@@ -5,17 +5,16 @@
  */
 import type { ItemId } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
-import { accessOf, refusal } from "../core/access/policy";
 import { AppError } from "../core/errors";
-import { findCollection } from "../core/query/find";
 import { namesRelated, readBodies } from "../core/query/nested";
 import { countListed, nestedLimits } from "../core/query/nestedBody";
-import { bulkLimit, parseKey } from "../core/query/write";
+import { checkBulk, checkDistinct, parseKey } from "../core/query/write";
 import type { Collection } from "../core/schema/model";
 import { collectionFor } from "./access";
 import type { Rows, UpdateEntry, Upserted, WriteBody } from "./door";
 import { type NestedParts, writeItems } from "./nestedItems";
 import type { Item } from "./nestedLists";
+import { collectionToUpsert } from "./upsert";
 import { guestOf } from "./write";
 
 /** Undoes what was written for items that turn out not to be there. */
@@ -30,12 +29,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
     return collection !== undefined && namesRelated(collection, bodies);
   };
   const read = (collection: Collection, bodies: readonly WriteBody[]): readonly Item[] => {
-    if (bodies.length > bulkLimit) {
-      throw new AppError(
-        "QUERY_TOO_COMPLEX",
-        `at most ${bulkLimit} items in one request; got ${bodies.length}`,
-      );
-    }
+    checkBulk(bodies.length);
     return readBodies(parts.snapshot().schema, collection, bodies).map((body) => ({ body }));
   };
 
@@ -58,9 +52,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
     if (!parts.isInside) return inside(actor, (rows) => rows.update(actor, name, entries));
     const items = read(collection, bodies);
-    const named = new Set(entries.map(({ id }) => parseKey(collection, id)));
-    if (named.size < entries.length)
-      throw new AppError("INVALID_VALUE", "the same item is named twice in one request");
+    checkDistinct(entries.map(({ id }) => parseKey(collection, id)));
     let ids: readonly ItemId[] = [];
     await writeItems({ parts, actor }, collection, "update", items, async (writes, data) => {
       const flatEntries = entries.map((entry, i): UpdateEntry => ({ ...entry, data: data[i] ?? {} }));
@@ -92,10 +84,7 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
 
   const upsert: Rows["upsert"] = async (actor, name, target, bodies) => {
     if (!isNested(name, bodies)) return flat.upsert(actor, name, target, bodies);
-    const { schema, rules } = parts.snapshot();
-    const collection = findCollection(schema, name);
-    const access = accessOf(rules, schema, actor);
-    if (!access(collection, "create") && !access(collection, "update")) throw refusal(collection, "create");
+    const collection = collectionToUpsert(parts.snapshot(), actor, name);
     if (!parts.isInside) return inside(actor, (rows) => rows.upsert(actor, name, target, bodies));
     const items = read(collection, bodies);
     let told: readonly Upserted[] = [];

@@ -17,7 +17,7 @@ import {
 import { findCollection } from "../core/query/find";
 import { arrange, noPlace, type Placed, rotate, settle, type Settled, type Side } from "../core/query/places";
 import { bind, type CompiledStatement } from "../core/query/variables";
-import { bulkLimit, parseKey } from "../core/query/write";
+import { bulkLimit, checkBulk, checkDistinct, parseKey } from "../core/query/write";
 import type { Collection, Field } from "../core/schema/model";
 import { holdPlaces, takePlaces } from "../core/schema/places";
 import { arrayText } from "../core/schema/values";
@@ -156,13 +156,9 @@ async function nearest(
 
 async function reorderItems(sorting: Sorting, ids: readonly ItemId[]): Promise<readonly ItemId[]> {
   const { collection } = sorting;
-  if (ids.length > bulkLimit) {
-    throw new AppError("QUERY_TOO_COMPLEX", `at most ${bulkLimit} items in one request; got ${ids.length}`);
-  }
+  checkBulk(ids.length);
   const keys = ids.map((id) => parseKey(collection, id));
-  if (new Set(keys).size < keys.length) {
-    throw new AppError("INVALID_VALUE", "the same item is named twice in one request");
-  }
+  checkDistinct(keys);
   await hold(sorting);
   let refused = 0;
   for (const target of sorting.targets) {

@@ -17,11 +17,12 @@ import {
   uniqueFields,
 } from "../core/query/upsert";
 import { bind, bindParam, readVariable } from "../core/query/variables";
-import { bulkLimit } from "../core/query/write";
+import { checkBulk } from "../core/query/write";
 import { toWire, type WireValue } from "../core/schema/fields";
 import type { Collection, Field } from "../core/schema/model";
 import type { Data, Upserted, WriteBody } from "./door";
 import { optionsFor } from "./read";
+import type { Snapshot } from "./snapshot";
 import { guestOf, type WriteParts, type Writes } from "./write";
 
 /** What an upsert is put together from: the writes of the door that it is part of. */
@@ -34,18 +35,10 @@ const mostTurns = 3;
 export function upsertOf(parts: UpsertParts): Data["upsert"] {
   return async (actor, name, target, bodies) => {
     if (bodies.length === 0) return [];
-    const { schema, rules } = parts.snapshot();
-    const collection = findCollection(schema, name);
-    const access = accessOf(rules, schema, actor);
-    if (!access(collection, "create") && !access(collection, "update")) throw refusal(collection, "create");
+    const collection = collectionToUpsert(parts.snapshot(), actor, name);
     if (!parts.isInside)
       return parts.transaction((rows) => rows.upsert(actor, name, target, bodies), guestOf(actor));
-    if (bodies.length > bulkLimit) {
-      throw new AppError(
-        "QUERY_TOO_COMPLEX",
-        `at most ${bulkLimit} items in one request; got ${bodies.length}`,
-      );
-    }
+    checkBulk(bodies.length);
     if ("on" in target)
       return upsertOn(parts, actor, collection, uniqueFields(collection, target.on), bodies);
     const [body] = bodies;
@@ -54,6 +47,14 @@ export function upsertOf(parts: UpsertParts): Data["upsert"] {
     }
     return [await upsertWhere(parts, actor, collection, target.filter, body)];
   };
+}
+
+/** The collection of a name, for who may create or change items of it. @throws AppError UNKNOWN_COLLECTION, FORBIDDEN */
+export function collectionToUpsert({ schema, rules }: Snapshot, actor: Actor, name: string): Collection {
+  const collection = findCollection(schema, name);
+  const access = accessOf(rules, schema, actor);
+  if (access(collection, "create") || access(collection, "update")) return collection;
+  throw refusal(collection, "create");
 }
 
 async function upsertOn(
@@ -89,7 +90,7 @@ async function upsertOn(
       break;
     }
   }
-  checkDistinct(found);
+  checkNamedOnce(found);
   if (updates.size > 0) {
     const names = new Set(fields.map(({ name }) => name));
     const entries = [...updates].map(([i, id]) => ({
@@ -207,7 +208,7 @@ function findable(collection: Collection, condition: Planned, access: Access): A
   return authorizeWrite(collection, action, [], condition, access)[0];
 }
 
-function checkDistinct(found: readonly (ItemId | undefined)[]): void {
+function checkNamedOnce(found: readonly (ItemId | undefined)[]): void {
   const places = new Map<ItemId | undefined, number>();
   found.forEach((id, i) => {
     const other = places.get(id);

@@ -14,6 +14,18 @@ import { type Binding, bindParam } from "./variables";
 /** Most items of one bulk write. */
 export const bulkLimit = 1000;
 
+/** @throws AppError QUERY_TOO_COMPLEX for more items than one bulk write may have. */
+export function checkBulk(count: number): void {
+  if (count <= bulkLimit) return;
+  throw new AppError("QUERY_TOO_COMPLEX", `at most ${bulkLimit} items in one request; got ${count}`);
+}
+
+/** @throws AppError INVALID_VALUE for a key that is there twice. */
+export function checkDistinct(keys: readonly string[]): void {
+  if (new Set(keys).size === keys.length) return;
+  throw new AppError("INVALID_VALUE", "the same item is named twice in one request");
+}
+
 /** Most mistakes of values that one refusal names; those of types and missing values come one a field. */
 const mostErrors = 100;
 
@@ -53,12 +65,7 @@ export function planWrite(
   entries: readonly WriteEntry[],
   places: readonly string[] | null = null,
 ): WritePlan {
-  if (entries.length > bulkLimit) {
-    throw new AppError(
-      "QUERY_TOO_COMPLEX",
-      `at most ${bulkLimit} items in one request; got ${entries.length}`,
-    );
-  }
+  checkBulk(entries.length);
   const columns = new Map<string, Field>();
   const errors: FieldError[] = [];
   const rows = entries.map((entry, index) => {
@@ -73,10 +80,7 @@ export function planWrite(
     return { place, key, version: readVersion(entry.version), values };
   });
   failWith(errors);
-  const keys = rows.flatMap((row) => (row.key === null ? [] : [row.key]));
-  if (new Set(keys).size < keys.length) {
-    throw new AppError("INVALID_VALUE", "the same item is named twice in one request");
-  }
+  checkDistinct(rows.flatMap((row) => row.key ?? []));
   return { collection, action, rows, columns: [...columns.values()], computed: new Map() };
 }
 
@@ -260,7 +264,6 @@ function userColumns(
 
 /** The ids of a bulk request. @throws AppError INVALID_VALUE */
 export function parseKeys(collection: Collection, ids: readonly ItemId[]): readonly string[] {
-  if (ids.length > bulkLimit)
-    throw new AppError("QUERY_TOO_COMPLEX", `at most ${bulkLimit} items in one request`);
+  checkBulk(ids.length);
   return [...new Set(ids.map((id) => parseKey(collection, id)))];
 }

@@ -4,7 +4,7 @@
  * pass it by: that statement writes its own entries.
  */
 import { isSpatial, jsonExpression } from "../schema/fields";
-import type { Collection, Field, Schema } from "../schema/model";
+import type { Collection, Field, Relation, Schema } from "../schema/model";
 import { joinNames } from "../schema/names";
 import { auditCollection, currentUser, members } from "./audit";
 import type { Parameters } from "./compileCondition";
@@ -39,13 +39,12 @@ export function auditTriggers(schema: Schema): readonly AuditTrigger[] {
 }
 
 function followsKeys({ audit, relations }: Collection): boolean {
-  return (
-    audit &&
-    [...relations.values()].some(
-      ({ keyOn, constrained, onDelete }) =>
-        keyOn === "source" && constrained && (onDelete === "CASCADE" || onDelete === "SET NULL"),
-    )
-  );
+  return audit && [...relations.values()].some(isCarried);
+}
+
+/** Whether the row that holds the key goes, or loses it, with the row to which it leads. */
+function isCarried({ keyOn, constrained, onDelete }: Relation): boolean {
+  return keyOn === "source" && constrained && (onDelete === "CASCADE" || onDelete === "SET NULL");
 }
 
 const leading = new WeakMap<Schema, ReadonlySet<string>>();
@@ -55,10 +54,7 @@ export function leadsOn(schema: Schema, { name }: Collection): boolean {
   let known = leading.get(schema);
   if (!known) {
     const targets = [...schema.collections.values()].flatMap(({ relations }) =>
-      [...relations.values()].filter(
-        ({ keyOn, constrained, onDelete }) =>
-          keyOn === "source" && constrained && (onDelete === "CASCADE" || onDelete === "SET NULL"),
-      ),
+      [...relations.values()].filter(isCarried),
     );
     leading.set(schema, (known = new Set(targets.map(({ target }) => target))));
   }

@@ -12,6 +12,7 @@ import {
   before,
   conditionsMet,
   finishWrite,
+  hasVersion,
   marked,
   old,
   permitted,
@@ -49,9 +50,7 @@ export function compileRemove(
   if (target.filter === null) where.unshift(named(target, parameters));
   const soft = collection.paranoid && !permanent ? deletedAt(target) : null;
   const isPlain = single && !versioned;
-  const v = versioned
-    ? `, t.xmin::text = any(string_to_array(${parameters.place(versionInput)}::text, ',')) as ${marked("v")}`
-    : "";
+  const v = versioned ? `, ${hasVersion(`${parameters.place(versionInput)}::text`)} as ${marked("v")}` : "";
   const rows =
     `select t.${key} as "#k"${v} from ${table} t${whereAll(where)} ` +
     `order by t.${key} for ${soft ? "no key update" : "update"} of t`;

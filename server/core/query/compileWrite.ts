@@ -13,6 +13,7 @@ import {
   before,
   conditionsMet,
   finishWrite,
+  hasVersion,
   immutableKept,
   marked,
   old,
@@ -108,9 +109,7 @@ export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version
   const noted = [
     ...[...remembered].map((field) => `t.${quoteName(field.name)} as ${old(field)}`),
     ...met.map((condition, i) => `${condition} as ${marked(i)}`),
-    ...(versioned
-      ? [`(r.v is null or t.xmin::text = any(string_to_array(r.v, ','))) as ${marked("v")}`]
-      : []),
+    ...(versioned ? [`(r.v is null or ${hasVersion("r.v")}) as ${marked("v")}`] : []),
   ];
   const order = plan.rows.length > 1 || target.filter ? `order by t.${key} ` : "";
   const rows =

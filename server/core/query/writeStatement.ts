@@ -58,6 +58,11 @@ export function permitted(target: AuthorizedTarget, parameters: Parameters): rea
   return [orRefuse(met.length > 0 ? met.join(" or ") : "false", "forbidden", message)];
 }
 
+/** Whether the row `t` has one of the versions of a text, with commas between. */
+export function hasVersion(versions: string): string {
+  return `t.xmin::text = any(string_to_array(${versions}, ','))`;
+}
+
 /** The version that was asked for (`"#v"`: it stands) is still the row's. */
 export function versionStands({ name }: Collection): string {
   return orRefuse(

@@ -109,7 +109,7 @@ const settings = z.object({
     .trim()
     .min(1)
     .max(100)
-    .regex(/^[^\p{C}]+$/u, "must be one line")
+    .regex(/^[^\p{Cc}\p{Zl}\p{Zp}]+$/u, "must be one line")
     .default("Baasix"),
   PROJECT_URL: webAddress.optional(),
   PROJECT_LOGO_URL: webAddress.optional(),

@@ -126,6 +126,11 @@ describe("values stay data", () => {
       { name: "A\r\nBcc: eve@example.com\u2028{{ code }}" },
     );
     expect(subject).toBe("Hi A Bcc: eve@example.com {{ code }}");
+    // What joins the parts of one sign stays, and a long one is cut between signs.
+    expect(render({ subject: "{{ name }}" }, { name: "👩‍👧 می‌خواهم" }).subject).toBe("👩‍👧 می‌خواهم");
+    expect(render({ subject: "{{ name }}" }, { name: "🦊".repeat(300) }).subject).toBe(
+      `${"🦊".repeat(254)}…`,
+    );
   });
 
   test("in the plain part, which is no HTML", () => {

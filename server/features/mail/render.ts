@@ -6,6 +6,7 @@ import type * as HtmlToText from "html-to-text";
 import type * as Liquidjs from "liquidjs";
 import { AppError, suggestion } from "../../core/errors";
 import { type Branding, brandingValues, kindOf, mailTypes, pageLayout } from "./types";
+import { toLine } from "./values";
 
 /** What is stored for a kind of mail. Without `text` it is made from the HTML. */
 export type Template = { readonly subject: string; readonly body: string; readonly text: string | null };
@@ -40,7 +41,7 @@ class Html {
   }
 }
 
-/** Most characters of a rendered part. */
+/** Most characters of a rendered part, and of a subject, which is one line whatever its values hold. */
 const longestPart = 1_048_576;
 const longestSubject = 255;
 
@@ -86,7 +87,7 @@ export function createRenderer(): Renderer {
     );
   };
   const subjectOf = (template: string, scope: Record<string, unknown>): string =>
-    oneLine(fill(plainEngine(), "subject", template, scope));
+    toLine(fill(plainEngine(), "subject", template, scope), longestSubject);
   return {
     render: (template, shown) => {
       const scope = scopeOf(shown, false);
@@ -172,14 +173,6 @@ function textOf(page: string): string {
       { selector: "h3", options: { uppercase: false } },
     ],
   });
-}
-
-/** A subject is one line, whatever its values hold. */
-function oneLine(text: string): string {
-  return text
-    .replace(/[\p{C}\s]+/gu, " ")
-    .trim()
-    .slice(0, longestSubject);
 }
 
 /** All names that a template of a kind may use. */

@@ -30,7 +30,7 @@ export function checkValues(type: string, values: Readonly<Record<string, unknow
 
 function checkValue(value: string, { kind, longest }: Variable, fail: (what: string) => AppError): string {
   const text = value.replace(control, " ");
-  if (kind === "label") return shorten(text.replace(/\s+/g, " ").trim(), longest);
+  if (kind === "label") return toLine(text, longest);
   if (text.length > longest) throw fail(`must have at most ${longest} characters`);
   if (kind === "url" && !isWebAddress(value))
     throw fail("must be an address that begins with http:// or https://");
@@ -38,10 +38,11 @@ function checkValue(value: string, { kind, longest }: Variable, fail: (what: str
   return text;
 }
 
-/** Cut between characters, not inside one. */
-function shorten(text: string, longest: number): string {
-  const characters = Array.from(text);
-  return characters.length <= longest ? text : `${characters.slice(0, longest - 1).join("")}…`;
+/** A text as one line, cut (between characters, not inside one) where it is longer than `longest`. */
+export function toLine(text: string, longest: number): string {
+  const line = text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
+  const characters = Array.from(line);
+  return characters.length <= longest ? line : `${characters.slice(0, longest - 1).join("")}…`;
 }
 
 function isWebAddress(text: string): boolean {

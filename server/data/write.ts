@@ -1,24 +1,20 @@
 /** Writing through the door: parse → plan → authorize → compile → run, for one row, many, or all that a filter finds. */
-import type { ErrorCode, ItemId } from "@baasix/types";
+import type { ItemId } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
-import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
-import { type AuthorizedTarget, authorizeWrite } from "../core/query/authorize";
 import { leadsOn } from "../core/query/auditTrigger";
 import { compileRemove, compileRestore, encodeKeys } from "../core/query/compileRemove";
-import { compileCreate, compileUpdate, encodeRows } from "../core/query/compileWrite";
+import { compileCreate, compileUpdate } from "../core/query/compileWrite";
 import { parseFilter } from "../core/query/filter";
 import type { Named } from "../core/query/nestedBody";
 import { type Planned, planCondition } from "../core/query/plan";
 import { restricts } from "../core/query/upsert";
-import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
-import { completeWrite, parseKeys, planWrite, readVersion, type WritePlan } from "../core/query/write";
+import { parseKeys, planWrite, readVersion } from "../core/query/write";
 import type { Collection, Field } from "../core/schema/model";
-import type { Row, Runner } from "../platform/postgres";
+import type { Runner } from "../platform/postgres";
 import { collectionFor } from "./access";
 import type { CommittedWrite, Data, PendingWrite, Rows, TransactionOptions, WriteBody } from "./door";
-import { keepWrite, type KeptWrite } from "./keptWrites";
-import { optionsFor } from "./read";
+import { type Job, jobOf, perform } from "./perform";
 import type { Snapshot } from "./snapshot";
 
 /** What writing needs of the door that it is part of. */
@@ -243,107 +239,6 @@ export function guestOf({ kind }: Actor): TransactionOptions {
   return { guest: kind === "anonymous" };
 }
 
-/** What is to be written, before it is known who may. `condition` null: rows are named by key, or are new. */
-type Job = {
-  readonly actor: Actor;
-  readonly collection: Collection;
-  readonly action: "create" | "update" | "delete";
-  readonly columns: readonly Field[];
-  readonly condition: Planned | null;
-  /** Rows that are named; Infinity where a filter finds them. */
-  readonly rows: number;
-  /** What the statement depends on besides columns and target, where it may be kept; else null. */
-  readonly form: string | null;
-  readonly prepare: (target: AuthorizedTarget, version: number) => Prepared;
-};
-
-/** A statement, its input 0 and (removes) the version that is asked for. */
-type Prepared = {
-  readonly compile: () => CompiledStatement;
-  readonly input: string | null;
-  readonly wanted?: string | null;
-};
-
-/** A statement that writes more rows than these waits for others of its kind, and not in the way of single rows. */
-const fewRows = 20;
-
-/** The job of planned rows. */
-function jobOf(
-  parts: WriteParts,
-  actor: Actor,
-  plan: WritePlan,
-  condition: Planned | null,
-  compile: (target: AuthorizedTarget, plan: WritePlan, version: number) => CompiledStatement,
-  special: { readonly stamp?: WriteBody | undefined; readonly skip?: unknown } = {},
-): Job {
-  const { collection, action, columns, rows } = plan;
-  const isPlain = rows.length === 1 && !condition && !parts.related && !special.stamp && !special.skip;
-  return {
-    actor,
-    collection,
-    action,
-    columns,
-    condition,
-    rows: condition === null ? rows.length : Infinity,
-    form: isPlain ? `${action} ${typeof rows[0]?.version}` : null,
-    prepare: (target, version) => {
-      const complete = completeWrite(plan, target, bindingOf(parts, actor), special.stamp);
-      return { compile: () => compile(target, complete, version), input: encodeRows(complete) };
-    },
-  };
-}
-
-/** authorize → compile → run; gives the keys of the rows. Tries the targets in turn. */
-async function perform(parts: WriteParts, job: Job): Promise<readonly ItemId[]> {
-  const { actor, collection, action, columns, condition, rows, form, prepare } = job;
-  const snapshot = parts.snapshot();
-  const { schema, rules } = snapshot;
-  const authorize = (): KeptWrite["targets"] => {
-    const access = accessOf(rules, schema, actor);
-    return authorizeWrite(collection, action, columns, condition, access, parts.related?.named);
-  };
-  const kept = form === null ? null : keepWrite(snapshot, actor, collection, columns, form, authorize);
-  const targets = kept?.targets ?? authorize();
-  const performOn = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
-    const { compile, input, wanted = null } = prepare(target, schema.version);
-    let statement = kept?.statements.get(target);
-    if (!statement) {
-      statement = compile();
-      kept?.statements.set(target, statement);
-    }
-    const origin = actor.kind === "system" ? undefined : actor.origin;
-    const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted];
-    const bound = bind(statement, bindingOf(parts, actor, inputs));
-    const options = rows > fewRows ? { ...optionsFor(actor), long: true } : optionsFor(actor);
-    const ids = keysOf(await parts.runner.run(bound, options), rows === 1);
-    if (action !== "create" && condition === null && ids.length < rows) throw notFound();
-    return ids;
-  };
-  if (targets.length === 1) return performOn(targets[0]);
-  const refusals: AppError[] = [];
-  for (const target of targets) {
-    try {
-      return await parts.attempt(() => performOn(target));
-    } catch (error) {
-      if (!(error instanceof AppError && tryNext.has(error.code))) throw error;
-      refusals.push(error);
-    }
-  }
-  throw refusals[0] ?? notFound();
-}
-
-/** Refusals that another grant, with other default values, may not share. */
-const tryNext: ReadonlySet<ErrorCode> = new Set([
-  "FORBIDDEN",
-  "NOT_FOUND",
-  "VALIDATION_ERROR",
-  "REQUIRED_FIELD",
-]);
-
-function bindingOf(parts: WriteParts, actor: Actor, inputs?: readonly (string | null)[]): Binding {
-  return { actor, now: parts.now(), ...(inputs && { inputs }) };
-}
-
 /** What a write by filter is about. @throws AppError INVALID_QUERY for a filter that leaves nothing out */
 function conditionOf({ schema }: Snapshot, collection: Collection, filter: unknown): Planned {
   const parsed = filter === undefined || filter === null ? null : parseFilter(filter);
@@ -373,21 +268,10 @@ async function findKeys(
   return found.flatMap((row) => row[primaryKey.name] ?? []);
 }
 
-/** What `finishWrite` makes a statement give. */
-function keysOf(rows: readonly Row[], single: boolean): readonly ItemId[] {
-  if (single) return rows.map((row) => row[0] as ItemId);
-  const keys = rows[0]?.[0];
-  return typeof keys === "string" ? (JSON.parse(keys) as ItemId[]) : [];
-}
-
 /** The keys as the database gave them, in the order in which they were asked for. */
 function inOrder(ids: readonly ItemId[], keys: readonly (string | null)[]): readonly ItemId[] {
   if (ids.length < 2) return ids;
   const known = new Map(ids.map((id) => [String(id), id] as const));
   const ordered = keys.map((key) => known.get(key ?? ""));
   return ordered.every((id) => id !== undefined) && ordered.length === ids.length ? ordered : ids;
-}
-
-function notFound(): AppError {
-  return new AppError("NOT_FOUND", "Item not found");
 }

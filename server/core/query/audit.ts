@@ -20,6 +20,20 @@ export type Audited = {
   readonly without?: Field;
 };
 
+/** The columns of an entry, in the order in which statements give them; the database fills the others. */
+const entryNames = [
+  "type",
+  "entity",
+  "entityId",
+  "action",
+  "changes",
+  "userId",
+  "ipaddress",
+  "requestId",
+  "transactionId",
+] as const;
+export const entryColumns = entryNames.map(quoteName).join(", ");
+
 export const currentUser: Param = { kind: "currentUser" };
 
 /** `, "#a" as (insert …)` over the rows of `"#w"`; null where the collection keeps no entries. Hidden fields never appear. */
@@ -32,19 +46,18 @@ export function auditOf(collection: Collection, audited: Audited, parameters: Pa
       ? members(shown, (field) => (field === without ? "null::text" : value(field)))
       : before && members(before, (field) => jsonExpression(`w.${old(field)}`, field));
   const is = after && members(after === "whole" ? shown : after, value);
-  const entry: readonly (readonly [string, string])[] = [
-    ["type", "'data'"],
-    ["entity", quoteLiteral(collection.name)],
-    ["entityId", `w.${quoteName(collection.primaryKey.name)}::text`],
-    ["action", quoteLiteral(action)],
-    ["changes", `to_jsonb("#c")`],
-    ["userId", `${parameters.place(currentUser)}::uuid`],
-    ["ipaddress", `${parameters.place(addressInput)}::text`],
-    ["requestId", `${parameters.place(requestInput)}::text`],
-    ["transactionId", "pg_current_xact_id()::text"],
-  ];
-  const columns = entry.map(([name]) => quoteName(name)).join(", ");
-  const values = entry.map(([, sql]) => sql).join(", ");
+  const entry: Readonly<Record<(typeof entryNames)[number], string>> = {
+    type: "'data'",
+    entity: quoteLiteral(collection.name),
+    entityId: `w.${quoteName(collection.primaryKey.name)}::text`,
+    action: quoteLiteral(action),
+    changes: `to_jsonb("#c")`,
+    userId: `${parameters.place(currentUser)}::uuid`,
+    ipaddress: `${parameters.place(addressInput)}::text`,
+    requestId: `${parameters.place(requestInput)}::text`,
+    transactionId: "pg_current_xact_id()::text",
+  };
+  const values = entryNames.map((name) => entry[name]).join(", ");
   // Rows that become JSON take half the time that objects built pair by pair do, in which each pair looks up its type.
   const named = (list: string | null, name: string): string =>
     `${list === null ? "null::jsonb" : list === "" ? "'{}'::jsonb" : `"#${name}"`} as ${name}`;
@@ -55,7 +68,7 @@ export function auditOf(collection: Collection, audited: Audited, parameters: Pa
     `lateral (select ${named(was, "before")}, ${named(is, "after")}) "#c"`,
   ];
   return (
-    `, "#a" as (insert into ${quoteName(auditCollection)} (${columns}) ` +
+    `, "#a" as (insert into ${quoteName(auditCollection)} (${entryColumns}) ` +
     `select ${values} from "#w" w, ${parts.join(", ")})`
   );
 }

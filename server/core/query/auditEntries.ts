@@ -1,6 +1,6 @@
 /** Entries of the audit log for what is not written row by row through the door: changes of schemas, and what follows them. */
 import type { Actor } from "../access/actor";
-import { auditCollection } from "./audit";
+import { auditCollection, entryColumns } from "./audit";
 import { quoteName, type Statement } from "./statement";
 
 /** One entry. `type`: `schema` for a definition, else `data`. */
@@ -25,8 +25,7 @@ export function writeEntries(entries: readonly AuditEntry[], by: Actor | undefin
   const origin = by === undefined || by.kind === "system" ? undefined : by.origin;
   return {
     text:
-      `insert into ${quoteName(auditCollection)} ("type", "entity", "entityId", "action", "changes", "userId", ` +
-      `"ipaddress", "requestId", "transactionId") select t, e, i, a, c, $2::uuid, $3, $4, pg_current_xact_id()::text ` +
+      `insert into ${quoteName(auditCollection)} (${entryColumns}) select t, e, i, a, c, $2::uuid, $3, $4, pg_current_xact_id()::text ` +
       `from json_to_recordset($1::text::json) as r(t text, e text, i text, a text, c jsonb)`,
     params: [
       JSON.stringify(rows),

@@ -6,7 +6,7 @@
 import { isSpatial, jsonExpression } from "../schema/fields";
 import type { Collection, Field, Relation, Schema } from "../schema/model";
 import { joinNames } from "../schema/names";
-import { auditCollection, currentUser, members } from "./audit";
+import { auditCollection, currentUser, entryColumns, members } from "./audit";
 import type { Parameters } from "./compileCondition";
 import { quoteLiteral, quoteName, type Statement } from "./statement";
 import { addressInput, requestInput } from "./writeStatement";
@@ -81,7 +81,7 @@ begin
     if was = '{}' then return null; end if;
   end if;
   insert into public.${quoteName(auditCollection)}
-    ("type", "entity", "entityId", "action", "changes", "userId", "ipaddress", "requestId", "transactionId")
+    (${entryColumns})
   values ('data', tg_table_name, old.${quoteName(collection.primaryKey.name)}::text, lower(tg_op),
     jsonb_build_object('before', was, 'after', becomes), (who ->> 'user')::uuid, who ->> 'address', who ->> 'request',
     pg_current_xact_id()::text);

@@ -2,6 +2,7 @@
 import type { FieldPath, ItemId, ItemInput, ListResult, Query, Role, User } from "@baasix/types";
 import type { CallOptions, Http, OneWriteOptions, WriteOptions } from "./http";
 import { createItems, type Items } from "./items";
+import { createUserSessions, type UserSessions } from "./sessions";
 
 /** A row of `baasix_User` as an administrator sees it. `status`: `active`, `inactive`, `suspended`, … */
 export type UserRecord = User & {
@@ -33,6 +34,8 @@ export type Users = {
   /** Locks a user out. */
   suspend(id: ItemId, options?: CallOptions): Promise<ItemId>;
   activate(id: ItemId, options?: CallOptions): Promise<ItemId>;
+  /** Open sessions of a user. */
+  readonly sessions: UserSessions;
 };
 
 /** The calls on `/items/baasix_Role`. */
@@ -71,5 +74,6 @@ export function createUsers(http: Http): Users {
     deleteMany: items.deleteMany,
     suspend: (id, options) => items.update(id, { status: "suspended" }, options),
     activate: (id, options) => items.update(id, { status: "active" }, options),
+    sessions: createUserSessions(http),
   };
 }

@@ -1,8 +1,17 @@
 /** Sign-in, sign-out and who is signed in. */
-import type { AuthMode, AuthResult, LoginInput, MeResult, RefreshResult, RegisterInput } from "@baasix/types";
+import type {
+  AuthMode,
+  AuthResult,
+  LoginInput,
+  MeResult,
+  ReauthenticateResult,
+  RefreshResult,
+  RegisterInput,
+} from "@baasix/types";
 import { BaasixError } from "./error";
 import { type CallOptions, exchange, type Http, type Wire } from "./http";
 import type { AuthListener, AuthState, Session } from "./session";
+import { createOwnSessions } from "./sessions";
 import type { SessionUser } from "./storage/kept";
 
 /** Milliseconds that a sign-out waits for the server; on this side it is done at once. */
@@ -74,6 +83,19 @@ export function createAuth(wire: Wire, http: Http, session: Session, authMode: A
     async isAuthenticated(): Promise<boolean> {
       return (await getState()).isAuthenticated;
     },
+    /** The open sessions of this account, here and elsewhere. */
+    sessions: createOwnSessions(http),
+    /**
+     * Proves the password again, for calls that are refused with REAUTHENTICATION_REQUIRED when the last proof is older than
+     * 15 minutes. @throws BaasixError INVALID_CREDENTIALS
+     */
+    reauthenticate: (password: string, options?: CallOptions) =>
+      http<ReauthenticateResult>({
+        ...options,
+        method: "POST",
+        path: "/auth/reauthenticate",
+        body: { password },
+      }),
     /** A usable access token, renewed when its end is near; null when signed out and in `cookie` mode. */
     async getToken(): Promise<string | null> {
       return (await session.credential()).token;

@@ -15,6 +15,7 @@ import { createServer, type Server } from "./server";
 import { type AuthListener, createSession, type Credential } from "./session";
 import type { SocketLike } from "./socket";
 import { LocalStorageAdapter, MemoryStorageAdapter, type StorageAdapter } from "./storage";
+import { type ApiTokens, createApiTokens } from "./tokens";
 import { createTransactions, type TransactionOf } from "./transactions";
 
 /** How a client is made. Only `url` is needed. */
@@ -59,6 +60,7 @@ export type Baasix<Collections extends object = Record<string, GenericItem>> = {
   readonly schemas: Schemas;
   readonly roles: Roles;
   readonly users: Users;
+  readonly tokens: ApiTokens;
   readonly permissions: Permissions;
   readonly reports: Reports<Collections>;
   readonly realtime: Realtime<Collections>;
@@ -137,6 +139,7 @@ export function createBaasix<Collections extends object = Record<string, Generic
     schemas: createSchemas(http),
     roles: createRoles(http),
     users: createUsers(http),
+    tokens: createApiTokens(http),
     permissions: createPermissions(http),
     reports: createReports((collection) => items<GenericItem>(collection)) as unknown as Reports<Collections>,
     realtime: realtime as Realtime<Collections>,

@@ -39,6 +39,7 @@ export type {
 } from "./schemas";
 export type { Server, ServerInfo } from "./server";
 export type { AuthEvent, AuthListener, AuthState, Tokens } from "./session";
+export type { OwnSessions, UserSessions } from "./sessions";
 export type { SocketLike } from "./socket";
 export {
   AsyncStorageAdapter,
@@ -48,6 +49,7 @@ export {
   type StorageAdapter,
 } from "./storage";
 export type { SessionUser } from "./storage/kept";
+export type { ApiTokens } from "./tokens";
 export type {
   Operation,
   ResultsOf,

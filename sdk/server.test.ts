@@ -304,3 +304,71 @@ test("knows the server", async () => {
   expect(await admin.server.info()).toMatchObject({ live: true, ready: true, parts: { database: "up" } });
   expect(await createBaasix({ url: "http://127.0.0.1:1" }).server.health()).toBe(false);
 });
+
+test("open sessions are listed, and ended one by one or all but this", async () => {
+  const { baasix, email } = await signedUp();
+  const phone = client();
+  const laptop = client();
+  const account = { email, password: "password123" };
+  await phone.auth.login({ ...account, authType: "mobile" });
+  await laptop.auth.login(account);
+  const open = await baasix.auth.sessions.list();
+  expect(open.map(({ type, current }) => [type, current]).toSorted()).toEqual([
+    ["default", false],
+    ["default", true],
+    ["mobile", false],
+  ]);
+  const mobile = open.find(({ type }) => type === "mobile");
+  await baasix.auth.sessions.revoke(mobile?.id ?? "");
+  expect(await phone.auth.me()).toBeNull();
+  expect(await baasix.auth.sessions.revokeOthers()).toBe(1);
+  expect(await laptop.auth.me()).toBeNull();
+  expect((await baasix.auth.me())?.email).toBe(email);
+  await expect(baasix.auth.sessions.revoke(mobile?.id ?? "")).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
+test("an administrator sees and ends a user's sessions", async () => {
+  const boss = client();
+  await boss.auth.login(testAdmin);
+  const { baasix, email } = await signedUp();
+  const user = (await baasix.auth.me())?.id ?? "";
+  const [own] = await boss.users.sessions.list(user);
+  await boss.users.sessions.revoke(user, own?.id ?? "");
+  expect(await baasix.auth.me()).toBeNull();
+  await baasix.auth.login({ email, password: "password123" });
+  expect(await boss.users.sessions.revokeAll(user)).toBe(1);
+  expect(await baasix.auth.me()).toBeNull();
+});
+
+test("API tokens are made after a fresh proof, used by programs, rotated and deleted", async () => {
+  const boss = client();
+  await boss.auth.login(testAdmin);
+  now += 14 * 60_000;
+  await boss.auth.refreshToken();
+  now += 60_000;
+  const input = { name: "reports", role_Id: roleId };
+  await expect(boss.tokens.create(input)).rejects.toMatchObject({
+    code: "REAUTHENTICATION_REQUIRED",
+    status: 403,
+  });
+  await expect(boss.auth.reauthenticate("not the password")).rejects.toMatchObject({
+    code: "INVALID_CREDENTIALS",
+  });
+  const { authenticatedAt } = await boss.auth.reauthenticate(testAdmin.password);
+  expect(Date.parse(authenticatedAt)).toBe(now);
+  const made = await boss.tokens.create(input);
+  const { token, ...listed } = made;
+  expect((await boss.tokens.list()).find(({ id }) => id === made.id)).toEqual(listed);
+
+  const program = client({ token });
+  expect((await program.auth.me())?.id).toBe(made.user_Id);
+  await expect(program.auth.sessions.list()).rejects.toMatchObject({ code: "FORBIDDEN" });
+  const rotated = await boss.tokens.rotate(made.id);
+  await expect(program.items("products").find()).rejects.toMatchObject({ status: 401 });
+  const later = client();
+  await later.auth.setToken(rotated.token);
+  expect((await later.auth.me())?.id).toBe(made.user_Id);
+  await boss.tokens.delete(made.id);
+  await expect(later.items("products").find()).rejects.toMatchObject({ status: 401 });
+  await expect(boss.tokens.delete(made.id)).rejects.toMatchObject({ code: "NOT_FOUND" });
+});

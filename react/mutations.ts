@@ -11,7 +11,15 @@ import type {
   WriteOptions as CallOptions,
 } from "@baasix/sdk";
 import { baasixKeys, type CanonicalQuery } from "./keys";
-import { type CachedPlace, showCreate, showDelete, showOrder, showUpdate, type Undo } from "./optimism";
+import {
+  type Arrangement,
+  type CachedPlace,
+  showCreate,
+  showDelete,
+  showOrder,
+  showUpdate,
+  type Undo,
+} from "./optimism";
 import type { AnyBaasix } from "./queries";
 import type { RegisteredItem, RegisteredName } from "./register";
 import { type Ahead, type MutateOptions, type MutateResult, useWrite } from "./write";
@@ -57,8 +65,7 @@ export type UpsertVariables<Item> =
   | { readonly on: string | readonly string[]; readonly data: ItemInput<Item> };
 
 /** What `mutate` of `useReorder` takes: ids in their new order, or one item and where it goes. */
-export type ReorderVariables =
-  readonly ItemId[] | { readonly item: ItemId; readonly to: ItemId; readonly mode?: "before" | "after" };
+export type ReorderVariables = Arrangement;
 
 /** What `mutate` of `useImportItems` takes. */
 export type ImportVariables = Omit<ImportFileOptions, keyof CallOptions> & {

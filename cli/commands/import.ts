@@ -1,5 +1,6 @@
 /** `baasix import`: sends a file of items to a running server, as it is read, and tells what came of it. */
 import { type Baasix, BaasixError } from "@baasix/sdk";
+import type { ImportAnswer, ImportResult } from "@baasix/types";
 import { loginOptions, serverUrl, withClient } from "../api";
 import { type Command, CommandError, type Invocation, UsageError, printResult, textOption } from "../command";
 
@@ -10,24 +11,6 @@ const formats: Readonly<Record<string, Format>> = {
   csv: { endings: [".csv"], route: "import-csv", type: "text/csv" },
   json: { endings: [".json"], route: "import-json", type: "application/json" },
   ndjson: { endings: [".ndjson", ".jsonl"], route: "import-json", type: "application/x-ndjson" },
-};
-
-/** The document that the server answers with, or puts into the details of a failure. */
-type Report = {
-  readonly success: boolean;
-  readonly message: string;
-  readonly dryRun?: true;
-  readonly results: {
-    readonly imported: number;
-    readonly created?: number;
-    readonly updated?: number;
-    readonly failed: number;
-    readonly errors: readonly {
-      readonly row?: number;
-      readonly item?: number;
-      readonly error: string;
-    }[];
-  };
 };
 
 /** How long one file may take, ms: as long as the server waits for it, and its transaction. */
@@ -130,7 +113,7 @@ async function send(
   invocation: Invocation,
   client: Baasix,
   { collection, format, query, bytes }: Shipment,
-): Promise<Report> {
+): Promise<ImportAnswer> {
   const url = serverUrl(invocation);
   const token = await client.auth.getToken();
   let response: Response;
@@ -146,7 +129,7 @@ async function send(
   } finally {
     invocation.terminal.status(null);
   }
-  const answer = (await response.json().catch(() => null)) as Report | Failure | null;
+  const answer = (await response.json().catch(() => null)) as ImportAnswer | Failure | null;
   if (answer !== null && "results" in answer) return answer;
   const error = answer?.error;
   if (error?.details?.results)
@@ -157,7 +140,7 @@ async function send(
 type Failure = {
   readonly error?: {
     readonly message: string;
-    readonly details?: { readonly results?: Report["results"] } | null;
+    readonly details?: { readonly results?: ImportResult } | null;
   };
 };
 

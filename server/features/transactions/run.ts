@@ -21,7 +21,7 @@ import { fillText, type Result } from "./references";
 /** Most characters that all results have together. */
 const answerLimit = 16 * 1024 * 1024;
 
-/** Whose operations. An aborted `signal` ends reads. */
+/** Whose operations. An aborted `signal` ends reads, and where it is not under a key the whole. */
 export type Caller = {
   readonly actor: Actor;
   readonly keepsDeleted: KeepsDeleted;
@@ -57,7 +57,7 @@ export function runTransaction(
     }
     return texts;
   };
-  return data.transaction(perform, guestOf(caller.actor));
+  return data.transaction(perform, { ...guestOf(caller.actor), signal: caller.signal });
 }
 
 function resultOf(text: string): Result {

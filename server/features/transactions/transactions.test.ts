@@ -571,6 +571,41 @@ test("two that take the same rows in opposite order both come to an end", async 
   expect(answers.map(({ status }) => status)).toEqual(pairs.map(() => 200));
 });
 
+test("a client that goes away ends its transaction, also where it waits for a row", async () => {
+  const root = { kind: "system", reason: "holds a row" } as const;
+  const waiting = async (): Promise<boolean> => {
+    const text =
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    return (await app.database.run({ text, params: [] })).length > 0;
+  };
+  const until = async (wanted: boolean): Promise<void> => {
+    while ((await waiting()) !== wanted) await Bun.sleep(5);
+  };
+  const gone = new AbortController();
+  const operations = [
+    { action: "create", collection: "orders", data: { note: "n" } },
+    { action: "update", collection: "products", id: boot, data: { stock: 7 } },
+  ];
+  await app.data.transaction(async (rows) => {
+    await rows.update(root, "products", [{ id: boot, data: { stock: 4 } }]);
+    const sent = fetch(`${app.listen()}/transaction`, {
+      method: "POST",
+      headers: { "content-type": "application/json", authorization: `Bearer ${app.admin}` },
+      body: JSON.stringify({ operations }),
+      signal: gone.signal,
+    });
+    await until(true);
+    gone.abort();
+    await expect(sent).rejects.toThrow();
+    await until(false);
+  });
+  expect(await rowsOf("orders")).toEqual([]);
+  expect(await app.data.readOne(root, "products", boot, { fields: ["stock"] })).toMatchObject({
+    json: expect.stringContaining("4"),
+  });
+  // Sooner than the statement would end by itself.
+}, 12_000);
+
 test("conditions are no part of a transaction's request", async () => {
   const { status, error } = await run([product("Cap")], app.admin, { "if-match": '"1"' });
   expect([status, error?.message]).toEqual([400, "If-Match: this request takes no such condition"]);

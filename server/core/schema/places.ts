@@ -10,6 +10,7 @@ const plain = (text: string, ...params: readonly string[]): Statement => ({ text
 // Advisory locks of two numbers are a space of their own; the second one is the number of the table.
 const movesLock = 1_936_683_636;
 const placesLock = 1_936_683_637;
+/** Where the last item has it, new ones get the same: equal places follow the keys. */
 const highestPlace = 2_147_483_647;
 
 /**
@@ -86,7 +87,7 @@ export function placeSql(
   if (brought === null) {
     const count = single ? "1" : `(select count(*) from ${rows})`;
     const last = `(select ${takeSql(field, name, count, "null")})`;
-    return `(${last} + row_number() over ())::integer`;
+    return `least(${last} + row_number() over (), ${highestPlace})::integer`;
   }
   const { given, isGiven } = brought;
   const most = `(select max(${given}) from ${rows})`;
@@ -94,7 +95,7 @@ export function placeSql(
     return `case when (select ${takeSql(field, name, "0", most)}) is not null then ${given} end`;
   const lacking = `count(*) filter (where ${isGiven} is not true)`;
   const last = `(select ${takeSql(field, name, `(select ${lacking} from ${rows})`, most)})`;
-  return `case when ${isGiven} then ${given} else (${last} + ${lacking} over (rows unbounded preceding))::integer end`;
+  return `case when ${isGiven} then ${given} else least(${last} + ${lacking} over (rows unbounded preceding), ${highestPlace})::integer end`;
 }
 
 /** Fills the rows without a place in the order of their keys; nobody else writes meanwhile. */
@@ -103,7 +104,7 @@ export function fillPlacesSql(field: Field, { name, primaryKey }: Collection): s
   const last = `coalesce((select max(${column}) from ${table}), 0)`;
   return (
     `update ${table} t set ${column} = n.place from (select ${key}, ` +
-    `(${last} + row_number() over (order by ${key}))::integer as place from ${table} ` +
+    `least(${last} + row_number() over (order by ${key}), ${highestPlace})::integer as place from ${table} ` +
     `where ${column} is null) n where t.${key} = n.${key}`
   );
 }

@@ -453,10 +453,27 @@ describe("at once", () => {
     expect((await create({ id: 1, sort: 2_147_483_647 })).status).toBe(409);
     expect((await create({ id: 2 })).status).toBe(201);
     expect((await create({ id: 3, sort: 2_147_483_647 })).status).toBe(201);
-    expect((await create({ id: 4 })).status).toBe(400);
-    await done("PATCH", "/items/parallel/3", { sort: 7 });
     expect((await create({ id: 4 })).status).toBe(201);
-    expect(await order("parallel")).toEqual([1, 2, 3, 4]);
+    for (const id of [3, 4]) await done("PATCH", `/items/parallel/${id}`, { sort: id + 4 });
+    expect((await create({ id: 5 })).status).toBe(201);
+    expect((await items("parallel")).map(({ id, sort }) => [id, sort])).toEqual([
+      [1, 1],
+      [2, 2],
+      [3, 7],
+      [4, 8],
+      [5, 9],
+    ]);
+  });
+
+  test("who puts an item at the very end keeps nobody from creating more", async () => {
+    const last = 2_147_483_647;
+    await put("parallel", [{ id: 1, sort: last }]);
+    await done("POST", "/items/parallel", { id: 2 }, 201);
+    await done("POST", "/items/parallel/bulk", [{ id: 3 }, { id: 4, sort: 7 }, { id: 5 }], 201);
+    expect((await items("parallel")).map(({ id, sort }) => [id, sort])).toEqual([
+      [4, 7],
+      ...[1, 2, 3, 5].map((id) => [id, last]),
+    ]);
   });
 
   test("items that go, change and come back meanwhile are in nobody's way", async () => {

@@ -8,7 +8,7 @@ export type RowWord = "row" | "item";
 
 const mostErrors = 100;
 /** Characters of a row as JSON that a report repeats. */
-const mostShown = 10_000;
+const mostShown = 2000;
 
 /** Counts what happens to the rows. */
 export type Report = {

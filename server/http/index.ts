@@ -12,6 +12,7 @@ export { createLogger, type LogFields, type Logger, type LoggerOptions, type Log
 export { createOrigins, type OriginConfig, type Origins } from "./origins";
 export { createRecent, type Recent } from "./recent";
 export { nextRequestId, type RequestFacts, requestFacts } from "./request";
+export { shapeError } from "./shape";
 export { shell, type ShellOptions } from "./shell";
 export { namesTag, strongTags } from "./tags";
 export { createWindowCounter, type WindowCount, type WindowCounter } from "./window";

@@ -1,2 +1,3 @@
+export { type JsonPart, readJsonPart } from "./jsonPart";
 export { type KeepBytes, limitedBody, readUploadForm, type UploadForm } from "./multipart";
 export { type FilesParts, filesRoutes } from "./routes";

@@ -2,8 +2,8 @@
 import type { PortableRole } from "@baasix/types";
 import { z } from "zod";
 import { AppError } from "../../core/errors";
-import { jsonLimit, parseJson } from "../../http";
-import { readUploadForm } from "../files";
+import { jsonLimit, parseJson, shapeError } from "../../http";
+import { readJsonPart } from "../files";
 
 /** The version that is written, and the only one that is read. */
 export const documentVersion = "1.0";
@@ -66,7 +66,7 @@ const part = "rolesPermissions";
 export async function readDocument(request: Request, body: unknown): Promise<ImportDocument> {
   const given = isObject(body) ? unwrap(body) : await readForm(request);
   const result = document.safeParse(given);
-  if (!result.success) throw malformed(result.error);
+  if (!result.success) throw shapeError(result.error);
   const { version, timestamp, roles, overwrite } = result.data;
   return {
     version,
@@ -85,48 +85,13 @@ function unwrap(body: Record<string, unknown>): unknown {
 }
 
 async function readForm(request: Request): Promise<unknown> {
-  const pieces: Uint8Array[] = [];
-  const keep = async (bytes: AsyncIterable<Uint8Array>): Promise<number> => {
-    let size = 0;
-    for await (const piece of bytes) {
-      pieces.push(piece);
-      size += piece.byteLength;
-    }
-    return size;
-  };
-  const { fields, file } = await readUploadForm(request, jsonLimit, keep, part);
-  const text = fields.get(part);
-  if (file === null && text === undefined) {
-    throw new AppError("BAD_REQUEST", `Send the document in the part '${part}', or as a JSON body`);
-  }
-  const content = parseJson(file === null ? new TextEncoder().encode(text) : Buffer.concat(pieces));
+  const { content, fields } = await readJsonPart(request, part, jsonLimit);
   const overwrite = fields.get("overwrite");
   if (overwrite === undefined || !isObject(content)) return content;
   if (overwrite !== "true" && overwrite !== "false") {
     throw new AppError("BAD_REQUEST", "overwrite: expected true or false");
   }
   return { ...content, overwrite: overwrite === "true" };
-}
-
-function malformed(error: z.ZodError): AppError {
-  const details = error.issues.slice(0, 100).map((issue) => ({
-    field: place(issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0] ?? ""] : issue.path),
-    message: issue.code === "unrecognized_keys" ? "is not known here" : issue.message,
-    rule: "shape",
-  }));
-  const [first] = details;
-  return new AppError(
-    "BAD_REQUEST",
-    `${first?.field || "body"}: ${first?.message ?? "not a document"}`,
-    details,
-  );
-}
-
-/** `roles[0].permissions[2].action`. */
-function place(path: readonly PropertyKey[]): string {
-  return path
-    .map((key, i) => (typeof key === "number" ? `[${key}]` : `${i > 0 ? "." : ""}${String(key)}`))
-    .join("");
 }
 
 function listOf(text: string): string[] {

@@ -1,9 +1,8 @@
 /** The document in which definitions travel: its shape, and how it comes over HTTP. */
 import type { SchemaDefinition } from "@baasix/types";
 import { z } from "zod";
-import { AppError } from "../../core/errors";
-import { parseJson } from "../../http";
-import { readUploadForm } from "../files";
+import { parseJson, shapeError } from "../../http";
+import { readJsonPart } from "../files";
 
 /** The version that is written. */
 export const documentVersion = "1.0";
@@ -37,9 +36,9 @@ const mostBytes = 50 * 1024 * 1024;
  * @throws AppError BAD_REQUEST that names the place, INVALID_JSON, UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE
  */
 export async function readSchemaDocument(request: Request, body: unknown): Promise<SchemaDocument> {
-  const given = body === null ? await readForm(request) : unwrap(body);
+  const given = body === null ? (await readJsonPart(request, part, mostBytes)).content : unwrap(body);
   const result = document.safeParse(Array.isArray(given) ? { schemas: given } : given);
-  if (!result.success) throw malformed(result.error);
+  if (!result.success) throw shapeError(result.error);
   const { version, timestamp, schemas } = result.data;
   // `applyEdit` reads each like any untrusted definition.
   return { version, timestamp: timestamp ?? null, schemas: schemas as unknown as SchemaDocument["schemas"] };
@@ -50,43 +49,4 @@ function unwrap(body: unknown): unknown {
   const inner = "schema" in body ? body.schema : "data" in body ? body.data : undefined;
   if (inner === undefined) return body;
   return typeof inner === "string" ? parseJson(new TextEncoder().encode(inner)) : inner;
-}
-
-async function readForm(request: Request): Promise<unknown> {
-  const pieces: Uint8Array[] = [];
-  const keep = async (bytes: AsyncIterable<Uint8Array>): Promise<number> => {
-    let size = 0;
-    for await (const piece of bytes) {
-      pieces.push(piece);
-      size += piece.byteLength;
-    }
-    return size;
-  };
-  const { fields, file } = await readUploadForm(request, mostBytes, keep, part);
-  const text = fields.get(part);
-  if (file === null && text === undefined) {
-    throw new AppError("BAD_REQUEST", `Send the document in the part '${part}', or as a JSON body`);
-  }
-  return parseJson(file === null ? new TextEncoder().encode(text) : Buffer.concat(pieces));
-}
-
-function malformed(error: z.ZodError): AppError {
-  const details = error.issues.slice(0, 100).map(({ path, message }) => ({
-    field: placeOf(path),
-    message,
-    rule: "shape",
-  }));
-  const [first] = details;
-  return new AppError(
-    "BAD_REQUEST",
-    `${first?.field || "body"}: ${first?.message ?? "no document"}`,
-    details,
-  );
-}
-
-/** `schemas[0].collectionName`. */
-function placeOf(path: readonly PropertyKey[]): string {
-  return path
-    .map((key, i) => (typeof key === "number" ? `[${key}]` : `${i > 0 ? "." : ""}${String(key)}`))
-    .join("");
 }

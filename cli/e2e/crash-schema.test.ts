@@ -1,9 +1,6 @@
 /** A schema change that is cut off by kill -9: afterwards it was made whole or not at all. */
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { SQL } from "bun";
-import { type Api, api, emptyFolder, postgresIn, serve, signIn } from "./executable";
+import { type Api, api, connectIn, emptyFolder, postgresIn, serve, signIn } from "./executable";
 
 setDefaultTimeout(120_000);
 
@@ -26,26 +23,13 @@ const changed = {
   more: { type: "Enum", values: ["a"] },
 };
 
-function connect(): SQL {
-  const [file] = [...new Bun.Glob("baasix_data/**/postmaster.pid").scanSync({ cwd, absolute: true })];
-  if (file === undefined) throw new Error("no PostgreSQL runs");
-  const socket = readFileSync(file, "utf8").split("\n")[4]?.trim() ?? "";
-  return new SQL({
-    adapter: "postgres",
-    path: resolve(dirname(file), socket),
-    username: "baasix",
-    database: "baasix",
-    max: 1,
-  });
-}
-
 /** What the definition says, and what the table is. */
 async function state(
   call: Api,
 ): Promise<{ readonly defined: string; readonly table: string; readonly count: number }> {
   const { body } = await call("GET", "/schemas/numbers");
   const { data } = body as { data: { schema: { fields: Record<string, { type: string }> } } };
-  const sql = connect();
+  const sql = connectIn(cwd);
   const columns = await sql
     .unsafe(
       `select attname, format_type(atttypid, atttypmod) from pg_attribute
@@ -91,7 +75,7 @@ test.each([
     schema: { name: "Number", timestamps: false, realtime: false, fields },
   });
   expect(made.status).toBe(201);
-  const sql = connect();
+  const sql = connectIn(cwd);
   await sql.unsafe(
     `insert into numbers (number, text) select n, repeat('x', 40) from generate_series(1, ${rows}) n`,
   );

@@ -1,8 +1,6 @@
 /** What is all or nothing stays so: the server, and all of PostgreSQL with it, is killed amid imports and bulk writes. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { type Api, api, emptyFolder, postgresIn, serve, signIn } from "./executable";
+import { type Api, api, connectIn, emptyFolder, postgresIn, serve, signIn } from "./executable";
 
 const folder = emptyFolder();
 const cwd = folder.path;
@@ -67,11 +65,7 @@ describe("kill -9 amid many rows", () => {
 
 /** Resolves when several batches of the import are written, and the next one is on its way; or when it is over. */
 async function amidImport(imported: Promise<unknown>): Promise<void> {
-  const [file] = [...new Bun.Glob("baasix_data/**/postmaster.pid").scanSync({ cwd, absolute: true })];
-  if (file === undefined) throw new Error("no PostgreSQL runs");
-  const lines = readFileSync(file, "utf8").split("\n");
-  const path = resolve(dirname(file), lines[4]?.trim() ?? "");
-  const sql = new Bun.SQL({ adapter: "postgres", path, username: "baasix", database: "baasix", max: 1 });
+  const sql = connectIn(cwd);
   const over = new AbortController();
   void imported.then(() => over.abort());
   const seen = new Set<unknown>();

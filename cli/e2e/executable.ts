@@ -1,7 +1,8 @@
 /** Drives the built executable the way a user does: in an empty folder, with nothing in the environment. */
 import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { SQL } from "bun";
 
 /** What a started program gets from its surroundings unless a test says otherwise. No PATH leads to any tool. */
 const bare = { HOME: "/nonexistent", PATH: "/nonexistent" };
@@ -161,6 +162,17 @@ export async function signIn(url: string, email: string, password: string): Prom
   const { status, body } = await api(url, null)("POST", "/auth/login", { email, password });
   if (status !== 200) throw new Error(`login answered ${status}: ${JSON.stringify(body)}`);
   return (body as { readonly token: string }).token;
+}
+
+/** Looks behind the server: a connection to the PostgreSQL that it carries in a folder. The caller ends it. */
+export function connectIn(folder: string): SQL {
+  const glob = new Bun.Glob("baasix_data/**/postmaster.pid");
+  const [file] = [...glob.scanSync({ cwd: folder, absolute: true })];
+  if (file === undefined) throw new Error(`no PostgreSQL runs in ${folder}`);
+  // The folder of the socket is noted as it was told, which may be relative to the data.
+  const socket = readFileSync(file, "utf8").split("\n")[4]?.trim() ?? "";
+  const path = resolve(dirname(file), socket);
+  return new SQL({ adapter: "postgres", path, username: "baasix", database: "baasix", max: 1 });
 }
 
 /** The running PostgreSQL servers whose data lies in a folder. */

@@ -102,7 +102,6 @@ const reader = new Worker(new URL("pool-reader.ts", import.meta.url));
 const read = (): Promise<Latencies> =>
   new Promise((resolve) => {
     reader.once("message", resolve);
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
     reader.postMessage({
       urls: paths.map((path) => ours.url + path),
       headers: { authorization: `Bearer ${token}` },

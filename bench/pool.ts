@@ -62,7 +62,6 @@ const reader = new Worker(new URL("pool-reader.ts", import.meta.url));
 const read = (): Promise<Latencies> =>
   new Promise((resolve) => {
     reader.once("message", resolve);
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
     reader.postMessage({ urls, headers, readers: 4, pause: 5, seconds } satisfies ReadWish);
   });
 

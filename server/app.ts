@@ -1,17 +1,22 @@
 /** Wiring: every part is built once, handed to those that need it, and its routes are mounted. */
 import { join } from "node:path";
 import { Elysia } from "elysia";
-import type { Config } from "./config";
+import { type Config, ConfigError } from "./config";
 import { rightsCollections } from "./core/access/policy";
 import { createData, createJudge, createTotals, openSnapshot, type SnapshotStore, tellMissing } from "./data";
 import { removeOldEntries } from "./features/audit";
 import {
   authRoutes,
+  type CheckPassword,
   createAuthenticator,
+  createErrands,
+  createPasswordPolicy,
+  createPasswords,
   createTokens,
   deriveKey,
   ensureFirstAdmin,
   loadSecret,
+  removeExpiredOneTimes,
   removeExpiredSessions,
   type Secret,
 } from "./features/auth";
@@ -45,9 +50,14 @@ import { brandingOf, mailerOf, senderOf } from "./mail";
 
 /**
  * `now`: how the app is told about time (milliseconds since 1970); tests hand in a clock of their own. `sendMail`: an
- * embedding application's way to send mails, in place of SMTP.
+ * embedding application's way to send mails, in place of SMTP; `checkPassword`: what it asks of new passwords beyond the
+ * policy.
  */
-export type AppOptions = { readonly now?: () => number; readonly sendMail?: SendMail };
+export type AppOptions = {
+  readonly now?: () => number;
+  readonly sendMail?: SendMail;
+  readonly checkPassword?: CheckPassword;
+};
 
 /** The built server, ready to listen. */
 export type App = Awaited<ReturnType<typeof createApp>>;
@@ -63,7 +73,7 @@ const firstSweepAfter = 60_000;
 export async function createApp(
   config: Config,
   address: DatabaseAddress,
-  { now = Date.now, sendMail }: AppOptions = {},
+  { now = Date.now, sendMail, checkPassword }: AppOptions = {},
 ) {
   const logger = createLogger(config);
   // Closes what was opened, the newest first: when a later part fails to open, and when the app ends.
@@ -149,12 +159,21 @@ export async function createApp(
   });
   opened.defer(() => mail.close());
   tellMail(mailer, logger);
+  const needsMail = (["REQUIRE_EMAIL_VERIFICATION", "SEND_WELCOME_EMAIL"] as const).find(
+    (key) => config[key],
+  );
+  if (mailer === null && needsMail)
+    throw new ConfigError(`SMTP_HOST: is needed beside ${needsMail}: there is no way to send mails`);
+  const passwords = createPasswords({ policy: createPasswordPolicy(config, checkPassword) });
+  const errands = createErrands({ logger });
+  opened.defer(() => errands.idle());
   const hasAdministrator = await ensureFirstAdmin(data, config);
 
   let accepting = true;
   const sweep = async (): Promise<void> => {
     for (const [what, remove] of [
       ["session sweep", () => removeExpiredSessions(data, now())],
+      ["one-time token sweep", () => removeExpiredOneTimes(data, now())],
       ["idempotency key sweep", () => removeExpiredKeys(data, now())],
       ["audit log sweep", () => removeOldEntries(data, now(), config.AUDIT_RETENTION_DAYS)],
       ["mail log sweep", () => mail.removeOld(config.EMAIL_LOG_RETENTION_DAYS)],
@@ -204,7 +223,21 @@ export async function createApp(
     )
     .use(transactionRoutes({ identity, once, keepsDeleted }))
     .use(sortRoutes({ identity, once }))
-    .use(authRoutes({ data, identity, authenticator, tokens, config, clock: now, logger }))
+    .use(
+      authRoutes({
+        data,
+        identity,
+        authenticator,
+        tokens,
+        passwords,
+        errands,
+        mail,
+        codeKey: deriveKey(secret, "one-time codes"),
+        config,
+        clock: now,
+        logger,
+      }),
+    )
     .use(
       permissionsRoutes({
         data,
@@ -228,6 +261,8 @@ export async function createApp(
     feed,
     realtime,
     mail,
+    /** Work of `/auth` that is done after its answers. */
+    errands,
     logger,
     hasAdministrator,
     /** From now on `/health` answers that the server takes no more requests. */

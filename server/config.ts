@@ -25,6 +25,13 @@ const pem = (label: RegExp) =>
     .transform((text) => text.replaceAll("\\n", "\n").trim())
     .refine((text) => label.test(text), `must be PEM text: -----BEGIN …`);
 const webAddress = z.url({ protocol: /^https?$/ });
+
+/** An address that a path may be put behind. */
+function isAppAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === "");
+}
 const days = z
   .string()
   .regex(/^(forever|[1-9]\d{0,4})$/, "must be a whole number of days from 1 on, or the word forever")
@@ -55,6 +62,13 @@ const settings = z.object({
     .min(1)
     .refine((name) => name !== "administrator" && name !== "public", "must be a role that strangers may have")
     .default("user"),
+  REQUIRE_EMAIL_VERIFICATION: flag.default(false),
+  SEND_WELCOME_EMAIL: flag.default(false),
+  AUTH_APP_URL: list.refine(
+    (addresses) => addresses.every(isAppAddress),
+    "must list addresses of the web without a query, such as https://app.example.com",
+  ),
+  PASSWORD_POLICY: z.enum(["length", "strict"]).default("length"),
   ACCESS_TOKEN_EXPIRES_IN: wholeNumber(30, 86_400).default(900),
   REFRESH_TOKEN_EXPIRES_IN: wholeNumber(300, 31_536_000).default(2_592_000),
   SCHEMAS_PUBLIC: flag.default(true),
@@ -141,6 +155,13 @@ const environment = settings.superRefine((given, context) => {
     if (given[key] === undefined || given[needs] !== undefined) continue;
     context.addIssue({ code: "custom", path: [needs], message: `is needed beside ${key}` });
   }
+  if (given.REQUIRE_EMAIL_VERIFICATION && given.AUTH_APP_URL.length === 0) {
+    context.addIssue({
+      code: "custom",
+      path: ["AUTH_APP_URL"],
+      message: "is needed beside REQUIRE_EMAIL_VERIFICATION: the mails lead there",
+    });
+  }
   if (given.SMTP_URL !== undefined && given.SMTP_HOST !== undefined) {
     context.addIssue({
       code: "custom",
@@ -163,6 +184,7 @@ function isMailServer(text: string): boolean {
  * `REALTIME_SOCKETS_PER_USER`: of one account; `REALTIME_SOCKETS_PER_ADDRESS`: without an account, of one address.
  * `MAX_UPLOAD_FILE_SIZE` and `IMPORT_LIMIT` (a file of items to import) in MiB, intervals in ms, token lifetimes in seconds.
  * `AUDIT_RETENTION_DAYS` and `EMAIL_LOG_RETENTION_DAYS`: how long entries of the two logs are kept; `forever` keeps them all.
+ * `AUTH_APP_URL`: the addresses that links in mails may begin with, the first one where a request names none.
  * `SECRET_KEY_PREVIOUS`: keys that were in use before, whose tokens still hold. `MOBILE_SESSION_LIMIT`, `WEB_SESSION_LIMIT`:
  * open sessions of that kind per account, null for any number; of accounts with one of `SESSION_LIMIT_ROLES` (names or ids),
  * without it of all.

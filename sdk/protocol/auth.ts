@@ -18,14 +18,21 @@ export type RegisterInput = {
   readonly firstName: string;
   readonly lastName?: string;
   readonly phone?: string;
+  /** A name to sign in with: 3 to 64 letters, digits, dots, dashes and underscores; its letter case says nothing. */
+  readonly username?: string;
+  /** Where the mail leads that confirms the address, where one is sent: an entry of the server's `AUTH_APP_URL`. */
+  readonly link?: string;
   readonly authMode?: AuthMode;
 };
 
 /** What a session is opened for. The operator may limit how many of `mobile` and `web` an account has. */
 export type SessionType = "default" | "mobile" | "web";
 
+/** `email`, `username` or `identifier` (either of them) names the account. */
 export type LoginInput = {
-  readonly email: string;
+  readonly email?: string;
+  readonly username?: string;
+  readonly identifier?: string;
   readonly password: string;
   readonly authMode?: AuthMode;
   /** Default `default`. */
@@ -45,6 +52,46 @@ export type AuthResult = {
   readonly roles: readonly AuthRole[];
   readonly permissions: readonly Permission[];
   readonly tenant: null;
+};
+
+/** Answer of a registration that waits for its mail address to be confirmed; the same where the address was taken. */
+export type PendingResult = {
+  readonly message: string;
+  readonly requiresEmailVerification: true;
+  readonly user: User;
+  readonly role: AuthRole;
+  readonly permissions: readonly Permission[];
+  readonly tenant: null;
+};
+
+/** Body of `POST /auth/magiclink`. `link`: an entry of the server's `AUTH_APP_URL`, by default the first one. */
+export type MagicLinkInput = {
+  readonly email: string;
+  /** A link to follow, or a code to type. Default `link`. */
+  readonly mode?: "link" | "code";
+  readonly link?: string;
+};
+
+/** Body of `POST /auth/magiclink/verify`: the token of a link, or a code and the address that it was mailed to. */
+export type MagicLinkProof = (
+  { readonly token: string } | { readonly email: string; readonly code: string }
+) & {
+  readonly authMode?: AuthMode;
+  readonly authType?: SessionType;
+};
+
+/** Body of `POST /auth/otp/verify`. */
+export type OtpProof = {
+  readonly email: string;
+  readonly code: string;
+  readonly authMode?: AuthMode;
+  readonly authType?: SessionType;
+};
+
+/** Answer of `GET /auth/email/verify/:token`. */
+export type VerifyEmailResult = {
+  readonly message: string;
+  readonly user: User & { readonly [field: string]: unknown };
 };
 
 /** Answer of `POST /auth/refresh`. */

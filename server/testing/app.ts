@@ -2,7 +2,7 @@
 import { createApp } from "../app";
 import { readConfig } from "../config";
 import { openSnapshot } from "../data";
-import { createAdmin } from "../features/auth";
+import { type CheckPassword, createAdmin } from "../features/auth";
 import type { SendMail } from "../platform/mail";
 import { type DatabaseAddress, openDatabase } from "../platform/postgres";
 import { temporaryDirectory, testDatabase } from "./postgres";
@@ -35,17 +35,18 @@ async function prepare(address: DatabaseAddress): Promise<void> {
 
 /**
  * `env` as in the environment; `now` a clock of the test's own (milliseconds since 1970); `address` an empty database, by
- * default a new one on the embedded server; `sendMail` gets the mails (without it they are written to the log, which is silent).
+ * default a new one on the embedded server; `sendMail` gets the mails (without it they are written to the log, which is silent); `checkPassword` as in `createApp`.
  */
 export type TestAppOptions = {
   readonly env?: Record<string, string>;
   readonly now?: () => number;
   readonly address?: DatabaseAddress;
   readonly sendMail?: SendMail;
+  readonly checkPassword?: CheckPassword;
 };
 
 /** Builds the app. Close it when done. */
-export async function testApp({ env = {}, now, address, sendMail }: TestAppOptions = {}) {
+export async function testApp({ env = {}, now, address, sendMail, checkPassword }: TestAppOptions = {}) {
   const database = address ? { address, drop: () => Promise.resolve() } : await testDatabase(prepare);
   const config = readConfig({
     BAASIX_DIR: temporaryDirectory(),
@@ -62,6 +63,7 @@ export async function testApp({ env = {}, now, address, sendMail }: TestAppOptio
   const app = await createApp(config, database.address, {
     ...(now && { now }),
     ...(sendMail && { sendMail }),
+    ...(checkPassword && { checkPassword }),
   });
   await createAdmin(app.data, testAdmin);
   let url: string | null = null;

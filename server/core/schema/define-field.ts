@@ -99,6 +99,7 @@ export function readField(name: string, entries: Entries, place: string, system:
     default: fallback,
     validate: readRules(entries.get("validate"), shape, `${place}.validate`),
     hidden,
+    lowerCase: false,
     generated,
     managed: generated === null ? null : "generated",
     description: readWords(entries, "description", place) ?? readWords(entries, "comment", place),

@@ -22,6 +22,7 @@ export const plainField: Omit<Field, "name" | "type"> = {
   srid: null,
   generated: null,
   hidden: false,
+  lowerCase: false,
   managed: null,
   description: null,
 };

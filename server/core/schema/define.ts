@@ -60,6 +60,7 @@ export function storedSchema(records: readonly SchemaRecord[]): Schema {
       system: builtIn !== undefined,
       guarded: builtIn?.guarded ?? false,
       serverOwned: builtIn?.serverOwned,
+      lowerCase: builtIn?.lowerCase,
     });
   });
   return assemble(0, drafts, new Set());
@@ -67,13 +68,13 @@ export function storedSchema(records: readonly SchemaRecord[]): Schema {
 
 function readDrafts(records: readonly SchemaRecord[], placeOf: PlaceOf): readonly Draft[] {
   const stored = new Map(records.map(({ collectionName, schema }) => [collectionName, schema] as const));
-  const builtIn = [...systemCollections].map(([name, { definition, guarded, serverOwned }]) => {
+  const builtIn = [...systemCollections].map(([name, { definition, guarded, serverOwned, lowerCase }]) => {
     const added = Object.entries(stored.get(name)?.fields ?? {}).filter(
       ([field, { relType }]) =>
         (relType === "HasMany" || relType === "HasOne") && !Object.hasOwn(definition.fields, field),
     );
     const input = { ...definition, fields: { ...definition.fields, ...Object.fromEntries(added) } };
-    return readDraft(name, input, { place: placeOf(name), system: true, guarded, serverOwned });
+    return readDraft(name, input, { place: placeOf(name), system: true, guarded, serverOwned, lowerCase });
   });
   const own = [...stored]
     .filter(([name]) => !systemCollections.has(name))

@@ -38,7 +38,8 @@ export type DraftOptions = {
   readonly place: string;
   readonly system: boolean;
   readonly guarded: boolean;
-  readonly serverOwned?: readonly string[];
+  readonly serverOwned?: readonly string[] | undefined;
+  readonly lowerCase?: readonly string[] | undefined;
 };
 
 const definitionKeys = [
@@ -78,6 +79,10 @@ export function readDraft(collection: unknown, input: unknown, options: DraftOpt
   for (const owned of options.serverOwned ?? []) {
     const field = parts.fields.get(owned);
     if (field) parts.fields.set(owned, { ...field, managed: "server" });
+  }
+  for (const lower of options.lowerCase ?? []) {
+    const field = parts.fields.get(lower);
+    if (field) parts.fields.set(lower, { ...field, lowerCase: true });
   }
   checkNames(parts, place);
   return {

@@ -168,7 +168,11 @@ export function isSpatial(field: FieldShape): boolean {
 
 function readOne(value: unknown, field: FieldShape): string {
   const entry = entryOf(field);
-  if (field.type !== "Range") return entry.parse(value, field);
+  if (field.type !== "Range") {
+    return field.lowerCase
+      ? entry.parse(typeof value === "string" ? value.trim().toLowerCase() : value, field)
+      : entry.parse(value, field);
+  }
   const shape = itemShape(field);
   return readRange(value, field.items, (bound, side) => placed(side, () => entry.parse(bound, shape)));
 }

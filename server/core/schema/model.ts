@@ -44,6 +44,8 @@ export type Field = {
   readonly generated: string | null;
   /** Never readable, filterable or sortable by anyone but the system. */
   readonly hidden: boolean;
+  /** Texts are trimmed and put into lower case, written as well as compared with: a mail address. */
+  readonly lowerCase: boolean;
   /**
    * Filled by the server: timestamps, usertrack, soft delete; `server`: by a feature (a file's size); `generated`: by the
    * database. No client may write it.

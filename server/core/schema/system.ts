@@ -3,12 +3,13 @@ import type { FieldDefinition, SchemaDefinition } from "@baasix/types";
 
 /**
  * A built-in collection. `guarded`: written by the server alone, whatever the role. `serverOwned`: columns that no client
- * may write.
+ * may write. `lowerCase`: columns whose letter case says nothing.
  */
 export type SystemCollection = {
   readonly definition: SchemaDefinition;
   readonly guarded: boolean;
   readonly serverOwned?: readonly string[];
+  readonly lowerCase?: readonly string[];
 };
 
 const key = {
@@ -103,6 +104,7 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     "baasix_User",
     {
       guarded: false,
+      lowerCase: ["email", "username"],
       definition: {
         name: "User",
         fields: {
@@ -110,6 +112,13 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           firstName: text,
           lastName: text,
           email: { type: "String", values: { length: 320 }, allowNull: false, unique: true },
+          // No "@": what somebody signs in with is a mail address or a name, never both.
+          username: {
+            type: "String",
+            values: { length: 64 },
+            unique: true,
+            validate: { is: "^[a-z0-9](?:[a-z0-9._-]{1,62}[a-z0-9])$" },
+          },
           emailVerified: flag,
           phone: text,
           avatar_Id: { type: "UUID" },
@@ -204,6 +213,27 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           // No foreign key: a token outlives the account that made it.
           createdBy_Id: { type: "UUID" },
         },
+      },
+    },
+  ],
+  [
+    "baasix_Verification",
+    {
+      guarded: true,
+      definition: {
+        name: "Verification",
+        realtime: false,
+        fields: {
+          id: key,
+          // What it is for and for whom: there is one at a time, the newest.
+          identifier: { type: "String", values: { length: 400 }, allowNull: false, unique: true },
+          value: { ...secret, allowNull: false, unique: true },
+          expiresAt: { type: "DateTime", allowNull: false },
+          usedAt: { type: "DateTime" },
+          tries: { type: "Integer", allowNull: false, defaultValue: 0 },
+          data: { type: "JSONB", hidden: true },
+        },
+        indexes: [{ fields: ["expiresAt"] }],
       },
     },
   ],

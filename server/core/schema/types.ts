@@ -18,7 +18,11 @@ import {
 } from "./values";
 
 /** What a type needs to know of its field. */
-export type FieldShape = Pick<Field, "type" | "length" | "precision" | "scale" | "values" | "items" | "srid">;
+export type FieldShape = Pick<
+  Field,
+  "type" | "length" | "precision" | "scale" | "values" | "items" | "srid"
+> &
+  Partial<Pick<Field, "lowerCase">>;
 
 /** Which operators work on a type; `core/query/operators.ts` names one per operator. All types know "is null". */
 export type OperatorClass = "equality" | "order" | "text" | "list" | "json" | "range" | "geometry";

@@ -12,9 +12,13 @@ const keeping = system("accounts are made and kept by the auth feature");
 export type AccountStatus = "active" | "inactive" | "deleted" | "suspended" | "pending";
 
 /** An account at sign-in. */
-export type Account = User & { readonly status: AccountStatus; readonly emailVerified: boolean };
+export type Account = User & {
+  readonly username: string | null;
+  readonly status: AccountStatus;
+  readonly emailVerified: boolean;
+};
 
-const accountFields = ["id", "email", "firstName", "lastName", "status", "emailVerified"];
+const accountFields = ["id", "email", "username", "firstName", "lastName", "status", "emailVerified"];
 
 // A well-formed id that no row has: the look-up of nobody costs what the look-up of somebody does.
 const nobody = "00000000-0000-0000-0000-000000000000";
@@ -25,13 +29,31 @@ export function normalizeEmail(text: string): string | null {
   return email.length <= 254 && z.email().safeParse(email).success ? email : null;
 }
 
+/** The refusal of a mail address that is none. */
+export function invalidEmail(): AppError {
+  const message = "email: not a valid mail address";
+  return new AppError("VALIDATION_ERROR", message, [{ field: "email", message, rule: "isEmail" }]);
+}
+
+/** What an account is signed in with. */
+export type SignInName = { readonly email: string } | { readonly username: string };
+
+/** What somebody typed as the name of an account: an address when it has an `@`, which no username has. */
+export function signInName(text: string): SignInName {
+  return text.includes("@") ? { email: normalizeEmail(text) ?? "" } : { username: text.trim().toLowerCase() };
+}
+
 /** The account and the password hash of a mail address. Takes the same queries whether there is one or not. */
-export async function findByEmail(
-  data: Data,
-  email: string | null,
-): Promise<{ readonly account: Account | null; readonly hash: string | null }> {
+export function findByEmail(data: Data, email: string | null): Promise<Found> {
+  return findByName(data, { email: email ?? "" });
+}
+
+type Found = { readonly account: Account | null; readonly hash: string | null };
+
+/** The account and the password hash of a name. Takes the same queries whether there is one or not. */
+export async function findByName(data: Data, name: SignInName): Promise<Found> {
   const [account] = await data.find<Account>(signIn, "baasix_User", {
-    filter: { email: { eq: email ?? "" } },
+    filter: "email" in name ? { email: { eq: name.email } } : { username: { eq: name.username } },
     fields: accountFields,
     limit: 1,
   });
@@ -73,9 +95,11 @@ export async function permissionsOf(data: Data, roles: readonly string[]): Promi
   return found.toSorted((a, b) => roles.indexOf(a.role_Id) - roles.indexOf(b.role_Id));
 }
 
-/** What a new account is made of. `hash`: of its password. */
+/** What a new account is made of. `hash`: of its password; `id`: where it was given out before. */
 export type NewAccount = {
+  readonly id?: string;
   readonly email: string;
+  readonly username?: string | undefined;
   readonly hash: string;
   readonly role: string;
   readonly firstName: string;
@@ -85,7 +109,7 @@ export type NewAccount = {
 
 /**
  * Makes an account with its credential and its role; call it inside a transaction.
- * @throws AppError VALIDATION_ERROR `User already exists`, or what the rules of the collection refuse.
+ * @throws AppError VALIDATION_ERROR `User already exists`, `Username is taken`, or what the rules of the collection refuse.
  */
 export async function createAccount(rows: Rows, { hash, role, ...profile }: NewAccount): Promise<string> {
   const [id] = await rows
@@ -94,14 +118,44 @@ export async function createAccount(rows: Rows, { hash, role, ...profile }: NewA
       throw error instanceof AppError && error.code === "UNIQUE_VIOLATION" ? alreadyExists(error) : error;
     });
   const user = String(id);
-  await rows.create(keeping, "baasix_Account", [
-    { user_Id: user, accountId: user, providerId: "credential", password: hash },
-  ]);
+  await setPassword(rows, user, hash);
   await rows.create(keeping, "baasix_UserRole", [{ user_Id: user, role_Id: role }]);
   return user;
 }
 
+/** Gives an account its password, in place of the one before. */
+export async function setPassword(rows: Rows, user: string, hash: string): Promise<void> {
+  await rows.upsert(keeping, "baasix_Account", { on: ["providerId", "accountId"] }, [
+    { user_Id: user, accountId: user, providerId: "credential", password: hash },
+  ]);
+}
+
+/** Puts another hash of the same password in the place of one, unless the password changed meanwhile. */
+export async function replaceHash(rows: Rows, user: string, before: string, hash: string): Promise<void> {
+  const asSeen = [
+    { user_Id: { eq: user } },
+    { providerId: { eq: "credential" } },
+    { password: { eq: before } },
+  ];
+  await rows.updateWhere(keeping, "baasix_Account", { AND: asSeen }, { password: hash });
+}
+
+/** Notes that the mail address of an account reached its owner. */
+export async function markVerified(rows: Rows, { id, emailVerified }: Account): Promise<void> {
+  if (!emailVerified) await rows.update(keeping, "baasix_User", [{ id, data: { emailVerified: true } }]);
+}
+
+/** The refusal of a username that somebody has. */
+export function usernameTaken(cause?: AppError): AppError {
+  const message = "Username is taken";
+  return new AppError("VALIDATION_ERROR", message, [{ field: "username", message, rule: "unique" }], {
+    cause,
+  });
+}
+
 function alreadyExists(cause: AppError): AppError {
+  const { fields } = cause.details as { readonly fields: readonly string[] };
+  if (fields.includes("username")) return usernameTaken(cause);
   const details = [{ field: "email", message: "User already exists", rule: "unique" }];
   return new AppError("VALIDATION_ERROR", "User already exists", details, { cause });
 }

@@ -3,9 +3,8 @@ import { system } from "../../core/access/actor";
 import { administratorRole } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Data, Rows } from "../../data";
-import { createAccount, findByEmail, normalizeEmail } from "./accounts";
+import { createAccount, findByEmail, invalidEmail, normalizeEmail } from "./accounts";
 import { createPasswords } from "./passwords";
-import { invalidEmail } from "./register";
 import { findRole } from "./roles";
 
 const installing = system("whoever runs the server makes its administrators");
@@ -91,7 +90,7 @@ export async function ensureFirstAdmin(
 async function prepare(data: Data, { email, password }: AdminInput) {
   const address = normalizeEmail(email);
   if (address === null) throw invalidEmail();
-  const hash = await createPasswords().hash(password);
+  const hash = await createPasswords().hash(password, { email: address });
   const role = await findRole(data, administratorRole);
   if (role === null)
     throw new AppError("INTERNAL_ERROR", "The role 'administrator' is missing from the database");

@@ -75,6 +75,26 @@ export function guardCookieMode(
   }
 }
 
+/**
+ * As `guardCookieMode`, for links that are followed: a page that sends a visitor to one tells no origin, but (in browsers) from
+ * where it came. A link in a mail program comes from nowhere.
+ * @throws AppError FORBIDDEN
+ */
+export function guardCookieLink(
+  { origins }: { readonly origins: Origins },
+  authMode: AuthMode,
+  request: Request,
+): void {
+  guardCookieMode({ origins }, authMode, request);
+  const site = request.headers.get("sec-fetch-site") ?? "";
+  if (authMode === "cookie" && !request.headers.has("origin") && /^(?:cross|same)-site$/.test(site)) {
+    throw new AppError(
+      "FORBIDDEN",
+      "Cookie mode is not for links on other pages; open the link from your mail",
+    );
+  }
+}
+
 /** Where a request comes from. */
 export function originOf(request: Request): Origin {
   return { client: requestFacts(request).client, userAgent: request.headers.get("user-agent") };

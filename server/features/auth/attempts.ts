@@ -11,6 +11,8 @@ export type Attempts = {
    * @throws AppError RATE_LIMITED with `retryAfter` seconds when the account has had its failures.
    */
   readonly begin: (account: string) => Promise<Attempt>;
+  /** Forgets failures: the password of the account is another one now. */
+  readonly forgive: (account: string) => void;
 };
 
 export type AttemptOptions = {
@@ -69,6 +71,10 @@ export function createAttempts({ limit, interval, clock, maxAccounts = 10_000 }:
         if (state.waiting.length >= maxWaiting) throw tooMany(1);
         await new Promise<void>((wake) => state.waiting.push(wake));
       }
+    },
+    forgive: (account) => {
+      const state = accounts.get(account);
+      if (state) state.failures = [];
     },
   };
 }

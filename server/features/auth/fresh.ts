@@ -20,9 +20,12 @@ export function requireSession(actor: Actor): UserActor {
 }
 
 /** The administrator that asks, signed in as a person does. @throws AppError UNAUTHORIZED, FORBIDDEN */
-export function requireAdministrator(actor: Actor): UserActor {
+export function requireAdministrator(
+  actor: Actor,
+  refusal = "Access denied. Administrators only.",
+): UserActor {
   const user = requireSession(actor);
-  if (!user.admin) throw new AppError("FORBIDDEN", "Access denied. Administrators only.");
+  if (!user.admin) throw new AppError("FORBIDDEN", refusal);
   return user;
 }
 

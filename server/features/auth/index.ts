@@ -2,7 +2,10 @@ export { type AdminInput, createAdmin, ensureFirstAdmin, listAdmins, upsertAdmin
 export { type Authenticator, type AuthenticatorParts, createAuthenticator } from "./authenticate";
 export { findCredential, type Credential } from "./credentials";
 export { requireAdministrator, requireFresh, requireSession, requireUser } from "./fresh";
-export { createPasswords, passwordFault, type Passwords } from "./passwords";
+export { createErrands, type Errands } from "./errands";
+export { removeExpiredOneTimes } from "./one-time";
+export { type CheckPassword, createPasswordPolicy, type PasswordOwner } from "./password-policy";
+export { createPasswords, type Passwords } from "./passwords";
 export type { AuthRoutesParts } from "./parts";
 export { authRoutes } from "./routes";
 export { deriveKey, loadSecret, type Secret } from "./secret";

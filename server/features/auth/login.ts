@@ -1,41 +1,69 @@
-/** `POST /auth/login`. Nothing in text, status or time tells an unknown address from a wrong password. */
+/** `POST /auth/login`. Nothing in text, status or time tells an unknown name from a wrong password. */
 import { AppError } from "../../core/errors";
-import { findByEmail, normalizeEmail } from "./accounts";
+import { findByName, replaceHash, type SignInName, signInName } from "./accounts";
+import type { Attempt } from "./attempts";
+import { finishSignIn } from "./finish-sign-in";
 import type { LoginBody } from "./model";
-import { createRoleFilter, rolesOf } from "./roles";
-import {
-  barred,
-  countClient,
-  describeSignIn,
-  openSession,
-  type Origin,
-  type SignedIn,
-  type SignInParts,
-} from "./sign-in";
+import { isOutdated } from "./passwords";
+import { countClient, type Origin, type SignedIn, type SignInParts } from "./sign-in";
 
 /**
- * Signs an account in.
- * @throws AppError INVALID_CREDENTIALS `Incorrect password.` for an unknown address and for a wrong password alike;
- * FORBIDDEN, once the password is proven, for an account that is not active or has no role that may be used from there;
- * RATE_LIMITED; UNAVAILABLE.
+ * Signs an account in, by its mail address or its username.
+ * @throws AppError INVALID_CREDENTIALS `Incorrect password.` for an unknown name and for a wrong password alike;
+ * FORBIDDEN, once the password is proven, for an account that may not come in; RATE_LIMITED; UNAVAILABLE.
  */
 export async function login(parts: SignInParts, body: LoginBody, origin: Origin): Promise<SignedIn> {
   countClient(parts, origin.client);
-  const email = normalizeEmail(body.email);
-  const attempt = await parts.attempts.begin(email ?? "");
+  const name = signInName(body.name);
+  const attempt = await parts.attempts.begin("email" in name ? name.email : `@${name.username}`);
+  let beside: Attempt | null | "limited" = null;
   try {
-    const { account, hash } = await findByEmail(parts.data, email);
-    const proven = await parts.passwords.verify(body.password, hash);
+    const { account, hash } = await findByName(parts.data, name);
+    beside = await countBeside(parts, name, account?.email);
+    const proven =
+      (await parts.passwords.verify(body.password, beside === "limited" ? null : hash)) && account !== null;
     attempt.settle({ failed: !proven });
-    if (!proven || account === null) throw new AppError("INVALID_CREDENTIALS", "Incorrect password.");
-    if (account.status !== "active") throw barred(account);
-    const roles = createRoleFilter(await rolesOf(parts.data, account.id))(origin.client);
-    const opened = await parts.data.transaction((rows) =>
-      openSession(parts, rows, account, { type: body.authType, roles, aal: 1 }, origin),
-    );
-    return await describeSignIn(parts, opened, account, roles);
+    if (beside !== "limited") beside?.settle({ failed: !proven });
+    if (!proven) throw new AppError("INVALID_CREDENTIALS", "Incorrect password.");
+    if (hash !== null && isOutdated(hash)) renewHash(parts, account.id, hash, body.password);
+    return await finishSignIn(parts, account, { methods: ["password"], type: body.authType }, origin);
   } finally {
     // A try that ended before its outcome was known (the database was away) is nobody's failure.
     attempt.settle(null);
+    if (beside !== "limited") beside?.settle(null);
+  }
+}
+
+/**
+ * A try by username counts for the address of its account as well: one account, one number of tries. That they ran out there
+ * must look like a wrong password, or it would tell which address the name belongs to.
+ */
+async function countBeside(
+  { attempts }: SignInParts,
+  name: SignInName,
+  email: string | undefined,
+): Promise<Attempt | null | "limited"> {
+  if ("email" in name || email === undefined) return null;
+  try {
+    return await attempts.begin(email);
+  } catch (error) {
+    if (error instanceof AppError && error.code === "RATE_LIMITED") return "limited";
+    throw error;
+  }
+}
+
+/** Brings a hash up to the parameters in use, after the answer. */
+function renewHash(
+  { data, errands, passwords }: SignInParts,
+  user: string,
+  before: string,
+  password: string,
+): void {
+  try {
+    errands.take("a password could not be hashed anew", async () =>
+      replaceHash(data, user, before, await passwords.rehash(password)),
+    );
+  } catch {
+    // Too much to do now; the next sign-in tries again.
   }
 }

@@ -36,7 +36,7 @@ test("registration takes the listed fields", () => {
     lastName: "L",
     phone: "+1",
     authMode: "cookie",
-  });
+  } as never);
   expect(parseRegister({ ...account, lastName: null })).toMatchObject({ ...account, authMode: "jwt" });
 });
 

@@ -8,28 +8,85 @@ const authMode = z.enum(["jwt", "cookie"]).catch("jwt").default("jwt").meta({
 });
 const name = z.string().trim().min(1).max(255);
 
+const username = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .regex(/^[a-z0-9][a-z0-9._-]{1,62}[a-z0-9]$/, "3 to 64 letters, digits, dots, dashes and underscores")
+  .meta({ description: "A name to sign in with; its letter case says nothing" });
+const optional = <Schema extends z.ZodType>(schema: Schema) =>
+  schema.nullish().transform((value) => value ?? undefined);
+const link = optional(z.string()).meta({
+  description: "Where the link of the mail leads: an entry of AUTH_APP_URL; the first one when it is missing",
+});
+const authType = z.enum(["default", "mobile", "web"]).default("default");
+
 /** Body of `POST /auth/register`: these fields and no other. */
 export const registerBody = z.strictObject({
   email: z.string().meta({ description: "Mail address, at most 254 characters" }),
   password: z.string().meta({ description: "8 to 128 characters" }),
   firstName: name,
-  lastName: name.nullish().transform((text) => text ?? undefined),
-  phone: z
-    .string()
-    .trim()
-    .max(50)
-    .nullish()
-    .transform((text) => text ?? undefined),
+  lastName: optional(name),
+  username: optional(username),
+  phone: optional(z.string().trim().max(50)),
+  link,
   authMode,
 });
 
-/** Body of `POST /auth/login`. `authType` is kept with the session. */
+/** Body of `POST /auth/login`: one of the first three. `authType` is kept with the session. */
 export const loginBody = z.object({
-  email: z.string(),
+  email: z.string().nullish(),
+  username: z.string().nullish(),
+  identifier: z.string().nullish().meta({ description: "A mail address or a username" }),
   password: z.string(),
   authMode,
-  authType: z.enum(["default", "mobile", "web"]).default("default"),
+  authType,
 });
+
+/** Body of `POST /auth/password/reset`. `redirectUrl` is another word for `link`. */
+export const requestResetBody = z.object({ email: z.string(), link, redirectUrl: link });
+
+/** Body of `POST /auth/password/reset/:token`. */
+export const resetBody = z.object({ password: z.string() });
+
+/** Body of `POST /auth/reset-password`. */
+export const resetTokenBody = z.object({ token: z.string(), password: z.string() });
+
+/** Body of `POST /auth/password/change`. */
+export const changeBody = z.object({ currentPassword: z.string(), newPassword: z.string() });
+
+/** Body of `POST /auth/admin/password/change`. `password` is another word for `newPassword`. */
+export const changeOfBody = z.object({
+  userId: z.string(),
+  newPassword: z.string().optional(),
+  password: z.string().optional(),
+});
+
+/** Body of `POST /auth/magiclink`. */
+export const magicLinkBody = z.object({
+  email: z.string(),
+  mode: z.enum(["link", "code"]).default("link"),
+  link,
+  redirectUrl: link,
+});
+
+/** Body of `POST /auth/magiclink/verify`: the token of a link, or a code with its address. */
+export const useMagicLinkBody = z.object({
+  token: z.string().optional(),
+  email: z.string().optional(),
+  code: z.string().optional(),
+  authMode,
+  authType,
+});
+
+/** Body of `POST /auth/otp`. */
+export const otpBody = z.object({ email: z.string() });
+
+/** Body of `POST /auth/otp/verify`. */
+export const useOtpBody = z.object({ email: z.string(), code: z.string(), authMode, authType });
+
+/** Body of `POST /auth/email/verify`. `email`: from who is not signed in. */
+export const verifyBody = z.object({ email: optional(z.string()), link, redirectUrl: link });
 
 /** Body of `POST /auth/refresh`; all of it may be missing when a cookie or an access token says who asks. */
 export const refreshBody = z.object({ refreshToken: z.string().nullish(), authMode: authMode.optional() });
@@ -64,7 +121,10 @@ export type ApiTokenInput = {
 };
 
 export type RegisterBody = z.output<typeof registerBody>;
-export type LoginBody = z.output<typeof loginBody>;
+export type LoginBody = Pick<z.output<typeof loginBody>, "password" | "authMode" | "authType"> & {
+  /** A mail address or a username. */
+  readonly name: string;
+};
 export type RefreshBody = { readonly refreshToken: string | null; readonly authMode: AuthMode };
 
 /** @throws AppError VALIDATION_ERROR */
@@ -79,15 +139,27 @@ export function parseRegister(body: unknown): RegisterBody {
 
 /** @throws AppError VALIDATION_ERROR */
 export function parseLogin(body: unknown): LoginBody {
-  if (!hasTexts(body, ["email", "password"])) {
+  const isNamed = ["email", "username", "identifier"].some((key) => hasTexts(body, [key]));
+  if (!isNamed || !hasTexts(body, ["password"])) {
     throw new AppError("VALIDATION_ERROR", "Email and password are required");
   }
-  const result = loginBody.safeParse(body);
+  const { email, username, identifier, ...rest } = checkedType(loginBody, body);
+  return { ...rest, name: email || username || identifier || "" };
+}
+
+/** As `checked`, with the contract's words for a session type that there is none of. */
+export function checkedType<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const result = schema.safeParse(body);
   if (result.success) return result.data;
   if (result.error.issues.some(({ path }) => path[0] === "authType")) {
     throw new AppError("FORBIDDEN", "Invalid session type. Must be 'mobile' or 'web'");
   }
   throw invalid(result.error);
+}
+
+/** Refuses a body without these texts, in the contract's words. @throws AppError VALIDATION_ERROR */
+export function requireTexts(body: unknown, fields: readonly string[], message: string): void {
+  if (!hasTexts(body, fields)) throw new AppError("VALIDATION_ERROR", message);
 }
 
 /** @throws AppError VALIDATION_ERROR */

@@ -11,7 +11,9 @@ import {
 } from "../../http";
 import { createAttempts } from "./attempts";
 import type { Authenticator } from "./authenticate";
-import { createPasswords } from "./passwords";
+import type { Errands } from "./errands";
+import { createOneTimes } from "./one-time";
+import type { Passwords } from "./passwords";
 import { createSessions } from "./sessions";
 import type { AuthConfig, SignInParts } from "./sign-in";
 import type { Tokens } from "./tokens";
@@ -21,6 +23,11 @@ export type AuthRoutesParts = {
   readonly identity: Identity;
   readonly authenticator: Authenticator;
   readonly tokens: Tokens;
+  readonly passwords: Passwords;
+  readonly errands: Errands;
+  readonly mail: SignInParts["mail"];
+  /** For codes that work once: 32 bytes, the same for all instances. */
+  readonly codeKey: Uint8Array;
   readonly logger: Logger;
   readonly clock: () => number;
   readonly config: AuthConfig &
@@ -55,7 +62,7 @@ export function createParts(given: AuthRoutesParts): AuthParts {
           user,
         }),
     }),
-    passwords: createPasswords(),
+    oneTimes: createOneTimes({ codeKey: given.codeKey, clock }),
     attempts: createAttempts({ limit: config.LOGIN_ACCOUNT_LIMIT, interval: 15 * minute, clock }),
     clients: createWindowCounter(minute),
     refreshes: createWindowCounter(minute),

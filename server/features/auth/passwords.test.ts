@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { AppError } from "../../core/errors";
-import { createPasswords, passwordFault } from "./passwords";
+import { passwordFault } from "./password-policy";
+import { createPasswords } from "./passwords";
 
 const faults: readonly (readonly [string, string, boolean])[] = [
   ["7 characters", "1234567", true],
@@ -21,7 +22,7 @@ test.each(faults)("%s", (_, password, refused) => {
 
 test("hashes with argon2id at the required cost, and verifies", async () => {
   const passwords = createPasswords();
-  const hash = await passwords.hash("correct horse");
+  const hash = await passwords.hash("correct horse", {});
   expect(hash).toStartWith("$argon2id$v=19$m=19456,t=2,p=1$");
   expect(await passwords.verify("correct horse", hash)).toBe(true);
   expect(await passwords.verify("wrong horse", hash)).toBe(false);
@@ -31,7 +32,7 @@ test("hashes with argon2id at the required cost, and verifies", async () => {
 
 test("refuses to hash what it would not accept", async () => {
   const error = await createPasswords()
-    .hash("short")
+    .hash("short", {})
     .catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(AppError);
   expect(String(error)).toContain("Password must be at least 8 characters");

@@ -15,6 +15,23 @@ export async function reauthenticate(
   password: string,
   origin: Origin,
 ): Promise<number> {
+  await provePassword(parts, actor, password, origin);
+  const authenticatedAt = await parts.sessions.proveAgain(actor.session);
+  if (authenticatedAt === null) throw invalidToken();
+  return authenticatedAt;
+}
+
+/**
+ * Asks an account for its password. Tries count with those of sign-in.
+ * @throws AppError INVALID_CREDENTIALS with `refusal`; RATE_LIMITED; UNAVAILABLE
+ */
+export async function provePassword(
+  parts: SignInParts,
+  actor: UserActor,
+  password: string,
+  origin: Origin,
+  refusal = "Incorrect password.",
+): Promise<void> {
   countClient(parts, origin.client);
   const { email } = (await findAccount(parts.data, actor.id)) ?? { email: "" };
   const attempt = await parts.attempts.begin(normalizeEmail(email) ?? "");
@@ -22,11 +39,8 @@ export async function reauthenticate(
     const { hash } = await findByEmail(parts.data, email);
     const proven = await parts.passwords.verify(password, hash);
     attempt.settle({ failed: !proven });
-    if (!proven) throw new AppError("INVALID_CREDENTIALS", "Incorrect password.");
+    if (!proven) throw new AppError("INVALID_CREDENTIALS", refusal);
   } finally {
     attempt.settle(null);
   }
-  const authenticatedAt = await parts.sessions.proveAgain(actor.session);
-  if (authenticatedAt === null) throw invalidToken();
-  return authenticatedAt;
 }

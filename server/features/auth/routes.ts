@@ -2,6 +2,9 @@
 import { Elysia } from "elysia";
 import { apiTokenRoutes } from "./api-token-routes";
 import { type AuthRoutesParts, createParts } from "./parts";
+import { emailRoutes } from "./email-routes";
+import { mailSignInRoutes } from "./mail-sign-in-routes";
+import { passwordRoutes } from "./password-routes";
 import { sessionRoutes } from "./session-routes";
 import { signInRoutes } from "./sign-in-routes";
 
@@ -10,6 +13,9 @@ export function authRoutes(given: AuthRoutesParts) {
   const parts = createParts(given);
   return new Elysia({ name: "auth" })
     .use(signInRoutes(parts))
+    .use(passwordRoutes(parts))
+    .use(mailSignInRoutes(parts))
+    .use(emailRoutes(parts))
     .use(sessionRoutes(parts))
     .use(apiTokenRoutes(parts));
 }

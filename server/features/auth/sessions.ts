@@ -49,8 +49,8 @@ export type Sessions = {
   readonly list: (user: string, current: string | null) => Promise<readonly SessionInfo[]>;
   /** Ends a session of an account; false when it has no such session. */
   readonly endOne: (user: string, session: string) => Promise<boolean>;
-  /** Ends the sessions of an account, all or all but one; gives how many. */
-  readonly endAll: (user: string, keep: string | null) => Promise<number>;
+  /** Ends the sessions of an account, all or all but one; gives how many. `rows`: the transaction that it belongs to. */
+  readonly endAll: (user: string, keep: string | null, rows?: Rows) => Promise<number>;
   /** Notes that a secret was proven now; gives the time (ms since 1970), null when the session has ended. */
   readonly proveAgain: (session: string) => Promise<number | null>;
 };
@@ -190,10 +190,10 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
       return (await data.removeWhere(keeping, collection, filter)).length > 0;
     },
 
-    endAll: async (user, keep) => {
+    endAll: async (user, keep, rows = data) => {
       const ofUser = { user_Id: { eq: user } };
       const filter = keep === null ? ofUser : { AND: [ofUser, { id: { ne: keep } }] };
-      return (await data.removeWhere(keeping, collection, filter)).length;
+      return (await rows.removeWhere(keeping, collection, filter)).length;
     },
 
     proveAgain: async (session) => {

@@ -1,6 +1,6 @@
 /** Signing up, in and out, and who is signed in, over HTTP. */
 import { Elysia } from "elysia";
-import type { RefreshResult } from "@baasix/types";
+import type { PendingResult, RefreshResult } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { errorAnswer, requestFacts } from "../../http";
@@ -22,7 +22,7 @@ import { describeMe } from "./me";
 import { loginBody, parseLogin, parseRefresh, parseRegister, refreshBody, registerBody } from "./model";
 import type { AuthParts } from "./parts";
 import { refresh } from "./refresh";
-import { register } from "./register";
+import { type Pending, register } from "./register";
 
 /** Mounts them. */
 export function signInRoutes(parts: AuthParts) {
@@ -34,7 +34,9 @@ export function signInRoutes(parts: AuthParts) {
         const input = parseRegister(body);
         guardCookieMode(parts, input.authMode, request);
         const result = await register(parts, input, originOf(request));
-        return signedInAnswer(parts, result, input.authMode, "User registered successfully");
+        return "session" in result
+          ? signedInAnswer(parts, result, input.authMode, "User registered successfully")
+          : pendingAnswer(result);
       },
       documented("Make an account and sign in", registerBody),
     )
@@ -43,7 +45,9 @@ export function signInRoutes(parts: AuthParts) {
       async ({ body, request }) => {
         const input = parseLogin(body);
         guardCookieMode(parts, input.authMode, request);
-        return signedInAnswer(parts, await login(parts, input, originOf(request)), input.authMode);
+        return tellingUnverified(request, async () =>
+          signedInAnswer(parts, await login(parts, input, originOf(request)), input.authMode),
+        );
       },
       documented("Sign in", loginBody),
     )
@@ -83,6 +87,32 @@ export function signInRoutes(parts: AuthParts) {
 
   async function me(actor: Actor): Promise<Response> {
     return new Response(await describeMe(data, requireUser(actor), clock()), { headers: privateJson });
+  }
+}
+
+function pendingAnswer({ account, role, permissions }: Pending): Response {
+  const { id, email, firstName, lastName } = account;
+  const body: PendingResult = {
+    message: "User registered successfully. Please verify your email to login.",
+    requiresEmailVerification: true,
+    user: { id, email, firstName, lastName },
+    role,
+    permissions,
+    tenant: null,
+  };
+  return answer(body);
+}
+
+/** Repeats `requiresEmailVerification` of a refusal where clients of the contract look for it. */
+async function tellingUnverified(request: Request, work: () => Promise<Response>): Promise<Response> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "FORBIDDEN") throw error;
+    const { details, message } = error;
+    if (typeof details !== "object" || details === null || !("requiresEmailVerification" in details))
+      throw error;
+    return errorAnswer(error, requestFacts(request).id, { message, requiresEmailVerification: true });
   }
 }
 

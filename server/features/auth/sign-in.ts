@@ -4,9 +4,13 @@ import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
 import { addressKey, type WindowCounter } from "../../http";
+import type { Mail } from "../mail";
 import { type Account, permissionsOf } from "./accounts";
 import { isServiceAccount } from "./api-tokens";
+import type { AppLinkConfig } from "./app-links";
 import { type Attempts, tooMany } from "./attempts";
+import type { Errands } from "./errands";
+import type { OneTimes } from "./one-time";
 import type { Passwords } from "./passwords";
 import { type HeldRole, shownRole } from "./roles";
 import { requireRoom, type SessionLimitConfig, sessionLimit, type SessionType } from "./session-limits";
@@ -16,12 +20,15 @@ import type { AccessToken, Tokens } from "./tokens";
 const noting = system("a sign-in is noted on the account");
 
 /** Settings of the auth feature; `Config` fits. */
-export type AuthConfig = SessionLimitConfig & {
-  readonly PUBLIC_REGISTRATION: boolean;
-  readonly DEFAULT_ROLE_REGISTERED: string;
-  /** Tries of login and register per client and minute. */
-  readonly LOGIN_RATE_LIMIT: number;
-};
+export type AuthConfig = SessionLimitConfig &
+  AppLinkConfig & {
+    readonly PUBLIC_REGISTRATION: boolean;
+    readonly REQUIRE_EMAIL_VERIFICATION: boolean;
+    readonly SEND_WELCOME_EMAIL: boolean;
+    readonly DEFAULT_ROLE_REGISTERED: string;
+    /** Tries of login and register per client and minute. */
+    readonly LOGIN_RATE_LIMIT: number;
+  };
 
 export type SignInParts = {
   readonly data: Data;
@@ -29,6 +36,9 @@ export type SignInParts = {
   readonly sessions: Sessions;
   readonly passwords: Passwords;
   readonly attempts: Attempts;
+  readonly errands: Errands;
+  readonly oneTimes: OneTimes;
+  readonly mail: Pick<Mail, "queue" | "limits" | "requireWay">;
   /** Counts tries per client in windows of a minute. */
   readonly clients: WindowCounter;
   readonly config: AuthConfig;

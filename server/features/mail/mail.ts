@@ -32,6 +32,8 @@ export type Mail = {
    * @throws AppError MAIL_NOT_CONFIGURED, INVALID_VALUE
    */
   readonly queue: <Type extends MailType>(rows: Rows, mail: NewMail<Type>) => Promise<string>;
+  /** Refuses where `queue` would refuse whatever the mail is: asked before there is one. @throws AppError MAIL_NOT_CONFIGURED */
+  readonly requireWay: () => void;
   /** For mails that strangers can cause: asked before anything is looked up. */
   readonly limits: MailLimits;
   /** Sends all that is due now. The server does so by itself; for tests and programs that end. */
@@ -51,16 +53,19 @@ export function createMail({ data, mailer, from, keys, branding, logger, now }: 
   data.onWrite(({ collection: written, action }) => {
     if (written === collection && action === "create") worker?.wake();
   });
+  const requireWay = (): void => {
+    if (mailer !== null) return;
+    throw new AppError(
+      "MAIL_NOT_CONFIGURED",
+      "This server cannot send mails: SMTP_HOST or SMTP_URL is not set",
+    );
+  };
   return {
     queue: async (rows, mail) => {
-      if (mailer === null) {
-        throw new AppError(
-          "MAIL_NOT_CONFIGURED",
-          "This server cannot send mails: SMTP_HOST or SMTP_URL is not set",
-        );
-      }
+      requireWay();
       return writeMail(rows, seal, mail, now());
     },
+    requireWay,
     limits: createMailLimits(now),
     run: async () => worker?.run(),
     removeOld: (days) => removeOldMails(data, now(), days),

@@ -1,4 +1,5 @@
 /** The kinds of mails: which values each takes, and what it says where nobody has written a template. */
+import accountExists from "./templates/accountExists.liquid" with { type: "text" };
 import emailVerification from "./templates/emailVerification.liquid" with { type: "text" };
 import inviteExistingUser from "./templates/inviteExistingUser.liquid" with { type: "text" };
 import inviteNewUser from "./templates/inviteNewUser.liquid" with { type: "text" };
@@ -76,6 +77,11 @@ export const mailTypes = {
     subject: "You are invited to {{ project_name }}",
     body: inviteExistingUser,
     variables: invitation,
+  },
+  accountExists: {
+    subject: "Your account at {{ project_name }}",
+    body: accountExists,
+    variables: { name, loginUrl: variable("url", 2048, true) },
   },
   welcome: {
     subject: "Welcome to {{ project_name }}",

@@ -1,0 +1,87 @@
+/** Signing in without a password, by what is mailed to the account's address: a link, or a code to type. */
+import { findByEmail, markVerified, normalizeEmail } from "./accounts";
+import { appAddress } from "./app-links";
+import { finishSignIn } from "./finish-sign-in";
+import { mailTo } from "./mailed";
+import type { Proven } from "./one-time";
+import { invalidOneTime } from "./reset-password";
+import type { SessionType } from "./session-limits";
+import { barred, countClient, type Origin, type SignedIn, type SignInParts } from "./sign-in";
+
+/** What is asked for. `link`: where the mail leads, in the mode `link`. */
+export type MagicLinkInput = {
+  readonly email: string;
+  readonly mode: "link" | "code";
+  readonly link: string | undefined;
+};
+
+/**
+ * Mails a link or a code of 15 minutes to the account of an address, if there is one.
+ * @throws AppError VALIDATION_ERROR `Invalid link`; RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
+ */
+export function requestMagicLink(parts: SignInParts, input: MagicLinkInput, origin: Origin): void {
+  const { email, mode, link } = input;
+  const kind = "magic-link";
+  if (mode === "code") {
+    return mailTo(parts, email, origin, async (rows, subject, account) => {
+      const { text: code, expiresAt } = await parts.oneTimes.createCode(rows, { kind, subject }, "letters");
+      return account && { type: "magicLinkCode", values: { code, expiresAt } };
+    });
+  }
+  const app = appAddress(parts.config, link);
+  mailTo(parts, email, origin, async (rows, subject, account) => {
+    const { text, expiresAt } = await parts.oneTimes.create(rows, { kind, subject });
+    return (
+      account && {
+        type: "magicLinkUrl",
+        values: { magicLinkUrl: `${app}/auth/magiclink/${text}`, expiresAt },
+      }
+    );
+  });
+}
+
+/**
+ * Mails a code of six digits and 5 minutes to the account of an address, if there is one.
+ * @throws AppError RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
+ */
+export function requestOtp(parts: SignInParts, email: string, origin: Origin): void {
+  mailTo(parts, email, origin, async (rows, subject, account) => {
+    const { text: code, expiresAt } = await parts.oneTimes.createCode(
+      rows,
+      { kind: "otp", subject },
+      "digits",
+    );
+    return account && { type: "otpCode", values: { code, expiresAt } };
+  });
+}
+
+/** What somebody brings back: the token of a link, or a code with the address that it was mailed to. */
+export type MailedSecret =
+  | { readonly token: string }
+  | { readonly kind: "magic-link" | "otp"; readonly email: string; readonly code: string };
+
+/**
+ * Signs the account in, and notes that its address is confirmed.
+ * @throws AppError INVALID_CREDENTIALS `Invalid or expired token`; FORBIDDEN for an account that may not come in; RATE_LIMITED
+ */
+export async function signInByMail(
+  parts: SignInParts,
+  secret: MailedSecret,
+  type: SessionType,
+  origin: Origin,
+): Promise<SignedIn> {
+  countClient(parts, origin.client);
+  const proven = await prove(parts, secret);
+  if (proven === null) throw invalidOneTime();
+  const { account } = await findByEmail(parts.data, proven.subject);
+  if (account === null) throw invalidOneTime();
+  if (account.status !== "active") throw barred(account);
+  await markVerified(parts.data, account);
+  return finishSignIn(parts, { ...account, emailVerified: true }, { methods: ["mail"], type }, origin);
+}
+
+async function prove({ data, oneTimes }: SignInParts, secret: MailedSecret): Promise<Proven | null> {
+  if ("token" in secret) return oneTimes.consume(data, "magic-link", secret.token);
+  const code = secret.code.replace(/\s+/g, "").toUpperCase();
+  return oneTimes.consumeCode(data, secret.kind, normalizeEmail(secret.email) ?? "", code);
+}

@@ -1,0 +1,56 @@
+/** What is mailed to an address that anybody may name: nothing of the answer may depend on whether it has an account. */
+import type { Data } from "../../data";
+import type { MailType, NewMail } from "../mail";
+import { type Account, findByEmail, invalidEmail, normalizeEmail } from "./accounts";
+import { isServiceAccount } from "./api-tokens";
+import { countClient, type Origin, type SignInParts } from "./sign-in";
+
+/** A mail of any one kind, without its recipient. */
+export type Letter = { readonly [Type in MailType]: Omit<NewMail<Type>, "to"> }[MailType];
+
+/**
+ * Writes the letter to the account of an address after the answer; `write` runs whether there is one that may come in or not,
+ * so that what it makes (a code to try) is there in both cases.
+ * @throws AppError VALIDATION_ERROR for a text that is no address; RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
+ */
+export function mailTo(
+  parts: SignInParts,
+  email: string,
+  origin: Origin,
+  write: (rows: Data, address: string, account: Account | null) => Promise<Letter | null>,
+): void {
+  const { data, errands, mail } = parts;
+  countClient(parts, origin.client);
+  const address = normalizeEmail(email);
+  if (address === null) throw invalidEmail();
+  mail.requireWay();
+  mail.limits.take(address);
+  errands.take("a mail could not be written", () =>
+    data.transaction(async (rows) => {
+      const account = await reachable(rows, address);
+      const letter = await write(rows, address, account);
+      if (letter !== null && account !== null) await queueLetter(parts, rows, account, letter);
+    }),
+  );
+}
+
+/** Queues a letter to an account, in the transaction of `rows`. */
+export async function queueLetter(
+  { mail }: Pick<SignInParts, "mail">,
+  rows: Data,
+  { email, firstName }: Pick<Account, "email" | "firstName">,
+  letter: Letter,
+): Promise<void> {
+  const name = firstName as string | null;
+  const values = { ...letter.values, ...(name !== null && name !== "" && { name }) };
+  const { expiresAt } = { expiresAt: null, ...letter.values };
+  const until = typeof expiresAt === "string" ? { until: Date.parse(expiresAt) } : {};
+  await mail.queue(rows, { ...letter, ...until, values, to: { address: email, name } } as NewMail<MailType>);
+}
+
+/** The account of an address, when it may come in. */
+async function reachable(rows: Data, address: string): Promise<Account | null> {
+  const { account } = await findByEmail(rows, address);
+  if (account?.status !== "active") return null;
+  return (await isServiceAccount(rows, account.id)) ? null : account;
+}

@@ -1,0 +1,70 @@
+/** A forgotten password: ask for a link by mail, see whether it holds, choose a new password with it. */
+import { AppError } from "../../core/errors";
+import { type Account, findByEmail, markVerified, setPassword } from "./accounts";
+import { appAddress } from "./app-links";
+import { mailTo } from "./mailed";
+import { barred, countClient, type Origin, type SignInParts } from "./sign-in";
+
+/**
+ * Mails a link to the account of an address, if there is one. What becomes of it is found out after the answer.
+ * @throws AppError VALIDATION_ERROR `Invalid link`; RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
+ */
+export function requestReset(
+  parts: SignInParts,
+  { email, link }: { readonly email: string; readonly link: string | undefined },
+  origin: Origin,
+): void {
+  const app = appAddress(parts.config, link);
+  mailTo(parts, email, origin, async (rows, subject, account) => {
+    const { text, expiresAt } = await parts.oneTimes.create(rows, { kind: "password-reset", subject });
+    return (
+      account && {
+        type: "passwordReset",
+        values: { resetUrl: `${app}/auth/reset-password/${text}`, expiresAt },
+      }
+    );
+  });
+}
+
+/** Whether a link holds; it is not used up. @throws AppError RATE_LIMITED */
+export async function checkReset(parts: SignInParts, token: string, origin: Origin): Promise<boolean> {
+  countClient(parts, origin.client);
+  return (await findReset(parts, token)) !== null;
+}
+
+/**
+ * Sets the password and ends all sessions and what else was mailed to come in. A password that is not accepted leaves the link
+ * as it is.
+ * @throws AppError INVALID_CREDENTIALS `Invalid or expired token`; FORBIDDEN for an account that may not come in;
+ * VALIDATION_ERROR; RATE_LIMITED; UNAVAILABLE
+ */
+export async function resetPassword(
+  parts: SignInParts,
+  { token, password }: { readonly token: string; readonly password: string },
+  origin: Origin,
+): Promise<void> {
+  countClient(parts, origin.client);
+  const { attempts, data, oneTimes, passwords, sessions } = parts;
+  const account = await findReset(parts, token);
+  if (account === null) throw invalidOneTime();
+  if (account.status !== "active") throw barred(account);
+  const hash = await passwords.hash(password, account);
+  await data.transaction(async (rows) => {
+    if ((await oneTimes.consume(rows, "password-reset", token)) === null) throw invalidOneTime();
+    await setPassword(rows, account.id, hash);
+    await markVerified(rows, account);
+    await sessions.endAll(account.id, null, rows);
+    await oneTimes.end(rows, account.email, ["magic-link", "otp"]);
+  });
+  attempts.forgive(account.email);
+}
+
+/** The refusal of a token or code that opens nothing. 400: it is not the caller's session that ended. */
+export function invalidOneTime(): AppError {
+  return new AppError("INVALID_CREDENTIALS", "Invalid or expired token");
+}
+
+async function findReset({ data, oneTimes }: SignInParts, token: string): Promise<Account | null> {
+  const proven = await oneTimes.find(data, "password-reset", token);
+  return proven && (await findByEmail(data, proven.subject)).account;
+}

@@ -88,7 +88,8 @@ const table: readonly Row[] = [
     never: [driver],
   },
   { from: "server/http", may: ["server/core", "sdk/protocol", builtins, anyPackage], never: [driver] },
-  { from: "server/config.ts", may: ["sdk/protocol", /^zod$/] },
+  { from: "server/config.ts", may: ["sdk/protocol", "server/oauth-settings.ts", /^zod$/] },
+  { from: "server/oauth-settings.ts", may: ["sdk/protocol", /^zod$/] },
   { from: "server/testing", may: ["server", "sdk", builtins, anyPackage] },
   { from: "server", may: ["server", "sdk/protocol", builtins, anyPackage] },
   { from: "examples", may: ["sdk", "sdk/protocol", "react", builtins, anyPackage] },
@@ -129,6 +130,7 @@ const systemCallers: readonly { readonly from: RegExp; readonly why: string }[] 
   { from: /^server\/features\/audit\//, why: "entries of the audit log end after their time" },
   { from: /^server\/features\/idempotency\//, why: "keys and kept answers are written by the server alone" },
   { from: /^server\/features\/mail\//, why: "mails wait, are rendered and are told of by the server alone" },
+  { from: /^server\/features\/oauth\//, why: "accounts are found by what a provider says before anyone is known" },
   { from: /^server\/features\/schemas\//, why: "definitions are written by the server alone" },
   { from: /^server\/app\.ts$/, why: "start-up work" },
 ];

@@ -1,5 +1,6 @@
 /** Environment and flags → one frozen Config, checked at start. */
 import { z } from "zod";
+import { findOAuthFault, oauthSettings, type OidcSettings, readOidcSettings } from "./oauth-settings";
 
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
 const wholeNumber = (min: number, max: number) =>
@@ -118,6 +119,7 @@ const settings = z.object({
     .optional(),
   DKIM_PRIVATE_KEY: pem(/^-----BEGIN [A-Z ]*PRIVATE KEY-----\n/).optional(),
   EMAIL_LOG_RETENTION_DAYS: days.default(30),
+  ...oauthSettings,
   PROJECT_NAME: z
     .string()
     .trim()
@@ -190,7 +192,10 @@ function isMailServer(text: string): boolean {
  * without it of all.
  * Without `SMTP_SECURE` port 465 means `tls`, any other `starttls`. `PROJECT_*`: what mails say of who sends them.
  */
-export type Config = Readonly<z.output<typeof environment>>;
+export type Config = Readonly<z.output<typeof environment>> & {
+  /** Providers of OpenID Connect; see `readOidcSettings`. */
+  readonly OIDC_PROVIDERS: readonly OidcSettings[];
+};
 
 /** A setting that cannot be used: names the key, for one line on the terminal. */
 export class ConfigError extends Error {
@@ -206,7 +211,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ""),
   );
   const result = environment.safeParse(given);
-  if (result.success) return Object.freeze(result.data);
-  const issue = result.error.issues[0];
-  throw new ConfigError(`${issue?.path.join(".") ?? "environment"}: ${issue?.message ?? "invalid"}`);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw new ConfigError(`${issue?.path.join(".") ?? "environment"}: ${issue?.message ?? "invalid"}`);
+  }
+  const oidc = readOidcSettings(given);
+  const fault = "fault" in oidc ? oidc.fault : findOAuthFault(result.data, oidc.providers);
+  if (fault !== null || "fault" in oidc) throw new ConfigError(`${fault?.key}: ${fault?.message}`);
+  return Object.freeze({ ...result.data, OIDC_PROVIDERS: oidc.providers });
 }

@@ -20,14 +20,18 @@ import { bind, type CompiledStatement } from "../core/query/variables";
 import { bulkLimit, checkBulk, checkDistinct, parseKey } from "../core/query/write";
 import type { Collection, Field } from "../core/schema/model";
 import { holdPlaces, takePlaces } from "../core/schema/places";
+import { lockTables, lockTimeout } from "../core/schema/store";
 import { arrayText } from "../core/schema/values";
-import type { Row } from "../platform/postgres";
+import { type Row, sqlState } from "../platform/postgres";
 import type { Data, Move, Rows } from "./door";
 import { optionsFor } from "./read";
 import { guestOf, type WriteParts } from "./write";
 
 /** What sorting needs of the door that it is part of. */
-export type SortParts = Pick<WriteParts, "runner" | "snapshot" | "now" | "isInside" | "transaction"> &
+export type SortParts = Pick<
+  WriteParts,
+  "runner" | "snapshot" | "now" | "isInside" | "transaction" | "attempt"
+> &
   Pick<Rows, "update" | "readOne">;
 
 /** An item, its place, and whether the actor may update it. */
@@ -198,8 +202,12 @@ async function settleBetween(
   first: Placed,
   last: Placed,
 ): Promise<readonly Settled[]> {
-  const rows = await riseBetween(sorting, target, first, last);
-  if (rows.every(({ place, settled }) => place === settled)) return rows;
+  const seen = await riseBetween(sorting, target, first, last);
+  if (seen.every(({ place, settled }) => place === settled)) return seen;
+  // Who rises may take a place that nobody is seen to have: it may be that of an item on its way.
+  const rises = seen.some(({ place, settled }) => place !== null && place !== settled);
+  if (rises) await keepWritersOut(sorting);
+  const rows = rises ? await riseBetween(sorting, target, first, last) : seen;
   // New places come from where those of new items come from, who may be on their way.
   const top = await highest(sorting, target);
   const above = rows.filter(({ settled }) => settled > top).length;
@@ -208,6 +216,32 @@ async function settleBetween(
   const [taken] = await parts.runner.run(takePlaces(field, collection, above));
   let next = Number(taken?.[0] ?? top);
   return rows.map((row) => (row.settled > top ? { ...row, settled: ++next } : row));
+}
+
+/** How often the table is asked for, and how long each time, ms: who waits for it keeps everyone behind waiting, too. */
+const lockTries = 50;
+const lockPatience = 50;
+const lockPause = 20;
+
+/**
+ * Waits for those who write rows, and keeps all others from it to the end of the transaction.
+ * @throws AppError CONFLICT when there is always somebody
+ */
+async function keepWritersOut({ parts, collection }: Sorting): Promise<void> {
+  for (let turn = 1; ; turn++) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one try after the other
+      return await parts.attempt(async () => {
+        await parts.runner.run(lockTimeout(lockPatience));
+        await parts.runner.run(lockTables([collection.name], "share row exclusive"));
+        await parts.runner.run(lockTimeout(0));
+      });
+    } catch (error) {
+      if (sqlState(error) !== "55P03" || turn === lockTries) throw error;
+    }
+    // oxlint-disable-next-line no-await-in-loop
+    await Bun.sleep(lockPause);
+  }
 }
 
 async function riseBetween(

@@ -90,6 +90,7 @@ export async function createApp(
   const snapshot = await openSnapshot(database);
   for (const line of tellMissing(snapshot.current().schema.extensions)) logger.warn(line);
   tellProblems(snapshot, logger);
+  tellUnknownRoles(config.SESSION_LIMIT_ROLES, snapshot, logger);
   const feed = openFeed(address, {
     publication: "baasix_realtime",
     onError: (error) => logger.warn("change feed", { error: error.message }),
@@ -289,6 +290,13 @@ function tellProblems(snapshot: SnapshotStore, logger: Logger): void {
 function tellMail(mailer: Mailer | null, logger: Logger): void {
   logger.info(mailer ? `mails go to ${mailer.description}` : "mails are refused: there is no mail server");
   mailer?.verify().catch((error: Error) => logger.warn("mails cannot go yet", { error: error.message }));
+}
+
+/** A limit for a role that is not there holds nobody, which somebody may not have meant. */
+function tellUnknownRoles(limited: readonly string[], snapshot: SnapshotStore, logger: Logger): void {
+  const known = [...snapshot.current().rules.roles.values()].flatMap(({ role: { id, name } }) => [id, name]);
+  for (const role of limited)
+    if (!known.includes(role)) logger.warn(`SESSION_LIMIT_ROLES: there is no role '${role}'`);
 }
 
 function feedState({ source, connected }: { source: string; connected: boolean }): "up" | "down" | "off" {

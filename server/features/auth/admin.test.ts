@@ -45,6 +45,20 @@ test("upsert makes one, and then gives it another password and ends its sessions
   await app.login(email, "the second password");
 });
 
+test("upsert ends the API tokens of the account", async () => {
+  const person = await app.signUp("sixth@example.com");
+  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
+  const [role] = (roles.body as { data: { id: string }[] }).data;
+  const body = { name: "left behind", role_Id: role?.id, user_Id: person.id };
+  const made = await app.call("POST", "/auth/tokens", { token: app.admin, body });
+  const { token } = (made.body as { data: { token: string } }).data;
+  expect((await app.call("GET", "/auth/check", { token })).status).toBe(200);
+  await upsertAdmin(app.data, { email: "sixth@example.com", password: "a new password" });
+  expect((await app.call("GET", "/auth/check", { token })).status).toBe(401);
+  const tokens = await app.call("GET", "/auth/tokens", { token: app.admin });
+  expect(tokens.body).toEqual({ data: [] });
+});
+
 test("upsert turns a suspended account into an active administrator", async () => {
   const person = await app.signUp("fourth@example.com");
   await app.call("PATCH", `/items/baasix_User/${person.id}`, {

@@ -27,8 +27,8 @@ export async function createAdmin(data: Data, input: AdminInput): Promise<{ read
 }
 
 /**
- * Makes an administrator, or makes the account with that address one: active, with this password, its other roles
- * and its sessions gone.
+ * Makes an administrator, or makes the account with that address one: active, with this password, its other roles,
+ * its sessions and its API tokens gone.
  * @throws AppError VALIDATION_ERROR for an unusable address or password.
  */
 export async function upsertAdmin(
@@ -45,7 +45,7 @@ export async function upsertAdmin(
   }
   await data.transaction(async (rows) => {
     await rows.update(installing, "baasix_User", [{ id: account.id, data: { status: "active" } }]);
-    for (const collection of ["baasix_UserRole", "baasix_Account", "baasix_Sessions"]) {
+    for (const collection of ["baasix_UserRole", "baasix_Account", "baasix_Sessions", "baasix_ApiToken"]) {
       await removeOf(rows, collection, account.id);
     }
     await rows.create(installing, "baasix_UserRole", [{ user_Id: account.id, role_Id: role }]);

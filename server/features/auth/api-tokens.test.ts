@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ApiToken, NewApiToken } from "@baasix/types";
 import { type Answer, type TestApp, testAdmin, testApp } from "../../testing/app";
 import { outsider } from "../../testing/postgres";
+import { openSocket } from "../../testing/socket";
 
 const minute = 60_000;
 let time = Date.now();
@@ -263,6 +264,18 @@ describe("API tokens are taken", () => {
     expect(
       (await app.call("GET", "/items/baasix_Role", { headers: { authorization: `bearer ${token}` } })).status,
     ).toBe(200);
+  });
+
+  test("by sockets, too: in the header or in a frame, not in the query", async () => {
+    const { token, user_Id } = await made();
+    const url = app.listen();
+    const byHeader = await openSocket(url, undefined, { authorization: `Bearer ${token}` });
+    expect((await byHeader.expect("connected")).userId).toBe(user_Id);
+    const byFrame = await openSocket(url, token);
+    const headers = { upgrade: "websocket", connection: "upgrade" };
+    const byQuery = await fetch(`${url}/realtime?access_token=${token}`, { headers });
+    expect(byQuery.status).toBe(401);
+    for (const socket of [byHeader, byFrame]) socket.close();
   });
 
   const forged: readonly (readonly [string, (token: string) => string])[] = [

@@ -236,6 +236,12 @@ describe("kinds of sessions", () => {
     expect([answer.status, messageOf(answer)]).toEqual([400, "Incorrect password."]);
   });
 
+  test("earlier keys are checked as the present one is", () => {
+    expect(() => readConfig({ SECRET_KEY_PREVIOUS: `${"a".repeat(32)},short` })).toThrow(
+      "SECRET_KEY_PREVIOUS",
+    );
+  });
+
   test.each(["-2", "many", "1.5", ""])("a limit of %p is refused or unset", (text) => {
     const read = () => readConfig({ MOBILE_SESSION_LIMIT: text }).MOBILE_SESSION_LIMIT;
     if (text === "") expect(read()).toBeNull();

@@ -169,7 +169,7 @@ async function find(
     optionsFor(actor),
   );
   const found = new Map<number, ItemId>();
-  for (const [i, id, , deleted] of rows) {
+  for (const [i, id, deleted] of rows) {
     if (deleted === true) {
       throw new AppError(
         "CONFLICT",

@@ -90,7 +90,7 @@ export function encodeTargets(targets: readonly (readonly WireValue[])[]): strin
 
 /**
  * Finds the rows of the target's filter that have the values of input 0 (`encodeTargets`), and locks them in the order of
- * their keys: rows of [place in the input, key, key as text, softly deleted].
+ * their keys: rows of [place in the input, key, softly deleted].
  */
 export function compileFind(
   target: AuthorizedTarget,
@@ -105,7 +105,7 @@ export function compileFind(
   const deleted = collection.paranoid ? `t."deletedAt" is not null` : "false";
   const where = targetRows({ ...target, rows: null }, true, parameters).join(" and ");
   const text =
-    `select r.i, ${key}, ${key}::text, ${deleted} ` +
+    `select r.i, ${key}, ${deleted} ` +
     `from json_to_recordset(${parameters.place(rowsInput)}::text::json) as r(i integer, ${columns}) ` +
     `join ${quoteName(collection.name)} t on ${on} where ${where} order by ${key} for no key update of t`;
   return { text: `/* s${version} */ ${text}`, params: parameters.list };

@@ -16,15 +16,7 @@ export type {
   WriteOptions,
 } from "./http";
 export type { ImportFile, ImportFileOptions, ImportOptions } from "./imports";
-export type {
-  Affected,
-  Change,
-  DeleteManyOptions,
-  DeleteOptions,
-  Items,
-  OneOptions,
-  Upserted,
-} from "./items";
+export type { DeleteManyOptions, DeleteOptions, Items, OneOptions } from "./items";
 export type { CrudGrants, ExplainRequest, Grant, PermissionInput, Permissions } from "./permissions";
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
 export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";

@@ -3,6 +3,7 @@ import type {
   AggregateQuery,
   AggregateRow,
   Aggregates,
+  BulkUpdateEntry,
   CountMode,
   CountQuery,
   FieldList,
@@ -17,6 +18,8 @@ import type {
   ListResult,
   Query,
   Selected,
+  UpsertedItem,
+  WrittenItems,
 } from "@baasix/types";
 import {
   type CallOptions,
@@ -43,19 +46,6 @@ export type DeleteOptions = OneWriteOptions & { readonly permanent?: boolean };
 
 /** Options of a delete of several items. */
 export type DeleteManyOptions = Omit<DeleteOptions, "version" | "ifMatch">;
-
-/** A change of one item of several; `version` as in `OneWriteOptions`. */
-export type Change<Item> = {
-  readonly id: ItemId;
-  readonly data: ItemInput<Item>;
-  readonly version?: string;
-};
-
-/** How many items a write changed, and which, where they are 1,000 at most. */
-export type Affected<Item> = { readonly count: number; readonly ids?: readonly IdOf<Item>[] };
-
-/** Which item an upsert wrote, and whether it is new. */
-export type Upserted<Item> = { readonly id: IdOf<Item>; readonly created: boolean };
 
 type Write<Arguments extends unknown[], Item, Options = OneWriteOptions> = {
   <const Wanted extends FieldList<Item>>(
@@ -131,22 +121,26 @@ export type Items<Item extends object = GenericItem> = {
   /** The same change to several items, all or none; answers their ids. @throws BaasixError */
   updateMany(ids: readonly ItemId[], data: ItemInput<Item>, options?: WriteOptions): Promise<IdOf<Item>[]>;
   /** To each of up to 1,000 items its own change, all or none; answers their ids. @throws BaasixError */
-  bulkUpdate(changes: readonly Change<Item>[], options?: WriteOptions): Promise<IdOf<Item>[]>;
+  bulkUpdate(changes: readonly BulkUpdateEntry<Item>[], options?: WriteOptions): Promise<IdOf<Item>[]>;
   /** Changes the items that match, all or none. @throws BaasixError INVALID_QUERY for a filter that says nothing */
-  updateWhere(filter: Filter<Item>, data: ItemInput<Item>, options?: WriteOptions): Promise<Affected<Item>>;
+  updateWhere(
+    filter: Filter<Item>,
+    data: ItemInput<Item>,
+    options?: WriteOptions,
+  ): Promise<WrittenItems<IdOf<Item>>>;
   /** Changes the item that matches, or creates it; answers as `create` does. @throws BaasixError CONFLICT when several match */
   upsert: Write<[filter: Filter<Item>, data: ItemInput<Item>], Item, WriteOptions>;
   /** Changes or creates up to 1,000 items, all or none. `on` names the unique fields that tell which. @throws BaasixError */
   upsertMany(
     data: readonly ItemInput<Item>[],
     options: WriteOptions & { readonly on: FieldName<Item> | readonly FieldName<Item>[] },
-  ): Promise<Upserted<Item>[]>;
+  ): Promise<UpsertedItem<IdOf<Item>>[]>;
   /** Deletes an item, softly in a `paranoid` collection. @throws BaasixError PRECONDITION_FAILED, … */
   delete(id: ItemId, options?: DeleteOptions): Promise<void>;
   /** Deletes several items, all or none. @throws BaasixError */
   deleteMany(ids: readonly ItemId[], options?: DeleteManyOptions): Promise<void>;
   /** Deletes the items that match. @throws BaasixError INVALID_QUERY for a filter that says nothing */
-  deleteWhere(filter: Filter<Item>, options?: DeleteManyOptions): Promise<Affected<Item>>;
+  deleteWhere(filter: Filter<Item>, options?: DeleteManyOptions): Promise<WrittenItems<IdOf<Item>>>;
   /** Deletes an item so that it can be restored; never for good. @throws BaasixError where the collection is not `paranoid` */
   softDelete: Write<[id: ItemId], Item>;
   /** Brings a softly deleted item back; answers as `create` does. @throws BaasixError */
@@ -249,7 +243,7 @@ export function createItems<Item extends object>(http: Http, collection: string)
         ids.map((id) => ({ id, data })),
         options,
       ),
-    bulkUpdate: (changes: readonly Change<GenericItem>[], options?: WriteOptions) =>
+    bulkUpdate: (changes: readonly BulkUpdateEntry[], options?: WriteOptions) =>
       bulk("PATCH", changes, options),
     updateWhere: (filter: Filter, data: ItemInput, options?: WriteOptions) =>
       write("PATCH", all, { filter, data }, options),

@@ -1,5 +1,6 @@
 /** Several operations on any collections, all of them or none: as a list, or step by step with references to results. */
 import type {
+  BulkUpdateEntry,
   FieldList,
   FieldName,
   Filter,
@@ -22,7 +23,6 @@ import type {
 } from "@baasix/types";
 import type { CollectionName, ItemOf, NameFor } from "./collections";
 import type { Http, WriteOptions } from "./http";
-import type { Affected, Change } from "./items";
 
 type Fields<Item> = FieldList<Item> | undefined;
 
@@ -77,14 +77,14 @@ export type TransactionItems<Item extends object = GenericItem> = {
     data: ItemInput<Item>,
     options?: OneOf<Wanted>,
   ): Operation<Written<Item, Wanted>>;
-  createMany(data: readonly ItemInput<Item>[]): Operation<Affected<Item>>;
+  createMany(data: readonly ItemInput<Item>[]): Operation<WrittenItems<IdOf<Item>>>;
   update<const Wanted extends Fields<Item> = undefined>(
     id: ItemId,
     data: ItemInput<Item>,
     options?: OneOf<Wanted> & Versioned,
   ): Operation<Written<Item, Wanted>>;
-  bulkUpdate(changes: readonly Change<Item>[]): Operation<Affected<Item>>;
-  updateWhere(filter: Filter<Item>, data: ItemInput<Item>): Operation<Affected<Item>>;
+  bulkUpdate(changes: readonly BulkUpdateEntry<Item>[]): Operation<WrittenItems<IdOf<Item>>>;
+  updateWhere(filter: Filter<Item>, data: ItemInput<Item>): Operation<WrittenItems<IdOf<Item>>>;
   upsert<const Wanted extends Fields<Item> = undefined>(
     filter: Filter<Item>,
     data: ItemInput<Item>,
@@ -93,10 +93,10 @@ export type TransactionItems<Item extends object = GenericItem> = {
   upsertMany(
     data: readonly ItemInput<Item>[],
     options: { readonly on: FieldName<Item> | readonly FieldName<Item>[] },
-  ): Operation<Affected<Item> & { readonly created: readonly boolean[] }>;
+  ): Operation<UpsertManyResult<IdOf<Item>>>;
   delete(id: ItemId, options?: Versioned & Permanent): Operation<{ readonly id: IdOf<Item> }>;
-  deleteMany(ids: readonly ItemId[], options?: Permanent): Operation<Affected<Item>>;
-  deleteWhere(filter: Filter<Item>, options?: Permanent): Operation<Affected<Item>>;
+  deleteMany(ids: readonly ItemId[], options?: Permanent): Operation<WrittenItems<IdOf<Item>>>;
+  deleteWhere(filter: Filter<Item>, options?: Permanent): Operation<WrittenItems<IdOf<Item>>>;
   restore(id: ItemId): Operation<{ readonly id: IdOf<Item> }>;
 };
 

@@ -16,9 +16,9 @@ export type IdOf<Item> = string extends keyof Item
 export type CreatedItem = { readonly data: { readonly id: ItemId } };
 
 /** One entry of `PATCH /items/:collection/bulk`. `version`: that the item must still have, an ETag or its first part. */
-export type BulkUpdateEntry = {
+export type BulkUpdateEntry<Item = GenericItem> = {
   readonly id: ItemId;
-  readonly data: { readonly [field: string]: unknown };
+  readonly data: ItemInput<Item>;
   readonly version?: string;
 };
 

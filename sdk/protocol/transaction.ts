@@ -38,7 +38,7 @@ export type CreateOperation<Item = GenericItem> = Named &
 export type UpdateOperation<Item = GenericItem> = Named &
   Shown<Item> & { readonly action: "update" } & (
     | (One & { readonly data: ItemInput<Item>; readonly version?: string })
-    | { readonly data: readonly BulkUpdateEntry[] }
+    | { readonly data: readonly BulkUpdateEntry<Item>[] }
     | { readonly filter: Filter<Item>; readonly data: ItemInput<Item> }
   );
 
@@ -87,7 +87,7 @@ export type OneResult<Item = GenericItem> = { readonly id: ItemId; readonly data
 export type UpsertResult<Item = GenericItem> = UpsertedItem & { readonly data?: Item };
 
 /** Result of an upsert of a list. */
-export type UpsertManyResult = WrittenItems & { readonly created: readonly boolean[] };
+export type UpsertManyResult<Id = ItemId> = WrittenItems<Id> & { readonly created: readonly boolean[] };
 
 /** Result of a read of one item; a later operation may ask for its `version`. */
 export type ReadOneResult<Item = GenericItem> = {

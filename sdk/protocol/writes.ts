@@ -13,7 +13,7 @@ export type UpdateWhereBody<Item = GenericItem> = {
 export type RemoveWhereBody<Item = GenericItem> = { readonly filter: Filter<Item> };
 
 /** How many items a write by filter changed, and which; the ids are left out when they are more than 1,000. */
-export type WrittenItems = { readonly count: number; readonly ids?: readonly ItemId[] };
+export type WrittenItems<Id = ItemId> = { readonly count: number; readonly ids?: readonly Id[] };
 
 /** Answer of a write by filter. */
 export type WrittenItemsAnswer = { readonly data: WrittenItems };
@@ -31,7 +31,7 @@ export type UpsertBody<Item = GenericItem> =
   | { readonly filter: Filter<Item>; readonly data: ItemInput<Item> };
 
 /** What became of one item of an upsert. */
-export type UpsertedItem = { readonly id: ItemId; readonly created: boolean };
+export type UpsertedItem<Id = ItemId> = { readonly id: Id; readonly created: boolean };
 
 /** Answer of `PUT /items/:collection`: one for one, a list for a list. 201 when all were created, else 200. */
 export type UpsertAnswer = { readonly data: UpsertedItem | readonly UpsertedItem[] };

@@ -42,7 +42,7 @@ export type AggregateRead = {
 };
 
 /** Size limits of an aggregate: values, and what groups are made of. */
-export const aggregateLimits = { values: 20, groups: 8 } as const;
+const aggregateLimits = { values: 20, groups: 8 } as const;
 
 const known: ReadonlySet<string> = new Set([
   "aggregate",

@@ -129,7 +129,7 @@ function readScope(value: unknown, place: string): RelationScope | null {
 }
 
 /** A referential action in any letter case; null when absent. */
-export function readAction(entries: Entries, key: string, place: string): ReferentialAction | null {
+function readAction(entries: Entries, key: string, place: string): ReferentialAction | null {
   const value = readWords(entries, key, place);
   if (value === null) return null;
   const known = actions.find((action) => action === value.toUpperCase());

@@ -29,7 +29,7 @@ export const fieldTypeNames: readonly FieldType[] = [
 ];
 
 /** The types that an Array may hold: lists of JSON are JSON, and several shapes are a shape. */
-export const itemTypeNames: readonly FieldType[] = fieldTypeNames.filter(
+const itemTypeNames: readonly FieldType[] = fieldTypeNames.filter(
   (name) =>
     !["Array", "Range", "JSON", "JSONB", "VIRTUAL", "Geography"].includes(name) && !isGeometryType(name),
 );

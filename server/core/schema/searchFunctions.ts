@@ -27,7 +27,7 @@ export function createExtension(name: (typeof wantedExtensions)[number]["name"])
 }
 
 /** Longest text of one row, in characters, that is searched: what a `tsvector` may hold is bounded. */
-export const searchedLength = 100_000;
+const searchedLength = 100_000;
 
 // `cost` tells the planner what reading rows one by one would take, so that it prefers the indexes.
 type SqlFunction = {

@@ -26,7 +26,7 @@ const options = z.object({
 export type ImportOptions = z.output<typeof options>;
 
 /** The names that `readOptions` knows. */
-export const optionNames: readonly string[] = Object.keys(options.shape);
+const optionNames: readonly string[] = Object.keys(options.shape);
 
 /**
  * Reads the options of an import.

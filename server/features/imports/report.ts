@@ -56,7 +56,7 @@ function reasonOf({ message, details }: AppError): string {
 const place = /^\[(\d+)\]\.?/;
 
 /** The mistakes of fields that a refusal lists. */
-export function fieldErrors(details: unknown): readonly FieldError[] {
+function fieldErrors(details: unknown): readonly FieldError[] {
   if (typeof details !== "object" || details === null) return [];
   const errors: unknown = Array.isArray(details) ? details : "errors" in details ? details.errors : null;
   return Array.isArray(errors) ? (errors as readonly FieldError[]) : [];

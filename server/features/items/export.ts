@@ -38,7 +38,7 @@ const formats: ReadonlyMap<string, Format> = new Map<string, Format>([
 ]);
 
 /** The names of `export=`. */
-export const exportFormats: readonly string[] = [...formats.keys()];
+const exportFormats: readonly string[] = [...formats.keys()];
 
 /**
  * Answers all items that match, with the fields and expansions of a list read, or all groups: `ndjson`, `json` or `csv`

@@ -5,7 +5,7 @@ import { operatorTable, typesOf } from "./index";
 
 /** Names of the schemas below. No collection can be called so. */
 export const filterSchemaName = "query.Filter";
-export const conditionSchemaName = "query.Condition";
+const conditionSchemaName = "query.Condition";
 
 /** What a filter is, and a condition on one field: its operators with what each takes. */
 export function filterSchemas(): Readonly<Record<string, JsonSchema>> {

@@ -82,6 +82,8 @@ export async function openMailServer({ secure = "none", login, port = 0 }: MailS
   let read = 0;
   return {
     port: (server.server.address() as { port: number }).port,
+    /** How many mails `next` gave. */
+    read: () => read,
     /** All mails, in the order in which they came. */
     delivered,
     connections: () => connections,

@@ -98,6 +98,7 @@ export async function permissionsOf(data: Data, roles: readonly string[]): Promi
 /** What a new account is made of. `hash`: of its password; `id`: where it was given out before. */
 export type NewAccount = {
   readonly id?: string;
+  readonly emailVerified?: boolean;
   readonly email: string;
   readonly username?: string | undefined;
   readonly hash: string;

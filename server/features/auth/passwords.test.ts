@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
+import { getPriority } from "node:os";
 import { AppError } from "../../core/errors";
+import { poolNiceness, poolThreads } from "./hashing-threads";
 import { passwordFault } from "./password-policy";
 import { createPasswords } from "./passwords";
 
@@ -28,6 +30,16 @@ test("hashes with argon2id at the required cost, and verifies", async () => {
   expect(await passwords.verify("wrong horse", hash)).toBe(false);
   expect(await passwords.verify("correct horse", null)).toBe(false);
   expect(await passwords.verify("short", hash)).toBe(false);
+});
+
+test.if(process.platform === "linux")("hashes behind the thread that answers requests", async () => {
+  const passwords = createPasswords();
+  for (let round = 0; round < 2; round++)
+    await Promise.all(Array.from({ length: 4 }, () => passwords.verify("correct horse", null)));
+  const threads = poolThreads();
+  expect(threads.length).toBeGreaterThan(0);
+  expect(threads.map((thread) => getPriority(thread))).toEqual(threads.map(() => poolNiceness));
+  expect(getPriority(process.pid)).toBeLessThan(poolNiceness);
 });
 
 test("refuses to hash what it would not accept", async () => {

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import pLimit from "p-limit";
 import { AppError } from "../../core/errors";
+import { createYielding } from "./hashing-threads";
 import {
   createPasswordPolicy,
   passwordFault,
@@ -43,13 +44,14 @@ export function createPasswords({
 }: PasswordOptions = {}): Passwords {
   const limit = pLimit(concurrency);
   const nobody = unmatchedHash();
+  const yieldToRequests = createYielding();
   const enqueue = <T>(work: () => Promise<T>): Promise<T> => {
     if (limit.activeCount + limit.pendingCount >= concurrency + queue) {
       throw new AppError("UNAVAILABLE", "Too many sign-ins at once; try again in a moment", {
         retryAfter: 1,
       });
     }
-    return limit(work);
+    return limit(() => work().finally(yieldToRequests));
   };
   const rehash = (password: string) => enqueue(() => Bun.password.hash(password, parameters));
   return {

@@ -15,6 +15,7 @@ import {
   createTokens,
   deriveKey,
   ensureFirstAdmin,
+  joinAccountWrites,
   loadSecret,
   removeExpiredOneTimes,
   removeExpiredSessions,
@@ -166,6 +167,7 @@ export async function createApp(
   if (mailer === null && needsMail)
     throw new ConfigError(`SMTP_HOST: is needed beside ${needsMail}: there is no way to send mails`);
   const passwords = createPasswords({ policy: createPasswordPolicy(config, checkPassword) });
+  joinAccountWrites(data, passwords);
   const errands = createErrands({ logger });
   opened.defer(() => errands.idle());
   const hasAdministrator = await ensureFirstAdmin(data, config);

@@ -4,7 +4,7 @@ import { auditCollection } from "../core/query/audit";
 import type { Actor } from "../core/access/actor";
 import type { Database, Runner, TransactionRunner } from "../platform/postgres";
 import { requireRight } from "./access";
-import type { CommittedWrite, Data, PendingWrite, RawQuery, TransactionOptions } from "./door";
+import type { CommittedWrite, Data, PendingWrite, RawQuery, TransactionOptions, WriteJoin } from "./door";
 import { readGroups } from "./aggregate";
 import { explainRead } from "./explain";
 import { nestedOf } from "./nested";
@@ -30,11 +30,12 @@ export type DataParts = {
 type Listeners = {
   readonly before: ((write: PendingWrite) => void)[];
   readonly after: ((write: CommittedWrite) => Promise<void> | void)[];
+  readonly joins: Map<string, WriteJoin>;
 };
 
 /** Opens the door. */
 export function createData(parts: DataParts): Data {
-  const listeners: Listeners = { before: [], after: [] };
+  const listeners: Listeners = { before: [], after: [], joins: new Map() };
   const announce = (writes: readonly CommittedWrite[]): Promise<void> =>
     afterCommit(async () => {
       for (const { collection } of writes) parts.totals.touched(collection);
@@ -111,6 +112,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     pending: (write: PendingWrite): void => {
       for (const listener of mode.listeners.before) listener(write);
     },
+    joinOf: (collection: string) => mode.listeners.joins.get(collection),
     committed: mode.committed,
   };
   const { createNew, ...writes } = writesOf(writing);
@@ -135,6 +137,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     transaction,
     attempt: (work) => (writing.isInside ? mode.attempt(() => work(door)) : transaction(work)),
     beforeWrite: (listener) => void mode.listeners.before.push(listener),
+    joinWrites: (collection, join) => void mode.listeners.joins.set(collection, join),
     onWrite: (listener) => void mode.listeners.after.push(listener),
   };
   return door;

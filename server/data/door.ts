@@ -162,6 +162,11 @@ export type Data = Rows & {
   readonly attempt: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;
   /** Calls before each write is parsed, in the order of registration; a callback that throws refuses the write. */
   readonly beforeWrite: (listener: (write: PendingWrite) => void) => void;
+  /**
+   * Has one feature take part in the creates and updates of a collection by anyone but the server: in bodies that mean more than
+   * columns. Asked inside the write's transaction, once the actor is known to have some right for it.
+   */
+  readonly joinWrites: (collection: string, join: WriteJoin) => void;
   /** Calls back after each commit with the collections that were written, before the writer is answered. */
   readonly onWrite: (listener: (write: CommittedWrite) => Promise<void> | void) => void;
 };
@@ -183,6 +188,15 @@ export type PendingWrite = {
   readonly action: Exclude<Action, "read">;
   readonly ids: readonly ItemId[];
   readonly bodies: readonly WriteBody[];
+};
+
+/** Gives the bodies to write, one for each that came, and what is to follow in the same transaction, with the keys. */
+export type WriteJoin = (write: PendingWrite, rows: Data) => Promise<JoinedWrite>;
+
+/** `after` gets the keys that were written: in the order of the bodies, but for upserts, which create some of them. */
+export type JoinedWrite = {
+  readonly bodies: readonly WriteBody[];
+  readonly after?: (ids: readonly ItemId[]) => Promise<void>;
 };
 
 /** What a commit wrote. */

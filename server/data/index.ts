@@ -4,6 +4,7 @@ export type {
   Data,
   ExplainedCaller,
   ExplainedRead,
+  JoinedWrite,
   Move,
   PendingWrite,
   RawQuery,
@@ -16,6 +17,7 @@ export type {
   Upserted,
   UpsertTarget,
   WriteBody,
+  WriteJoin,
 } from "./door";
 export { tellMissing } from "./extensions";
 export { createJudge, type Judge, type Judgement, type View } from "./judge";

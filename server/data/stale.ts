@@ -87,7 +87,13 @@ export function retryStale({ snapshot, reloadSchema }: StaleParts): Again {
 }
 
 /** Calls that give no promise, or (`stream`) follow the schema batch by batch. */
-const apart: ReadonlySet<string> = new Set<keyof Data>(["requireRight", "beforeWrite", "onWrite", "stream"]);
+const apart: ReadonlySet<string> = new Set<keyof Data>([
+  "requireRight",
+  "beforeWrite",
+  "joinWrites",
+  "onWrite",
+  "stream",
+]);
 
 /** The door whose calls follow the schema. Of a transaction the whole is run again. */
 export function followSchema(door: Data, again: Again): Data {

@@ -13,7 +13,15 @@ import { parseKeys, planWrite, readVersion } from "../core/query/write";
 import type { Collection, Field } from "../core/schema/model";
 import type { Runner } from "../platform/postgres";
 import { collectionFor } from "./access";
-import type { CommittedWrite, Data, PendingWrite, Rows, TransactionOptions, WriteBody } from "./door";
+import type {
+  CommittedWrite,
+  Data,
+  PendingWrite,
+  Rows,
+  TransactionOptions,
+  WriteBody,
+  WriteJoin,
+} from "./door";
 import { type Job, jobOf, perform } from "./perform";
 import type { Snapshot } from "./snapshot";
 
@@ -28,6 +36,7 @@ export type WriteParts = {
   readonly transaction: Data["transaction"];
   readonly isInside: boolean;
   readonly pending: (write: PendingWrite) => void;
+  readonly joinOf: (collection: string) => WriteJoin | undefined;
   readonly committed: (write: CommittedWrite) => Promise<void> | void;
   /** What the bodies say of related items, where they are the items of a nested write (`nested.ts`). */
   readonly related?: RelatedWrite;
@@ -52,6 +61,11 @@ export type Writes = Pick<
   ) => Promise<readonly ItemId[]>;
 };
 
+type CreateOptions = {
+  readonly stamp?: WriteBody | undefined;
+  readonly skip?: readonly Field[] | "any" | undefined;
+};
+
 /** Makes the writes of a door. */
 export function writesOf(parts: WriteParts): Writes {
   const { pending, committed } = parts;
@@ -60,9 +74,25 @@ export function writesOf(parts: WriteParts): Writes {
     actor: Actor,
     name: string,
     bodies: readonly WriteBody[],
-    { stamp, skip }: { readonly stamp?: WriteBody | undefined; readonly skip?: readonly Field[] | "any" },
+    { stamp, skip }: CreateOptions,
   ): Promise<readonly ItemId[]> => {
     if (bodies.length === 0) return [];
+    const join = joinFor(parts, actor, name);
+    if (join) {
+      if (!parts.isInside)
+        return inside(parts, actor, name, "create", (rows) => rows.create(actor, name, bodies, stamp));
+      const write = { actor, collection: name, action: "create", ids: [], bodies } as const;
+      return joined(parts, join, write, (own) => createPlain(actor, name, own, { stamp, skip }));
+    }
+    return createPlain(actor, name, bodies, { stamp, skip });
+  };
+
+  const createPlain = async (
+    actor: Actor,
+    name: string,
+    bodies: readonly WriteBody[],
+    { stamp, skip }: CreateOptions,
+  ): Promise<readonly ItemId[]> => {
     pending({ actor, collection: name, action: "create", ids: [], bodies });
     const collection = collectionFor(parts.snapshot(), actor, name, "create");
     const plan = planWrite(
@@ -82,6 +112,28 @@ export function writesOf(parts: WriteParts): Writes {
     if (entries.length === 0) return [];
     if (entries.length > 1 && !parts.isInside)
       return inside(parts, actor, name, "update", (rows) => rows.update(actor, name, entries));
+    const join = joinFor(parts, actor, name);
+    if (!join) return updatePlain(actor, name, entries);
+    if (!parts.isInside)
+      return inside(parts, actor, name, "update", (rows) => rows.update(actor, name, entries));
+    const ids = entries.map(({ id }) => id);
+    const write = {
+      actor,
+      collection: name,
+      action: "update",
+      ids,
+      bodies: entries.map(({ data }) => data),
+    } as const;
+    return joined(parts, join, write, (bodies) =>
+      updatePlain(
+        actor,
+        name,
+        entries.map((entry, i) => ({ ...entry, data: bodies[i] ?? {} })),
+      ),
+    );
+  };
+
+  const updatePlain: Rows["update"] = async (actor, name, entries) => {
     pending({
       actor,
       collection: name,
@@ -232,6 +284,25 @@ function inside<T>(
 ): Promise<T> {
   collectionFor(snapshot(), actor, name, action);
   return transaction(work, guestOf(actor));
+}
+
+/** What takes part in the actor's writes of a collection. The server's own are what they are. */
+function joinFor({ joinOf }: WriteParts, actor: Actor, name: string): WriteJoin | undefined {
+  return actor.kind === "system" ? undefined : joinOf(name);
+}
+
+/** A write that a feature takes part in; inside a transaction. Nobody is heard who has no right here at all. */
+async function joined(
+  { snapshot, transaction }: WriteParts,
+  join: WriteJoin,
+  write: PendingWrite,
+  plain: (bodies: readonly WriteBody[]) => Promise<readonly ItemId[]>,
+): Promise<readonly ItemId[]> {
+  collectionFor(snapshot(), write.actor, write.collection, write.action);
+  const { bodies, after } = await transaction((rows) => join(write, rows));
+  const ids = await plain(bodies);
+  await after?.(ids);
+  return ids;
 }
 
 /** How an actor's transactions wait for a connection. */

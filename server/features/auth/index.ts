@@ -2,6 +2,7 @@ export { type AdminInput, createAdmin, ensureFirstAdmin, listAdmins, upsertAdmin
 export { type Authenticator, type AuthenticatorParts, createAuthenticator } from "./authenticate";
 export { findCredential, type Credential } from "./credentials";
 export { requireAdministrator, requireFresh, requireSession, requireUser } from "./fresh";
+export { joinAccountWrites } from "./account-writes";
 export { createErrands, type Errands } from "./errands";
 export { removeExpiredOneTimes } from "./one-time";
 export { type CheckPassword, createPasswordPolicy, type PasswordOwner } from "./password-policy";

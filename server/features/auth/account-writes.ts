@@ -1,0 +1,136 @@
+/**
+ * What bodies of `baasix_User` mean beyond columns, at every door to items: the password that an administrator gives a new
+ * account and its role, and that an address which changes is no longer confirmed.
+ */
+import { type Actor, system } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import type { Data, PendingWrite, WriteBody, WriteJoin } from "../../data";
+import { setPassword } from "./accounts";
+import type { PasswordOwner } from "./password-policy";
+import type { Passwords } from "./passwords";
+
+const collection = "baasix_User";
+const keeping = system("the credential and the confirmed address of an account follow its row");
+
+/** Most accounts with passwords in one request: each hash takes a while. */
+const mostPasswords = 100;
+
+/** Takes part in the writes of accounts. */
+export function joinAccountWrites(data: Data, passwords: Passwords): void {
+  const join: WriteJoin = async (write, rows) => {
+    // What is no object is refused where the columns are read.
+    if (!write.bodies.every(isObject)) return { bodies: write.bodies };
+    return write.action === "create" ? joinCreate(passwords, write, rows) : joinUpdate(write, rows);
+  };
+  data.joinWrites(collection, join);
+}
+
+async function joinCreate(
+  passwords: Passwords,
+  { actor, bodies }: PendingWrite,
+  rows: Data,
+): ReturnType<WriteJoin> {
+  for (const body of bodies) requireVouching(actor, body);
+  const extras = bodies.filter((body) => given(body, "password") || given(body, "role_Id"));
+  if (extras.length === 0) return { bodies };
+  const hashes = new Map<string, string>();
+  const roles = new Map<string, unknown>();
+  if (extras.filter((body) => given(body, "password")).length > mostPasswords) {
+    throw new AppError(
+      "QUERY_TOO_COMPLEX",
+      `at most ${mostPasswords} accounts with passwords in one request`,
+    );
+  }
+  for (const body of extras) {
+    const email = String(body.email ?? "")
+      .trim()
+      .toLowerCase();
+    if (given(body, "role_Id")) roles.set(email, body.role_Id);
+    if (!given(body, "password")) continue;
+    if (!isAdministrator(actor)) {
+      throw new AppError("FORBIDDEN", "password: only administrators give accounts their passwords");
+    }
+    if (typeof body.password !== "string") throw invalid("password", "expected text");
+    // oxlint-disable-next-line no-await-in-loop -- one at a time: sign-ins wait in the same queue
+    hashes.set(email, await passwords.hash(body.password, body as PasswordOwner));
+  }
+  return {
+    bodies: bodies.map((body) => without(body, ["password", "role_Id"])),
+    after: async (ids) => {
+      const made = await emailsOf(rows, ids);
+      for (const [id, email] of made) {
+        const hash = hashes.get(email);
+        // oxlint-disable-next-line no-await-in-loop
+        if (hash !== undefined) await setPassword(rows, id, hash);
+        if (!roles.has(email)) continue;
+        // By who makes the account: that needs the right to give roles.
+        const membership = { user_Id: id, role_Id: roles.get(email) };
+        // oxlint-disable-next-line no-await-in-loop
+        await rows.create(actor, "baasix_UserRole", [membership]);
+      }
+    },
+  };
+}
+
+async function joinUpdate({ actor, ids, bodies }: PendingWrite, rows: Data): ReturnType<WriteJoin> {
+  for (const body of bodies) {
+    requireVouching(actor, body);
+    if (given(body, "password")) {
+      throw invalid("password", "change it with POST /auth/admin/password/change");
+    }
+  }
+  const moving = ids.filter((_, i) => given(bodies[i] ?? {}, "email"));
+  const columns = bodies.map((body) => without(body, ["password"]));
+  if (moving.length === 0) return { bodies: columns };
+  const before = await emailsOf(rows, moving);
+  return {
+    bodies: columns,
+    after: async () => {
+      const now = await emailsOf(rows, moving);
+      const vouched = new Set(ids.filter((_, i) => bodies[i]?.emailVerified === true).map(String));
+      const changed = [...now].filter(([id, email]) => before.get(id) !== email && !vouched.has(id));
+      const entries = changed.map(([id]) => ({ id, data: { emailVerified: false } }));
+      await rows.update(keeping, collection, entries);
+    },
+  };
+}
+
+/** That an address is confirmed is for its owner to show, or for an administrator to say. */
+function requireVouching(actor: Actor, body: WriteBody): void {
+  if (given(body, "emailVerified") && body.emailVerified !== false && !isAdministrator(actor)) {
+    throw new AppError("FORBIDDEN", "emailVerified: set by confirming the address, or by an administrator");
+  }
+}
+
+/** The columns of a body that holds more. */
+function without(body: WriteBody, names: readonly string[]): WriteBody {
+  return Object.fromEntries(Object.entries(body).filter(([name]) => !names.includes(name)));
+}
+
+function isObject(body: unknown): boolean {
+  return typeof body === "object" && body !== null && !Array.isArray(body);
+}
+
+function isAdministrator(actor: Actor): boolean {
+  return actor.kind === "user" && actor.admin;
+}
+
+function given(body: WriteBody, field: string): boolean {
+  return body[field] !== undefined && body[field] !== null;
+}
+
+async function emailsOf(rows: Data, ids: readonly (string | number)[]): Promise<ReadonlyMap<string, string>> {
+  const found = await rows.find<{ id: string; email: string }>(keeping, collection, {
+    filter: { id: { in: ids } },
+    fields: ["id", "email"],
+    limit: -1,
+  });
+  return new Map(found.map(({ id, email }) => [id, email] as const));
+}
+
+function invalid(field: string, message: string): AppError {
+  return new AppError("VALIDATION_ERROR", `Validation failed: ${field}: ${message}`, {
+    code: "VALIDATION_ERROR",
+    errors: [{ field, message, rule: "account" }],
+  });
+}

@@ -206,8 +206,11 @@ test("guests leave half of what is there for transactions to others, too", async
   try {
     const over = Promise.withResolvers<void>();
     const guests = Array.from({ length: 8 }, () => four.transaction(() => over.promise, { guest: true }));
-    const other = four.transaction((tx) => tx.run(sql("SELECT 1"))).finally(() => over.resolve());
-    expect(await other).toEqual([[1]]);
+    const others = [
+      four.transaction((tx) => tx.run(sql("SELECT 1"))),
+      four.run(sql("SELECT 1"), { guest: true }),
+    ];
+    expect(await Promise.all(others).finally(() => over.resolve())).toEqual([[[1]], [[1]]]);
     await Promise.all(guests);
   } finally {
     await four.close();

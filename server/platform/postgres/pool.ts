@@ -68,14 +68,14 @@ export async function openDatabase(address: DatabaseAddress, options: PoolOption
         const lane = isLong ? slow : laneOf(run);
         const limits = isLong ? { ...run, timeout: Math.min(run?.timeout ?? Infinity, SHORT_TIMEOUT) } : run;
         const one = () => runOne(lane, statement, limits, watch);
-        const work = limits?.long && lane === short ? () => holding(lane, limits, one) : one;
-        return limits?.guest ? behind(lane.guests, limits, work) : work();
+        const asGuest = limits?.guest ? () => behind(lane.guests, limits, one) : one;
+        return limits?.long && lane === short ? holding(lane, limits, asGuest) : asGuest();
       },
       transaction: (work, run) => {
         const lane = laneOf(run);
         const all = () => runAll(lane, work, run, watch);
-        const held = lane === short ? () => holding(lane, run, all) : all;
-        return run?.guest ? behind(lane.guests, run, held) : held();
+        const asGuest = run?.guest ? () => behind(lane.guests, run, all) : all;
+        return lane === short ? holding(lane, run, asGuest) : asGuest();
       },
       close,
     };
@@ -95,7 +95,7 @@ async function behind<T>(gate: Gate, run: RunOptions | undefined, work: () => Pr
   }
 }
 
-/** Works with a place among those that hold a connection for more than a moment. */
+/** Works with a place among those that hold a connection for more than a moment. Who waits for one has no other. */
 function holding<T>(lane: Lane, run: RunOptions | undefined, work: () => Promise<T>): Promise<T> {
   const held = (): Promise<T> => behind(lane.holders, run, work);
   return run?.guest ? behind(lane.guestHolders, run, held) : held();

@@ -9,6 +9,7 @@ import {
   authRoutes,
   type CheckPassword,
   createAuthenticator,
+  createAuthParts,
   createErrands,
   createPasswordPolicy,
   createPasswords,
@@ -27,6 +28,7 @@ import { createIdempotency, markOfRights, removeExpiredKeys } from "./features/i
 import { importsRoutes } from "./features/imports";
 import { itemsRoutes } from "./features/items";
 import { createMail } from "./features/mail";
+import { createProtocol, oauthRoutes } from "./features/oauth";
 import { openApiRoutes } from "./features/openapi";
 import { createExplain, permissionsRoutes, protectRights } from "./features/permissions";
 import { createRealtime } from "./features/realtime";
@@ -42,11 +44,13 @@ import {
   shell,
 } from "./http";
 import { version } from "./package.json";
+import { createOutbound } from "./platform/http";
 import { createImages } from "./platform/images";
 import type { Mailer, SendMail } from "./platform/mail";
 import { type DatabaseAddress, openDatabase, openFeed } from "./platform/postgres";
 import { openLocalStorage, openSpool } from "./platform/storage";
 import { followChanges } from "./follow";
+import { providersOf } from "./oauth";
 import { brandingOf, mailerOf, senderOf } from "./mail";
 
 /**
@@ -195,6 +199,27 @@ export async function createApp(
     clearInterval(sweeps);
   });
 
+  const auth = createAuthParts({
+    data,
+    identity,
+    authenticator,
+    tokens,
+    passwords,
+    errands,
+    mail,
+    codeKey: deriveKey(secret, "one-time codes"),
+    config,
+    clock: now,
+    logger,
+  });
+  const local = config.NODE_ENV !== "production";
+  const protocol = createProtocol({
+    fetch: createOutbound({ loopback: local, privateHosts: config.OUTBOUND_PRIVATE_HOSTS }),
+    clock: now,
+    insecure: local,
+    logger,
+  });
+
   const routes: Elysia = new Elysia({ name: "baasix", normalize: false });
   const server = () => routes.server;
   routes
@@ -226,21 +251,8 @@ export async function createApp(
     )
     .use(transactionRoutes({ identity, once, keepsDeleted }))
     .use(sortRoutes({ identity, once }))
-    .use(
-      authRoutes({
-        data,
-        identity,
-        authenticator,
-        tokens,
-        passwords,
-        errands,
-        mail,
-        codeKey: deriveKey(secret, "one-time codes"),
-        config,
-        clock: now,
-        logger,
-      }),
-    )
+    .use(authRoutes(auth))
+    .use(oauthRoutes({ auth, protocol, providers: providersOf(config), config }))
     .use(
       permissionsRoutes({
         data,

@@ -5,8 +5,11 @@ import { createRoleFilter, rolesOf } from "./roles";
 import type { SessionType } from "./session-limits";
 import { barred, describeSignIn, openSession, type Origin, type SignedIn, type SignInParts } from "./sign-in";
 
-/** How an account proved who it is: by its password, or by what was mailed to its address. */
-export type SignInMethod = "password" | "mail";
+/**
+ * How an account proved who it is: by its password, by what was mailed to its address, or by
+ * the word of another provider.
+ */
+export type SignInMethod = "password" | "mail" | "provider";
 
 /** What was proven, and what kind of session is asked for. */
 export type SignInProof = { readonly methods: readonly SignInMethod[]; readonly type: SessionType };

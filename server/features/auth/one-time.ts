@@ -19,6 +19,8 @@ export const lifetimes = {
   "magic-link": 15 * minute,
   otp: 5 * minute,
   "oauth-state": 10 * minute,
+  "oauth-link": 10 * minute,
+  "oauth-proof": minute,
 } as const;
 
 export type OneTimeKind = keyof typeof lifetimes;

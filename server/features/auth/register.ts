@@ -113,7 +113,7 @@ function accountOf({ email, username, firstName, lastName }: NewAccount, id: str
 }
 
 /** The refusal when a configured role is missing: the operator's mistake, so the log has the name and the client has not. */
-function noSuchRole(name: string): AppError {
+export function noSuchRole(name: string): AppError {
   return new AppError(
     "INTERNAL_ERROR",
     "The role of new accounts does not exist; an administrator must make it",

@@ -1,7 +1,7 @@
 /** `/auth` over HTTP: the routes of each capability, on parts that they share. The work is in the verbs. */
 import { Elysia } from "elysia";
 import { apiTokenRoutes } from "./api-token-routes";
-import { type AuthRoutesParts, createParts } from "./parts";
+import type { AuthParts } from "./parts";
 import { emailRoutes } from "./email-routes";
 import { mailSignInRoutes } from "./mail-sign-in-routes";
 import { passwordRoutes } from "./password-routes";
@@ -9,8 +9,7 @@ import { sessionRoutes } from "./session-routes";
 import { signInRoutes } from "./sign-in-routes";
 
 /** The routes of accounts, sessions and API tokens. */
-export function authRoutes(given: AuthRoutesParts) {
-  const parts = createParts(given);
+export function authRoutes(parts: AuthParts) {
   return new Elysia({ name: "auth" })
     .use(signInRoutes(parts))
     .use(passwordRoutes(parts))

@@ -1,0 +1,109 @@
+/** Signing in with other providers, and linking them, over HTTP. */
+import { Elysia } from "elysia";
+import type { Actor } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import { answer, checked, documented, requireFresh, requireSession } from "../auth";
+import { listLinked, unlinkAccount } from "./accounts";
+import { endFlow } from "./flow";
+import { exchangeBody, linkBody, signInBody } from "./model";
+import type { OAuthParts } from "./parts";
+import { exchange, link, signInByCall, startInBrowser } from "./sign-in";
+
+/** Bytes of a posted answer. */
+const formLimit = 64 * 1024;
+
+/** Mounts them. */
+export function oauthRoutes(parts: OAuthParts) {
+  const { auth, providers } = parts;
+  return new Elysia({ name: "oauth" })
+    .get("/auth/providers", () => listProviders(), documented("Providers that one can sign in with"))
+    .get(
+      "/auth/signin/:provider",
+      ({ params, request }) => startInBrowser(parts, params.provider, request),
+      documented("Sign in with a provider: sends the browser there (redirect_url, scopes, state)"),
+    )
+    .post(
+      "/auth/social/signin",
+      ({ body, request }) => signInByCall(parts, checkedSignIn(body), request),
+      documented("Sign in with a provider: its address, or with its ID token at once", signInBody),
+    )
+    .get(
+      "/auth/callback/:provider",
+      ({ params, request }) => {
+        const { searchParams } = new URL(request.url);
+        return endFlow(parts, params.provider, { parameters: searchParams, posted: false }, request);
+      },
+      documented("Where providers send browsers back to"),
+    )
+    .post(
+      "/auth/callback/:provider",
+      async ({ params, request }) => {
+        const parameters = await readForm(request);
+        return endFlow(parts, params.provider, { parameters, posted: true }, request);
+      },
+      documented("The same for providers whose page posts the answer, such as Apple's"),
+    )
+    .post(
+      "/auth/social/exchange",
+      ({ body, request }) => exchange(parts, checked(exchangeBody, body), request),
+      documented("Turn what the browser brought back into a session", exchangeBody),
+    )
+    .use(auth.identity)
+    .get("/auth/social", ({ actor }) => list(actor), documented("Providers that are linked to my account"))
+    .post(
+      "/auth/social/link",
+      ({ actor, body, request }) => linkOne(actor, body, request),
+      documented("Link a provider to my account, with a fresh proof", linkBody),
+    )
+    .delete(
+      "/auth/social/:provider",
+      ({ actor, params }) => unlink(actor, params.provider),
+      documented("Unlink a provider from my account, with a fresh proof"),
+    );
+
+  function listProviders(): Response {
+    return answer({ data: [...providers.values()].map(({ name, label }) => ({ name, label })) });
+  }
+
+  async function list(actor: Actor): Promise<Response> {
+    return answer({ data: await listLinked(auth.data, requireSession(actor).id) });
+  }
+
+  async function linkOne(actor: Actor, body: unknown, request: Request): Promise<Response> {
+    const user = requireSession(actor);
+    requireFresh(user, auth.clock());
+    return answer(await link(parts, user, checked(linkBody, body), request));
+  }
+
+  async function unlink(actor: Actor, provider: string): Promise<Response> {
+    const user = requireSession(actor);
+    requireFresh(user, auth.clock());
+    await unlinkAccount(parts, user, provider);
+    return answer({ data: { provider } });
+  }
+}
+
+function checkedSignIn(body: unknown) {
+  if (typeof body !== "object" || body === null || !("provider" in body) || !body.provider)
+    throw new AppError("VALIDATION_ERROR", "Provider is required");
+  return checked(signInBody, body);
+}
+
+/** A form as pages post it. @throws AppError UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE */
+async function readForm(request: Request): Promise<URLSearchParams> {
+  const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded")
+    throw new AppError(
+      "UNSUPPORTED_MEDIA_TYPE",
+      "body: a form (application/x-www-form-urlencoded) is expected",
+    );
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of request.body ?? []) {
+    size += piece.byteLength;
+    if (size > formLimit)
+      throw new AppError("PAYLOAD_TOO_LARGE", "body: larger than 64 KiB, which is the limit here");
+    pieces.push(piece);
+  }
+  return new URLSearchParams(Buffer.concat(pieces).toString("utf8"));
+}

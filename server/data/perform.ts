@@ -36,7 +36,7 @@ type Prepared = {
   readonly wanted?: string | null;
 };
 
-/** A statement that writes more rows than these waits for others of its kind, and not in the way of single rows. */
+/** A statement that writes more rows than these waits for others of its kind; the server's own find few rows. */
 const fewRows = 20;
 
 /**
@@ -89,7 +89,8 @@ export async function perform(parts: WriteParts, job: Job): Promise<readonly Ite
     const origin = actor.kind === "system" ? undefined : actor.origin;
     const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted];
     const bound = bind(statement, bindingOf(parts, actor, inputs));
-    const options = rows > fewRows ? { ...optionsFor(actor), long: true } : optionsFor(actor);
+    const options =
+      rows > fewRows && actor.kind !== "system" ? { ...optionsFor(actor), long: true } : optionsFor(actor);
     const ids = keysOf(await parts.runner.run(bound, options), rows === 1);
     if (action !== "create" && condition === null && ids.length < rows) throw notFound();
     return ids;

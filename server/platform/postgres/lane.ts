@@ -37,6 +37,8 @@ export class Lane {
   readonly guests: Gate;
   /** What holds a connection for more than a moment has half of them, too, where there are some to keep free. */
   readonly holders: Gate;
+  /** Of those places long statements leave some to transactions: a sign-in does not wait until bulks have passed. */
+  readonly bulks: Gate;
   /** Of those places callers without an account have half again. */
   readonly guestHolders: Gate;
   readonly #options: LaneOptions;
@@ -51,6 +53,7 @@ export class Lane {
     this.guests = new Gate(Math.max(1, options.size >> 1));
     const holders = options.size < 4 ? options.size : options.size >> 1;
     this.holders = new Gate(holders);
+    this.bulks = new Gate(Math.max(1, Math.floor(holders * 0.6)));
     this.guestHolders = new Gate(Math.max(1, holders >> 1));
     this.#sql = this.#connect();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP);
@@ -99,6 +102,7 @@ export class Lane {
     const stopping = new AppError("UNAVAILABLE", "The server is stopping.");
     this.guests.close(stopping);
     this.holders.close(stopping);
+    this.bulks.close(stopping);
     this.guestHolders.close(stopping);
     this.gate.close(stopping);
     await this.#sql.close({ timeout: 5 });

@@ -233,6 +233,27 @@ test("transactions and long statements leave half of the pool to single short on
   }
 });
 
+test("long statements leave some of the places to transactions", async () => {
+  const ten = await openDatabase(database.address, { shortPool: 10, slowPool: 1 });
+  try {
+    const [held, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const holder = ten.transaction(async (tx) => {
+      await tx.run(sql("SELECT pg_advisory_xact_lock(77)"));
+      held.resolve();
+      await over.promise;
+    });
+    await held.promise;
+    const waiting = sql("SELECT pg_advisory_xact_lock_shared(77)");
+    const bulks = Array.from({ length: 12 }, () => ten.run(waiting, { long: true }));
+    expect(await ten.transaction((tx) => tx.run(sql("SELECT 1")))).toEqual([[1]]);
+    over.resolve();
+    await holder;
+    await Promise.all(bulks);
+  } finally {
+    await ten.close();
+  }
+});
+
 describe("transaction", () => {
   const ages = async () => (await db.run(sql("SELECT age FROM people ORDER BY id"))).map(([age]) => age);
   const setAge = (runner: Runner, id: string, age: string) =>

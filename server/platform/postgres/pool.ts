@@ -69,7 +69,8 @@ export async function openDatabase(address: DatabaseAddress, options: PoolOption
         const limits = isLong ? { ...run, timeout: Math.min(run?.timeout ?? Infinity, SHORT_TIMEOUT) } : run;
         const one = () => runOne(lane, statement, limits, watch);
         const asGuest = limits?.guest ? () => behind(lane.guests, limits, one) : one;
-        return limits?.long && lane === short ? holding(lane, limits, asGuest) : asGuest();
+        if (!limits?.long || lane !== short) return asGuest();
+        return behind(lane.bulks, limits, () => holding(lane, limits, asGuest));
       },
       transaction: (work, run) => {
         const lane = laneOf(run);

@@ -3,7 +3,7 @@
 /** At most about one part in so many of the time goes into collecting. */
 const share = 10;
 /** Batches between two collections, at least. */
-const apart = 4;
+const apart = 8;
 
 /**
  * Makes a function to call after each batch. A batch lives longer than what the collector takes for young, so that its garbage

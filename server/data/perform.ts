@@ -13,6 +13,7 @@ import type { Row } from "../platform/postgres";
 import type { WriteBody } from "./door";
 import { keepWrite, type KeptWrite } from "./keptWrites";
 import { optionsFor } from "./read";
+import { tellRestriction } from "./restricted";
 import type { WriteParts } from "./write";
 
 /** What is to be written, before it is known who may. `condition` null: rows are named by key, or are new. */
@@ -91,7 +92,10 @@ export async function perform(parts: WriteParts, job: Job): Promise<readonly Ite
     const bound = bind(statement, bindingOf(parts, actor, inputs));
     const options =
       rows > fewRows && actor.kind !== "system" ? { ...optionsFor(actor), long: true } : optionsFor(actor);
-    const ids = keysOf(await parts.runner.run(bound, options), rows === 1);
+    const written = await parts.runner.run(bound, options).catch((error: unknown) => {
+      throw tellRestriction(error, schema, accessOf(rules, schema, actor));
+    });
+    const ids = keysOf(written, rows === 1);
     if (action !== "create" && condition === null && ids.length < rows) throw notFound();
     return ids;
   };

@@ -406,3 +406,26 @@ describe("what is refused changes nothing", () => {
     expect(await shop.everything()).toBe(before);
   });
 });
+
+test("what forbids a delete is named only to who may read it", async () => {
+  const call = async (path: string, body: unknown): Promise<unknown> => {
+    const answer = await app.call("POST", path, { token: app.admin, body });
+    expect([path, answer.status]).toEqual([path, 201]);
+    return dataOf(answer);
+  };
+  const id = { type: "Integer", primaryKey: true };
+  for (const collectionName of ["shelves", "dossiers"])
+    await call("/schemas", { collectionName, schema: { name: collectionName, fields: { id } } });
+  const relation = { type: "M2O", name: "shelf", target: "shelves", onDelete: "RESTRICT" };
+  await call("/schemas/dossiers/relationships", relation);
+  const [user] = await app.data.find<{ id: string }>(root, "baasix_Role", { filter: { name: "user" } });
+  await call("/permissions", { role_Id: user?.id, collection: "shelves", action: "delete" });
+  await call("/items/shelves", { id: 1 });
+  await call("/items/dossiers", { id: 1, shelf_Id: 1 });
+  const remove = (token: string) => shop.send("DELETE shelves/1", { token });
+  const told = await remove(app.admin);
+  expect([told.status, errorOf(told)?.message]).toEqual([409, expect.stringContaining("dossiers")]);
+  const untold = await remove(shop.ann);
+  expect([untold.status, errorOf(untold)?.code]).toEqual([409, "FOREIGN_KEY_VIOLATION"]);
+  expect(untold.text).not.toContain("dossiers");
+});

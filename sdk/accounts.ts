@@ -6,13 +6,18 @@ import { createUserSessions, type UserSessions } from "./sessions";
 
 /** A row of `baasix_User` as an administrator sees it. `status`: `active`, `inactive`, `suspended`, … */
 export type UserRecord = User & {
+  readonly username: string | null;
+  readonly emailVerified: boolean;
   readonly status: string;
   readonly createdAt: string;
   readonly updatedAt: string;
 };
 
-/** Fields of a user. An account with a password is made by `auth.register`. */
+/** Fields of a user. */
 export type UserInput = ItemInput<UserRecord>;
+
+/** A new user. `password`: what it signs in with; `role_Id`: its role. */
+export type NewUser = UserInput & { readonly password?: string; readonly role_Id?: string };
 
 /** The role calls of a client. */
 export type Roles = Items<Role> & {
@@ -26,11 +31,13 @@ export type Users = {
   findOne(id: ItemId, fields?: readonly FieldPath<UserRecord>[], options?: CallOptions): Promise<UserRecord>;
   /** The user of that address, or null. */
   findByEmail(email: string, options?: CallOptions): Promise<UserRecord | null>;
-  create(data: UserInput, options?: WriteOptions): Promise<ItemId>;
-  createMany(data: readonly UserInput[], options?: WriteOptions): Promise<ItemId[]>;
+  create(data: NewUser, options?: WriteOptions): Promise<ItemId>;
+  createMany(data: readonly NewUser[], options?: WriteOptions): Promise<ItemId[]>;
   update(id: ItemId, data: UserInput, options?: OneWriteOptions): Promise<ItemId>;
   delete(id: ItemId, options?: OneWriteOptions): Promise<void>;
   deleteMany(ids: readonly ItemId[], options?: WriteOptions): Promise<void>;
+  /** Sets the password, which ends the user's sessions. @throws BaasixError REAUTHENTICATION_REQUIRED, VALIDATION_ERROR */
+  changePassword(id: ItemId, newPassword: string, options?: CallOptions): Promise<void>;
   /** Locks a user out. */
   suspend(id: ItemId, options?: CallOptions): Promise<ItemId>;
   activate(id: ItemId, options?: CallOptions): Promise<ItemId>;
@@ -72,6 +79,10 @@ export function createUsers(http: Http): Users {
     update: items.update,
     delete: items.delete,
     deleteMany: items.deleteMany,
+    async changePassword(userId, newPassword, options) {
+      const body = { userId, newPassword };
+      await http({ ...options, method: "POST", path: "/auth/admin/password/change", body });
+    },
     suspend: (id, options) => items.update(id, { status: "suspended" }, options),
     activate: (id, options) => items.update(id, { status: "active" }, options),
     sessions: createUserSessions(http),

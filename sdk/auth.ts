@@ -10,6 +10,7 @@ import type {
 } from "@baasix/types";
 import { BaasixError } from "./error";
 import { type CallOptions, exchange, type Http, type Wire } from "./http";
+import { createMailCalls } from "./mail-calls";
 import type { AuthListener, AuthState, Session } from "./session";
 import { createOwnSessions } from "./sessions";
 import type { SessionUser } from "./storage/kept";
@@ -30,7 +31,7 @@ export type Auth = ReturnType<typeof createAuth>;
 
 /** The calls on `/auth`. `wire` serves those that need no session. */
 export function createAuth(wire: Wire, http: Http, session: Session, authMode: AuthMode) {
-  async function signIn(path: string, input: LoginInput | RegisterInput, options?: CallOptions) {
+  async function signIn(path: string, input: object, options?: CallOptions) {
     const body = { authMode, ...input };
     const result = await exchange<AuthResult>(wire, { ...options, method: "POST", path, body }, null);
     // Without a token the account waits for something, such as a verified mail.
@@ -62,6 +63,7 @@ export function createAuth(wire: Wire, http: Http, session: Session, authMode: A
     register: (input: RegisterInput, options?: CallOptions) => signIn("/auth/register", input, options),
     /** Signs in. @throws BaasixError INVALID_CREDENTIALS */
     login: (input: LoginInput, options?: CallOptions) => signIn("/auth/login", input, options),
+    ...createMailCalls(wire, http, signIn),
     /** Signs out: here at once, on the server if it can be reached. Never fails. */
     async logout(): Promise<void> {
       await session.load();

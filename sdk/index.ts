@@ -1,6 +1,7 @@
 export * from "@baasix/types";
-export type { Roles, UserInput, UserRecord, Users } from "./accounts";
+export type { NewUser, Roles, UserInput, UserRecord, Users } from "./accounts";
 export type { Auth } from "./auth";
+export type { MagicLinkRequest, MailedCode, MailRequest } from "./mail-calls";
 export { type Baasix, type BaasixOptions, createBaasix } from "./client";
 export type { CollectionName, ItemOf, ItemsOf, NameFor, SystemCollections } from "./collections";
 export { BaasixError, type ClientErrorCode } from "./error";

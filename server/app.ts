@@ -11,6 +11,7 @@ import {
   createAuthenticator,
   createAuthParts,
   createErrands,
+  createFactorSeal,
   createPasswordPolicy,
   createPasswords,
   createTokens,
@@ -18,8 +19,10 @@ import {
   ensureFirstAdmin,
   joinAccountWrites,
   loadSecret,
+  removeExpiredChallenges,
   removeExpiredOneTimes,
   removeExpiredSessions,
+  sealFactorsAnew,
   type Secret,
 } from "./features/auth";
 import { filesRoutes } from "./features/files";
@@ -173,6 +176,8 @@ export async function createApp(
   const passwords = createPasswords({ policy: createPasswordPolicy(config, checkPassword) });
   joinAccountWrites(data, passwords);
   const errands = createErrands({ logger });
+  const factorKey = (one: Secret): Uint8Array => deriveKey(one, "second factors");
+  const factorSeal = createFactorSeal([factorKey(secret), ...(secret.previous ?? []).map(factorKey)]);
   opened.defer(() => errands.idle());
   const hasAdministrator = await ensureFirstAdmin(data, config);
 
@@ -181,6 +186,8 @@ export async function createApp(
     for (const [what, remove] of [
       ["session sweep", () => removeExpiredSessions(data, now())],
       ["one-time token sweep", () => removeExpiredOneTimes(data, now())],
+      ["second step sweep", () => removeExpiredChallenges(data, now())],
+      ["sealing of second factors", () => sealFactorsAnew(data, factorSeal)],
       ["idempotency key sweep", () => removeExpiredKeys(data, now())],
       ["audit log sweep", () => removeOldEntries(data, now(), config.AUDIT_RETENTION_DAYS)],
       ["mail log sweep", () => mail.removeOld(config.EMAIL_LOG_RETENTION_DAYS)],
@@ -208,6 +215,7 @@ export async function createApp(
     errands,
     mail,
     codeKey: deriveKey(secret, "one-time codes"),
+    factorSeal,
     config,
     clock: now,
     logger,

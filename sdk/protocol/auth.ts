@@ -52,6 +52,11 @@ export type AuthResult = {
   readonly roles: readonly AuthRole[];
   readonly permissions: readonly Permission[];
   readonly tenant: null;
+  /** How many factors were proven. */
+  readonly aal: 1 | 2;
+  /** A role asks for a second factor, and the account has none: the session is good for `POST /auth/mfa/factors` alone. */
+  readonly mfaEnrollmentRequired?: true;
+  readonly mfaRequired?: undefined;
 };
 
 /** Answer of a registration that waits for its mail address to be confirmed; the same where the address was taken. */

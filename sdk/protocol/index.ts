@@ -6,6 +6,7 @@ export * from "./files";
 export * from "./filter";
 export * from "./imports";
 export * from "./items";
+export * from "./mfa";
 export * from "./operators";
 export * from "./paths";
 export * from "./permissions";

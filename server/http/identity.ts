@@ -10,9 +10,12 @@ import { requestFacts } from "./request";
  */
 export type Authenticate = (request: Request) => Actor | Promise<Actor>;
 
-/** Gives `actor` to the routes of the instance that uses it (scoped: not to the whole app). */
-export function identity(authenticate: Authenticate) {
-  return new Elysia({ name: "identity" }).resolve({ as: "scoped" }, async ({ request }) => {
+/**
+ * Gives `actor` to the routes of the instance that uses it (scoped: not to the whole app). `name` tells one way to find the actor
+ * from another: the framework takes plugins of one name for the same.
+ */
+export function identity(authenticate: Authenticate, name = "identity") {
+  return new Elysia({ name }).resolve({ as: "scoped" }, async ({ request }) => {
     const found = authenticate(request);
     const actor = found instanceof Promise ? await found : found;
     return { actor: request.method === "GET" ? actor : withOrigin(actor, request) };

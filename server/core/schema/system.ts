@@ -4,12 +4,14 @@ import type { FieldDefinition, SchemaDefinition } from "@baasix/types";
 /**
  * A built-in collection. `guarded`: written by the server alone, whatever the role. `serverOwned`: columns that no client
  * may write. `lowerCase`: columns whose letter case says nothing.
+ * `bodyExtras`: what bodies may say that is no column, for the feature that takes part in the writes.
  */
 export type SystemCollection = {
   readonly definition: SchemaDefinition;
   readonly guarded: boolean;
   readonly serverOwned?: readonly string[];
   readonly lowerCase?: readonly string[];
+  readonly bodyExtras?: readonly string[];
 };
 
 const key = {
@@ -105,6 +107,7 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     {
       guarded: false,
       lowerCase: ["email", "username"],
+      bodyExtras: ["password", "role_Id"],
       definition: {
         name: "User",
         fields: {
@@ -232,6 +235,74 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           usedAt: { type: "DateTime" },
           tries: { type: "Integer", allowNull: false, defaultValue: 0 },
           data: { type: "JSONB", hidden: true },
+        },
+        indexes: [{ fields: ["expiresAt"] }],
+      },
+    },
+  ],
+  [
+    "baasix_Factor",
+    {
+      guarded: true,
+      definition: {
+        name: "Second factor",
+        realtime: false,
+        fields: {
+          id: key,
+          user: belongsTo("baasix_User", "user_Id", "CASCADE"),
+          type: { type: "Enum", values: ["totp"], allowNull: false },
+          friendlyName: { type: "String", values: { length: 100 }, allowNull: false },
+          // Sealed, and the name of the key that it is sealed with.
+          secret: { ...secret, allowNull: false },
+          keyId: { type: "String", values: { length: 64 }, allowNull: false, hidden: true },
+          status: {
+            type: "Enum",
+            values: ["unverified", "verified"],
+            allowNull: false,
+            defaultValue: "unverified",
+          },
+          // The last step of 30 seconds whose code was used: none counts twice.
+          lastStep: { type: "Integer", hidden: true },
+          verifiedAt: { type: "DateTime" },
+        },
+      },
+    },
+  ],
+  [
+    "baasix_RecoveryCode",
+    {
+      guarded: true,
+      definition: {
+        name: "Recovery code",
+        realtime: false,
+        fields: {
+          id: key,
+          user: belongsTo("baasix_User", "user_Id", "CASCADE"),
+          codeHash: { ...secret, allowNull: false, unique: true },
+          usedAt: { type: "DateTime" },
+        },
+      },
+    },
+  ],
+  [
+    "baasix_MfaChallenge",
+    {
+      guarded: true,
+      definition: {
+        name: "Request for a second factor",
+        realtime: false,
+        fields: {
+          id: key,
+          user: belongsTo("baasix_User", "user_Id", "CASCADE"),
+          purpose: { type: "Enum", values: ["sign-in", "factor"], allowNull: false },
+          tokenHash: { ...secret, unique: true },
+          // No foreign keys: what it is for may be gone before it.
+          factor_Id: { type: "UUID" },
+          session_Id: { type: "UUID" },
+          opens: { type: "JSONB", hidden: true },
+          expiresAt: { type: "DateTime", allowNull: false },
+          usedAt: { type: "DateTime" },
+          tries: { type: "Integer", allowNull: false, defaultValue: 0 },
         },
         indexes: [{ fields: ["expiresAt"] }],
       },
@@ -367,3 +438,8 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     },
   ],
 ]);
+
+/** Whether bodies of a collection may say this although it is no column. */
+export function isBodyExtra(collection: string, name: string): boolean {
+  return systemCollections.get(collection)?.bodyExtras?.includes(name) === true;
+}

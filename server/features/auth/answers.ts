@@ -1,10 +1,10 @@
 /** Answers of `/auth`: never stored, with the cookies of a session where it lives in cookies; and how bodies are described. */
-import type { AuthMode, AuthResult } from "@baasix/types";
+import type { AuthMode, AuthResult, MfaRequired } from "@baasix/types";
 import { z } from "zod";
 import { AppError } from "../../core/errors";
 import { type OriginConfig, type Origins, requestFacts } from "../../http";
 import { sessionCookies } from "./credentials";
-import type { Origin, SignedIn } from "./sign-in";
+import type { Origin, SignInResult } from "./sign-in";
 
 export const privateJson = {
   "content-type": "application/json; charset=utf-8",
@@ -34,13 +34,19 @@ export function cookiesFor(
   return sessionCookies(tokens, { secure, maxAge: config.REFRESH_TOKEN_EXPIRES_IN });
 }
 
-/** The answer of every way in. */
+/** The answer of every way in. `more`: what is told beside a session. */
 export function signedInAnswer(
   parts: CookieParts,
-  { access, session, account, roles, permissions }: SignedIn,
+  result: SignInResult,
   authMode: AuthMode,
   message?: string,
+  more: object = {},
 ): Response {
+  if ("mfaToken" in result) {
+    const body: MfaRequired = { mfaRequired: true, ...result };
+    return answer(body);
+  }
+  const { access, session, account, roles, permissions, aal, mustEnroll } = result;
   const { id, email, firstName, lastName } = account;
   const { refreshToken } = session;
   const told = authMode === "cookie" ? "Authentication successful" : message;
@@ -54,6 +60,9 @@ export function signedInAnswer(
     roles,
     permissions,
     tenant: null,
+    aal,
+    ...(mustEnroll && { mfaEnrollmentRequired: true }),
+    ...more,
   };
   return answer(body, cookiesFor(parts, authMode, { token: access.token, refreshToken }));
 }

@@ -11,7 +11,7 @@ import { createOrigins, createRecent, type OriginConfig, requestFacts } from "..
 import { findAccount } from "./accounts";
 import { findApiToken, isApiToken, noteUse, noteUseEvery } from "./api-tokens";
 import { findCredential, needsOrigin } from "./credentials";
-import { createRoleFilter, type HeldRole, isBound, rolesOf } from "./roles";
+import { asksForSecondFactor, createRoleFilter, type HeldRole, isBound, rolesOf } from "./roles";
 import { type AccessClaims, invalidToken, type Tokens } from "./tokens";
 
 const checking = system("every request asks whether its session still stands");
@@ -24,10 +24,13 @@ export type Authenticator = {
   /**
    * The actor of a request: anonymous without a credential. Answers at once when token and session are known.
    * @throws AppError UNAUTHORIZED for a credential that is not good; FORBIDDEN for a cookie sent by a foreign page, and
-   * when no role of the account may be used from the client's address.
+   * when no role of the account may be used from the client's address; MFA_REQUIRED when one that counts asks for a second
+   * factor, which the session has not proven.
    */
   readonly authenticate: (request: Request) => Actor | Promise<Actor>;
-  /** The actor of an access or API token, sent from a network address. @throws AppError UNAUTHORIZED, FORBIDDEN */
+  /** The same for the few routes where a second factor is got, which let in sessions without one. */
+  readonly authenticateEnrolling: (request: Request) => Actor | Promise<Actor>;
+  /** The actor of an access or API token, sent from a network address. @throws AppError UNAUTHORIZED, FORBIDDEN, MFA_REQUIRED */
   readonly authenticateToken: (token: string, address: string) => UserActor | Promise<UserActor>;
   /** The same, and until when the token is good (ms since 1970; Infinity for one without an end). */
   readonly proveToken: (token: string, address: string) => Promise<Proof>;
@@ -52,10 +55,12 @@ export type AuthenticatorParts = {
   readonly onFault?: (error: Error) => void;
 };
 
-type SessionState = {
-  readonly actor: UserActor;
-  /** The actor by the roles that may be used from an address; null: all may be, from anywhere. */
-  readonly actorFrom: ((address: string) => UserActor) | null;
+/** An actor, and whether it must prove a second factor before it may do anything. */
+type Admitted = { readonly actor: UserActor; readonly mustProve: boolean };
+
+type SessionState = Admitted & {
+  /** The same by the roles that may be used from an address; null: all may be, from anywhere. */
+  readonly admittedFrom: ((address: string) => Admitted) | null;
   readonly expiresAt: number;
   readonly loadedAt: number;
 };
@@ -157,23 +162,24 @@ export function createAuthenticator({
       (state) => sessions.set(claims.session, state),
     );
 
-  const verify = async (token: string, address: string): Promise<UserActor> => {
+  const verify = async (token: string, address: string): Promise<Admitted> => {
     const claims = await tokens.readAccess(token);
     known.set(token, claims);
-    return actorOf(remembered(claims, clock()) ?? (await loadSession(claims)), address);
+    return admit(remembered(claims, clock()) ?? (await loadSession(claims)), address);
   };
 
-  const useApiToken = (state: ApiState, address: string): UserActor => {
+  const useApiToken = (state: ApiState, address: string): Admitted => {
     const now = clock();
-    const actor = actorOf(state, address);
+    const admitted = admit(state, address);
+    const { actor } = admitted;
     if (now - state.usedAt >= noteUseEvery) {
       state.usedAt = now;
       void noteUse(data, actor.session, now).catch(onFault);
     }
-    return actor;
+    return admitted;
   };
 
-  const authenticateApiToken = (token: string, address: string): UserActor | Promise<UserActor> => {
+  const admitApiToken = (token: string, address: string): Admitted | Promise<Admitted> => {
     const state = apiTokens.get(token);
     if (state !== undefined && isCurrent(state, clock())) return useApiToken(state, address);
     const loaded = loadOnce(
@@ -185,13 +191,26 @@ export function createAuthenticator({
     return loaded.then((fresh) => useApiToken(fresh, address));
   };
 
-  const authenticateToken: Authenticator["authenticateToken"] = (token, address) => {
-    if (isApiToken(token)) return authenticateApiToken(token, address);
+  const admitToken = (token: string, address: string): Admitted | Promise<Admitted> => {
+    if (isApiToken(token)) return admitApiToken(token, address);
     const claims = known.get(token);
     if (claims === undefined) return verify(token, address);
     const state = remembered(claims, clock());
-    return state ? actorOf(state, address) : loadSession(claims).then((loaded) => actorOf(loaded, address));
+    return state ? admit(state, address) : loadSession(claims).then((loaded) => admit(loaded, address));
   };
+
+  const authenticateToken: Authenticator["authenticateToken"] = (token, address) =>
+    whenKnown(admitToken(token, address), requireProven);
+
+  const authenticateBy =
+    (judge: (admitted: Admitted) => UserActor) =>
+    (request: Request): Actor | Promise<Actor> => {
+      const credential = findCredential(request);
+      if (credential === null) return anonymous;
+      if (credential.from === "cookie" && needsOrigin(request) && !origins.mayUseCookies(request))
+        throw foreignPage();
+      return whenKnown(admitToken(credential.token, requestFacts(request).client), judge);
+    };
 
   const proveToken: Authenticator["proveToken"] = async (token, address) => {
     const actor = await authenticateToken(token, address);
@@ -201,13 +220,8 @@ export function createAuthenticator({
   };
 
   return {
-    authenticate: (request) => {
-      const credential = findCredential(request);
-      if (credential === null) return anonymous;
-      if (credential.from === "cookie" && needsOrigin(request) && !origins.mayUseCookies(request))
-        throw foreignPage();
-      return authenticateToken(credential.token, requestFacts(request).client);
-    },
+    authenticate: authenticateBy(requireProven),
+    authenticateEnrolling: authenticateBy(({ actor }) => actor),
     authenticateToken,
     proveToken,
     evict,
@@ -223,8 +237,22 @@ export function foreignPage(): AppError {
   );
 }
 
-function actorOf({ actor, actorFrom }: SessionState, address: string): UserActor {
-  return actorFrom === null ? actor : actorFrom(address);
+function admit(state: SessionState, address: string): Admitted {
+  return state.admittedFrom === null ? state : state.admittedFrom(address);
+}
+
+/** @throws AppError MFA_REQUIRED */
+function requireProven({ actor, mustProve }: Admitted): UserActor {
+  if (!mustProve) return actor;
+  throw new AppError(
+    "MFA_REQUIRED",
+    "Your role asks for a second factor: add one (POST /auth/mfa/factors), or sign in with it",
+  );
+}
+
+/** At once where the value is there: a request of a known session waits for nothing. */
+function whenKnown<From, To>(value: From | Promise<From>, use: (value: From) => To): To | Promise<To> {
+  return value instanceof Promise ? value.then(use) : use(value);
 }
 
 async function readSession(data: Data, { session, user }: AccessClaims, now: number): Promise<SessionState> {
@@ -274,17 +302,21 @@ function stateOf(
 ): SessionState {
   const [first, ...more] = roles;
   if (!first || !(expiresAt > now)) throw invalidToken();
-  const as = (held: readonly [HeldRole, ...HeldRole[]]): UserActor => ({
-    kind: "user",
-    role: held[0].id,
-    roles: held.map(({ id }) => id),
-    admin: held.some(({ name }) => name === administratorRole),
-    ...proven,
+  const as = (held: readonly [HeldRole, ...HeldRole[]]): Admitted => ({
+    actor: {
+      kind: "user",
+      role: held[0].id,
+      roles: held.map(({ id }) => id),
+      admin: held.some(({ name }) => name === administratorRole),
+      ...proven,
+    },
+    // An API token stands for no person who could be asked; an administrator made it, with whatever that one had to prove.
+    mustProve: proven.via === "session" && proven.aal === 1 && held.some(asksForSecondFactor),
   });
   const from = roles.some(isBound) ? createRoleFilter(roles) : null;
   return {
-    actor: as([first, ...more]),
-    actorFrom: from && ((address) => as(from(address))),
+    ...as([first, ...more]),
+    admittedFrom: from && ((address) => as(from(address))),
     expiresAt,
     loadedAt: now,
   };

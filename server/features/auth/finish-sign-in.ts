@@ -3,7 +3,14 @@ import { AppError } from "../../core/errors";
 import type { Account } from "./accounts";
 import { createRoleFilter, rolesOf } from "./roles";
 import type { SessionType } from "./session-limits";
-import { barred, describeSignIn, openSession, type Origin, type SignedIn, type SignInParts } from "./sign-in";
+import {
+  barred,
+  describeSignIn,
+  openSession,
+  type Origin,
+  type SignInParts,
+  type SignInResult,
+} from "./sign-in";
 
 /**
  * How an account proved who it is: by its password, by what was mailed to its address, or by
@@ -15,7 +22,7 @@ export type SignInMethod = "password" | "mail" | "provider";
 export type SignInProof = { readonly methods: readonly SignInMethod[]; readonly type: SessionType };
 
 /**
- * Opens the session of an account that has proven who it is.
+ * Opens the session of an account that has proven who it is, or asks for its second factor.
  * @throws AppError FORBIDDEN for an account that is not active, has no role that may be used from there, has as many sessions
  * as it may, or (`details.requiresEmailVerification`) must confirm its mail address first
  */
@@ -24,7 +31,7 @@ export async function finishSignIn(
   account: Account,
   { type }: SignInProof,
   origin: Origin,
-): Promise<SignedIn> {
+): Promise<SignInResult> {
   if (account.status !== "active") throw barred(account);
   if (parts.config.REQUIRE_EMAIL_VERIFICATION && !account.emailVerified) throw unverified();
   const roles = createRoleFilter(await rolesOf(parts.data, account.id))(origin.client);

@@ -5,14 +5,14 @@ import type { Attempt } from "./attempts";
 import { finishSignIn } from "./finish-sign-in";
 import type { LoginBody } from "./model";
 import { isOutdated } from "./passwords";
-import { countClient, type Origin, type SignedIn, type SignInParts } from "./sign-in";
+import { countClient, type Origin, type SignInParts, type SignInResult } from "./sign-in";
 
 /**
  * Signs an account in, by its mail address or its username.
  * @throws AppError INVALID_CREDENTIALS `Incorrect password.` for an unknown name and for a wrong password alike;
  * FORBIDDEN, once the password is proven, for an account that may not come in; RATE_LIMITED; UNAVAILABLE.
  */
-export async function login(parts: SignInParts, body: LoginBody, origin: Origin): Promise<SignedIn> {
+export async function login(parts: SignInParts, body: LoginBody, origin: Origin): Promise<SignInResult> {
   countClient(parts, origin.client);
   const name = signInName(body.name);
   const attempt = await parts.attempts.begin("email" in name ? name.email : `@${name.username}`);
@@ -22,11 +22,20 @@ export async function login(parts: SignInParts, body: LoginBody, origin: Origin)
     beside = await countBeside(parts, name, account?.email);
     const proven =
       (await parts.passwords.verify(body.password, beside === "limited" ? null : hash)) && account !== null;
-    attempt.settle({ failed: !proven });
-    if (beside !== "limited") beside?.settle({ failed: !proven });
-    if (!proven) throw new AppError("INVALID_CREDENTIALS", "Incorrect password.");
+    const settle = (failed: boolean): void => {
+      attempt.settle({ failed });
+      if (beside !== "limited") beside?.settle({ failed });
+    };
+    if (!proven) {
+      settle(true);
+      throw new AppError("INVALID_CREDENTIALS", "Incorrect password.");
+    }
     if (hash !== null && isOutdated(hash)) renewHash(parts, account.id, hash, body.password);
-    return await finishSignIn(parts, account, { methods: ["password"], type: body.authType }, origin);
+    const proof = { methods: ["password"], type: body.authType } as const;
+    const result = await finishSignIn(parts, account, proof, origin);
+    // A right password forgives wrong ones, but no wrong codes: who has it alone would get any number of tries at them.
+    if (!("mfaToken" in result)) settle(false);
+    return result;
   } finally {
     // A try that ended before its outcome was known (the database was away) is nobody's failure.
     attempt.settle(null);

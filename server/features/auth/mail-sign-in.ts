@@ -6,7 +6,7 @@ import { mailTo } from "./mailed";
 import type { Proven } from "./one-time";
 import { invalidOneTime } from "./reset-password";
 import type { SessionType } from "./session-limits";
-import { barred, countClient, type Origin, type SignedIn, type SignInParts } from "./sign-in";
+import { barred, countClient, type Origin, type SignInParts, type SignInResult } from "./sign-in";
 
 /** What is asked for. `link`: where the mail leads, in the mode `link`. */
 export type MagicLinkInput = {
@@ -69,7 +69,7 @@ export async function signInByMail(
   secret: MailedSecret,
   type: SessionType,
   origin: Origin,
-): Promise<SignedIn> {
+): Promise<SignInResult> {
   countClient(parts, origin.client);
   const proven = await prove(parts, secret);
   if (proven === null) throw invalidOneTime();

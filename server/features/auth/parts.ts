@@ -4,6 +4,7 @@ import {
   createOrigins,
   createWindowCounter,
   type Identity,
+  identity as identityOf,
   type Logger,
   type OriginConfig,
   type Origins,
@@ -12,6 +13,9 @@ import {
 import { createAttempts } from "./attempts";
 import type { Authenticator } from "./authenticate";
 import type { Errands } from "./errands";
+import { createFactors } from "./mfa/factors";
+import type { MfaParts } from "./mfa/prove";
+import type { FactorSeal } from "./mfa/seal";
 import { createOneTimes } from "./one-time";
 import type { Passwords } from "./passwords";
 import { createSessions } from "./sessions";
@@ -28,6 +32,8 @@ export type AuthRoutesParts = {
   readonly mail: SignInParts["mail"];
   /** For codes that work once: 32 bytes, the same for all instances. */
   readonly codeKey: Uint8Array;
+  /** Keeps the secrets of second factors. */
+  readonly factorSeal: FactorSeal;
   readonly logger: Logger;
   readonly clock: () => number;
   readonly config: AuthConfig &
@@ -36,12 +42,22 @@ export type AuthRoutesParts = {
       readonly REFRESH_TOKEN_EXPIRES_IN: number;
       /** Failed passwords per account and quarter of an hour. */
       readonly LOGIN_ACCOUNT_LIMIT: number;
+      /** What apps of second factors show beside the account. */
+      readonly PROJECT_NAME: string;
     };
 };
 
-/** What a route of `/auth` may need. `refreshes`: counts them per session in windows of a minute. */
+/**
+ * What a route of `/auth` may need. `refreshes`: counts them per session in windows of a minute. `enrolling`: in place of
+ * `identity`, also lets in who must get a second factor first.
+ */
 export type AuthParts = AuthRoutesParts &
-  SignInParts & { readonly origins: Origins; readonly refreshes: WindowCounter };
+  SignInParts &
+  MfaParts & {
+    readonly origins: Origins;
+    readonly refreshes: WindowCounter;
+    readonly enrolling: Identity;
+  };
 
 const minute = 60_000;
 
@@ -66,5 +82,7 @@ export function createParts(given: AuthRoutesParts): AuthParts {
     attempts: createAttempts({ limit: config.LOGIN_ACCOUNT_LIMIT, interval: 15 * minute, clock }),
     clients: createWindowCounter(minute),
     refreshes: createWindowCounter(minute),
+    enrolling: identityOf(given.authenticator.authenticateEnrolling, "enrolling identity"),
+    factors: createFactors({ data, seal: given.factorSeal, issuer: config.PROJECT_NAME, clock }),
   };
 }

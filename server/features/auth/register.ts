@@ -21,8 +21,8 @@ import {
   describeSignIn,
   openSession,
   type Origin,
-  type SignedIn,
   type SignInParts,
+  type SignInResult,
 } from "./sign-in";
 import { mailVerification, welcome } from "./verify-email";
 
@@ -44,7 +44,7 @@ export async function register(
   parts: SignInParts,
   body: RegisterBody,
   origin: Origin,
-): Promise<SignedIn | Pending> {
+): Promise<SignInResult | Pending> {
   const { config, data, passwords } = parts;
   if (!config.PUBLIC_REGISTRATION)
     throw new AppError("FORBIDDEN", "Registration is closed; ask an administrator for an account");

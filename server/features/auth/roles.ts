@@ -8,7 +8,11 @@ import { createAddressList } from "../../http";
 const reading = system("sign-in and every request ask which roles an account has");
 
 /** A role that an account has. `ipWhitelist`: addresses and ranges from which alone it counts; null or none: from anywhere. */
-export type HeldRole = AuthRole & { readonly ipWhitelist: readonly string[] | null };
+export type HeldRole = AuthRole & {
+  readonly ipWhitelist: readonly string[] | null;
+  /** Who has it must have proven two factors. */
+  readonly enforceTotp: boolean;
+};
 
 const fields = [
   "id",
@@ -19,6 +23,7 @@ const fields = [
   "isTenantSpecific",
   "canInviteRoleIds",
   "ipWhitelist",
+  "enforceTotp",
 ];
 
 /** The roles of an account, the one that it has had longest first: by the time of its membership, then by its id. */
@@ -45,6 +50,11 @@ export function findRoleById(data: Data, id: string): Promise<HeldRole | null> {
 async function oneRole(data: Data, filter: object): Promise<HeldRole | null> {
   const found = await data.find<HeldRole>(reading, "baasix_Role", { filter, fields, limit: 1 });
   return found[0] ?? null;
+}
+
+/** True when a role is for those alone who have proven two factors. */
+export function asksForSecondFactor({ enforceTotp }: HeldRole): boolean {
+  return enforceTotp;
 }
 
 /** True when a role is bound to addresses. */

@@ -67,6 +67,7 @@ describe("register", () => {
       roles: [userRole],
       permissions: [],
       tenant: null,
+      aal: 1,
     } as never);
     expect(answer.headers.get("cache-control")).toBe("no-store");
     expect((await me(token)).status).toBe(200);

@@ -4,6 +4,7 @@ import { apiTokenRoutes } from "./api-token-routes";
 import type { AuthParts } from "./parts";
 import { emailRoutes } from "./email-routes";
 import { mailSignInRoutes } from "./mail-sign-in-routes";
+import { mfaRoutes } from "./mfa/routes";
 import { passwordRoutes } from "./password-routes";
 import { sessionRoutes } from "./session-routes";
 import { signInRoutes } from "./sign-in-routes";
@@ -15,6 +16,7 @@ export function authRoutes(parts: AuthParts) {
     .use(passwordRoutes(parts))
     .use(mailSignInRoutes(parts))
     .use(emailRoutes(parts))
+    .use(mfaRoutes(parts))
     .use(sessionRoutes(parts))
     .use(apiTokenRoutes(parts));
 }

@@ -11,6 +11,7 @@ const role = (name: string): HeldRole => ({
   isTenantSpecific: false,
   canInviteRoleIds: null,
   ipWhitelist: null,
+  enforceTotp: false,
 });
 const limits = { MOBILE_SESSION_LIMIT: 3, WEB_SESSION_LIMIT: 0 };
 

@@ -12,9 +12,18 @@ import { reauthenticate } from "./reauthenticate";
 
 /** Mounts them. */
 export function sessionRoutes(parts: AuthParts) {
-  const { clock, data, identity, sessions } = parts;
+  const { clock, data, enrolling, identity, sessions } = parts;
   const ofUser = "/auth/admin/users/:id/sessions";
+  // To get a second factor takes a fresh proof, too.
+  const proof = new Elysia({ name: "auth fresh proof" })
+    .use(enrolling)
+    .post(
+      "/auth/reauthenticate",
+      ({ actor, body, request }) => proveAgain(actor, body, request),
+      documented("Prove the password again, for what asks for a fresh proof", reauthenticateBody),
+    );
   return new Elysia({ name: "auth sessions" })
+    .use(proof)
     .use(identity)
     .get("/auth/sessions", ({ actor }) => listOwn(actor), documented("My open sessions"))
     .delete("/auth/sessions", ({ actor }) => endOthers(actor), documented("End my other sessions"))
@@ -22,11 +31,6 @@ export function sessionRoutes(parts: AuthParts) {
       "/auth/sessions/:id",
       ({ actor, params }) => endOne(requireSession(actor).id, params.id),
       documented("End one of my sessions"),
-    )
-    .post(
-      "/auth/reauthenticate",
-      ({ actor, body, request }) => proveAgain(actor, body, request),
-      documented("Prove the password again, for what asks for a fresh proof", reauthenticateBody),
     )
     .get(
       ofUser,

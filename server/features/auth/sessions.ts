@@ -3,6 +3,7 @@ import type { SessionInfo } from "@baasix/types";
 import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, Rows } from "../../data";
+import { endChallenges } from "./mfa/challenges";
 import type { SessionType } from "./session-limits";
 import { invalidToken, type Tokens } from "./tokens";
 
@@ -49,7 +50,10 @@ export type Sessions = {
   readonly list: (user: string, current: string | null) => Promise<readonly SessionInfo[]>;
   /** Ends a session of an account; false when it has no such session. */
   readonly endOne: (user: string, session: string) => Promise<boolean>;
-  /** Ends the sessions of an account, all or all but one; gives how many. `rows`: the transaction that it belongs to. */
+  /**
+   * Ends the sessions of an account, all or all but one, and its half-finished sign-ins; gives how many sessions. `rows`: the
+   * transaction that it belongs to.
+   */
   readonly endAll: (user: string, keep: string | null, rows?: Rows) => Promise<number>;
   /** Notes that a secret was proven now; gives the time (ms since 1970), null when the session has ended. */
   readonly proveAgain: (session: string) => Promise<number | null>;
@@ -191,6 +195,7 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
     endAll: async (user, keep, rows = data) => {
       const ofUser = { user_Id: { eq: user } };
       const filter = keep === null ? ofUser : { AND: [ofUser, { id: { ne: keep } }] };
+      await endChallenges(rows, user);
       return (await rows.removeWhere(keeping, collection, filter)).length;
     },
 

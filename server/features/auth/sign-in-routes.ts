@@ -34,9 +34,9 @@ export function signInRoutes(parts: AuthParts) {
         const input = parseRegister(body);
         guardCookieMode(parts, input.authMode, request);
         const result = await register(parts, input, originOf(request));
-        return "session" in result
-          ? signedInAnswer(parts, result, input.authMode, "User registered successfully")
-          : pendingAnswer(result);
+        return "role" in result
+          ? pendingAnswer(result)
+          : signedInAnswer(parts, result, input.authMode, "User registered successfully");
       },
       documented("Make an account and sign in", registerBody),
     )

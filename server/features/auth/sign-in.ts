@@ -1,8 +1,8 @@
 /** What register and login share: the parts they work with, and the opened session that both end in. */
-import type { AuthRole, Permission } from "@baasix/types";
+import type { AuthRole, MfaFactorSummary, Permission } from "@baasix/types";
 import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Data } from "../../data";
+import type { Data, Rows } from "../../data";
 import { addressKey, type WindowCounter } from "../../http";
 import type { Mail } from "../mail";
 import { type Account, permissionsOf } from "./accounts";
@@ -12,7 +12,9 @@ import { type Attempts, tooMany } from "./attempts";
 import type { Errands } from "./errands";
 import type { OneTimes } from "./one-time";
 import type { Passwords } from "./passwords";
-import { type HeldRole, shownRole } from "./roles";
+import { challengeLifetime, openSignIn } from "./mfa/challenges";
+import { verifiedFactors } from "./mfa/rows";
+import { asksForSecondFactor, type HeldRole, shownRole } from "./roles";
 import { requireRoom, type SessionLimitConfig, sessionLimit, type SessionType } from "./session-limits";
 import type { Session, Sessions } from "./sessions";
 import type { AccessToken, Tokens } from "./tokens";
@@ -48,10 +50,23 @@ export type SignInParts = {
 /** Where a sign-in comes from. */
 export type Origin = { readonly client: string; readonly userAgent: string | null };
 
+/** A session that was opened. `aal`: how many factors were proven. */
+export type Opened = { readonly access: AccessToken; readonly session: Session; readonly aal: 1 | 2 };
+
+/** What an account with a second factor gets in place of a session: the token to bring with a code. In seconds. */
+export type SecondStep = {
+  readonly mfaToken: string;
+  readonly expiresIn: number;
+  readonly factors: readonly MfaFactorSummary[];
+};
+
+/** What became of a way in. */
+export type SignInResult = SignedIn | SecondStep;
+
 /** A sign-in that succeeded. */
-export type SignedIn = {
-  readonly access: AccessToken;
-  readonly session: Session;
+export type SignedIn = Opened & {
+  /** A role asks for a second factor, and the account has none: the session is good for getting one. */
+  readonly mustEnroll: boolean;
   readonly account: Account;
   /** Those that may be used from where the sign-in comes, the oldest first. */
   readonly roles: readonly [AuthRole, ...AuthRole[]];
@@ -74,6 +89,7 @@ export type NewSession = {
 
 /**
  * Opens a session for an account that has proven who it is: where every way in ends. `rows`: the transaction it belongs to.
+ * An account with a second factor of which only one was proven gets no session, but the second step.
  * @throws AppError FORBIDDEN when the account has as many sessions of the type as it may, and for service accounts.
  */
 export async function openSession(
@@ -82,12 +98,17 @@ export async function openSession(
   account: Pick<Account, "id">,
   { type, roles, aal }: NewSession,
   { client, userAgent }: Origin,
-): Promise<Pick<SignedIn, "access" | "session">> {
+): Promise<Opened | SecondStep> {
   if (await isServiceAccount(rows, account.id))
     throw new AppError("FORBIDDEN", "Service accounts do not sign in; they use API tokens");
-  // Locks the account's row: of sign-ins at the same time each sees the sessions of those before it.
-  const lastAccess = new Date(parts.clock()).toISOString();
-  await rows.update(noting, "baasix_User", [{ id: account.id, data: { lastAccess } }]);
+  await lockAccount(rows, account.id, parts.clock());
+  if (aal === 1) {
+    const factors = await verifiedFactors(rows, account.id);
+    if (factors.length > 0) {
+      const mfaToken = await openSignIn(rows, account.id, { type }, parts.clock());
+      return { mfaToken, expiresIn: challengeLifetime / 1000, factors };
+    }
+  }
   const limit = sessionLimit(parts.config, type, roles);
   if (limit !== null) requireRoom(type, limit, await parts.sessions.count(rows, account.id, type));
   const session = await parts.sessions.open(rows, { user: account.id, type, aal, client, userAgent });
@@ -96,19 +117,31 @@ export async function openSession(
     session: session.id,
     notAfter: session.expiresAt,
   });
-  return { access, session };
+  return { access, session, aal };
 }
 
-/** Adds what the answer tells of the roles. */
+/**
+ * Locks the account's row: of sign-ins at the same time, and of changes of its factors, each sees what those before it did. The
+ * first lock that any of them takes.
+ */
+export async function lockAccount(rows: Rows, account: string, now: number): Promise<void> {
+  const lastAccess = new Date(now).toISOString();
+  await rows.update(noting, "baasix_User", [{ id: account, data: { lastAccess } }]);
+}
+
+/** Adds what the answer tells of the roles; a second step is passed on as it is. */
 export async function describeSignIn(
   { data }: SignInParts,
-  opened: Pick<SignedIn, "access" | "session">,
+  opened: Opened | SecondStep,
   account: Account,
   [first, ...more]: readonly [HeldRole, ...HeldRole[]],
-): Promise<SignedIn> {
-  const ids = [first, ...more].map(({ id }) => id);
+): Promise<SignInResult> {
+  if ("mfaToken" in opened) return opened;
+  const held = [first, ...more];
+  const ids = held.map(({ id }) => id);
   return {
     ...opened,
+    mustEnroll: opened.aal === 1 && held.some(asksForSecondFactor),
     account,
     roles: [shownRole(first), ...more.map(shownRole)],
     permissions: await permissionsOf(data, ids),

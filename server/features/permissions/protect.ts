@@ -37,8 +37,8 @@ export function checkRole(body: WriteBody, name: string | undefined): void {
       `only the role '${administratorRole}' has it; give the account that role instead`,
     );
   }
-  if (isTrue(body.enforceTotp)) {
-    throw invalid("enforceTotp", "this version has no second factor that it could ask for");
+  if (isTrue(body.enforceTotp) && name === publicRole) {
+    throw invalid("enforceTotp", `'${publicRole}' is for those who have not signed in`);
   }
   const list = body.ipWhitelist;
   if (list === undefined || list === null) return;

@@ -124,7 +124,7 @@ describe("roles are items", () => {
     ["adminAccess for another", "author", { adminAccess: true }, /adminAccess/],
     ["adminAccess as text", "author", { adminAccess: "true" }, /adminAccess/],
     ["no adminAccess for administrator", "administrator", { adminAccess: false }, /adminAccess/],
-    ["a second factor that nobody can have", "author", { enforceTotp: true }, /enforceTotp/],
+    ["a second factor for everybody", "public", { enforceTotp: true }, /enforceTotp: 'public' is for/],
     [
       "a list with no address in it",
       "author",

@@ -301,6 +301,7 @@ export class Connection implements Member {
 /** With which code an error ends a socket. Whatever is not the client's doing may be over in a moment. */
 function codeOf(error: unknown): number {
   const code = error instanceof AppError ? error.code : "INTERNAL_ERROR";
-  if (code === "UNAUTHORIZED" || code === "FORBIDDEN") return closeCodes.unauthorized;
+  if (code === "UNAUTHORIZED" || code === "FORBIDDEN" || code === "MFA_REQUIRED")
+    return closeCodes.unauthorized;
   return code === "RATE_LIMITED" ? closeCodes.tooMany : closeCodes.tryAgain;
 }

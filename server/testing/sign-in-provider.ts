@@ -57,6 +57,14 @@ export async function openOidcServer({ clientId, clientSecret }: OidcApp): Promi
       claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["given_name", "family_name"] },
       findAccount: (_context, sub) => ({ accountId: sub, claims: () => ({ sub, ...people.get(sub) }) }),
       pkce: { required: () => true },
+      ttl: {
+        AccessToken: 600,
+        AuthorizationCode: 60,
+        Grant: 600,
+        IdToken: 600,
+        Interaction: 600,
+        Session: 600,
+      },
       features: { devInteractions: { enabled: true } },
     });
     provider.use(async (context, next) => {
@@ -191,6 +199,8 @@ export type Visitor = {
   /** Goes on from the provider's login page as a person, and consents. */
   readonly signInAt: (page: Visited, subject: string) => Promise<Visited>;
   readonly cookies: Map<string, string>;
+  /** Addresses that begin so are not asked: the visit ends there. */
+  stopAt: string | null;
 };
 
 /** Where a visit ended; `status` 0: at an address outside, which was not asked. */
@@ -199,10 +209,12 @@ export type Visited = { readonly url: URL; readonly status: number; readonly tex
 /** Makes one. `servers`: the origins that it asks. */
 export function openVisitor(servers: readonly string[]): Visitor {
   const cookies = new Map<string, string>();
+  const state: { stopAt: string | null } = { stopAt: null };
   const visit: Visitor["visit"] = async (address, form) => {
     let [url, body] = [new URL(address), form && new URLSearchParams(form)];
     for (let hops = 0; hops < 20; hops++) {
-      if (!servers.includes(url.origin)) return { url, status: 0, text: "" };
+      const stops = state.stopAt !== null && url.href.startsWith(state.stopAt);
+      if (stops || !servers.includes(url.origin)) return { url, status: 0, text: "" };
       const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join("; ");
       // oxlint-disable-next-line no-await-in-loop -- one page leads to the next
       const response = await fetch(url, {
@@ -226,6 +238,12 @@ export function openVisitor(servers: readonly string[]): Visitor {
   return {
     cookies,
     visit,
+    get stopAt() {
+      return state.stopAt;
+    },
+    set stopAt(address) {
+      state.stopAt = address;
+    },
     signInAt: async (page, subject) => {
       const action = (from: Visited): string => {
         const found = /<form[^>]*action="([^"]+)"/.exec(from.text)?.[1];

@@ -12,7 +12,7 @@ import { generateTypes } from "../cli/typegen";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
 import { type Block, blocksOf } from "./examples/blocks";
 import { openPage, type Page } from "./examples/components";
-import { runHttp } from "./examples/http";
+import { mailedIn, runHttp, type Tokens } from "./examples/http";
 import { type Ran, runModule, writeModule } from "./examples/scripts";
 import { runShell } from "./examples/shell";
 import { customer, openShop } from "./examples/shop";
@@ -39,13 +39,22 @@ type Story = {
   /** The client of the components: nobody is signed in until a component does it. */
   readonly visitor: Baasix;
   readonly ids: ReadonlyMap<string, string>;
-  readonly tokens: { readonly user: string };
+  readonly tokens: Tokens;
   readonly ran: Ran[];
   page: Page | null;
 };
 
 async function begin(): Promise<Story> {
-  const app = await testApp();
+  const mails: string[] = [];
+  const app = await testApp({
+    env: { AUTH_APP_URL: "https://myapp.com" },
+    sendMail: ({ text }) => Promise.resolve(void mails.push(text)),
+  });
+  const mailed = async () => {
+    await app.errands.idle();
+    await app.mail.run();
+    return mailedIn(mails.at(-1) ?? "");
+  };
   const url = app.listen();
   const [admin, visitor] = [client(url), client(url)];
   await admin.auth.login(testAdmin);
@@ -61,7 +70,7 @@ async function begin(): Promise<Story> {
     admin,
     visitor,
     ids,
-    tokens: { user: await app.login(customer.email, customer.password) },
+    tokens: { user: await app.login(customer.email, customer.password), mailed },
     ran: [],
     page: null,
   };

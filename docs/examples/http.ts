@@ -3,8 +3,22 @@ import { expect } from "bun:test";
 import type { TestApp } from "../../server/testing/app";
 import { complete, matches } from "./match";
 
-/** Who a request comes from: `As: public`, `As: user`; without it an administrator. */
-export type Tokens = { readonly user: string };
+/**
+ * Who a request comes from: `As: public`, `As: user`; without it an administrator. `mailed`: what the last mail carries, for
+ * `<token>` and `<code>` in a request.
+ */
+export type Tokens = { readonly user: string; readonly mailed?: () => Promise<Mailed> };
+
+/** A token of a link and a code; empty where the mail has none. */
+export type Mailed = { readonly token: string; readonly code: string };
+
+/** What a mail carries, found in its text. */
+export function mailedIn(text: string): Mailed {
+  return {
+    token: /\/([0-9a-f]{64})\b/.exec(text)?.[1] ?? "",
+    code: /^\s*([0-9A-F]{12}|\d{6})\s*$/m.exec(text)?.[1] ?? "",
+  };
+}
 
 /** One request of a block, with the answer that it says. `said` null: the status alone. */
 export type Example = {
@@ -46,6 +60,14 @@ function readExample(text: string): Example {
   };
 }
 
+/** Puts what was mailed in the place of the words that stand for it; a path has them percent-encoded. */
+async function filling({ mailed }: Tokens, text: string): Promise<(part: string) => string> {
+  if (!mailed || !/(?:<|%3C)(?:token|code)(?:>|%3E)/.test(text)) return (part) => part;
+  const { token, code } = await mailed();
+  return (part) =>
+    part.replaceAll(/(?:<|%3C)token(?:>|%3E)/g, token).replaceAll(/(?:<|%3C)code(?:>|%3E)/g, code);
+}
+
 function split(text: string, separator: RegExp): readonly [string, string?] {
   const at = text.search(separator);
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at)];
@@ -53,7 +75,10 @@ function split(text: string, separator: RegExp): readonly [string, string?] {
 
 /** Sends the requests of a block, one after the other. */
 export async function runHttp(app: TestApp, tokens: Tokens, text: string): Promise<void> {
-  for (const { method, path, as, headers, body, status, said } of examplesOf(text)) {
+  for (const { method, path: asked, as, headers, body: sent, status, said } of examplesOf(text)) {
+    // oxlint-disable-next-line no-await-in-loop
+    const fill = await filling(tokens, asked + (sent ?? ""));
+    const [path, body] = [fill(asked), sent === undefined ? undefined : fill(sent)];
     const token = as === "user" ? tokens.user : as === "public" ? undefined : app.admin;
     // oxlint-disable-next-line no-await-in-loop -- the examples are a story
     const answer = await app.call(method, path, { ...(token !== undefined && { token }), body, headers });

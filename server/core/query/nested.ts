@@ -4,6 +4,7 @@
  */
 import { AppError, suggestion } from "../errors";
 import type { Collection, Relation, Schema } from "../schema/model";
+import { isBodyExtra } from "../schema/system";
 import { isObject } from "./filter";
 import {
   type Body,
@@ -58,7 +59,8 @@ const readNested: ReadNested = (reading, collection, body, place, depth, held) =
     if (value === undefined) continue;
     const relation = collection.fields.has(name) ? undefined : collection.relations.get(name);
     if (!relation) {
-      if (!collection.fields.has(name)) throw unknownName(collection, name, place);
+      if (!collection.fields.has(name) && !isBodyExtra(collection.name, name))
+        throw unknownName(collection, name, place);
       own.set(name, value);
       continue;
     }

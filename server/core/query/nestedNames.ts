@@ -23,7 +23,7 @@ export function allNames(
     if ("body" in reference) relations.set(relation.name, reference.body.named);
   }
   for (const { relation, change } of lists) relations.set(relation.name, mergeNames(entryNames(change)));
-  return { columns: new Set([...own.keys()].filter((name) => !given.includes(name))), keys, relations };
+  return { columns: new Set([...own.keys()].filter((name) => collection.fields.has(name) && !given.includes(name))), keys, relations };
 }
 
 function entryNames(change: ListChange): readonly Named[] {

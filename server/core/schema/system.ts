@@ -5,12 +5,14 @@ import type { FieldDefinition, SchemaDefinition } from "@baasix/types";
  * A built-in collection. `guarded`: written by the server alone, whatever the role. `serverOwned`: columns that no client
  * may write. `lowerCase`: columns whose letter case says nothing.
  * `bodyExtras`: what bodies may say that is no column, for the feature that takes part in the writes.
+ * `bodyExtras`: what bodies may say that is no column, for the feature that takes part in the writes.
  */
 export type SystemCollection = {
   readonly definition: SchemaDefinition;
   readonly guarded: boolean;
   readonly serverOwned?: readonly string[];
   readonly lowerCase?: readonly string[];
+  readonly bodyExtras?: readonly string[];
   readonly bodyExtras?: readonly string[];
 };
 
@@ -107,6 +109,7 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     {
       guarded: false,
       lowerCase: ["email", "username"],
+      bodyExtras: ["password", "role_Id"],
       bodyExtras: ["password", "role_Id"],
       definition: {
         name: "User",
@@ -438,6 +441,11 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     },
   ],
 ]);
+
+/** Whether bodies of a collection may say this although it is no column. */
+export function isBodyExtra(collection: string, name: string): boolean {
+  return systemCollections.get(collection)?.bodyExtras?.includes(name) === true;
+}
 
 /** Whether bodies of a collection may say this although it is no column. */
 export function isBodyExtra(collection: string, name: string): boolean {

@@ -4,7 +4,7 @@
  */
 import { AppError, suggestion } from "../errors";
 import type { Collection, Relation, Schema } from "../schema/model";
-import { isBodyExtra } from "../schema/system";
+import { bodyExtras } from "../schema/system";
 import { isObject } from "./filter";
 import {
   type Body,
@@ -59,7 +59,7 @@ const readNested: ReadNested = (reading, collection, body, place, depth, held) =
     if (value === undefined) continue;
     const relation = collection.fields.has(name) ? undefined : collection.relations.get(name);
     if (!relation) {
-      if (!collection.fields.has(name) && !isBodyExtra(collection.name, name))
+      if (!collection.fields.has(name) && !Object.hasOwn(bodyExtras(collection.name), name))
         throw unknownName(collection, name, place);
       own.set(name, value);
       continue;

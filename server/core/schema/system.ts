@@ -1,19 +1,18 @@
 /** The built-in collections, as data. Changing one here upgrades the tables at the next start. */
 import type { FieldDefinition, SchemaDefinition } from "@baasix/types";
+import type { JsonSchema } from "./types";
 
 /**
  * A built-in collection. `guarded`: written by the server alone, whatever the role. `serverOwned`: columns that no client
  * may write. `lowerCase`: columns whose letter case says nothing.
- * `bodyExtras`: what bodies may say that is no column, for the feature that takes part in the writes.
- * `bodyExtras`: what bodies may say that is no column, for the feature that takes part in the writes.
+ * `bodyExtras`: what bodies of new items may say that is no column, for the feature that takes part in the writes.
  */
 export type SystemCollection = {
   readonly definition: SchemaDefinition;
   readonly guarded: boolean;
   readonly serverOwned?: readonly string[];
   readonly lowerCase?: readonly string[];
-  readonly bodyExtras?: readonly string[];
-  readonly bodyExtras?: readonly string[];
+  readonly bodyExtras?: Readonly<Record<string, JsonSchema>>;
 };
 
 const key = {
@@ -109,8 +108,14 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     {
       guarded: false,
       lowerCase: ["email", "username"],
-      bodyExtras: ["password", "role_Id"],
-      bodyExtras: ["password", "role_Id"],
+      bodyExtras: {
+        password: {
+          type: "string",
+          writeOnly: true,
+          description: "What the account signs in with, from administrators",
+        },
+        role_Id: { type: "string", format: "uuid", description: "The role that the account gets" },
+      },
       definition: {
         name: "User",
         fields: {
@@ -442,12 +447,7 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
   ],
 ]);
 
-/** Whether bodies of a collection may say this although it is no column. */
-export function isBodyExtra(collection: string, name: string): boolean {
-  return systemCollections.get(collection)?.bodyExtras?.includes(name) === true;
-}
-
-/** Whether bodies of a collection may say this although it is no column. */
-export function isBodyExtra(collection: string, name: string): boolean {
-  return systemCollections.get(collection)?.bodyExtras?.includes(name) === true;
+/** What bodies of new items may say that is no column, by name. */
+export function bodyExtras(collection: string): Readonly<Record<string, JsonSchema>> {
+  return systemCollections.get(collection)?.bodyExtras ?? {};
 }

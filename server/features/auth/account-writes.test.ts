@@ -42,9 +42,9 @@ const userOf = async (email: string) => {
   return found[0];
 };
 
-type NewUser = { readonly role_Id: string; readonly email: string };
+type NewUser = { readonly role_Id: string; readonly [field: string]: unknown };
 /** Every door that makes an item; each gets a body for an account with a password and a role. */
-const doors: readonly (readonly [string, (body: object) => Promise<Answer>])[] = [
+const doors: readonly (readonly [string, (body: NewUser) => Promise<Answer>])[] = [
   ["one item", (body) => write("POST", "/items/baasix_User", body)],
   [
     "a bulk",

@@ -5,6 +5,7 @@ import type { Access, Policy } from "../../core/access/policy";
 import { filterSchemas } from "../../core/query/operators/describe";
 import { jsonSchema, type JsonSchema } from "../../core/schema/fields";
 import type { Collection, Field, Schema } from "../../core/schema/model";
+import { bodyExtras } from "../../core/schema/system";
 import { keyParameter } from "../idempotency";
 import { describeImports } from "./imports";
 import {
@@ -68,7 +69,11 @@ function describe(
     if (!policy) continue;
     const related = relatedProperties(schema, collection, policy, access);
     const body = objectOf(columns(collection, policy, true), related, action === "create");
-    schemas[`${name}${action === "create" ? "Create" : "Update"}`] = body;
+    const extras = action === "create" && policy.unlimited ? bodyExtras(name) : {};
+    schemas[`${name}${action === "create" ? "Create" : "Update"}`] = {
+      ...body,
+      properties: { ...body.properties, ...extras },
+    };
   }
   if (policies.create) describeCreates(name, routes);
   if (policies.update) describeUpdates(name, routes);
@@ -206,7 +211,9 @@ function columns(collection: Collection, policy: Policy, writing: boolean): read
   );
 }
 
-function objectOf(fields: readonly Field[], related: Related = new Map(), creating = false): JsonSchema {
+type ObjectSchema = JsonSchema & { readonly properties: Readonly<Record<string, JsonSchema>> };
+
+function objectOf(fields: readonly Field[], related: Related = new Map(), creating = false): ObjectSchema {
   // A key may come from its relation, too.
   const keys = new Set([...related.values()].map(({ relation }) => relation.sourceColumn));
   const required = fields.filter(

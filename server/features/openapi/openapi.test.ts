@@ -121,6 +121,16 @@ test("writes are described with their headers, and what only some collections ha
     expect(text).toContain(`"const":"${action}"`);
 });
 
+test("what new accounts take beyond columns is described for administrators", async () => {
+  const { components } = await document(app.admin);
+  expect(components.schemas.baasix_UserCreate?.properties).toMatchObject({
+    password: { writeOnly: true },
+    role_Id: { format: "uuid" },
+  });
+  expect(components.schemas.baasix_User?.properties).not.toHaveProperty("password");
+  expect(components.schemas.baasix_UserUpdate?.properties).not.toHaveProperty("password");
+});
+
 test("bodies of routes are described by what validates them", async () => {
   const { paths } = await document(app.admin);
   expect(JSON.stringify(paths["/permissions"]?.post)).toContain('"defaultValues"');

@@ -13,6 +13,7 @@ import type { Snapshot } from "./snapshot";
 import { sortOf } from "./sort";
 import { afterCommit, type Again, followSchema, retryStale } from "./stale";
 import type { Totals } from "./totals";
+import { createTurns, type Turns } from "./turns";
 import { upsertOf } from "./upsert";
 import { writesOf } from "./write";
 
@@ -44,7 +45,8 @@ export function createData(parts: DataParts): Data {
       for (const write of writes) for (const listener of listeners.after) await listener(write);
     });
   const again = retryStale(parts);
-  const door = doorOn(parts, {
+  const shared: DoorParts = { ...parts, turns: createTurns() };
+  const door = doorOn(shared, {
     runner: parts.database,
     again,
     attempt: (work) => work(),
@@ -78,7 +80,10 @@ type Mode = {
   ) => Promise<T>;
 };
 
-function doorOn(parts: DataParts, mode: Mode): Data {
+/** What all doors of one server share. */
+type DoorParts = DataParts & { readonly turns: Turns };
+
+function doorOn(parts: DoorParts, mode: Mode): Data {
   const { runner } = mode;
   const { again } = mode;
   const totals = runner === parts.database ? parts.totals : null;
@@ -106,6 +111,7 @@ function doorOn(parts: DataParts, mode: Mode): Data {
     runner,
     snapshot: parts.snapshot,
     now: parts.now,
+    turns: parts.turns,
     attempt: mode.attempt,
     transaction,
     isInside: runner !== parts.database,

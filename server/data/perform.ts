@@ -38,7 +38,7 @@ type Prepared = {
 };
 
 /** A statement that writes more rows than these waits for others of its kind; the server's own find few rows. */
-const fewRows = 20;
+export const fewRows = 20;
 
 /**
  * The job of planned rows. `stamp`: columns that the server knows; `skip`: what makes `compile` leave out rows. Neither

@@ -22,8 +22,9 @@ import type {
   WriteBody,
   WriteJoin,
 } from "./door";
-import { type Job, jobOf, perform } from "./perform";
+import { fewRows, type Job, jobOf, perform } from "./perform";
 import type { Snapshot } from "./snapshot";
+import type { Turns } from "./turns";
 
 /** What writing needs of the door that it is part of. */
 export type WriteParts = {
@@ -38,6 +39,8 @@ export type WriteParts = {
   readonly pending: (write: PendingWrite) => void;
   readonly joinOf: (collection: string) => WriteJoin | undefined;
   readonly committed: (write: CommittedWrite) => Promise<void> | void;
+  /** Many rows are planned in turns. */
+  readonly turns: Turns;
   /** What the bodies say of related items, where they are the items of a nested write (`nested.ts`). */
   readonly related?: RelatedWrite;
 };
@@ -94,6 +97,7 @@ export function writesOf(parts: WriteParts): Writes {
     { stamp, skip }: CreateOptions,
   ): Promise<readonly ItemId[]> => {
     pending({ actor, collection: name, action: "create", ids: [], bodies });
+    if (bodies.length > fewRows) await parts.turns();
     const collection = collectionFor(parts.snapshot(), actor, name, "create");
     const plan = planWrite(
       collection,
@@ -141,6 +145,7 @@ export function writesOf(parts: WriteParts): Writes {
       ids: entries.map(({ id }) => id),
       bodies: entries.map(({ data }) => data),
     });
+    if (entries.length > fewRows) await parts.turns();
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
     const plan = planWrite(
       collection,

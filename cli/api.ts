@@ -70,13 +70,22 @@ export async function withClient<T>(
     ...("token" in login ? login : {}),
   });
   try {
-    if (!("token" in login)) await client.auth.login(login);
+    if (!("token" in login)) await signIn(client, login);
     return await work(client);
   } catch (error) {
     throw explain(url, error);
   } finally {
     await close(client, login);
   }
+}
+
+/** @throws CommandError for an account whose second factor nobody can be asked for here */
+async function signIn(client: Baasix, login: Exclude<Login, { readonly token: string }>): Promise<void> {
+  const { mfaRequired } = await client.auth.login(login);
+  if (!mfaRequired) return;
+  throw new CommandError(
+    "the account has a second factor, which a command cannot ask for: give an access or API token (--token)",
+  );
 }
 
 /** All collections, as the given account may see them. @throws as `withClient` */

@@ -1,6 +1,6 @@
 /** Roles and users: the items of two system collections. */
 import type { FieldPath, ItemId, ItemInput, ListResult, Query, Role, User } from "@baasix/types";
-import type { CallOptions, Http, OneWriteOptions, WriteOptions } from "./http";
+import { type CallOptions, type Http, type OneWriteOptions, path, type WriteOptions } from "./http";
 import { createItems, type Items } from "./items";
 import { createUserSessions, type UserSessions } from "./sessions";
 
@@ -38,6 +38,8 @@ export type Users = {
   deleteMany(ids: readonly ItemId[], options?: WriteOptions): Promise<void>;
   /** Sets the password, which ends the user's sessions. @throws BaasixError REAUTHENTICATION_REQUIRED, VALIDATION_ERROR */
   changePassword(id: ItemId, newPassword: string, options?: CallOptions): Promise<void>;
+  /** Takes the second factors from a user who lost them; gives how many. @throws BaasixError REAUTHENTICATION_REQUIRED */
+  removeFactors(id: ItemId, options?: CallOptions): Promise<number>;
   /** Locks a user out. */
   suspend(id: ItemId, options?: CallOptions): Promise<ItemId>;
   activate(id: ItemId, options?: CallOptions): Promise<ItemId>;
@@ -82,6 +84,10 @@ export function createUsers(http: Http): Users {
     async changePassword(userId, newPassword, options) {
       const body = { userId, newPassword };
       await http({ ...options, method: "POST", path: "/auth/admin/password/change", body });
+    },
+    async removeFactors(id, options) {
+      const request = { ...options, method: "DELETE", path: path`/auth/admin/users/${id}/factors` } as const;
+      return (await http<{ readonly data: { readonly count: number } }>(request)).data.count;
     },
     suspend: (id, options) => items.update(id, { status: "suspended" }, options),
     activate: (id, options) => items.update(id, { status: "active" }, options),

@@ -3,6 +3,7 @@ import type {
   AuthMode,
   AuthResult,
   LoginInput,
+  LoginResult,
   MeResult,
   ReauthenticateResult,
   RefreshResult,
@@ -11,6 +12,7 @@ import type {
 import { BaasixError } from "./error";
 import { type CallOptions, exchange, type Http, type Wire } from "./http";
 import { createMailCalls } from "./mail-calls";
+import { createMfa } from "./mfa";
 import type { AuthListener, AuthState, Session } from "./session";
 import { createOwnSessions } from "./sessions";
 import type { SessionUser } from "./storage/kept";
@@ -31,11 +33,18 @@ export type Auth = ReturnType<typeof createAuth>;
 
 /** The calls on `/auth`. `wire` serves those that need no session. */
 export function createAuth(wire: Wire, http: Http, session: Session, authMode: AuthMode) {
-  async function signIn(path: string, input: object, options?: CallOptions) {
+  const begin = (result: AuthResult): Promise<void> =>
+    session.begin({ ...result, user: result.user as SessionUser });
+
+  async function signIn<Result extends LoginResult = LoginResult>(
+    path: string,
+    input: object,
+    options?: CallOptions,
+  ): Promise<Result> {
     const body = { authMode, ...input };
-    const result = await exchange<AuthResult>(wire, { ...options, method: "POST", path, body }, null);
-    // Without a token the account waits for something, such as a verified mail.
-    if (result.token) await session.begin({ ...result, user: result.user as SessionUser });
+    const result = await exchange<Result>(wire, { ...options, method: "POST", path, body }, null);
+    // Without a token the account waits for something, such as a verified mail or a second factor.
+    if (!result.mfaRequired && result.token) await begin(result);
     return result;
   }
 
@@ -60,8 +69,12 @@ export function createAuth(wire: Wire, http: Http, session: Session, authMode: A
 
   return {
     /** Makes an account and signs it in. @throws BaasixError UNIQUE_VIOLATION, VALIDATION_ERROR */
-    register: (input: RegisterInput, options?: CallOptions) => signIn("/auth/register", input, options),
-    /** Signs in. @throws BaasixError INVALID_CREDENTIALS */
+    register: (input: RegisterInput, options?: CallOptions) =>
+      signIn<AuthResult>("/auth/register", input, options),
+    /**
+     * Signs in. An account with a second factor gets no session yet: the answer then has `mfaRequired` and `mfaToken`, and
+     * `mfa.finishSignIn` goes on. @throws BaasixError INVALID_CREDENTIALS
+     */
     login: (input: LoginInput, options?: CallOptions) => signIn("/auth/login", input, options),
     ...createMailCalls(wire, http, signIn),
     /** Signs out: here at once, on the server if it can be reached. Never fails. */
@@ -85,6 +98,8 @@ export function createAuth(wire: Wire, http: Http, session: Session, authMode: A
     async isAuthenticated(): Promise<boolean> {
       return (await getState()).isAuthenticated;
     },
+    /** Second factors, and how a sign-in that asks for one is finished. */
+    mfa: createMfa({ wire, http, authMode, begin }),
     /** The open sessions of this account, here and elsewhere. */
     sessions: createOwnSessions(http),
     /**

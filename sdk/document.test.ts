@@ -17,7 +17,7 @@ beforeAll(async () => {
   baasix = createBaasix({ url: app.listen() });
   clients.push(baasix);
   const { user } = await baasix.auth.login(testAdmin);
-  author = user.id;
+  author = user?.id ?? "";
   await baasix.schemas.create("products", {
     name: "Product",
     paranoid: true,

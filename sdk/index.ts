@@ -19,6 +19,7 @@ export type {
 export type { ImportFile, ImportFileOptions, ImportOptions } from "./imports";
 export type { DeleteManyOptions, DeleteOptions, Items, OneOptions } from "./items";
 export type { CrudGrants, ExplainRequest, Grant, PermissionInput, Permissions } from "./permissions";
+export type { FactorCode, FactorId, Mfa, SecondStepProof } from "./mfa";
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
 export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
 export type { Reports } from "./reports";

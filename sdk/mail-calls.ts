@@ -1,5 +1,5 @@
 /** Passwords, and ways in by mail: what is asked for, and what comes back from the mail. */
-import type { AuthResult, MagicLinkInput, VerifyEmailResult } from "@baasix/types";
+import type { LoginResult, MagicLinkInput, VerifyEmailResult } from "@baasix/types";
 import { type CallOptions, exchange, type Http, path, type Wire } from "./http";
 
 /** Whom to mail. `redirectUrl`: where the link leads, one of the server's `AUTH_APP_URL`; by default the first of them. */
@@ -12,7 +12,7 @@ export type MagicLinkRequest = MailRequest & Pick<MagicLinkInput, "mode">;
 export type MailedCode = { readonly email: string; readonly code: string };
 
 /** Signs in with a body and keeps the session, as `login` does. */
-export type SignIn = (path: string, body: object, options?: CallOptions) => Promise<AuthResult>;
+export type SignIn = (path: string, body: object, options?: CallOptions) => Promise<LoginResult>;
 
 /** The calls. `wire` serves those that need no session. */
 export function createMailCalls(wire: Wire, http: Http, signIn: SignIn) {

@@ -105,7 +105,7 @@ test("signs up, in and out, and knows who is there", async () => {
   expect(await baasix.auth.isAuthenticated()).toBe(false);
   expect(await client({ token }).auth.checkSession()).toBe(false);
   const { user: again } = await baasix.auth.login({ email, password: "password123" });
-  expect(again.email).toBe(email);
+  expect(again?.email).toBe(email);
   await expect(baasix.auth.login({ email, password: "wrong password" })).rejects.toMatchObject({
     name: "BaasixError",
     code: "INVALID_CREDENTIALS",

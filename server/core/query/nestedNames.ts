@@ -14,7 +14,13 @@ export function allNames(
   lists: readonly ListPart[],
   held: Relation | null,
 ): Named {
-  const given = [collection.primaryKey.name, held?.targetColumn, held?.scope?.column];
+  const given = [held?.targetColumn, held?.scope?.column];
+  // A key that leads to another item says which one, wherever it is given.
+  const { name: key } = collection.primaryKey;
+  const leads = [...collection.relations.values()].some(
+    ({ keyOn, sourceColumn }) => keyOn === "source" && sourceColumn === key,
+  );
+  if (!leads) given.push(key);
   const keys = new Map<string, ReadonlySet<string>>();
   const relations = new Map<string, Named>();
   for (const { relation, reference } of toOne) {
@@ -23,7 +29,11 @@ export function allNames(
     if ("body" in reference) relations.set(relation.name, reference.body.named);
   }
   for (const { relation, change } of lists) relations.set(relation.name, mergeNames(entryNames(change)));
-  return { columns: new Set([...own.keys()].filter((name) => collection.fields.has(name) && !given.includes(name))), keys, relations };
+  return {
+    columns: new Set([...own.keys()].filter((name) => collection.fields.has(name) && !given.includes(name))),
+    keys,
+    relations,
+  };
 }
 
 function entryNames(change: ListChange): readonly Named[] {

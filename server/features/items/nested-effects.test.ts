@@ -524,6 +524,34 @@ test("nobody gives an account the rights of an administrator by writing them ins
   expect(await app.data.read(actor, "baasix_UserRole", { sort: "id" })).toEqual(before);
 });
 
+test("a key that leads to another item is opened by its relation only where that says it", async () => {
+  const schema = {
+    name: "Portrait",
+    timestamps: false,
+    fields: {
+      id: { type: "Integer", primaryKey: true },
+      style: name,
+      author: { relType: "BelongsTo", target: "authors", foreignKey: "id" },
+    },
+  };
+  await send("POST", "/schemas", { collectionName: "portraits", schema });
+  const [mine = 0, other = 0] = await make("authors", [{ name: "Ann" }, { name: "Bob" }]);
+  const rights = {
+    "portraits.create": { fields: ["style", "author"] },
+    "authors.read": { conditions: { name: "Ann" } },
+  };
+  await granted(rights, async () => {
+    for (const theirs of [{ id: other }, { author: other }]) {
+      const answer = await call("POST", "/items/portraits/bulk", [{ author: mine }, theirs], ann);
+      expect([403, 400]).toContain(answer.status);
+    }
+    expect(await rowsOf("portraits", ["id"])).toEqual([]);
+    await send("POST", "/items/portraits/bulk", [{ author: mine, style: "oil" }], ann);
+  });
+  expect(await rowsOf("portraits", ["id", "style"])).toEqual([{ id: mine, style: "oil" }]);
+  await send("DELETE", "/schemas/portraits?force=true", undefined);
+});
+
 describe("upserts", () => {
   test("by a unique field: related items of both that are made and that are there", async () => {
     const [post = 0] = await make("posts", [{ title: "one" }]);

@@ -1,6 +1,6 @@
 /** Who is signed in, for components. */
-import type { Auth, AuthState } from "@baasix/sdk";
-import { useSyncExternalStore } from "react";
+import type { Auth, AuthState, CallOptions, MfaRequired, SecondStepProof } from "@baasix/sdk";
+import { useCallback, useState, useSyncExternalStore } from "react";
 import { useBaasix } from "./provider";
 import type { AnyBaasix } from "./queries";
 
@@ -9,7 +9,14 @@ export type UseAuthResult = Pick<AuthState, "user" | "isAuthenticated" | "error"
   Pick<Auth, "login" | "logout" | "register"> & {
     /** True until it is known whether someone is signed in. */
     readonly isPending: boolean;
+    /** What the last `login` of this component asks for before it signs in; null when it asks for nothing. */
+    readonly secondStep: MfaRequired | null;
+    /** Finishes that sign-in with a code or a recovery code. */
+    readonly finishSignIn: (proof: SecondFactor, options?: CallOptions) => Promise<void>;
   };
+
+/** A code of the app, or a recovery code. */
+export type SecondFactor = { readonly code: string } | { readonly recoveryCode: string };
 
 /** What a server renders, and a page until it has taken over: nothing is known yet. */
 const unknown: AuthState = {
@@ -33,6 +40,34 @@ export function useAuthState(client: AnyBaasix): AuthState {
 export function useAuth(): UseAuthResult {
   const client = useBaasix();
   const { user, isAuthenticated, isLoading, error } = useAuthState(client);
-  const { login, logout, register } = client.auth;
-  return { user, isAuthenticated, isPending: isLoading, error, login, logout, register };
+  const [secondStep, setSecondStep] = useState<MfaRequired | null>(null);
+  const { logout, register } = client.auth;
+  const login = useCallback<Auth["login"]>(
+    async (input, options) => {
+      setSecondStep(null);
+      const result = await client.auth.login(input, options);
+      if (result.mfaRequired) setSecondStep(result);
+      return result;
+    },
+    [client],
+  );
+  const finishSignIn = useCallback<UseAuthResult["finishSignIn"]>(
+    async (proof, options) => {
+      const mfaToken = secondStep?.mfaToken ?? "";
+      await client.auth.mfa.finishSignIn({ mfaToken, ...proof } satisfies SecondStepProof, options);
+      setSecondStep(null);
+    },
+    [client, secondStep],
+  );
+  return {
+    user,
+    isAuthenticated,
+    isPending: isLoading,
+    error,
+    login,
+    logout,
+    register,
+    secondStep,
+    finishSignIn,
+  };
 }

@@ -18,6 +18,7 @@ import {
   type UseMutationResult,
   type UseQueryResult,
 } from "@tanstack/react-query";
+import { Secret, TOTP } from "otpauth";
 import { type ReactNode, StrictMode } from "react";
 import { renderToString } from "react-dom/server";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
@@ -163,6 +164,26 @@ test("useAuth follows sign-in and sign-out", async () => {
   await all.at(-1)?.logout();
   await until((state) => !state.isAuthenticated && all.indexOf(state) >= before);
   expect(renderToString(<BaasixProvider client={baasix} children={<Pending />} />)).toBe("true");
+});
+
+test("useAuth asks for the second factor of an account that has one", async () => {
+  const { baasix: owner, email } = await signedUp();
+  const { id: factorId, secret } = await owner.auth.mfa.enroll();
+  const code = new TOTP({ secret: Secret.fromBase32(secret) }).generate();
+  const { recoveryCodes = [] } = await owner.auth.mfa.verify({ factorId, code });
+  const { baasix } = client();
+  const { Probe, until, all } = probe<UseAuthResult>();
+  show(baasix, <Probe read={useAuth} />);
+  await until(({ isPending }) => !isPending);
+  await all.at(-1)?.login({ email, password: "password123" });
+  const asked = await until(({ secondStep }) => secondStep !== null);
+  expect([asked.isAuthenticated, asked.secondStep?.factors.length]).toEqual([false, 1]);
+  await expect(asked.finishSignIn({ recoveryCode: "wrong" })).rejects.toMatchObject({
+    code: "INVALID_CREDENTIALS",
+  });
+  await asked.finishSignIn({ recoveryCode: recoveryCodes[0] ?? "" });
+  const done = await until(({ isAuthenticated, secondStep }) => isAuthenticated && secondStep === null);
+  expect(done.user?.email).toBe(email);
 });
 
 function Pending(): string {

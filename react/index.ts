@@ -1,4 +1,4 @@
-export { useAuth, type UseAuthResult } from "./auth";
+export { type SecondFactor, useAuth, type UseAuthResult } from "./auth";
 export { useIsConnected } from "./connection";
 export {
   type InfiniteReadOptions,

@@ -4,6 +4,7 @@ import { administratorRole } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Data, Rows } from "../../data";
 import { createAccount, findByEmail, invalidEmail, type NewAccount, normalizeEmail } from "./accounts";
+import { removeAllFactors } from "./mfa/factors";
 import { createPasswords } from "./passwords";
 import { findRole } from "./roles";
 
@@ -26,7 +27,7 @@ export async function createAdmin(data: Data, input: AdminInput): Promise<{ read
 
 /**
  * Makes an administrator, or makes the account with that address one: active, with this password, its other roles,
- * its sessions and its API tokens gone.
+ * its sessions, its API tokens and its second factors gone.
  * @throws AppError VALIDATION_ERROR for an unusable address or password.
  */
 export async function upsertAdmin(
@@ -46,6 +47,8 @@ export async function upsertAdmin(
     for (const collection of ["baasix_UserRole", "baasix_Account", "baasix_Sessions", "baasix_ApiToken"]) {
       await removeOf(rows, collection, account.id);
     }
+    // The way back for who lost a phone, and no way in for who had put theirs there.
+    await removeAllFactors(rows, account.id);
     await rows.create(installing, "baasix_UserRole", [{ user_Id: account.id, role_Id: role }]);
     await rows.create(installing, "baasix_Account", [
       { user_Id: account.id, accountId: account.id, providerId: "credential", password: hash },

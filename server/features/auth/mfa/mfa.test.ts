@@ -5,6 +5,7 @@ import { Secret, TOTP } from "otpauth";
 import { type Answer, type TestApp, testAdmin, testApp } from "../../../testing/app";
 import { outsider } from "../../../testing/postgres";
 import { openSocket } from "../../../testing/socket";
+import { upsertAdmin } from "../admin";
 import { deriveKey, loadSecret } from "../secret";
 import { createFactors, sealFactorsAnew } from "./factors";
 import { openSignIn, spendChallenge, tryChallenge } from "./challenges";
@@ -736,6 +737,13 @@ describe("administrators", () => {
     time += 15 * minute;
     const stale = await app.call("DELETE", path, { token: admin });
     expect(stale.status).toBe(401);
+  });
+
+  test("of the terminal take them with all else that let somebody in: the way back for the last one", async () => {
+    const { email, id } = await guarded();
+    const again = { email, password: "from the terminal" };
+    expect(await upsertAdmin(app.data, again)).toEqual({ id, created: false });
+    expect(await meStatus(await app.login(email, again.password))).toBe(200);
   });
 
   test("not their own, nor nobody's", async () => {

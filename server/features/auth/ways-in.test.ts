@@ -9,9 +9,11 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
+import { readConfig } from "../../config";
 import { system } from "../../core/access/actor";
 import { type Answer, type TestApp, testAdmin, testApp } from "../../testing/app";
 import { type MailServer, openMailServer } from "../../testing/mail-server";
+import { testDatabase } from "../../testing/postgres";
 import { lifetimes } from "./one-time";
 
 setDefaultTimeout(30_000);
@@ -742,6 +744,61 @@ describe("registration", () => {
       fields: ["firstName"],
     });
   }
+});
+
+describe("settings", () => {
+  const refused: readonly (readonly [Record<string, string>, string])[] = [
+    [{ AUTH_APP_URL: "app.example.com" }, "AUTH_APP_URL: must list addresses of the web"],
+    [{ AUTH_APP_URL: "javascript:alert(1)" }, "AUTH_APP_URL: must list addresses of the web"],
+    [{ AUTH_APP_URL: `${link},${link}?to=` }, "AUTH_APP_URL: must list addresses of the web"],
+    [{ AUTH_APP_URL: "https://user@app.example.com" }, "AUTH_APP_URL: must list addresses of the web"],
+    [{ REQUIRE_EMAIL_VERIFICATION: "true" }, "AUTH_APP_URL: is needed beside REQUIRE_EMAIL_VERIFICATION"],
+    [{ REQUIRE_EMAIL_VERIFICATION: "yes" }, "REQUIRE_EMAIL_VERIFICATION: "],
+    [{ PASSWORD_POLICY: "none" }, "PASSWORD_POLICY: "],
+  ];
+  test.each(refused)("%p stop the start", (env, message) => {
+    expect(() => readConfig(env)).toThrow(message);
+  });
+
+  test("what needs mails does not start without a way to send them", async () => {
+    for (const key of ["REQUIRE_EMAIL_VERIFICATION", "SEND_WELCOME_EMAIL"]) {
+      const env = { NODE_ENV: "production", AUTH_APP_URL: link, [key]: "true" };
+      const database = await testDatabase();
+      await expect(testApp({ env, address: database.address })).rejects.toThrow(
+        `SMTP_HOST: is needed beside ${key}`,
+      );
+      await database.drop();
+    }
+  });
+
+  test("a server without mails says so to all alike, and one client asks only so often", async () => {
+    const silent = await testApp({ env: { NODE_ENV: "production", LOGIN_RATE_LIMIT: "9" } });
+    const ask = async (path: string, body: object) => {
+      const answer = await silent.call("POST", path, { body });
+      return [answer.status, (answer.body as { error: { code: string } }).error.code];
+    };
+    for (const email of [testAdmin.email, "nobody@example.com"]) {
+      expect(await ask("/auth/otp", { email })).toEqual([503, "MAIL_NOT_CONFIGURED"]);
+      expect(await ask("/auth/password/reset", { email })).toEqual([400, "VALIDATION_ERROR"]);
+    }
+    for (let i = 0; i < 6; i++)
+      expect(await ask("/auth/otp/verify", { email: "a@example.com", code: "1" })).toEqual([
+        400,
+        "INVALID_CREDENTIALS",
+      ]);
+    for (const [path, body] of [
+      ["/auth/otp", { email: "a@example.com" }],
+      ["/auth/otp/verify", { email: "a@example.com", code: "1" }],
+      ["/auth/magiclink/verify", { token: "x" }],
+      ["/auth/password/reset/x", { password }],
+      ["/auth/login", { email: "a@example.com", password }],
+    ] as const) {
+      expect(await ask(path, body)).toEqual([429, "RATE_LIMITED"]);
+    }
+    for (const path of ["/auth/magiclink/x", "/auth/email/verify/x", "/auth/password/reset/x"])
+      expect((await silent.call("GET", path)).status).toBe(429);
+    await silent.close();
+  });
 });
 
 describe("the password policy", () => {

@@ -13,8 +13,10 @@ import { BaasixError } from "./error";
 import { type CallOptions, exchange, type Http, type Wire } from "./http";
 import { createMailCalls } from "./mail-calls";
 import { createMfa } from "./mfa";
+import { createOAuth } from "./oauth";
 import type { AuthListener, AuthState, Session } from "./session";
 import { createOwnSessions } from "./sessions";
+import type { StorageAdapter } from "./storage";
 import type { SessionUser } from "./storage/kept";
 
 /** Milliseconds that a sign-out waits for the server; on this side it is done at once. */
@@ -32,7 +34,12 @@ export function refreshCall(wire: Wire, authMode: AuthMode) {
 export type Auth = ReturnType<typeof createAuth>;
 
 /** The calls on `/auth`. `wire` serves those that need no session. */
-export function createAuth(wire: Wire, http: Http, session: Session, authMode: AuthMode) {
+export function createAuth(
+  wire: Wire,
+  http: Http,
+  session: Session,
+  { authMode, storage }: { readonly authMode: AuthMode; readonly storage: StorageAdapter },
+) {
   const begin = (result: AuthResult): Promise<void> =>
     session.begin({ ...result, user: result.user as SessionUser });
 
@@ -77,6 +84,7 @@ export function createAuth(wire: Wire, http: Http, session: Session, authMode: A
      */
     login: (input: LoginInput, options?: CallOptions) => signIn("/auth/login", input, options),
     ...createMailCalls(wire, http, signIn),
+    ...createOAuth({ wire, http, storage, signIn }),
     /** Signs out: here at once, on the server if it can be reached. Never fails. */
     async logout(): Promise<void> {
       await session.load();

@@ -90,9 +90,10 @@ export function createBaasix<Collections extends object = Record<string, Generic
     headers: options.headers ?? {},
     timeout: options.timeout ?? defaultTimeout,
   };
+  const storage = options.storage ?? defaultStorage();
   const session = createSession({
     mode: authMode,
-    storage: options.storage ?? defaultStorage(),
+    storage,
     token: options.token,
     autoRefresh: options.autoRefresh ?? true,
     clock: Date.now,
@@ -130,7 +131,7 @@ export function createBaasix<Collections extends object = Record<string, Generic
 
   return {
     url,
-    auth: createAuth(wire, http, session, authMode),
+    auth: createAuth(wire, http, session, { authMode, storage }),
     items,
     from: items,
     collection: items,

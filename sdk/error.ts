@@ -5,13 +5,15 @@ import type { ErrorCode } from "@baasix/types";
  * Codes the client raises itself, beside those of the server: `TIMEOUT` (408), `NETWORK_ERROR` (0: no
  * answer), `UNKNOWN` (an answer that is no Baasix error), `NO_REFRESH_TOKEN` (401),
  * `SESSION_CHANGED` (0: the user signed out or changed while the request ran), `INVALID_ARGUMENT` (0: never sent),
- * `NOT_SINGLE` (0: several items where one was expected).
+ * `NOT_SINGLE` (0: several items where one was expected), `NOT_BEGUN_HERE` (0: a sign-in with a provider that this page
+ * did not begin).
  */
 export type ClientErrorCode =
   | "TIMEOUT"
   | "NETWORK_ERROR"
   | "UNKNOWN"
   | "NO_REFRESH_TOKEN"
+  | "NOT_BEGUN_HERE"
   | "SESSION_CHANGED"
   | "INVALID_ARGUMENT"
   | "NOT_SINGLE";

@@ -7,6 +7,7 @@ export * from "./filter";
 export * from "./imports";
 export * from "./items";
 export * from "./mfa";
+export * from "./oauth";
 export * from "./operators";
 export * from "./paths";
 export * from "./permissions";

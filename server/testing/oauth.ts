@@ -56,7 +56,11 @@ export async function openOAuthScene({ env = {}, ...options }: TestAppOptions = 
     },
   });
   const url = app.listen();
-  oidc.register([`${url}/auth/callback/acme`, `${url}/auth/callback/posted`, appPage]);
+  const callbacks = [url, url.replace("127.0.0.1", "localhost")].flatMap((base) => [
+    `${base}/auth/callback/acme`,
+    `${base}/auth/callback/posted`,
+  ]);
+  oidc.register([...callbacks, appPage]);
   const servers = [url, oidc.issuer, github.url];
 
   const signIn: OAuthScene["signIn"] = async (

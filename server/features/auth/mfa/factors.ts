@@ -129,21 +129,31 @@ export async function removeAllFactors(rows: Data, user: string): Promise<void> 
  * gives how many. For an hourly run.
  */
 export async function sealFactorsAnew(data: Data, seal: FactorSeal): Promise<number> {
-  const found = await data.find<SecretRow>(keeping, collection, {
-    filter: { keyId: { ne: seal.keyId } },
-    fields: ["id", "secret"],
-    limit: 1000,
-  });
   let sealed = 0;
-  for (const { id, secret } of found) {
+  // By key, as those whose own key is lost stay as they are.
+  for (let last = "00000000-0000-0000-0000-000000000000"; ;) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other, to leave the pool to requests
-    const opened = await seal.open(id, secret).catch(() => null);
-    // A key that is lost: nothing can be done about it here, and sign-in says so.
-    if (opened === null) continue;
-    const anew = { secret: await seal.close(id, opened), keyId: seal.keyId };
-    const filter = { AND: [{ id: { eq: id } }, { secret: { eq: secret } }] };
-    // oxlint-disable-next-line no-await-in-loop
-    sealed += (await data.updateWhere(keeping, collection, filter, anew)).length;
+    const found = await data.find<SecretRow>(keeping, collection, {
+      filter: { AND: [{ keyId: { ne: seal.keyId } }, { id: { gt: last } }] },
+      fields: ["id", "secret"],
+      sort: ["id"],
+      limit: 100,
+    });
+    for (const row of found) {
+      // oxlint-disable-next-line no-await-in-loop
+      sealed += await sealAnew(data, seal, row);
+    }
+    const end = found.at(-1);
+    if (end === undefined) return sealed;
+    last = end.id;
   }
-  return sealed;
+}
+
+async function sealAnew(data: Data, seal: FactorSeal, { id, secret }: SecretRow): Promise<number> {
+  const opened = await seal.open(id, secret).catch(() => null);
+  // Its key is lost: nothing can be done about it here, and an administrator can remove the factor.
+  if (opened === null) return 0;
+  const anew = { secret: await seal.close(id, opened), keyId: seal.keyId };
+  const filter = { AND: [{ id: { eq: id } }, { secret: { eq: secret } }] };
+  return (await data.updateWhere(keeping, collection, filter, anew)).length;
 }

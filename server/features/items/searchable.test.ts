@@ -193,12 +193,13 @@ describe("an index is what the definition says", () => {
       ).totalCount;
     expect([await found("42"), await found("forty")]).toEqual([1, 1]);
     expect(await indexes("moving")).toHaveLength(1);
-    const stuck = await send({ a: { type: "String" } }, ["a", "b"], "?force=true");
+    // Said anew it is a mistake; said as before it goes with the field.
+    const stuck = await send({ a: { type: "String" } }, ["b", "a"], "?force=true");
     expect((stuck.body as { error: unknown }).error).toMatchObject({
       code: "INVALID_SCHEMA",
-      message: "schema.searchable[1]: 'b' is not a field here",
+      message: "schema.searchable[0]: 'b' is not a field here",
     });
-    expect((await send({ a: { type: "String" } }, ["a"], "?force=true")).text).toContain("updated");
+    expect((await send({ a: { type: "String" } }, ["a", "b"], "?force=true")).text).toContain("updated");
     expect(await indexes("moving")).toEqual([
       expect.stringMatching(/^moving_searchable \(baasix_search_vector\(COALESCE\(.*a.*\)\)\)$/),
     ]);

@@ -134,6 +134,7 @@ export async function createApp(
   const spool = await openSpool(join(config.BAASIX_DIR, "imports"));
   const images = createImages({ libraryFolder: join(config.BAASIX_DIR, "native") });
   const { once } = createIdempotency({
+    hashKey: deriveKey(secret, "idempotency"),
     data,
     now,
     rights: (actor) => markOfRights(snapshot.current().rules, actor),

@@ -30,11 +30,14 @@ export function readKey(actor: Actor, header: string): HeldKey {
   return { actor: actor.kind, key: key.toLowerCase() };
 }
 
-/** What tells a request from another under the same key: method, path, query and content. A SHA-256, 43 characters. */
-export function hashRequest({ method, url }: Request, body: unknown): string {
+/**
+ * What tells a request from another under the same key: method, path, query and content. 43 characters: an HMAC with a key of
+ * the server, as a body may hold a password, which could be tried out against a plain hash.
+ */
+export function hashRequest(hashKey: Uint8Array, { method, url }: Request, body: unknown): string {
   const start = url.indexOf("/", url.indexOf("//") + 2);
   const target = start < 0 ? "/" : url.slice(start);
-  return new Bun.CryptoHasher("sha256")
+  return new Bun.CryptoHasher("sha256", hashKey)
     .update(`${method} ${target}\n${JSON.stringify(body) ?? ""}`)
     .digest("base64url");
 }

@@ -31,11 +31,12 @@ export type Idempotency = {
   readonly once: (request: OnceRequest, work: (rows: Data) => Promise<Response>) => Promise<Response>;
 };
 
-/** Parts it needs; `now` in ms since 1970. `rights`: another text after each change of what the actor may do. */
+/** Parts it needs; `now` in ms since 1970. `rights`: another text after each change of what the actor may do. `hashKey`: 32 bytes. */
 export type IdempotencyParts = {
   readonly data: Data;
   readonly now: () => number;
   readonly rights: (actor: Actor) => string;
+  readonly hashKey: Uint8Array;
 };
 
 /** A request under a key. */
@@ -50,7 +51,7 @@ type Keyed = {
 const mostTurns = 5;
 
 /** Makes the function that routes call. */
-export function createIdempotency({ data, now, rights }: IdempotencyParts): Idempotency {
+export function createIdempotency({ data, now, rights, hashKey }: IdempotencyParts): Idempotency {
   const inTurn = createTurns();
 
   /** Null when the key is taken. */
@@ -91,7 +92,7 @@ export function createIdempotency({ data, now, rights }: IdempotencyParts): Idem
       if (header === null) return work(data);
       const held = readKey(actor, header);
       if (reads) return work(data);
-      const hash = `${hashRequest(request, body)}.${rights(actor)}`;
+      const hash = `${hashRequest(hashKey, request, body)}.${rights(actor)}`;
       const options = { ...guestOf(actor), ...(slow && { pool: "slow" as const }) };
       return inTurn(`${held.actor} ${held.key}`, () => answer({ held, hash, work, options }));
     },

@@ -59,6 +59,11 @@ const doors: readonly (readonly [string, (body: NewUser) => Promise<Answer>])[] 
       }),
   ],
   [
+    "an upsert by filter",
+    (body) => write("PUT", "/items/baasix_User", { filter: { email: { eq: body.email } }, data: body }),
+  ],
+  ["an import of JSON", (body) => write("POST", "/items/baasix_User/import-json", [body])],
+  [
     "its membership, which holds it",
     ({ role_Id, ...user }) => write("POST", "/items/baasix_UserRole", { role_Id, user }),
   ],

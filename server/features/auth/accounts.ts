@@ -40,7 +40,9 @@ export type SignInName = { readonly email: string } | { readonly username: strin
 
 /** What somebody typed as the name of an account: an address when it has an `@`, which no username has. */
 export function signInName(text: string): SignInName {
-  return text.includes("@") ? { email: normalizeEmail(text) ?? "" } : { username: text.trim().toLowerCase() };
+  if (text.includes("@")) return { email: normalizeEmail(text) ?? "" };
+  // One more than a username may have is nobody's, and so is what is longer, which limiters would have to remember.
+  return { username: text.trim().toLowerCase().slice(0, 65) };
 }
 
 /** The account and the password hash of a mail address. Takes the same queries whether there is one or not. */

@@ -9,6 +9,7 @@ import { lockAccount } from "../sign-in";
 import { openChallenge } from "./challenges";
 import { removeAllFactors, removeFactor } from "./factors";
 import { noteFactor } from "./note";
+import { tellOwner } from "./notice";
 import type { MfaParts } from "./prove";
 import { countRecoveryCodes, replaceRecoveryCodes } from "./recovery-codes";
 import { listFactors, verifiedFactors } from "./rows";
@@ -48,11 +49,8 @@ export async function challengeFactor(
  * Removes an own factor; a verified one from a session that has proven two, which ends the other sessions.
  * @throws AppError NOT_FOUND; MFA_REQUIRED; FORBIDDEN for the last one when a role asks for one
  */
-export async function unenrollFactor(
-  { clock, data, sessions }: MfaParts,
-  actor: UserActor,
-  factor: string,
-): Promise<void> {
+export async function unenrollFactor(parts: MfaParts, actor: UserActor, factor: string): Promise<void> {
+  const { clock, data, sessions } = parts;
   await data.transaction(async (rows) => {
     await lockAccount(rows, actor.id, clock());
     const all = await listFactors(rows, actor.id);
@@ -69,6 +67,7 @@ export async function unenrollFactor(
     }
     await removeFactor(rows, actor.id, factor);
     await noteFactor(rows, actor, "delete", known);
+    await tellOwner(parts, rows, actor.id, "removed", known.friendlyName);
     await sessions.endAll(actor.id, actor.session, rows);
     if (!isLast) return;
     // Were a role to ask for a second factor one day, this session could not be taken to have one.
@@ -77,16 +76,15 @@ export async function unenrollFactor(
 }
 
 /** Gives ten new recovery codes; the old ones are dead, and the other sessions end. @throws AppError MFA_REQUIRED, CONFLICT */
-export async function renewRecoveryCodes(
-  { clock, data, sessions }: MfaParts,
-  actor: UserActor,
-): Promise<readonly string[]> {
+export async function renewRecoveryCodes(parts: MfaParts, actor: UserActor): Promise<readonly string[]> {
+  const { clock, data, sessions } = parts;
   return data.transaction(async (rows) => {
     await lockAccount(rows, actor.id, clock());
     if ((await verifiedFactors(rows, actor.id)).length === 0)
       throw new AppError("CONFLICT", "There is no second factor that recovery codes could stand in for");
     requireBoth(actor);
     await sessions.endAll(actor.id, actor.session, rows);
+    await tellOwner(parts, rows, actor.id, "codes");
     return replaceRecoveryCodes(rows, actor.id);
   });
 }
@@ -111,11 +109,8 @@ export async function describeLevel(data: Data, actor: UserActor): Promise<MfaLe
  * Takes all factors from a user who lost them; all sessions of the user end. Gives how many factors there were.
  * @throws AppError NOT_FOUND; FORBIDDEN for one's own, for which one proves a factor
  */
-export async function resetFactors(
-  { clock, data, sessions }: MfaParts,
-  admin: UserActor,
-  user: string,
-): Promise<number> {
+export async function resetFactors(parts: MfaParts, admin: UserActor, user: string): Promise<number> {
+  const { clock, data, sessions } = parts;
   if (user === admin.id)
     throw new AppError("FORBIDDEN", "Remove your own factors with DELETE /auth/mfa/factors/:id");
   if ((await findAccount(data, user)) === null) throw new AppError("NOT_FOUND", "User not found");
@@ -127,6 +122,7 @@ export async function resetFactors(
       // oxlint-disable-next-line no-await-in-loop -- in one transaction, a handful
       await noteFactor(rows, admin, "delete", factor, user);
     }
+    if (all.some(({ status }) => status === "verified")) await tellOwner(parts, rows, user, "taken");
     await sessions.endAll(user, null, rows);
     return all.length;
   });

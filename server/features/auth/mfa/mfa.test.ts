@@ -706,6 +706,32 @@ describe("to remove a factor", () => {
   });
 });
 
+test("the owner is told by mail of every change", async () => {
+  const { email, factor, id, token, codes } = await guarded();
+  const titles = async () => {
+    await app.mail.run();
+    const log = await app.call(
+      "GET",
+      `/items/baasix_EmailLog?filter[email]=${email}&fields=subject,status&sort=createdAt`,
+      { token: await freshAdmin() },
+    );
+    return (log.body as { data: { subject: string; status: string }[] }).data.map(({ subject }) => subject);
+  };
+  await app.call("POST", "/auth/mfa/recovery-codes", { token });
+  await app.call("DELETE", `/auth/mfa/factors/${factor.id}`, { token });
+  const again = await enroll(token);
+  bodyOf(await verify(token, again.id, { code: codeOf(again) }));
+  await app.call("DELETE", `/auth/admin/users/${id}/factors`, { token: await freshAdmin() });
+  expect(await titles()).toEqual([
+    "A second factor was added",
+    "New recovery codes were made",
+    "A second factor was removed",
+    "A second factor was added",
+    "Your second factors were removed",
+  ]);
+  for (const secret of [factor.secret, ...codes]) expect(mails.join()).not.toContain(secret);
+});
+
 describe("administrators", () => {
   test("take the factors from a user, with a fresh proof, and the log tells", async () => {
     const { email, factor, id, token, codes } = await guarded();

@@ -11,6 +11,7 @@ import { describeSignIn, lockAccount, openSession, type Origin, type SignInResul
 import { invalidToken } from "../tokens";
 import { spendChallenge, tryChallenge } from "./challenges";
 import { noteFactor } from "./note";
+import { tellOwner } from "./notice";
 import { asTry, matchOf, type MfaParts, wrongCode } from "./prove";
 import { replaceRecoveryCodes } from "./recovery-codes";
 import { listFactors } from "./rows";
@@ -64,7 +65,10 @@ export async function verifyFactor(
         (factor) => factor.status === "verified" && factor.id !== id,
       );
       const recoveryCodes = isNew && others.length === 0 ? await replaceRecoveryCodes(rows, actor.id) : null;
-      if (isNew) await noteFactor(rows, actor, "create", known);
+      if (isNew) {
+        await noteFactor(rows, actor, "create", known);
+        await tellOwner(parts, rows, actor.id, "added", known.friendlyName);
+      }
       const type = await endSession(rows, actor);
       if (isNew) await parts.sessions.endAll(actor.id, null, rows);
       const opened = await openSession(parts, rows, account, { type, roles, aal: 2 }, origin);

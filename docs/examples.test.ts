@@ -47,7 +47,12 @@ type Story = {
 async function begin(): Promise<Story> {
   const mails: string[] = [];
   const app = await testApp({
-    env: { AUTH_APP_URL: "https://myapp.com" },
+    env: {
+      AUTH_APP_URL: "https://myapp.com",
+      AUTH_SERVICES_ENABLED: "LOCAL,GITHUB",
+      GITHUB_CLIENT_ID: "our id at GitHub",
+      GITHUB_CLIENT_SECRET: "our secret at GitHub",
+    },
     sendMail: ({ text }) => Promise.resolve(void mails.push(text)),
   });
   const mailed = async () => {

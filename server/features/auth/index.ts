@@ -21,5 +21,5 @@ export { finishSignIn } from "./finish-sign-in";
 export { checked } from "./model";
 export { noSuchRole } from "./register";
 export { findRole } from "./roles";
-export { countClient } from "./sign-in";
+export { countClient, lockAccount } from "./sign-in";
 export { welcome } from "./verify-email";

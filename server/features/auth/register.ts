@@ -21,6 +21,7 @@ import {
   describeSignIn,
   openSession,
   type Origin,
+  requirePasswords,
   type SignInParts,
   type SignInResult,
 } from "./sign-in";
@@ -46,6 +47,7 @@ export async function register(
   origin: Origin,
 ): Promise<SignInResult | Pending> {
   const { config, data, passwords } = parts;
+  requirePasswords(config);
   if (!config.PUBLIC_REGISTRATION)
     throw new AppError("FORBIDDEN", "Registration is closed; ask an administrator for an account");
   countClient(parts, origin.client);

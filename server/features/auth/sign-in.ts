@@ -25,6 +25,8 @@ const noting = system("a sign-in is noted on the account");
 export type AuthConfig = SessionLimitConfig &
   AppLinkConfig & {
     readonly PUBLIC_REGISTRATION: boolean;
+    /** `LOCAL` among them: accounts sign in and register with passwords. */
+    readonly AUTH_SERVICES_ENABLED: readonly string[];
     readonly REQUIRE_EMAIL_VERIFICATION: boolean;
     readonly SEND_WELCOME_EMAIL: boolean;
     readonly DEFAULT_ROLE_REGISTERED: string;
@@ -78,6 +80,12 @@ export function countClient({ clients, config, clock }: SignInParts, client: str
   const now = clock();
   const { count, endsAt } = clients.count(addressKey(client), now);
   if (count > config.LOGIN_RATE_LIMIT) throw tooMany((endsAt - now) / 1000);
+}
+
+/** @throws AppError FORBIDDEN where accounts do not sign in or register with passwords */
+export function requirePasswords({ AUTH_SERVICES_ENABLED: ways }: AuthConfig): void {
+  if (!ways.includes("LOCAL"))
+    throw new AppError("FORBIDDEN", "Passwords are not in use here; sign in with one of GET /auth/providers");
 }
 
 /** What a session is opened with. `roles`: those that may be used from there; `aal`: how many factors were proven. */

@@ -1,12 +1,13 @@
 /** Accounts and the providers that are linked to them: found, made, linked and unlinked. */
 import { system, type UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Data, Rows } from "../../data";
+import type { Data } from "../../data";
 import {
   type Account,
   findAccount,
   findByEmail,
   findRole,
+  lockAccount,
   noSuchRole,
   normalizeEmail,
   welcome,
@@ -111,7 +112,7 @@ export async function linkAccount(
   const { provider, subject } = identity;
   const label = providers.get(provider)?.label ?? provider;
   await auth.data.transaction(async (rows) => {
-    await lock(auth, rows, user);
+    await lockAccount(rows, user, auth.clock());
     const linked = await findLink(rows, { providerId: { eq: provider } }, { accountId: { eq: subject } });
     if (linked?.user_Id === user) return;
     if (linked) throw new AppError("CONFLICT", `This ${label} account is linked to another account`);
@@ -135,7 +136,7 @@ export async function unlinkAccount(
   const { auth } = parts;
   await auth.data.transaction(async (rows) => {
     // Two at once must not take the last two ways.
-    await lock(auth, rows, id);
+    await lockAccount(rows, id, auth.clock());
     const ways = await rows.find<Row & { password: string | null }>(linking, "baasix_Account", {
       filter: { user_Id: { eq: id } },
       fields: ["providerId", "password"],
@@ -151,7 +152,7 @@ export async function unlinkAccount(
       throw new AppError("CONFLICT", "This is the last way into the account; set a password first");
     const mine = { user_Id: { eq: id } };
     await rows.removeWhere(linking, "baasix_Account", { AND: [mine, { providerId: { eq: provider } }] });
-    await rows.removeWhere(linking, "baasix_Sessions", { AND: [mine, { id: { ne: session } }] });
+    await auth.sessions.endAll(id, session, rows);
   });
 }
 
@@ -177,9 +178,4 @@ async function findLink(rows: Data, ...conditions: readonly object[]): Promise<R
 
 async function hasLink(rows: Data, user: string, provider: string): Promise<boolean> {
   return (await findLink(rows, { user_Id: { eq: user } }, { providerId: { eq: provider } })) !== null;
-}
-
-/** Makes others who change the ways into the account wait, as an update of its row does. */
-async function lock({ clock }: OAuthParts["auth"], rows: Rows, id: string): Promise<void> {
-  await rows.update(linking, "baasix_User", [{ id, data: { lastAccess: new Date(clock()).toISOString() } }]);
 }

@@ -37,7 +37,14 @@ export const startQuery = z.object({
   ...appStart,
   redirect_url: optional(address),
   error_url: optional(address),
-  ticket: optional(z.string()),
+  ticket: optional(z.string()).meta({ description: "Of a link that POST /auth/social/link began" }),
+});
+
+/** Query of `GET /auth/callback/:provider`, as the description shows it; the protocol's library reads it. */
+export const callbackQuery = z.object({
+  code: z.string().optional(),
+  state: z.string().optional(),
+  error: z.string().optional(),
 });
 
 /** Body of `POST /auth/social/signin`. */

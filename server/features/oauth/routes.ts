@@ -1,11 +1,12 @@
 /** Signing in with other providers, and linking them, over HTTP. */
 import { Elysia } from "elysia";
+import type { z } from "zod";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { answer, checked, documented, requireFresh, requireSession } from "../auth";
 import { listLinked, unlinkAccount } from "./accounts";
 import { endFlow } from "./flow";
-import { exchangeBody, linkBody, signInBody } from "./model";
+import { callbackQuery, exchangeBody, linkBody, signInBody, startQuery } from "./model";
 import type { OAuthParts } from "./parts";
 import { exchange, link, signInByCall, startInBrowser } from "./sign-in";
 
@@ -20,7 +21,7 @@ export function oauthRoutes(parts: OAuthParts) {
     .get(
       "/auth/signin/:provider",
       ({ params, request }) => startInBrowser(parts, params.provider, request),
-      documented("Sign in with a provider: sends the browser there (redirect_url, scopes, state)"),
+      withQuery(documented("Sign in with a provider: sends the browser there"), startQuery),
     )
     .post(
       "/auth/social/signin",
@@ -33,7 +34,7 @@ export function oauthRoutes(parts: OAuthParts) {
         const { searchParams } = new URL(request.url);
         return endFlow(parts, params.provider, { parameters: searchParams, posted: false }, request);
       },
-      documented("Where providers send browsers back to"),
+      withQuery(documented("Where providers send browsers back to"), callbackQuery),
     )
     .post(
       "/auth/callback/:provider",
@@ -81,6 +82,12 @@ export function oauthRoutes(parts: OAuthParts) {
     await unlinkAccount(parts, user, provider);
     return answer({ data: { provider } });
   }
+}
+
+/** Tells in words what the query of a route takes: the description's generator lists parameters of paths alone. */
+function withQuery({ detail }: ReturnType<typeof documented>, query: z.ZodObject) {
+  const names = Object.keys(query.shape).map((name) => `\`${name}\``);
+  return { detail: { ...detail, description: `In the query: ${names.join(", ")}.` } };
 }
 
 function checkedSignIn(body: unknown) {

@@ -174,13 +174,14 @@ export async function createApp(
   );
   if (mailer === null && needsMail)
     throw new ConfigError(`SMTP_HOST: is needed beside ${needsMail}: there is no way to send mails`);
-  const passwords = createPasswords({ policy: createPasswordPolicy(config, checkPassword) });
+  const policy = createPasswordPolicy(config, checkPassword);
+  const passwords = createPasswords({ policy });
   joinAccountWrites(data, passwords);
   const errands = createErrands({ logger });
   const factorKey = (one: Secret): Uint8Array => deriveKey(one, "second factors");
   const factorSeal = createFactorSeal([factorKey(secret), ...(secret.previous ?? []).map(factorKey)]);
   opened.defer(() => errands.idle());
-  const hasAdministrator = await ensureFirstAdmin(data, config);
+  const hasAdministrator = await ensureFirstAdmin(data, config, policy);
 
   let accepting = true;
   const sweep = async (): Promise<void> => {

@@ -4,6 +4,7 @@ import type { Parts } from "./parts";
 export { type Config, ConfigError, readConfig } from "./config";
 export { AppError } from "./core/errors";
 export type { AppOptions } from "./app";
+export type { CheckPassword, PasswordOwner } from "./features/auth";
 export type { Parts } from "./parts";
 export { MailError, type MailMessage, type SendMail } from "./platform/mail";
 export { StartError } from "./platform/postgres/embedded";

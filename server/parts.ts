@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { Config } from "./config";
 import { createData, createTotals, openSnapshot } from "./data";
-import { createAdmin, listAdmins, upsertAdmin } from "./features/auth";
+import { createAdmin, createPasswordPolicy, listAdmins, upsertAdmin } from "./features/auth";
 import { openDatabase } from "./platform/postgres";
 import { attachEmbedded } from "./platform/postgres/embedded";
 import { openServerDatabase } from "./start";
@@ -41,10 +41,11 @@ export async function openParts(config: Config): Promise<Parts> {
       now: Date.now,
       totals,
     });
+    const policy = createPasswordPolicy(config);
     return {
       admin: {
-        create: (email, password) => createAdmin(data, { email, password }),
-        upsert: (email, password) => upsertAdmin(data, { email, password }),
+        create: (email, password) => createAdmin(data, { email, password }, policy),
+        upsert: (email, password) => upsertAdmin(data, { email, password }, policy),
         list: () => listAdmins(data),
       },
       close: async () => {

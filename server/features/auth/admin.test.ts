@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type TestApp, testAdmin, testApp } from "../../testing/app";
 import { createAdmin, ensureFirstAdmin, listAdmins, upsertAdmin } from "./admin";
+import { createPasswordPolicy } from "./password-policy";
 import { removeExpiredSessions } from "./sessions";
 
 let app: TestApp;
@@ -30,6 +31,10 @@ test.each([
 ])("refuses %j", async (input) => {
   expect(await codeOf(createAdmin(app.data, input))).toBe("VALIDATION_ERROR");
   expect(await codeOf(upsertAdmin(app.data, input))).toBe("VALIDATION_ERROR");
+  const strict = createPasswordPolicy({ PASSWORD_POLICY: "strict" });
+  const common = { email: "common@example.com", password: "password123" };
+  expect(await codeOf(createAdmin(app.data, common, strict))).toBe("VALIDATION_ERROR");
+  expect(await codeOf(upsertAdmin(app.data, common, strict))).toBe("VALIDATION_ERROR");
 });
 
 test("upsert makes one, and then gives it another password and ends its sessions", async () => {

@@ -5,6 +5,7 @@ import { AppError } from "../../core/errors";
 import type { Data, Rows } from "../../data";
 import { createAccount, findByEmail, invalidEmail, type NewAccount, normalizeEmail } from "./accounts";
 import { removeAllFactors } from "./mfa/factors";
+import type { PasswordPolicy } from "./password-policy";
 import { createPasswords } from "./passwords";
 import { findRole } from "./roles";
 
@@ -17,8 +18,12 @@ export type AdminInput = { readonly email: string; readonly password: string };
  * Makes an administrator.
  * @throws AppError CONFLICT when the address is taken; VALIDATION_ERROR for an unusable address or password.
  */
-export async function createAdmin(data: Data, input: AdminInput): Promise<{ readonly id: string }> {
-  const { email, hash, role } = await prepare(data, input);
+export async function createAdmin(
+  data: Data,
+  input: AdminInput,
+  policy?: PasswordPolicy,
+): Promise<{ readonly id: string }> {
+  const { email, hash, role } = await prepare(data, input, policy);
   const { account } = await findByEmail(data, email);
   if (account !== null) throw taken(email);
   const id = await data.transaction((rows) => createAccount(rows, administrator({ email, hash, role })));
@@ -33,8 +38,9 @@ export async function createAdmin(data: Data, input: AdminInput): Promise<{ read
 export async function upsertAdmin(
   data: Data,
   input: AdminInput,
+  policy?: PasswordPolicy,
 ): Promise<{ readonly id: string; readonly created: boolean }> {
-  const { email, hash, role } = await prepare(data, input);
+  const { email, hash, role } = await prepare(data, input, policy);
   const { account } = await findByEmail(data, email);
   if (account === null) {
     const id = await data.transaction((rows) => createAccount(rows, administrator({ email, hash, role })));
@@ -77,14 +83,20 @@ export async function listAdmins(
 /**
  * Makes the first administrator from `ADMIN_EMAIL` and `ADMIN_PASSWORD`, when there is none yet and both are set.
  * Gives whether there is an administrator afterwards. An existing one is never changed.
+ * @throws AppError VALIDATION_ERROR for a password that the policy refuses
  */
 export async function ensureFirstAdmin(
   data: Data,
   config: { readonly ADMIN_EMAIL?: string | undefined; readonly ADMIN_PASSWORD?: string | undefined },
+  policy?: PasswordPolicy,
 ): Promise<boolean> {
   if ((await listAdmins(data)).length > 0) return true;
   if (config.ADMIN_EMAIL === undefined || config.ADMIN_PASSWORD === undefined) return false;
-  await createAdmin(data, { email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD });
+  const input = { email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD };
+  await createAdmin(data, input, policy).catch((error: unknown) => {
+    if (!(error instanceof AppError && error.code === "VALIDATION_ERROR")) throw error;
+    throw new AppError("VALIDATION_ERROR", `ADMIN_PASSWORD: ${error.message}`, error.details);
+  });
   return true;
 }
 
@@ -93,10 +105,10 @@ function administrator(given: Pick<NewAccount, "email" | "hash" | "role">): NewA
   return { ...given, firstName: "Administrator", emailVerified: true };
 }
 
-async function prepare(data: Data, { email, password }: AdminInput) {
+async function prepare(data: Data, { email, password }: AdminInput, policy: PasswordPolicy | undefined) {
   const address = normalizeEmail(email);
   if (address === null) throw invalidEmail();
-  const hash = await createPasswords().hash(password, { email: address });
+  const hash = await createPasswords({ ...(policy && { policy }) }).hash(password, { email: address });
   const role = await findRole(data, administratorRole);
   if (role === null)
     throw new AppError("INTERNAL_ERROR", "The role 'administrator' is missing from the database");

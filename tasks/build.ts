@@ -16,6 +16,8 @@ const flags = [
   "--format=esm",
   "--no-compile-autoload-bunfig",
   "--no-compile-autoload-dotenv",
+  // Carried packed (`server/platform/images/bundle.ts`).
+  "--external=@img/sharp-libvips-*/binary",
 ];
 
 if (!(await prepare())) process.exit(1);

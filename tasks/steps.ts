@@ -40,10 +40,11 @@ export function bun(args: readonly string[], env: Readonly<Record<string, string
   return run([process.execPath, ...args], env);
 }
 
-/** What must be there before anything of ours can run: the packages of the lock file, and the archives of PostgreSQL. */
+/** What must be there before anything of ours can run: the packages of the lock file, and the archives of PostgreSQL and libvips. */
 export async function prepare(): Promise<boolean> {
   return (
     (await bun(["install", "--frozen-lockfile"])) === 0 &&
-    (await bun(["server/platform/postgres/embedded/bundle.ts"])) === 0
+    (await bun(["server/platform/postgres/embedded/bundle.ts"])) === 0 &&
+    (await bun(["server/platform/images/bundle.ts"])) === 0
   );
 }

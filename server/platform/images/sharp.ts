@@ -3,6 +3,7 @@ import { dlopen } from "bun:ffi";
 import { chmodSync, existsSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type sharpLibrary from "sharp";
+import { library } from "./library";
 
 /** The sharp library. */
 export type Sharp = typeof sharpLibrary;
@@ -33,23 +34,17 @@ export async function loadSharp(folder: string): Promise<Sharp> {
  */
 async function loadEmbeddedLibvips(folder: string): Promise<void> {
   if (!Bun.isStandaloneExecutable) return;
-  const embedded = Bun.embeddedFiles.find((file) => fileName(file).startsWith("libvips"));
-  if (!embedded) return;
-  // The name carries a content hash.
-  const path = join(folder, fileName(embedded));
+  const { name, size, packed } = library;
+  const path = join(folder, name);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   // mkdir's mode counts only on creation.
   chmodSync(folder, 0o700);
-  if (!existsSync(path) || statSync(path).size !== embedded.size) {
+  if (!existsSync(path) || statSync(path).size !== size) {
     const draft = `${path}.${process.pid}`;
-    await Bun.write(draft, embedded);
+    await Bun.write(draft, await Bun.zstdDecompress(await Bun.file(packed).bytes()));
     // Atomic; two processes that do this at once write the same bytes.
     renameSync(draft, path);
   }
   // Bun wants at least one symbol.
   dlopen(path, { vips_version: { args: ["int"], returns: "int" } });
-}
-
-function fileName(file: Blob): string {
-  return "name" in file && typeof file.name === "string" ? file.name : "";
 }

@@ -4,7 +4,7 @@ import { AppError } from "../../core/errors";
 import { type Account, findAccount, setPassword } from "./accounts";
 import { isServiceAccount } from "./api-tokens";
 import { provePassword } from "./reauthenticate";
-import type { Origin, SignInParts } from "./sign-in";
+import { type Origin, requireLocal, type SignInParts } from "./sign-in";
 
 /**
  * Changes the password of who asks. All other sessions end, and so does what was mailed to come in.
@@ -16,6 +16,7 @@ export async function changePassword(
   { currentPassword, newPassword }: { readonly currentPassword: string; readonly newPassword: string },
   origin: Origin,
 ): Promise<void> {
+  requireLocal(parts.config);
   await provePassword(parts, actor, currentPassword, origin, "Current password is incorrect");
   const account = await findAccount(parts.data, actor.id);
   if (account === null) throw noSuchUser();

@@ -5,7 +5,7 @@ import type { Attempt } from "./attempts";
 import { finishSignIn } from "./finish-sign-in";
 import type { LoginBody } from "./model";
 import { isOutdated } from "./passwords";
-import { countClient, type Origin, requirePasswords, type SignInParts, type SignInResult } from "./sign-in";
+import { countClient, type Origin, requireLocal, type SignInParts, type SignInResult } from "./sign-in";
 
 /**
  * Signs an account in, by its mail address or its username.
@@ -13,7 +13,7 @@ import { countClient, type Origin, requirePasswords, type SignInParts, type Sign
  * FORBIDDEN, once the password is proven, for an account that may not come in; RATE_LIMITED; UNAVAILABLE.
  */
 export async function login(parts: SignInParts, body: LoginBody, origin: Origin): Promise<SignInResult> {
-  requirePasswords(parts.config);
+  requireLocal(parts.config);
   countClient(parts, origin.client);
   const name = signInName(body.name);
   const attempt = await parts.attempts.begin("email" in name ? name.email : `@${name.username}`);

@@ -6,7 +6,14 @@ import { mailTo } from "./mailed";
 import type { Proven } from "./one-time";
 import { invalidOneTime } from "./reset-password";
 import type { SessionType } from "./session-limits";
-import { barred, countClient, type Origin, type SignInParts, type SignInResult } from "./sign-in";
+import {
+  barred,
+  countClient,
+  type Origin,
+  requireLocal,
+  type SignInParts,
+  type SignInResult,
+} from "./sign-in";
 
 /** What is asked for. `link`: where the mail leads, in the mode `link`. */
 export type MagicLinkInput = {
@@ -20,6 +27,7 @@ export type MagicLinkInput = {
  * @throws AppError VALIDATION_ERROR `Invalid link`; RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
  */
 export function requestMagicLink(parts: SignInParts, input: MagicLinkInput, origin: Origin): void {
+  requireLocal(parts.config);
   const { email, mode, link } = input;
   const kind = "magic-link";
   if (mode === "code") {
@@ -45,6 +53,7 @@ export function requestMagicLink(parts: SignInParts, input: MagicLinkInput, orig
  * @throws AppError RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
  */
 export function requestOtp(parts: SignInParts, email: string, origin: Origin): void {
+  requireLocal(parts.config);
   mailTo(parts, email, origin, async (rows, subject, account) => {
     const { text: code, expiresAt } = await parts.oneTimes.createCode(
       rows,
@@ -70,6 +79,7 @@ export async function signInByMail(
   type: SessionType,
   origin: Origin,
 ): Promise<SignInResult> {
+  requireLocal(parts.config);
   countClient(parts, origin.client);
   const proven = await prove(parts, secret);
   if (proven === null) throw invalidOneTime();

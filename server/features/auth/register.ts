@@ -21,7 +21,7 @@ import {
   describeSignIn,
   openSession,
   type Origin,
-  requirePasswords,
+  requireLocal,
   type SignInParts,
   type SignInResult,
 } from "./sign-in";
@@ -47,7 +47,7 @@ export async function register(
   origin: Origin,
 ): Promise<SignInResult | Pending> {
   const { config, data, passwords } = parts;
-  requirePasswords(config);
+  requireLocal(config);
   if (!config.PUBLIC_REGISTRATION)
     throw new AppError("FORBIDDEN", "Registration is closed; ask an administrator for an account");
   countClient(parts, origin.client);

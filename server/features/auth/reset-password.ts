@@ -3,7 +3,7 @@ import { AppError } from "../../core/errors";
 import { type Account, findByEmail, markVerified, setPassword } from "./accounts";
 import { appAddress } from "./app-links";
 import { mailTo } from "./mailed";
-import { barred, countClient, type Origin, type SignInParts } from "./sign-in";
+import { barred, countClient, type Origin, requireLocal, type SignInParts } from "./sign-in";
 
 /**
  * Mails a link to the account of an address, if there is one. What becomes of it is found out after the answer.
@@ -14,6 +14,7 @@ export function requestReset(
   { email, link }: { readonly email: string; readonly link: string | undefined },
   origin: Origin,
 ): void {
+  requireLocal(parts.config);
   const app = appAddress(parts.config, link);
   mailTo(parts, email, origin, async (rows, subject, account) => {
     const { text, expiresAt } = await parts.oneTimes.create(rows, { kind: "password-reset", subject });
@@ -43,6 +44,7 @@ export async function resetPassword(
   { token, password }: { readonly token: string; readonly password: string },
   origin: Origin,
 ): Promise<void> {
+  requireLocal(parts.config);
   countClient(parts, origin.client);
   const { attempts, data, oneTimes, passwords, sessions } = parts;
   const account = await findReset(parts, token);

@@ -82,10 +82,13 @@ export function countClient({ clients, config, clock }: SignInParts, client: str
   if (count > config.LOGIN_RATE_LIMIT) throw tooMany((endsAt - now) / 1000);
 }
 
-/** @throws AppError FORBIDDEN where accounts do not sign in or register with passwords */
-export function requirePasswords({ AUTH_SERVICES_ENABLED: ways }: AuthConfig): void {
+/** @throws AppError FORBIDDEN where accounts come in through providers alone, and not by password or mail */
+export function requireLocal({ AUTH_SERVICES_ENABLED: ways }: AuthConfig): void {
   if (!ways.includes("LOCAL"))
-    throw new AppError("FORBIDDEN", "Passwords are not in use here; sign in with one of GET /auth/providers");
+    throw new AppError(
+      "FORBIDDEN",
+      "Neither passwords nor mails sign in here; use one of GET /auth/providers",
+    );
 }
 
 /** What a session is opened with. `roles`: those that may be used from there; `aal`: how many factors were proven. */

@@ -6,7 +6,7 @@ import { temporaryDirectory, testDatabase } from "../../testing/postgres";
 
 setDefaultTimeout(30_000);
 
-test("nobody registers or signs in with a password", async () => {
+test("nobody registers or signs in with a password or by mail", async () => {
   const database = await testDatabase();
   const config = readConfig({
     BAASIX_DIR: temporaryDirectory(),
@@ -19,18 +19,28 @@ test("nobody registers or signs in with a password", async () => {
   const app = await createApp(config, database.address);
   try {
     const person = { email: "a@example.com", password: "a good password", firstName: "A" };
-    for (const path of ["/auth/register", "/auth/login"]) {
+    const proof = { email: person.email, code: "000000" };
+    for (const [path, body] of [
+      ["/auth/register", person],
+      ["/auth/login", person],
+      ["/auth/password/reset", person],
+      ["/auth/password/reset/x", person],
+      ["/auth/magiclink", person],
+      ["/auth/magiclink/verify", proof],
+      ["/auth/otp", person],
+      ["/auth/otp/verify", proof],
+    ] as const) {
       const request = new Request(`http://localhost${path}`, {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: JSON.stringify(person),
+        body: JSON.stringify(body),
       });
       // oxlint-disable-next-line no-await-in-loop
       const answer = await app.routes.handle(request);
       // oxlint-disable-next-line no-await-in-loop
       expect([answer.status, await answer.json()]).toMatchObject([
         403,
-        { message: "Passwords are not in use here; sign in with one of GET /auth/providers" },
+        { message: "Neither passwords nor mails sign in here; use one of GET /auth/providers" },
       ]);
     }
   } finally {

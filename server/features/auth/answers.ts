@@ -34,7 +34,7 @@ export function cookiesFor(
   return sessionCookies(tokens, { secure, maxAge: config.REFRESH_TOKEN_EXPIRES_IN });
 }
 
-/** The answer of every way in. `more`: what is told beside a session. */
+/** The answer of every way in. `more`: what is told beside it. */
 export function signedInAnswer(
   parts: CookieParts,
   result: SignInResult,
@@ -44,7 +44,7 @@ export function signedInAnswer(
 ): Response {
   if ("mfaToken" in result) {
     const body: MfaRequired = { mfaRequired: true, ...result };
-    return answer(body);
+    return answer({ ...body, ...more });
   }
   const { access, session, account, roles, permissions, aal, mustEnroll } = result;
   const { id, email, firstName, lastName } = account;

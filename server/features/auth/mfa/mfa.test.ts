@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { MfaRequired, MfaVerifyResult, NewMfaFactor } from "@baasix/types";
 import { Secret, TOTP } from "otpauth";
-import { type Answer, type TestApp, testAdmin, testApp } from "../../../testing/app";
+import { type Answer, type TestApp, testAdmin } from "../../../testing/app";
+import { openOAuthScene, type OAuthScene } from "../../../testing/oauth";
 import { outsider } from "../../../testing/postgres";
 import { openSocket } from "../../../testing/socket";
 import { upsertAdmin } from "../admin";
@@ -16,21 +17,22 @@ const minute = 60_000;
 const password = "a good password";
 const root = { kind: "system", reason: "a test" } as const;
 let time = Date.now();
+let scene: OAuthScene;
 let app: TestApp;
 const mails: string[] = [];
 const ids = new Map<string, string>();
 let people = 0;
 
 beforeAll(async () => {
-  app = await testApp({
+  scene = await openOAuthScene({
     now: () => time,
-    env: { AUTH_APP_URL: "https://app.example.com" },
     sendMail: async ({ text }) => {
       mails.push(text);
     },
   });
+  app = scene.app;
 });
-afterAll(() => app.close());
+afterAll(() => scene.close());
 
 type Person = { readonly email: string; readonly id: string; readonly token: string };
 /** Somebody with a verified factor. `codes`: for recovery. */
@@ -82,6 +84,67 @@ const finish = (body: object, headers = {}): Promise<Answer> =>
 const meStatus = async (token: string): Promise<number> =>
   (await app.call("GET", "/auth/me", { token })).status;
 const level = async (token: string) => (await app.call("GET", "/auth/mfa/level", { token })).body;
+
+describe("a sign-in", () => {
+  const ways: readonly (readonly [string, (person: Person) => Promise<Answer>])[] = [
+    // First: the provider's clock is the true one.
+    [
+      "another provider",
+      async ({ email, id }) => {
+        scene.oidc.people.set(email, { email, email_verified: true });
+        await app.data.update(root, "baasix_User", [{ id, data: { emailVerified: true } }]);
+        const token = (await scene.signIn(email)).url.searchParams.get("token");
+        return app.call("POST", "/auth/social/exchange", { body: { token } });
+      },
+    ],
+    ["a password", ({ email }) => signIn(email)],
+    [
+      "a username",
+      async ({ id, email }) => {
+        const username = email.split("@")[0] ?? "";
+        await app.data.update(root, "baasix_User", [{ id, data: { username } }]);
+        return signIn("", { email: undefined, username });
+      },
+    ],
+    [
+      "a mailed code",
+      async ({ email }) => {
+        await app.call("POST", "/auth/otp", { body: { email } });
+        const code = await mailed(/^\s*(\d{6})\s*$/m);
+        return app.call("POST", "/auth/otp/verify", { body: { email, code } });
+      },
+    ],
+    [
+      "a magic link",
+      async ({ email }) => {
+        await app.call("POST", "/auth/magiclink", { body: { email } });
+        const token = await mailed(/magiclink\/([0-9a-f]{64})/);
+        return app.call("GET", `/auth/magiclink/${token}`);
+      },
+    ],
+  ];
+  const mailed = async (pattern: RegExp): Promise<string | undefined> => {
+    await app.errands.idle();
+    await app.mail.run();
+    return mails.map((text) => pattern.exec(text)?.[1]).findLast((found) => found !== undefined);
+  };
+
+  test.each(ways)("with %s gives no session, but asks for a code", async (_, way) => {
+    const person = await guarded();
+    const answer = await way(person);
+    expect(bodyOf<MfaRequired>(answer)).toEqual({
+      mfaRequired: true,
+      mfaToken: expect.stringMatching(/^mfa_[\w-]{43}$/),
+      expiresIn: 300,
+      factors: [{ id: person.factor.id, type: "totp", friendlyName: "Authenticator" }],
+    });
+    expect(answer.headers.getSetCookie()).toEqual([]);
+    const { mfaToken } = answer.body as MfaRequired;
+    const done = await finish({ mfaToken, code: nextCode(person.factor) });
+    const { token, aal, user } = bodyOf<MfaVerifyResult>(done);
+    expect([aal, user.id, await meStatus(token)]).toEqual([2, person.id, 200]);
+  });
+});
 
 describe("to get a factor", () => {
   test("takes a secret and a code, and gives a new session, recovery codes, and an end to the others", async () => {
@@ -211,55 +274,6 @@ describe("to get a factor", () => {
 });
 
 describe("to sign in", () => {
-  const ways: readonly (readonly [string, (person: Person) => Promise<Answer>])[] = [
-    ["a password", ({ email }) => signIn(email)],
-    [
-      "a username",
-      async ({ id, email }) => {
-        const username = email.split("@")[0] ?? "";
-        await app.data.update(root, "baasix_User", [{ id, data: { username } }]);
-        return signIn("", { email: undefined, username });
-      },
-    ],
-    [
-      "a mailed code",
-      async ({ email }) => {
-        await app.call("POST", "/auth/otp", { body: { email } });
-        const code = /\b\d{6}\b/.exec(await lastMail())?.[0];
-        return app.call("POST", "/auth/otp/verify", { body: { email, code } });
-      },
-    ],
-    [
-      "a magic link",
-      async ({ email }) => {
-        await app.call("POST", "/auth/magiclink", { body: { email } });
-        const token = /magiclink\/([0-9a-f]{64})/.exec(await lastMail())?.[1];
-        return app.call("GET", `/auth/magiclink/${token}`);
-      },
-    ],
-  ];
-  const lastMail = async (): Promise<string> => {
-    await app.errands.idle();
-    await app.mail.run();
-    return mails.at(-1) ?? "";
-  };
-
-  test.each(ways)("with %s gives no session, but asks for a code", async (_, way) => {
-    const person = await guarded();
-    const answer = await way(person);
-    expect(bodyOf<MfaRequired>(answer)).toEqual({
-      mfaRequired: true,
-      mfaToken: expect.stringMatching(/^mfa_[\w-]{43}$/),
-      expiresIn: 300,
-      factors: [{ id: person.factor.id, type: "totp", friendlyName: "Authenticator" }],
-    });
-    expect(answer.headers.getSetCookie()).toEqual([]);
-    const { mfaToken } = answer.body as MfaRequired;
-    const done = await finish({ mfaToken, code: nextCode(person.factor) });
-    const { token, aal, user } = bodyOf<MfaVerifyResult>(done);
-    expect([aal, user.id, await meStatus(token)]).toEqual([2, person.id, 200]);
-  });
-
   test("a half-finished sign-in opens nothing, and no session is there", async () => {
     const { email, id } = await guarded();
     const mfaToken = await half(email);

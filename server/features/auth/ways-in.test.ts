@@ -233,6 +233,24 @@ describe("links and codes to sign in with", () => {
     expect(told(await post("/auth/otp/verify", { email, code }))).toEqual(invalid);
   });
 
+  test("of fifty uses at once one signs in, by link and by code", async () => {
+    const { email } = await signUp();
+    await post("/auth/magiclink", { email });
+    const { token } = await nextMail();
+    ahead += minute;
+    await post("/auth/otp", { email });
+    const { code } = await nextMail();
+    for (const use of [
+      () => app.call("GET", `/auth/magiclink/${token}`),
+      () => post("/auth/otp/verify", { email, code }),
+    ]) {
+      const answers = await Promise.all(Array.from({ length: 50 }, use));
+      const [won, ...others] = answers.map(told).toSorted(([a], [b]) => Number(a) - Number(b));
+      expect(won?.[0]).toBe(200);
+      expect(new Set(others.map((one) => JSON.stringify(one)))).toEqual(new Set([JSON.stringify(invalid)]));
+    }
+  });
+
   test("cookie mode: for our own pages and for links from a mail, not for a foreign page", async () => {
     const { email } = await signUp();
     await post("/auth/magiclink", { email });

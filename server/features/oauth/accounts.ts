@@ -48,8 +48,12 @@ async function findOrMake(parts: OAuthParts, rows: Data, identity: Identity): Pr
   const email = normalizeEmail(identity.email ?? "");
   if (email === null)
     throw new AppError("FORBIDDEN", `${label} tells no mail address, without which there is no account`);
-  const { account } = await findByEmail(rows, email);
-  if (account === null) return makeAccount(parts, rows, identity, email, label);
+  const { account: found } = await findByEmail(rows, email);
+  if (found === null) return makeAccount(parts, rows, identity, email, label);
+  // As it stands once nobody else can change it.
+  await lockAccount(rows, found.id, parts.auth.clock());
+  const account = await findAccount(rows, found.id);
+  if (account?.email !== email) throw mustLink(label);
   if (!identity.emailVerified || !account.emailVerified || (await hasLink(rows, account.id, provider)))
     throw mustLink(label);
   await rows.create(linking, "baasix_Account", [

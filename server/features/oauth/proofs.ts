@@ -59,7 +59,10 @@ export async function useProof(
   const found = await auth.oneTimes.find(auth.data, "oauth-proof", token);
   const proof = proofSchema.safeParse(found?.data).data;
   if (!proof || !isMeant(proof.link, link) || !(await meets(proof.challenge, verifier))) throw unusable();
-  if ((await auth.oneTimes.consume(auth.data, "oauth-proof", token)) === null) throw unusable();
+  const used = await auth.oneTimes.consume(auth.data, "oauth-proof", token);
+  if (used === null) throw unusable();
+  // It tells who somebody is: not for longer than it is of use.
+  await auth.oneTimes.end(auth.data, used.subject, ["oauth-proof"]);
   return proof.identity;
 }
 

@@ -139,8 +139,9 @@ export function createProtocol({ fetch, clock, insecure, logger }: ProtocolParts
 
   const begin: Protocol["begin"] = async (provider, { state, nonce, verifier, redirectUri, scopes }) => {
     const server = await serverOf(provider);
-    if (server.authorization_endpoint === undefined) throw new Error("there is no authorization endpoint");
-    const url = new URL(server.authorization_endpoint);
+    const url = URL.parse(server.authorization_endpoint ?? "");
+    if (url === null || !["https:", insecure ? "http:" : ""].includes(url.protocol))
+      throw new Error("there is no address where browsers could go");
     const parameters = {
       ...provider.parameters,
       client_id: provider.clientIds[0],

@@ -1,5 +1,11 @@
 /** Requests to the outside against real servers on the loopback address. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { localCertificate, localKey } from "../../testing/mail-server";
+import { temporaryDirectory } from "../../testing/postgres";
 import { mayReach } from "./address";
 import { createOutbound, OutboundError, type OutboundRequest } from "./outbound";
 
@@ -136,6 +142,42 @@ test("a host that the operator lists may be on this machine, over https", async 
   const listed = createOutbound({ loopback: false, privateHosts: ["localhost"] });
   expect(await reasonOf(`https://localhost:${server.port}/`, {}, listed)).toBe("network");
   expect(await reasonOf(`http://localhost:${server.port}/`, {}, listed)).toBe("refused");
+});
+
+test("a server is believed for its certificate alone, and for no other name", async () => {
+  const file = join(temporaryDirectory(), "certificate.pem");
+  writeFileSync(file, localCertificate);
+  const serve = async (address: string) => {
+    const secure = createServer({ key: localKey, cert: localCertificate }, (_, answer) =>
+      answer.end("over TLS"),
+    );
+    await new Promise<void>((done) => secure.listen(0, address, done));
+    return { secure, port: (secure.address() as AddressInfo).port };
+  };
+  const [named, unnamed] = [await serve("127.0.0.1"), await serve("127.0.0.2")];
+  const ask = async (host: string, port: number, env: Record<string, string>): Promise<string> => {
+    const command = [
+      process.execPath,
+      join(import.meta.dir, "tls-case.ts"),
+      `https://${host}:${port}/`,
+      host,
+    ];
+    const program = Bun.spawn(command, {
+      env: { ...process.env, ...env },
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    return (await new Response(program.stdout).text()).trim();
+  };
+  const trusted = { NODE_EXTRA_CA_CERTS: file };
+  const answers = await Promise.all([
+    ask("localhost", named.port, trusted),
+    ask("localhost", named.port, {}),
+    ask("127.0.0.2", unnamed.port, trusted),
+  ]);
+  expect(answers).toEqual(["200 over TLS", "network", "network"]);
+  named.secure.close();
+  unnamed.secure.close();
 });
 
 describe("addresses", () => {

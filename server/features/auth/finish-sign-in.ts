@@ -13,15 +13,6 @@ import {
 } from "./sign-in";
 
 /**
- * How an account proved who it is: by its password, by what was mailed to its address, or by
- * the word of another provider.
- */
-export type SignInMethod = "password" | "mail" | "provider";
-
-/** What was proven, and what kind of session is asked for. */
-export type SignInProof = { readonly methods: readonly SignInMethod[]; readonly type: SessionType };
-
-/**
  * Opens the session of an account that has proven who it is, or asks for its second factor.
  * @throws AppError FORBIDDEN for an account that is not active, has no role that may be used from there, has as many sessions
  * as it may, or (`details.requiresEmailVerification`) must confirm its mail address first
@@ -29,7 +20,7 @@ export type SignInProof = { readonly methods: readonly SignInMethod[]; readonly 
 export async function finishSignIn(
   parts: SignInParts,
   account: Account,
-  { type }: SignInProof,
+  type: SessionType,
   origin: Origin,
 ): Promise<SignInResult> {
   if (account.status !== "active") throw barred(account);

@@ -32,8 +32,7 @@ export async function login(parts: SignInParts, body: LoginBody, origin: Origin)
       throw new AppError("INVALID_CREDENTIALS", "Incorrect password.");
     }
     if (hash !== null && isOutdated(hash)) renewHash(parts, account.id, hash, body.password);
-    const proof = { methods: ["password"], type: body.authType } as const;
-    const result = await finishSignIn(parts, account, proof, origin);
+    const result = await finishSignIn(parts, account, body.authType, origin);
     // A right password forgives wrong ones, but no wrong codes: who has it alone would get any number of tries at them.
     if (!("mfaToken" in result)) settle(false);
     return result;

@@ -87,7 +87,7 @@ export async function signInByMail(
   if (account === null) throw invalidOneTime();
   if (account.status !== "active") throw barred(account);
   await markVerified(parts.data, account);
-  return finishSignIn(parts, { ...account, emailVerified: true }, { methods: ["mail"], type }, origin);
+  return finishSignIn(parts, { ...account, emailVerified: true }, type, origin);
 }
 
 async function prove({ data, oneTimes }: SignInParts, secret: MailedSecret): Promise<Proven | null> {

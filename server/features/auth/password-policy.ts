@@ -6,7 +6,7 @@
 import { AppError } from "../../core/errors";
 
 /** Characters. */
-export const passwordLength = { min: 8, max: 128 } as const;
+const passwordLength = { min: 8, max: 128 } as const;
 
 /** Whose password it is to be, as far as that is known. */
 export type PasswordOwner = {

@@ -134,10 +134,9 @@ async function conclude(
 ): Promise<Response> {
   if (end.kind === "json") {
     const account = await openAccount(parts, identity);
-    const proof = { methods: ["provider"], type: end.authType } as const;
     return signedInAnswer(
       parts.auth,
-      await finishSignIn(parts.auth, account, proof, originOf(request)),
+      await finishSignIn(parts.auth, account, end.authType, originOf(request)),
       end.authMode,
     );
   }

@@ -129,8 +129,7 @@ async function signIn(
   request: Request,
 ): Promise<Response> {
   const account = await openAccount(parts, identity);
-  const proof = { methods: ["provider"], type: authType } as const;
-  const result = await finishSignIn(parts.auth, account, proof, originOf(request));
+  const result = await finishSignIn(parts.auth, account, authType, originOf(request));
   return signedInAnswer(parts.auth, result, authMode, undefined, more);
 }
 

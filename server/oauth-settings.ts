@@ -75,10 +75,11 @@ export function findOAuthFault(given: Given, providers: readonly OidcSettings[])
   if (given.NODE_ENV !== "production" || services.length + providers.length === 0) return null;
   if (given.BASE_URL === undefined)
     return { key: "BASE_URL", message: "is needed to sign in with providers" };
-  const open = [given.BASE_URL, ...providers.map(({ issuer }) => issuer)];
-  return open.every((text) => text.startsWith("https:"))
-    ? null
-    : { key: "BASE_URL", message: "it and every issuer must be https in production" };
+  if (!given.BASE_URL.startsWith("https:"))
+    return { key: "BASE_URL", message: "must be https in production" };
+  const plain = providers.find(({ issuer }) => !issuer.startsWith("https:"));
+  if (plain === undefined) return null;
+  return { key: "OIDC_PROVIDERS", message: `the issuer of ${plain.name} must be https in production` };
 }
 
 function needsOf(service: (typeof known)[number], given: Given): readonly (keyof Given)[] {

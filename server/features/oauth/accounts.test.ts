@@ -102,7 +102,7 @@ describe("which account is opened", () => {
 });
 
 test("closed registration and required confirmation count here, too", async () => {
-  const closed = await openOAuthScene({ env: { PUBLIC_REGISTRATION: "false" } });
+  const closed = await openOAuthScene({ env: { PUBLIC_REGISTRATION: "false", LOGIN_RATE_LIMIT: "20" } });
   try {
     closed.oidc.people.set("new", { email: "new@example.com", email_verified: true });
     const back = await closed.signIn("new");
@@ -113,6 +113,9 @@ test("closed registration and required confirmation count here, too", async () =
       status: 403,
       body: { message: expect.stringContaining("Registration is closed") },
     });
+    const begin = () => closed.app.call("POST", "/auth/social/signin", { body: { provider: "github" } });
+    const statuses = (await Promise.all(Array.from({ length: 21 }, begin))).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([200, 429]));
   } finally {
     await closed.close();
   }

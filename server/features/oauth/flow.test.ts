@@ -162,6 +162,18 @@ describe("the way through", () => {
     });
   });
 
+  test.each([
+    ["application/json", "{}", 415],
+    ["text/plain", "code=1&state=2", 415],
+    ["application/x-www-form-urlencoded", `code=${"x".repeat(70_000)}`, 413],
+    ["application/x-www-form-urlencoded; charset=utf-8", "code=1&state=2", 400],
+  ])("what is posted as %s: %#", async (type, body, status) => {
+    const headers = { "content-type": type };
+    expect((await fetch(`${scene.url}/auth/callback/posted`, { method: "POST", headers, body })).status).toBe(
+      status,
+    );
+  });
+
   test("GitHub, whose API tells who it is", async () => {
     scene.github.person = {
       id: 7,

@@ -143,7 +143,7 @@ test.each<[env: Record<string, string>, result: string | readonly string[]]>([
       OIDC_X_ISSUER: "http://id.example",
       OIDC_X_CLIENT_ID: "a",
     },
-    "BASE_URL: it and every issuer must be https in production",
+    "OIDC_PROVIDERS: the issuer of x must be https in production",
   ],
 ])("settings %j: %j", (env, result) => {
   const read = () => [...providersOf(readConfig(env)).keys()];

@@ -59,12 +59,17 @@ export async function findByName(data: Data, name: SignInName): Promise<Found> {
     fields: accountFields,
     limit: 1,
   });
+  return { account: account ?? null, hash: await hashOf(data, account?.id ?? nobody) };
+}
+
+/** The password hash of an account, or null. */
+export async function hashOf(data: Data, user: string): Promise<string | null> {
   const [credential] = await data.find<{ password: string | null }>(signIn, "baasix_Account", {
-    filter: { AND: [{ user_Id: { eq: account?.id ?? nobody } }, { providerId: { eq: "credential" } }] },
+    filter: { AND: [{ user_Id: { eq: user } }, { providerId: { eq: "credential" } }] },
     fields: ["password"],
     limit: 1,
   });
-  return { account: account ?? null, hash: credential?.password ?? null };
+  return credential?.password ?? null;
 }
 
 /** The account with an id, or null. */

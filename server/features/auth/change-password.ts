@@ -4,7 +4,7 @@ import { AppError } from "../../core/errors";
 import { type Account, findAccount, setPassword } from "./accounts";
 import { isServiceAccount } from "./api-tokens";
 import { provePassword } from "./reauthenticate";
-import { type Origin, requireLocal, type SignInParts } from "./sign-in";
+import { lockAccount, type Origin, requireLocal, type SignInParts } from "./sign-in";
 
 /**
  * Changes the password of who asks. All other sessions end, and so does what was mailed to come in.
@@ -43,13 +43,14 @@ export async function changePasswordOf(
 }
 
 async function replacePassword(
-  { data, oneTimes, passwords, sessions }: SignInParts,
+  { clock, data, oneTimes, passwords, sessions }: SignInParts,
   account: Account,
   password: string,
   keep: string | null,
 ): Promise<void> {
   const hash = await passwords.hash(password, account);
   await data.transaction(async (rows) => {
+    await lockAccount(rows, account.id, clock());
     await setPassword(rows, account.id, hash);
     await sessions.endAll(account.id, keep, rows);
     await oneTimes.end(rows, account.email, ["password-reset", "magic-link", "otp"]);

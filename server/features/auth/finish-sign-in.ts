@@ -1,5 +1,6 @@
 /** The last step of every way in, once it is proven who it is: may the account come in, and what it is told then. */
 import { AppError } from "../../core/errors";
+import type { Data } from "../../data";
 import type { Account } from "./accounts";
 import { createRoleFilter, rolesOf } from "./roles";
 import type { SessionType } from "./session-limits";
@@ -13,7 +14,9 @@ import {
 } from "./sign-in";
 
 /**
- * Opens the session of an account that has proven who it is, or asks for its second factor.
+ * Opens the session of an account that has proven who it is, or asks for its second factor. `askAgain`: refuses a
+ * proof that holds no more, asked once the account is locked: a sign-in that was under way must not outrun a new password,
+ * which ends all sessions.
  * @throws AppError FORBIDDEN for an account that is not active, has no role that may be used from there, has as many sessions
  * as it may, or (`details.requiresEmailVerification`) must confirm its mail address first
  */
@@ -22,13 +25,16 @@ export async function finishSignIn(
   account: Account,
   type: SessionType,
   origin: Origin,
+  askAgain: (rows: Data) => Promise<void> = () => Promise.resolve(),
 ): Promise<SignInResult> {
   if (account.status !== "active") throw barred(account);
   if (parts.config.REQUIRE_EMAIL_VERIFICATION && !account.emailVerified) throw unverified();
   const roles = createRoleFilter(await rolesOf(parts.data, account.id))(origin.client);
-  const opened = await parts.data.transaction((rows) =>
-    openSession(parts, rows, account, { type, roles, aal: 1 }, origin),
-  );
+  const opened = await parts.data.transaction(async (rows) => {
+    const session = await openSession(parts, rows, account, { type, roles, aal: 1 }, origin);
+    await askAgain(rows);
+    return session;
+  });
   return describeSignIn(parts, opened, account, roles);
 }
 

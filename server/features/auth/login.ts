@@ -1,6 +1,6 @@
 /** `POST /auth/login`. Nothing in text, status or time tells an unknown name from a wrong password. */
 import { AppError } from "../../core/errors";
-import { findByName, replaceHash, type SignInName, signInName } from "./accounts";
+import { findByName, hashOf, replaceHash, type SignInName, signInName } from "./accounts";
 import type { Attempt } from "./attempts";
 import { finishSignIn } from "./finish-sign-in";
 import type { LoginBody } from "./model";
@@ -29,10 +29,13 @@ export async function login(parts: SignInParts, body: LoginBody, origin: Origin)
     };
     if (!proven) {
       settle(true);
-      throw new AppError("INVALID_CREDENTIALS", "Incorrect password.");
+      throw incorrect();
     }
+    const result = await finishSignIn(parts, account, body.authType, origin, async (rows) => {
+      const now = await hashOf(rows, account.id);
+      if (now !== hash && !(await parts.passwords.verify(body.password, now))) throw incorrect();
+    });
     if (hash !== null && isOutdated(hash)) renewHash(parts, account.id, hash, body.password);
-    const result = await finishSignIn(parts, account, body.authType, origin);
     // A right password forgives wrong ones, but no wrong codes: who has it alone would get any number of tries at them.
     if (!("mfaToken" in result)) settle(false);
     return result;
@@ -41,6 +44,10 @@ export async function login(parts: SignInParts, body: LoginBody, origin: Origin)
     attempt.settle(null);
     if (beside !== "limited") beside?.settle(null);
   }
+}
+
+function incorrect(): AppError {
+  return new AppError("INVALID_CREDENTIALS", "Incorrect password.");
 }
 
 /**

@@ -3,7 +3,7 @@ import { AppError } from "../../core/errors";
 import { type Account, findByEmail, markVerified, setPassword } from "./accounts";
 import { appAddress } from "./app-links";
 import { mailTo } from "./mailed";
-import { barred, countClient, type Origin, requireLocal, type SignInParts } from "./sign-in";
+import { barred, countClient, lockAccount, type Origin, requireLocal, type SignInParts } from "./sign-in";
 
 /**
  * Mails a link to the account of an address, if there is one. What becomes of it is found out after the answer.
@@ -46,12 +46,13 @@ export async function resetPassword(
 ): Promise<void> {
   requireLocal(parts.config);
   countClient(parts, origin.client);
-  const { attempts, data, oneTimes, passwords, sessions } = parts;
+  const { attempts, clock, data, oneTimes, passwords, sessions } = parts;
   const account = await findReset(parts, token);
   if (account === null) throw invalidOneTime();
   if (account.status !== "active") throw barred(account);
   const hash = await passwords.hash(password, account);
   await data.transaction(async (rows) => {
+    await lockAccount(rows, account.id, clock());
     if ((await oneTimes.consume(rows, "password-reset", token)) === null) throw invalidOneTime();
     await setPassword(rows, account.id, hash);
     await markVerified(rows, account);

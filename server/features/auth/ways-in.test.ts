@@ -14,6 +14,7 @@ import { system } from "../../core/access/actor";
 import { type Answer, type TestApp, testAdmin, testApp } from "../../testing/app";
 import { type MailServer, openMailServer } from "../../testing/mail-server";
 import { testDatabase } from "../../testing/postgres";
+import { setPassword } from "./accounts";
 import { lifetimes } from "./one-time";
 
 setDefaultTimeout(30_000);
@@ -572,6 +573,62 @@ describe("changing a password", () => {
       { token: app.admin },
     );
     expect(told(ofRobot)).toEqual([400, "Service accounts have no password; they use API tokens"]);
+  });
+});
+
+describe("a sign-in that is under way when the password changes", () => {
+  const waiting = async (): Promise<boolean> => {
+    const text =
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    return (await app.database.run({ text, params: [] })).length > 0;
+  };
+  const ways: readonly (readonly [
+    string,
+    (email: string) => Promise<() => Promise<Answer>>,
+    readonly unknown[],
+  ])[] = [
+    [
+      "by password",
+      async (email) => () => post("/auth/login", { email, password }),
+      [400, "Incorrect password."],
+    ],
+    [
+      "by link",
+      async (email) => {
+        await post("/auth/magiclink", { email });
+        const { token } = await nextMail();
+        return () => app.call("GET", `/auth/magiclink/${token}`);
+      },
+      invalid,
+    ],
+    [
+      "by code",
+      async (email) => {
+        await post("/auth/otp", { email });
+        const { code } = await nextMail();
+        return () => post("/auth/otp/verify", { email, code });
+      },
+      invalid,
+    ],
+  ];
+  test.each(ways)("%s opens nothing", async (_, prepare, refusal) => {
+    const { email, id } = await signUp();
+    await app.data.update(root, "baasix_User", [{ id, data: { emailVerified: true } }]);
+    const signIn = await prepare(email);
+    const hash = await Bun.password.hash("another password");
+    let answer: Promise<Answer> | null = null;
+    await app.data.transaction(async (rows) => {
+      await rows.update(root, "baasix_User", [{ id, data: { lastName: "L" } }]);
+      answer = signIn();
+      while (!(await waiting())) await Bun.sleep(5);
+      await setPassword(rows, id, hash);
+      await rows.removeWhere(root, "baasix_Sessions", { user_Id: { eq: id } });
+    });
+    expect(told((await answer) as unknown as Answer)).toEqual(refusal as never);
+    expect(
+      await app.data.find(root, "baasix_Sessions", { filter: { user_Id: { eq: id } }, fields: ["id"] }),
+    ).toEqual([]);
+    tokenOf(await post("/auth/login", { email, password: "another password" }));
   });
 });
 

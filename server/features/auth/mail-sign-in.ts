@@ -1,5 +1,5 @@
 /** Signing in without a password, by what is mailed to the account's address: a link, or a code to type. */
-import { findByEmail, hashOf, markVerified, normalizeEmail } from "./accounts";
+import { findByEmail, markVerified, normalizeEmail } from "./accounts";
 import { appAddress } from "./app-links";
 import { finishSignIn } from "./finish-sign-in";
 import { mailTo } from "./mailed";
@@ -81,21 +81,15 @@ export async function signInByMail(
 ): Promise<SignInResult> {
   requireLocal(parts.config);
   countClient(parts, origin.client);
-  // Before the proof is used up: a password that changes from here on ends it.
-  const { account, hash } = await findByEmail(parts.data, await subjectOf(parts, secret));
-  if ((await prove(parts, secret)) === null || account === null) throw invalidOneTime();
+  const proven = await prove(parts, secret);
+  if (proven === null) throw invalidOneTime();
+  const { account } = await findByEmail(parts.data, proven.subject);
+  if (account === null) throw invalidOneTime();
   if (account.status !== "active") throw barred(account);
   await markVerified(parts.data, account);
-  const verified = { ...account, emailVerified: true };
-  return finishSignIn(parts, verified, type, origin, async (rows) => {
-    if ((await hashOf(rows, account.id)) !== hash) throw invalidOneTime();
+  return finishSignIn(parts, { ...account, emailVerified: true }, type, origin, async (rows) => {
+    if (!(await parts.oneTimes.stands(rows, proven))) throw invalidOneTime();
   });
-}
-
-/** Whose address it was mailed to. */
-async function subjectOf({ data, oneTimes }: SignInParts, secret: MailedSecret): Promise<string | null> {
-  if ("email" in secret) return normalizeEmail(secret.email);
-  return (await oneTimes.find(data, "magic-link", secret.token))?.subject ?? null;
 }
 
 async function prove({ data, oneTimes }: SignInParts, secret: MailedSecret): Promise<Proven | null> {

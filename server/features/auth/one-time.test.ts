@@ -23,7 +23,9 @@ test("of fifty uses of a token at once exactly one wins", async () => {
   const { text } = await oneTimes.create(app.data, { kind: "magic-link", subject, data: { a: 1 } });
   expect(text).toMatch(/^[0-9a-f]{64}$/);
   const results = await Promise.all(many.map(() => oneTimes.consume(app.data, "magic-link", text)));
-  expect(results.filter((result) => result !== null)).toEqual([{ subject, data: { a: 1 } }]);
+  expect(results.filter((result) => result !== null)).toEqual([
+    { id: expect.any(String), subject, data: { a: 1 } },
+  ] as never);
   expect(await oneTimes.find(app.data, "magic-link", text)).toBeNull();
 });
 
@@ -45,6 +47,20 @@ test("of fifty guesses at once five count, and the right code is dead after them
   });
   expect(row?.tries).toBe(mostTries);
   expect(await oneTimes.consumeCode(app.data, "otp", subject, text)).toBeNull();
+});
+
+test("what was used up stands until it is ended or replaced", async () => {
+  for (const after of [
+    () => oneTimes.end(app.data, subject, ["otp"]),
+    () => oneTimes.createCode(app.data, { kind: "otp", subject }, "digits"),
+  ]) {
+    const { text } = await oneTimes.createCode(app.data, { kind: "otp", subject }, "digits");
+    const proven = await oneTimes.consumeCode(app.data, "otp", subject, text);
+    if (proven === null) throw new Error("the code should open");
+    expect(await oneTimes.stands(app.data, proven)).toBe(true);
+    await after();
+    expect(await oneTimes.stands(app.data, proven)).toBe(false);
+  }
 });
 
 test("a transaction that fails leaves the token as it was", async () => {

@@ -38,8 +38,12 @@ export type OneTimeInput = {
   readonly data?: Readonly<Record<string, unknown>>;
 };
 
-/** What was proven. */
-export type Proven = { readonly subject: string; readonly data: Readonly<Record<string, unknown>> | null };
+/** What was proven. `id`: of the row that says so. */
+export type Proven = {
+  readonly id: string;
+  readonly subject: string;
+  readonly data: Readonly<Record<string, unknown>> | null;
+};
 
 /** Made just now. `expiresAt` in ISO 8601. */
 export type Made = { readonly text: string; readonly expiresAt: string };
@@ -63,7 +67,9 @@ export type OneTimes = {
     subject: string,
     code: string,
   ) => Promise<Proven | null>;
-  /** Ends what is open of these kinds for a subject. */
+  /** Whether nothing has ended or replaced what was used up since. */
+  readonly stands: (rows: Data, proven: Proven) => Promise<boolean>;
+  /** Ends what is open, or used up, of these kinds for a subject. */
   readonly end: (rows: Rows, subject: string, kinds: readonly OneTimeKind[]) => Promise<void>;
 };
 
@@ -73,6 +79,8 @@ type Row = {
   readonly tries: number;
   readonly data: Readonly<Record<string, unknown>> | null;
 };
+
+type Named = Pick<Row, "id" | "data"> & { readonly identifier: string };
 
 const iso = (time: number): string => new Date(time).toISOString();
 
@@ -98,10 +106,8 @@ export function createOneTimes({
     ]);
     return expiresAt;
   };
-  const provenBy = (
-    kind: OneTimeKind,
-    { identifier, data }: { identifier: string; data: Row["data"] },
-  ): Proven => ({
+  const provenBy = (kind: OneTimeKind, { id, identifier, data }: Named): Proven => ({
+    id,
     subject: identifier.slice(kind.length + 1),
     data,
   });
@@ -118,9 +124,9 @@ export function createOneTimes({
     },
 
     find: async (rows, kind, token) => {
-      const [found] = await rows.find<{ identifier: string; data: Row["data"] }>(keeping, collection, {
+      const [found] = await rows.find<Named>(keeping, collection, {
         filter: { AND: [{ value: { eq: hashToken(kind, token) } }, ...open()] },
-        fields: ["identifier", "data"],
+        fields: ["id", "identifier", "data"],
         limit: 1,
       });
       return found ? provenBy(kind, found) : null;
@@ -135,9 +141,9 @@ export function createOneTimes({
         { usedAt: iso(clock()) },
       );
       if (used.length === 0) return null;
-      const [found] = await rows.find<{ identifier: string; data: Row["data"] }>(keeping, collection, {
+      const [found] = await rows.find<Named>(keeping, collection, {
         filter: { value: { eq: value } },
-        fields: ["identifier", "data"],
+        fields: ["id", "identifier", "data"],
         limit: 1,
       });
       return found ? provenBy(kind, found) : null;
@@ -173,9 +179,18 @@ export function createOneTimes({
         if (value.length !== expected.length || !timingSafeEqual(value, expected)) return null;
         // oxlint-disable-next-line no-await-in-loop
         const won = await data.updateWhere(keeping, collection, { AND: asSeen }, { usedAt: iso(clock()) });
-        return won.length === 0 ? null : { subject, data: row.data };
+        return won.length === 0 ? null : { id: row.id, subject, data: row.data };
       }
       return null;
+    },
+
+    stands: async (rows, { id }) => {
+      const found = await rows.find(keeping, collection, {
+        filter: { AND: [{ id: { eq: id } }, { usedAt: { isNotNull: true } }] },
+        fields: ["id"],
+        limit: 1,
+      });
+      return found.length > 0;
     },
 
     end: async (rows, subject, kinds) => {

@@ -623,6 +623,8 @@ describe("a sign-in that is under way when the password changes", () => {
       while (!(await waiting())) await Bun.sleep(5);
       await setPassword(rows, id, hash);
       await rows.removeWhere(root, "baasix_Sessions", { user_Id: { eq: id } });
+      const mailed = ["magic-link", "otp"].map((kind) => `${kind}:${email}`);
+      await rows.removeWhere(root, "baasix_Verification", { identifier: { in: mailed } });
     });
     expect(told((await answer) as unknown as Answer)).toEqual(refusal as never);
     expect(

@@ -6,14 +6,15 @@ import type { Data } from "./door";
 const batch = 1000;
 
 /**
- * Deletes the items that match, the oldest first; gives how many. The collection has the fields `id` and `createdAt`.
- * Several instances may do so at once.
+ * Deletes the items that match, the oldest first; gives how many. The collection has the field `id`, and one by which its
+ * items are in the order of their age. Several instances may do so at once.
  */
 export async function removeInBatches(
   data: Data,
   actor: Actor,
   collection: string,
   filter: object,
+  age: "createdAt" | "id" = "createdAt",
 ): Promise<number> {
   let removed = 0;
   for (;;) {
@@ -21,7 +22,7 @@ export async function removeInBatches(
     const found = await data.find<{ id: string }>(actor, collection, {
       filter,
       fields: ["id"],
-      sort: "createdAt",
+      sort: age,
       limit: batch,
       count: "none",
     });

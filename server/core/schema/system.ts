@@ -338,8 +338,11 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           requestId: text,
           transactionId: text,
         },
-        // The key first: compared first, it nearly always decides, in an index that grows with every write.
-        indexes: [{ fields: ["entityId", "entity"] }, { fields: ["createdAt"] }],
+        // Written with every write and seldom read: trees over random keys took half of what an entry costs.
+        indexes: [
+          { fields: ["entityId"], type: "bloom" },
+          { fields: ["createdAt"], type: "brin" },
+        ],
       },
     },
   ],

@@ -11,5 +11,5 @@ const day = 86_400_000;
 export async function removeOldEntries(data: Data, now: number, days: number | "forever"): Promise<number> {
   if (days === "forever") return 0;
   const oldest = new Date(now - days * day).toISOString();
-  return removeInBatches(data, keeping, auditCollection, { createdAt: { lt: oldest } });
+  return removeInBatches(data, keeping, auditCollection, { createdAt: { lt: oldest } }, "id");
 }

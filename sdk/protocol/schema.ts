@@ -113,7 +113,7 @@ export type IndexDefinition = {
   /** Of a unique index: two items without a value count as equal (PostgreSQL 15 and later). */
   readonly nullsNotDistinct?: boolean;
   /** Default `btree`. `gin` suits JSON and Array, `gist` ranges and PostGIS types. */
-  readonly type?: "btree" | "hash" | "gin" | "gist" | "spgist" | "brin" | "bloom";
+  readonly type?: "btree" | "hash" | "gin" | "gist" | "spgist" | "brin";
 };
 
 /** One collection's definition. */

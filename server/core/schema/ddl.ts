@@ -1,6 +1,5 @@
 /** SQL that defines: how a field's default and column are written, and the statements of each schema change. */
 import { quoteLiteral, quoteName, type Statement } from "../query/statement";
-import { bloomClass } from "./bloom";
 import { conversion } from "./convert";
 import { allowedValues } from "./describe-field";
 import type { Change, FieldChange } from "./diff";
@@ -327,22 +326,16 @@ function detach(relation: Relation): readonly Part[] {
 }
 
 function createIndex(collection: Collection, index: Index, condition = ""): string {
-  const body = index.kind ? searchIndexBody(index) : plainIndexBody(collection, index);
+  const body = index.kind ? searchIndexBody(index) : plainIndexBody(index);
   const unique = index.unique ? "unique " : "";
   return `create ${unique}index ${condition}${quoteName(index.name)} on ${quoteName(collection.name)} ${body}`;
 }
 
-function plainIndexBody(collection: Collection, { method, fields, nullsNotDistinct }: Index): string {
-  if (method === "brin" || method === "bloom") {
-    const columns = fields.map((name) => {
-      const field = method === "bloom" ? collection.fields.get(name) : undefined;
-      return quoteName(name) + (field ? ` ${bloomClass(field)}` : "");
-    });
-    // Else what was written since the last vacuum is read whole.
-    return `using brin (${columns.join(", ")}) with (autosummarize = on)`;
-  }
+function plainIndexBody({ method, fields, nullsNotDistinct }: Index): string {
   const using = method === undefined ? "" : `using ${method} `;
-  return `${using}(${fields.map(quoteName).join(", ")})${nullsNotDistinct ? " nulls not distinct" : ""}`;
+  // Without it what was written since the last vacuum is read whole.
+  const summed = method === "brin" ? " with (autosummarize = on)" : "";
+  return `${using}(${fields.map(quoteName).join(", ")})${nullsNotDistinct ? " nulls not distinct" : ""}${summed}`;
 }
 
 /** Row rules on leaving and deleting need the old row, hence the full identity. */

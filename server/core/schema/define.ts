@@ -1,14 +1,13 @@
 /** Definitions → Schema: resolves what one definition says of others. Every mistake is INVALID_SCHEMA with its place. */
 import type { SchemaRecord } from "@baasix/types";
 import { suggestion } from "../errors";
-import { bloomClass } from "./bloom";
 import { type Find, type Known, resolveRelation } from "./define-ends";
 import { readField } from "./define-field";
 import type { RelationDraft } from "./define-relation";
 import { type Draft, readDraft } from "./draft";
 import { readExpression, readRowExpression } from "./expression";
 import { castType, extensionOf } from "./fields";
-import type { Collection, Field, Index, Schema } from "./model";
+import type { Collection, Field, Schema } from "./model";
 import { invalid, nameOf } from "./names";
 import { givesPlaces } from "./places";
 import { searchIndexes } from "./search";
@@ -174,19 +173,6 @@ function keyColumn(draft: Draft, relation: RelationDraft, targetKey: Field): Fie
   return readField(relation.column, typed, place, draft.system);
 }
 
-/** Not every type has filters; what a field is, is known only now. */
-function checkBloom(indexes: readonly Index[], columns: ReadonlyMap<string, Field>, place: string): void {
-  indexes.forEach(({ method, fields }, position) => {
-    if (method !== "bloom") return;
-    const field = fields.map((name) => columns.get(name)).find((one) => one && bloomClass(one) === null);
-    if (field)
-      throw invalid(
-        `${place}[${position}].type`,
-        `'${field.name}' is ${field.type}, which no bloom index takes`,
-      );
-  });
-}
-
 function resolveRelations(one: Known, find: Find): Collection {
   const { draft, name, fields, primaryKey, guarded } = one;
   const relations = draft.relations.map((relation) => resolveRelation(one, relation, find));
@@ -194,11 +180,9 @@ function resolveRelations(one: Known, find: Find): Collection {
     resolveGenerated(resolveDefault(field, draft.place, find), one),
   );
   const { indexes, searchable, timestamps, paranoid, usertrack, realtime, audit, system, definition } = draft;
-  const columns = new Map(resolved.map((field) => [field.name, field] as const));
-  checkBloom(indexes, columns, `${draft.place}.indexes`);
   return {
     name,
-    fields: columns,
+    fields: new Map(resolved.map((field) => [field.name, field] as const)),
     relations: new Map(relations.map((relation) => [relation.name, relation] as const)),
     indexes,
     searchable,

@@ -1,5 +1,4 @@
 /** Two Schemas → the changes that lead from one to the other, in terms of collections and fields. Pure; no SQL. */
-import { bloomClass } from "./bloom";
 import { conversion } from "./convert";
 import { indexesOf } from "./define";
 import { allowedValues, nameOfType } from "./describe-field";
@@ -211,29 +210,14 @@ function keyTypes(relation: Relation | undefined, schema: Schema): string {
 }
 
 function diffIndexes(before: Collection, after: Collection): readonly Change[] {
-  const [old, now] = [built(before), built(after)];
-  const isIn = (list: readonly Built[], one: Built): boolean => list.some((other) => sameJson(other, one));
+  const [old, now] = [indexesOf(before), indexesOf(after)];
+  const isIn = (list: readonly Index[], index: Index): boolean => list.some((one) => sameJson(one, index));
   return [
     ...old
-      .filter((one) => !isIn(now, one))
-      .map(({ index }): Change => ({ kind: "dropIndex", collection: before, index })),
+      .filter((index) => !isIn(now, index))
+      .map((index): Change => ({ kind: "dropIndex", collection: before, index })),
     ...now
-      .filter((one) => !isIn(old, one))
-      .map(({ index }): Change => ({ kind: "addIndex", collection: after, index })),
+      .filter((index) => !isIn(old, index))
+      .map((index): Change => ({ kind: "addIndex", collection: after, index })),
   ];
-}
-
-/** An index with what PostgreSQL does not follow by itself when a column gets another type. */
-type Built = { readonly index: Index; readonly classes: readonly (string | null)[] };
-
-function built(collection: Collection): readonly Built[] {
-  return indexesOf(collection).map((index) => ({
-    index,
-    classes: index.method === "bloom" ? index.fields.map((name) => classOf(collection, name)) : [],
-  }));
-}
-
-function classOf({ fields }: Collection, name: string): string | null {
-  const field = fields.get(name);
-  return field ? bloomClass(field) : null;
 }

@@ -79,8 +79,8 @@ export type Relation = {
 /** A column and the value that it must have. */
 export type RelationScope = { readonly column: string; readonly value: string };
 
-/** How PostgreSQL builds an index. `bloom`: a BRIN of bloom filters, which finds equal values in any order. */
-export const indexMethods = ["btree", "hash", "gin", "gist", "spgist", "brin", "bloom"] as const;
+/** How PostgreSQL builds an index. */
+export const indexMethods = ["btree", "hash", "gin", "gist", "spgist", "brin"] as const;
 export type IndexMethod = (typeof indexMethods)[number];
 
 /**

@@ -305,11 +305,6 @@ describe("indexes", () => {
     [{ fields: ["season"], type: "gist" }, "goods_season_idx", "USING gist (season)"],
     [{ fields: ["a"], type: "hash", name: "by_hash" }, "by_hash", "USING hash (a)"],
     [{ fields: ["a"], type: "brin", name: "by_brin" }, "by_brin", "USING brin (a) WITH (autosummarize"],
-    [
-      { fields: ["b", "a"], type: "bloom" },
-      "goods_b_a_idx",
-      "USING brin (b text_bloom_ops, a int4_bloom_ops)",
-    ],
     [{ fields: ["id", "b"], unique: true, nullsNotDistinct: true }, "goods_id_b_idx", "NULLS NOT DISTINCT"],
   ];
   for (const [body, name, definition] of made) {
@@ -376,12 +371,6 @@ describe("indexes", () => {
     ],
     ["POST", "", { fields: ["a"], name: "goods_pkey" }, "400 INVALID_SCHEMA goods: the name 'goods_pkey'"],
     ["POST", "", { fields: ["a"], type: "quick" }, "400 "],
-    [
-      "POST",
-      "",
-      { fields: ["a", "tags"], type: "bloom" },
-      "400 INVALID_SCHEMA schema.indexes[0].type: 'tags' is Array, which no bloom index takes",
-    ],
     ["POST", "", { fields: [] }, "400 "],
     ["DELETE", "/nothing", undefined, "404 NOT_FOUND 'goods' has no index 'nothing'"],
   ];
@@ -391,16 +380,6 @@ describe("indexes", () => {
       expect(await indexes("goods")).toEqual(["goods_pkey"]);
     });
   }
-
-  test("of a field that gets another type are made anew where they depend on it", async () => {
-    const options = { indexes: [{ fields: ["mark"], type: "bloom" }] };
-    await define("marks", { mark: { type: "Integer" } }, options);
-    for (const mark of [1, 2, 2]) await item("marks", { mark });
-    await ok("PATCH", "/schemas/marks", { fields: { mark: { type: "String" } } });
-    expect((await sql("select indexdef from pg_indexes where indexname = 'marks_mark_idx'"))[0]).toContain(
-      "USING brin (mark text_bloom_ops)",
-    );
-  });
 
   test("that follow from something else are not dropped by name; those dropped by hand are made again", async () => {
     await define(

@@ -10,9 +10,11 @@ const password = "a good password";
 let app: TestApp;
 let people = 0;
 let userRole = "";
+/** Added to the present: the clock of the app. */
+let ahead = 0;
 
 beforeAll(async () => {
-  app = await testApp();
+  app = await testApp({ now: () => Date.now() + ahead });
   const roles = await app.data.find<{ id: string }>(root, "baasix_Role", {
     filter: { name: { eq: "user" } },
     fields: ["id"],
@@ -204,4 +206,44 @@ test("an address that changes is no longer confirmed, unless an administrator sa
   expect(await change({ emailVerified: true })).toBe(true);
   expect(await change({ email: first.toUpperCase(), lastName: "L" })).toBe(true);
   expect(await change({ email: second, emailVerified: true })).toBe(true);
+});
+
+test("an address, where new passwords are sent to, changes with a fresh proof alone", async () => {
+  // Another test may have given it.
+  await write("POST", "/permissions", {
+    role_Id: userRole,
+    collection: "baasix_User",
+    action: "update",
+    fields: ["*"],
+  });
+  const { token: first, id } = await app.signUp(newMail());
+  const renew = async (token: string) =>
+    ((await app.call("POST", "/auth/refresh", { token, body: {} })).body as { token: string }).token;
+  const mine = await userOf(`made${people}@example.com`);
+  const path = `/items/baasix_User/${id}`;
+  const body = { name: "robot", role_Id: userRole, user_Id: id };
+  const robot = (await write("POST", "/auth/tokens", body)).body as { data: { token: string } };
+  try {
+    ahead = 14 * 60_000;
+    const [token, admin] = [await renew(first), await renew(app.admin)];
+    ahead = 16 * 60_000;
+    const stale = async (given: object, as: string) => (await write("PATCH", path, given, as)).status;
+    for (const as of [token, admin]) {
+      // oxlint-disable-next-line no-await-in-loop
+      expect((await write("PATCH", path, { email: newMail() }, as)).body).toMatchObject({
+        error: { code: "REAUTHENTICATION_REQUIRED" },
+      });
+      // oxlint-disable-next-line no-await-in-loop
+      expect(await stale({ email: mine?.email, lastName: "L" }, as)).toBe(200);
+    }
+    expect(await stale({ email: newMail() }, robot.data.token)).toBe(403);
+    expect(await stale({ lastName: "M" }, robot.data.token)).toBe(200);
+    const byId = { on: "id", data: { id, email: newMail() } };
+    expect((await write("PUT", "/items/baasix_User", byId, admin)).status).toBe(403);
+    expect((await userOf(mine?.email ?? ""))?.id).toBe(id);
+    await app.call("POST", "/auth/reauthenticate", { token, body: { password } });
+    expect(await stale({ email: newMail() }, token)).toBe(200);
+  } finally {
+    ahead = 0;
+  }
 });

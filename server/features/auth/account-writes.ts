@@ -6,6 +6,7 @@ import { type Actor, system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, PendingWrite, WriteBody, WriteJoin } from "../../data";
 import { setPassword } from "./accounts";
+import { requireFresh, requireSession } from "./fresh";
 import type { PasswordOwner } from "./password-policy";
 import type { Passwords } from "./passwords";
 
@@ -15,12 +16,12 @@ const keeping = system("the credential and the confirmed address of an account f
 /** Most accounts with passwords in one request: each hash takes a while. */
 const mostPasswords = 100;
 
-/** Takes part in the writes of accounts. */
-export function joinAccountWrites(data: Data, passwords: Passwords): void {
+/** Takes part in the writes of accounts. `clock` in ms since 1970. */
+export function joinAccountWrites(data: Data, passwords: Passwords, clock: () => number): void {
   const join: WriteJoin = async (write, rows) => {
     // What is no object is refused where the columns are read.
     if (!write.bodies.every(isObject)) return { bodies: write.bodies };
-    return write.action === "create" ? joinCreate(passwords, write, rows) : joinUpdate(write, rows);
+    return write.action === "create" ? joinCreate(passwords, write, rows) : joinUpdate(write, rows, clock);
   };
   data.joinWrites(collection, join);
 }
@@ -72,7 +73,11 @@ async function joinCreate(
   };
 }
 
-async function joinUpdate({ actor, ids, bodies }: PendingWrite, rows: Data): ReturnType<WriteJoin> {
+async function joinUpdate(
+  { actor, ids, bodies }: PendingWrite,
+  rows: Data,
+  clock: () => number,
+): ReturnType<WriteJoin> {
   for (const body of bodies) {
     requireVouching(actor, body);
     if (given(body, "password")) {
@@ -89,6 +94,7 @@ async function joinUpdate({ actor, ids, bodies }: PendingWrite, rows: Data): Ret
       const now = await emailsOf(rows, moving);
       const vouched = new Set(ids.filter((_, i) => bodies[i]?.emailVerified === true).map(String));
       const changed = [...now].filter(([id, email]) => before.get(id) !== email && !vouched.has(id));
+      if ([...now].some(([id, email]) => before.get(id) !== email)) requireProof(actor, now, clock());
       const entries = changed.map(([id]) => ({ id, data: { emailVerified: false } }));
       await rows.update(keeping, collection, entries);
     },
@@ -100,6 +106,16 @@ function requireVouching(actor: Actor, body: WriteBody): void {
   if (given(body, "emailVerified") && body.emailVerified !== false && !isAdministrator(actor)) {
     throw new AppError("FORBIDDEN", "emailVerified: set by confirming the address, or by an administrator");
   }
+}
+
+/**
+ * New passwords and sign-in links go to the address: who has no more than a session left open, or a program with one role of
+ * an account, must not turn that into the account. Programs may change the addresses of others, as their role has it.
+ */
+function requireProof(actor: Actor, accounts: ReadonlyMap<string, string>, now: number): void {
+  if (actor.kind !== "user") return;
+  if (actor.via === "session") requireFresh(actor, now);
+  else if (accounts.has(actor.id)) requireSession(actor);
 }
 
 /** The columns of a body that holds more. */

@@ -148,9 +148,17 @@ export async function replaceHash(rows: Rows, user: string, before: string, hash
   await rows.updateWhere(keeping, "baasix_Account", { AND: asSeen }, { password: hash });
 }
 
-/** Notes that the mail address of an account reached its owner. */
-export async function markVerified(rows: Rows, { id, emailVerified }: Account): Promise<void> {
-  if (!emailVerified) await rows.update(keeping, "baasix_User", [{ id, data: { emailVerified: true } }]);
+/** Notes that the mail address of an account reached its owner: the one that it had then, should it be another one by now. */
+export async function markVerified(rows: Rows, { id, email, emailVerified }: Account): Promise<void> {
+  if (emailVerified) return;
+  const asSeen = { AND: [{ id: { eq: id } }, { email: { eq: email } }] };
+  await rows.updateWhere(keeping, "baasix_User", asSeen, { emailVerified: true });
+}
+
+/** Unlinks all other providers: who made the account may not be who reads the mail of its address. */
+export async function unlinkProviders(rows: Rows, user: string): Promise<void> {
+  const others = { AND: [{ user_Id: { eq: user } }, { providerId: { ne: "credential" } }] };
+  await rows.removeWhere(keeping, "baasix_Account", others);
 }
 
 /** The refusal of a username that somebody has. */

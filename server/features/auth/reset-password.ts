@@ -1,6 +1,6 @@
 /** A forgotten password: ask for a link by mail, see whether it holds, choose a new password with it. */
 import { AppError } from "../../core/errors";
-import { type Account, findByEmail, markVerified, setPassword } from "./accounts";
+import { type Account, findByEmail, markVerified, setPassword, unlinkProviders } from "./accounts";
 import { appAddress } from "./app-links";
 import { mailTo } from "./mailed";
 import { barred, countClient, lockAccount, type Origin, requireLocal, type SignInParts } from "./sign-in";
@@ -34,8 +34,8 @@ export async function checkReset(parts: SignInParts, token: string, origin: Orig
 }
 
 /**
- * Sets the password and ends all sessions and what else was mailed to come in. A password that is not accepted leaves the link
- * as it is.
+ * Sets the password and ends all sessions and what else was mailed to come in; an account whose address nobody had confirmed
+ * loses its links to providers, too. A password that is not accepted leaves the link as it is.
  * @throws AppError INVALID_CREDENTIALS `Invalid or expired token`; FORBIDDEN for an account that may not come in;
  * VALIDATION_ERROR; RATE_LIMITED; UNAVAILABLE
  */
@@ -56,6 +56,8 @@ export async function resetPassword(
     if ((await oneTimes.consume(rows, "password-reset", token)) === null) throw invalidOneTime();
     await setPassword(rows, account.id, hash);
     await markVerified(rows, account);
+    // A stranger may have made the account with this address, and kept a way in beside the password.
+    if (!account.emailVerified) await unlinkProviders(rows, account.id);
     await sessions.endAll(account.id, null, rows);
     await oneTimes.end(rows, account.email, ["magic-link", "otp"]);
   });

@@ -14,7 +14,7 @@ import { system } from "../../core/access/actor";
 import { type Answer, type TestApp, testAdmin, testApp } from "../../testing/app";
 import { type MailServer, openMailServer } from "../../testing/mail-server";
 import { testDatabase } from "../../testing/postgres";
-import { setPassword } from "./accounts";
+import { findAccount, markVerified, setPassword } from "./accounts";
 import { lifetimes } from "./one-time";
 
 setDefaultTimeout(30_000);
@@ -188,6 +188,16 @@ describe("a forgotten password", () => {
       told(await post(`/auth/password/reset/${second.token}`, { password: "another password" })),
     ).toEqual(invalid);
   });
+});
+
+test("an address that came after the proof is not confirmed by it", async () => {
+  const { email, id } = await signUp();
+  const proven = await findAccount(app.data, id);
+  if (proven === null) throw new Error(`${email}: no account`);
+  const another = newMail();
+  await app.data.update(root, "baasix_User", [{ id, data: { email: another } }]);
+  await markVerified(app.data, proven);
+  expect((await accountOf(another))?.emailVerified).toBe(false);
 });
 
 describe("links and codes to sign in with", () => {

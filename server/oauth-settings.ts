@@ -94,7 +94,15 @@ const words = z
   .pipe(z.array(z.string().regex(/^[!#-[\]-~]{1,100}$/, "must be names of scopes")).max(20));
 
 /** Names that mean something else. */
-const taken: ReadonlySet<string> = new Set(["credential", "local", "google", "facebook", "apple", "github"]);
+const taken: ReadonlySet<string> = new Set([
+  "credential",
+  "service",
+  "local",
+  "google",
+  "facebook",
+  "apple",
+  "github",
+]);
 
 const provider = z.strictObject({
   name: z

@@ -139,6 +139,30 @@ test("closed registration and required confirmation count here, too", async () =
   }
 });
 
+test.each<Record<string, string>>([{ PUBLIC_REGISTRATION: "false" }, { REQUIRE_EMAIL_VERIFICATION: "true" }])(
+  "with %p an address that the provider has not confirmed tells nothing of an account",
+  async (env) => {
+    const { app, close, oidc } = await openOAuthScene({ env, now: () => now });
+    try {
+      const body = { email: "there@example.com", firstName: "T" };
+      expect((await app.call("POST", "/items/baasix_User", { token: app.admin, body })).status).toBe(201);
+      const ask = async (email: string) => {
+        const claims = { iss: oidc.issuer, aud: "baasix", iat: seconds(), exp: seconds() + 300 };
+        const token = await oidc.sign({ ...claims, sub: crypto.randomUUID(), email });
+        const answer = await app.call("POST", "/auth/social/signin", {
+          body: { provider: "acme", idToken: { token } },
+        });
+        return [answer.status, (answer.body as { message: string }).message];
+      };
+      const there = await ask("there@example.com");
+      expect(there[0]).toBe(403);
+      expect(await ask("nobody@example.com")).toEqual(there);
+    } finally {
+      await close();
+    }
+  },
+);
+
 describe("ID tokens that an application got by itself", () => {
   const good = () => ({ sub: "ida", email: "ida@example.com", email_verified: true });
   type Row = [name: string, token: () => Promise<string>, nonce: string | undefined, status: number];
@@ -321,6 +345,48 @@ describe("linking", () => {
     expect((await call("POST", "/auth/social/link", token, body)).status).toBe(200);
     expect((await call("DELETE", "/auth/social/acme", token)).body).toEqual({ data: { provider: "acme" } });
     expect((await call("GET", "/auth/social", token)).body).toEqual({ data: [] });
+  });
+
+  test("a reset of an account that nobody had confirmed leaves no provider that opens it", async () => {
+    const mails: string[] = [];
+    const own = await openOAuthScene({
+      now: () => now,
+      sendMail: (mail) => Promise.resolve(void mails.push(mail.text)),
+    });
+    try {
+      const { app, oidc } = own;
+      const claims = { iss: oidc.issuer, aud: "baasix", iat: seconds(), exp: seconds() + 300 };
+      const asEve = async (sub: string) => ({
+        provider: "acme",
+        idToken: { token: await oidc.sign({ ...claims, sub, jti: crypto.randomUUID() }) },
+      });
+      const linksLeft = async (sub: string, confirmed: boolean) => {
+        // Eve signs up with the address of somebody else, and links her own provider.
+        const email = `${sub}@example.com`;
+        const { token, id } = await app.signUp(email);
+        const body = await asEve(sub);
+        expect((await app.call("POST", "/auth/social/link", { token, body })).status).toBe(200);
+        if (confirmed)
+          await app.call("PATCH", `/items/baasix_User/${id}`, {
+            token: app.admin,
+            body: { emailVerified: true },
+          });
+        await app.call("POST", "/auth/password/reset", { body: { email } });
+        await app.errands.idle();
+        await app.mail.run();
+        const [, reset] = /reset-password\/([0-9a-f]{64})/.exec(mails.at(-1) ?? "") ?? [];
+        const chosen = { body: { password: "the owner's password" } };
+        expect((await app.call("POST", `/auth/password/reset/${reset}`, chosen)).status).toBe(200);
+        const owner = await app.login(email, "the owner's password");
+        const { body: left } = await app.call("GET", "/auth/social", { token: owner });
+        const entered = await app.call("POST", "/auth/social/signin", { body: await asEve(sub) });
+        return [(left as { data: unknown[] }).data.length, entered.status];
+      };
+      expect(await linksLeft("unconfirmed", false)).toEqual([0, 403]);
+      expect(await linksLeft("confirmed", true)).toEqual([1, 200]);
+    } finally {
+      await own.close();
+    }
   });
 
   test("it takes a fresh proof, and a person", async () => {

@@ -48,8 +48,9 @@ async function findOrMake(parts: OAuthParts, rows: Data, identity: Identity): Pr
   const email = normalizeEmail(identity.email ?? "");
   if (email === null)
     throw new AppError("FORBIDDEN", `${label} tells no mail address, without which there is no account`);
+  requireConfirmed(parts, identity, label);
   const { account: found } = await findByEmail(rows, email);
-  if (found === null) return makeAccount(parts, rows, identity, email, label);
+  if (found === null) return makeAccount(parts, rows, identity, email);
   // As it stands once nobody else can change it.
   await lockAccount(rows, found.id, parts.auth.clock());
   const account = await findAccount(rows, found.id);
@@ -60,6 +61,22 @@ async function findOrMake(parts: OAuthParts, rows: Data, identity: Identity): Pr
     { user_Id: account.id, providerId: provider, accountId: subject },
   ]);
   return account;
+}
+
+/**
+ * Where an address that is not confirmed makes no account, it is refused before it is looked up: whoever tells a provider
+ * somebody else's must not learn whether it has one.
+ */
+function requireConfirmed(
+  { auth: { config } }: OAuthParts,
+  { emailVerified }: Identity,
+  label: string,
+): void {
+  if (emailVerified || (config.PUBLIC_REGISTRATION && !config.REQUIRE_EMAIL_VERIFICATION)) return;
+  throw new AppError(
+    "FORBIDDEN",
+    `${label} does not say that your mail address is confirmed; come in another way, and link ${label} there`,
+  );
 }
 
 /** The refusal to take the word of one side for who owns an account. */
@@ -76,16 +93,10 @@ async function makeAccount(
   rows: Data,
   { provider, subject, emailVerified, ...names }: Identity,
   email: string,
-  label: string,
 ): Promise<Account> {
   const { config } = auth;
   if (!config.PUBLIC_REGISTRATION)
     throw new AppError("FORBIDDEN", "Registration is closed; ask an administrator for an account");
-  if (config.REQUIRE_EMAIL_VERIFICATION && !emailVerified)
-    throw new AppError(
-      "FORBIDDEN",
-      `${label} does not say that your mail address is confirmed; register another way`,
-    );
   const role = await findRole(rows, config.DEFAULT_ROLE_REGISTERED);
   if (role === null) throw noSuchRole(config.DEFAULT_ROLE_REGISTERED);
   const firstName = shortened(names.firstName) ?? email.slice(0, email.indexOf("@"));

@@ -113,6 +113,10 @@ test.each<[env: Record<string, string>, result: string | readonly string[]]>([
     "OIDC_PROVIDERS[0].name: is the name of something else here",
   ],
   [
+    { OIDC_PROVIDERS: '[{"name": "service", "issuer": "https://id.example", "clientId": "a"}]' },
+    "OIDC_PROVIDERS[0].name: is the name of something else here",
+  ],
+  [
     { OIDC_X_ISSUER: "https://id.example" },
     "OIDC_X_CLIENT_ID: Invalid input: expected string, received undefined",
   ],

@@ -53,7 +53,7 @@ export function jobOf(
   special: { readonly stamp?: WriteBody | undefined; readonly skip?: unknown } = {},
 ): Job {
   const { collection, action, columns, rows } = plan;
-  const isPlain = rows.length === 1 && !condition && !parts.related && !special.stamp && !special.skip;
+  const isPlain = !condition && !parts.related && !special.stamp && !special.skip;
   return {
     actor,
     collection,
@@ -61,12 +61,20 @@ export function jobOf(
     columns,
     condition,
     rows: condition === null ? rows.length : Infinity,
-    form: isPlain ? `${action} ${typeof rows[0]?.version}` : null,
+    form: isPlain ? formOf(plan) : null,
     prepare: (target, version) => {
       const complete = completeWrite(plan, target, bindingOf(parts, actor), special.stamp);
       return { compile: () => compile(target, complete, version), input: encodeRows(complete) };
     },
   };
+}
+
+/** What the statement for rows depends on besides their columns; null where it is one of too many. */
+function formOf({ action, rows, columns }: WritePlan): string | null {
+  const isVersioned = rows.some(({ version }) => version !== null);
+  if (rows.length === 1) return `${action} ${isVersioned}`;
+  const isEven = rows.every(({ values }) => columns.every((_, column) => values[column] !== undefined));
+  return isEven ? `${action} many ${isVersioned}` : null;
 }
 
 /** authorize → compile → run; gives the keys of the rows. Tries the targets in turn. */

@@ -49,12 +49,13 @@ function checkDocument(value: object, depth: number, seen: number): number {
     }
     return keys;
   }
-  for (const [key, member] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
     if (key === "__proto__" || key === "constructor" || key === "prototype") {
       throw new AppError("BAD_REQUEST", `body: the key '${key}' is not accepted, at any depth`);
     }
     if (++keys > maxKeys)
       throw new AppError("BAD_REQUEST", `body: more than ${maxKeys} keys in one document`);
+    const member = (value as Readonly<Record<string, unknown>>)[key];
     if (typeof member !== "object" || member === null) continue;
     if (depth <= deepestDocuments && Array.isArray(member) && documentLists.has(key))
       checkDocuments(member, depth + 2);

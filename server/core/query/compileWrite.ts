@@ -73,8 +73,16 @@ export function compileCreate(
   });
 }
 
-/** Changes the rows that the keys in input 0 name, or (with `target.filter`) all that match; gives their keys. */
-export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version: number): CompiledStatement {
+/**
+ * Changes the rows that the keys in input 0 name, or (with `target.filter`) all that match; gives their keys. `returnsOld`:
+ * the server tells the row as it was with the one that it wrote (PostgreSQL 18).
+ */
+export function compileUpdate(
+  target: AuthorizedTarget,
+  plan: WritePlan,
+  version: number,
+  returnsOld = false,
+): CompiledStatement {
   const { collection } = target;
   const parameters = collectParameters();
   const input = record(plan, parameters);
@@ -95,14 +103,14 @@ export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version
   const told = collection.audit && !collection.guarded ? written.filter(({ hidden }) => !hidden) : [];
   const remembered = new Set([...fixed, ...told]);
   const met = target.noted ? conditionsMet(target, parameters) : [];
-  const isPlain =
-    remembered.size === 0 && !versioned && met.length === 0 && plan.rows.length === 1 && !target.filter;
-  if (isPlain) {
+  const isOne = plan.rows.length === 1 && !target.filter;
+  const audit = auditOf(collection, { action: "update", before: written, after: written }, parameters);
+  if (isOne && !versioned && met.length === 0 && (remembered.size === 0 || returnsOld)) {
+    const was = [...remembered].map((field) => `, old.${quoteName(field.name)} as ${old(field)}`);
     const write =
       `update ${quoteName(collection.name)} t set ${sets.join(", ")} from ${input} ` +
-      `where ${where.length > 0 ? where.join(" and ") : "true"} returning t.*`;
-    const checks = permitted(target, parameters);
-    const audit = auditOf(collection, { action: "update", before: [], after: [] }, parameters);
+      `where ${where.length > 0 ? where.join(" and ") : "true"} returning t.*${was.join("")}`;
+    const checks = [...fixed.map(immutableKept), ...permitted(target, parameters)];
     return finishWrite({ target, version, parameters, write, single: true, audit, checks });
   }
   // The rows as they are: noted, and locked in the order of their keys, before they are changed.
@@ -130,7 +138,7 @@ export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version
     before: before(rows),
     write,
     single: isSingle(plan) && !target.filter,
-    audit: auditOf(collection, { action: "update", before: written, after: written }, parameters),
+    audit,
     checks: [
       ...(versioned ? [versionStands(collection)] : []),
       ...fixed.map(immutableKept),
@@ -141,27 +149,34 @@ export function compileUpdate(target: AuthorizedTarget, plan: WritePlan, version
 
 /** Input 0 of creates and updates: a JSON list of records, keyed by position; of one row its record alone. */
 export function encodeRows(plan: WritePlan): string {
-  const mixed = plan.columns.map((field) => isMixed(plan, field));
-  const records = plan.rows.map((row) => encodeRow(plan, row, mixed));
+  const columns = plan.columns.map((field, index) => ({
+    value: `c${index}`,
+    present: isMixed(plan, field) ? `p${index}` : null,
+  }));
+  const records = plan.rows.map((row) => encodeRow(row, columns));
   return JSON.stringify(isSingle(plan) ? records[0] : records);
 }
 
-function encodeRow(plan: WritePlan, row: WriteRow, mixed: readonly boolean[]): Record<string, WireValue> {
+type RecordColumn = { readonly value: string; readonly present: string | null };
+
+function encodeRow({ key, version, values }: WriteRow, columns: readonly RecordColumn[]) {
   const record: Record<string, WireValue> = {};
-  if (row.key !== null) record.k = row.key;
-  if (row.version !== null) record.v = row.version;
-  plan.columns.forEach((field, index) => {
-    if (!row.values.has(field.name)) return;
-    record[`c${index}`] = row.values.get(field.name) ?? null;
-    if (mixed[index]) record[`p${index}`] = true;
-  });
+  if (key !== null) record.k = key;
+  if (version !== null) record.v = version;
+  for (let i = 0; i < values.length; i++) {
+    const [value, column] = [values[i], columns[i]];
+    if (value === undefined || !column) continue;
+    record[column.value] = value;
+    if (column.present !== null) record[column.present] = true;
+  }
   return record;
 }
 
 /** Set by some rows and not by others: each row then says whether it does. */
 function isMixed(plan: WritePlan, field: Field): boolean {
   const several = plan.rows.length > 1 || plan.computed.has(field);
-  return several && plan.rows.some((row) => !row.values.has(field.name));
+  const column = plan.columns.indexOf(field);
+  return several && plan.rows.some((row) => row.values[column] === undefined);
 }
 
 /** PostgreSQL plans a list for a hundred rows, and would read a small table whole to change one of it. */

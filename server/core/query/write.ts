@@ -2,9 +2,9 @@
 import type { FieldError, ItemId } from "@baasix/types";
 import { AppError, suggestion } from "../errors";
 import type { GrantDefault } from "../access/rules";
-import { parseValue, toWire, type WireValue } from "../schema/fields";
+import { parseValue, toWire, type WireValue, wireReader } from "../schema/fields";
 import type { Collection, Field, Relation } from "../schema/model";
-import { checkRules } from "../schema/validate";
+import { checkRules, hasRules } from "../schema/validate";
 import type { AuthorizedTarget } from "./authorize";
 import { isObject } from "./filter";
 import { standsForKey } from "./find";
@@ -30,14 +30,13 @@ export function checkDistinct(keys: readonly string[]): void {
 const mostErrors = 100;
 
 /**
- * One row to write: `key` names an existing row (updates), `version` the one that it must have; values by column name.
- * `place` begins what is said of it: `[2].`, nothing for the row of a request for one.
+ * One row to write: `key` names an existing row (updates), `version` the one that it must have; `values` in the order of
+ * the plan's columns, undefined (or missing at the end) for those that the row does not set.
  */
 export type WriteRow = {
-  readonly place: string;
   readonly key: string | null;
   readonly version: string | null;
-  readonly values: ReadonlyMap<string, WireValue>;
+  readonly values: readonly (WireValue | undefined)[];
 };
 
 /** Rows with every column that any of them sets. */
@@ -45,6 +44,8 @@ export type WritePlan = {
   readonly collection: Collection;
   readonly action: "create" | "update";
   readonly rows: readonly WriteRow[];
+  /** What begins the messages about rows; null: `[2].` in a list, nothing for the row of a request for one. */
+  readonly places: readonly string[] | null;
   readonly columns: readonly Field[];
   /** What PostgreSQL works out for rows that do not set the column. */
   readonly computed: ReadonlyMap<Field, Operand>;
@@ -66,22 +67,23 @@ export function planWrite(
   places: readonly string[] | null = null,
 ): WritePlan {
   checkBulk(entries.length);
-  const columns = new Map<string, Field>();
-  const errors: FieldError[] = [];
-  const rows = entries.map((entry, index) => {
-    const place = places?.[index] ?? (entries.length > 1 ? `[${index}].` : "");
+  const planning: Planning = { collection, action, writers: new Map(), columns: [], errors: [] };
+  const { columns, errors } = planning;
+  const rows = entries.map((entry, index): WriteRow => {
     const key = entry.key === undefined ? null : parseKey(collection, entry.key);
-    const values = planBody(collection, action, entry.data, place, errors);
-    if (action === "update") checkKeyKept(collection, key, values);
-    for (const name of values.keys()) {
-      const field = collection.fields.get(name);
-      if (field) columns.set(name, field);
-    }
-    return { place, key, version: readVersion(entry.version), values };
+    const place = (): string => placeOf(places, index, entries.length);
+    const values: (WireValue | undefined)[] = [];
+    const given = planBody(planning, entry.data, place, values);
+    if (action === "update") checkKeyKept(collection, key, given);
+    return { key, version: readVersion(entry.version), values };
   });
   failWith(errors);
-  checkDistinct(rows.flatMap((row) => row.key ?? []));
-  return { collection, action, rows, columns: [...columns.values()], computed: new Map() };
+  if (action === "update") checkDistinct(rows.flatMap((row) => row.key ?? []));
+  return { collection, action, rows, places, columns, computed: new Map() };
+}
+
+function placeOf(places: readonly string[] | null, index: number, count: number): string {
+  return places?.[index] ?? (count > 1 ? `[${index}].` : "");
 }
 
 /** The text of a primary key. @throws AppError INVALID_VALUE */
@@ -99,58 +101,118 @@ export function readVersion(version: unknown): string | null {
   throw new AppError("PRECONDITION_FAILED", "version: no version of an item; read it again");
 }
 
+/** What is known of a name that bodies use: which column it sets, and how values are read. */
+type Writer = {
+  readonly field: Field;
+  /** The name is that of a relation. */
+  readonly relation: boolean;
+  readonly read: (value: unknown) => WireValue;
+  readonly ruled: boolean;
+  /** The place among the columns; none for the key of a row that is there. */
+  readonly column: number | null;
+};
+
+/** What the bodies of one plan share. A name is looked up once for all of them. */
+type Planning = {
+  readonly collection: Collection;
+  readonly action: "create" | "update";
+  readonly writers: Map<string, Writer>;
+  readonly columns: Field[];
+  readonly errors: FieldError[];
+};
+
+/** Reads a body into `values`; gives the value of the key where an update has one. */
 function planBody(
-  collection: Collection,
-  action: "create" | "update",
+  planning: Planning,
   body: unknown,
-  place: string,
-  errors: FieldError[],
-): Map<string, WireValue> {
-  if (!isObject(body)) throw new AppError("INVALID_VALUE", `${place}expected an object of field and value`);
-  const values = new Map<string, WireValue>();
+  place: () => string,
+  values: (WireValue | undefined)[],
+): WireValue | undefined {
+  if (!isObject(body)) throw new AppError("INVALID_VALUE", `${place()}expected an object of field and value`);
+  let key: WireValue | undefined;
   for (const name of Object.keys(body)) {
     const value = body[name];
     if (value === undefined) continue;
-    const field = writableField(collection, name, value, place);
-    if (field === null) continue;
-    try {
-      const wire = toWire(value, field);
-      if (wire === null && !field.allowNull) errors.push(required(`${place}${field.name}`));
-      else {
-        const room = Math.max(0, mostErrors - errors.length);
-        for (const error of checkRules(field, wire).slice(0, room))
-          errors.push({ ...error, field: `${place}${error.field}` });
-      }
-      values.set(field.name, wire);
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      errors.push({ field: `${place}${field.name}`, message: error.message, rule: "type" });
+    let writer = planning.writers.get(name);
+    if (!writer || (writer.relation && typeof value === "object")) {
+      const field = writableField(planning.collection, name, value, place);
+      if (field === null) continue;
+      writer ??= writerOf(planning, name, field);
+    }
+    const wire = readValue(planning.errors, writer, value, place);
+    if (wire === undefined) continue;
+    if (writer.column === null) key = wire;
+    else {
+      // A hole would make reading the list slow.
+      while (values.length < writer.column) values.push(undefined);
+      values[writer.column] = wire;
     }
   }
-  if (action === "update" && values.get(collection.primaryKey.name) === null)
-    values.delete(collection.primaryKey.name);
-  return values;
+  return key;
+}
+
+function writerOf({ collection, action, writers, columns }: Planning, name: string, field: Field): Writer {
+  const isKey = action === "update" && field.name === collection.primaryKey.name;
+  const known = columns.indexOf(field);
+  const writer: Writer = {
+    field,
+    relation: field.name !== name,
+    read: wireReader(field),
+    ruled: hasRules(field),
+    column: isKey ? null : known < 0 ? columns.push(field) - 1 : known,
+  };
+  writers.set(name, writer);
+  return writer;
+}
+
+/** The value as it is written; undefined when it is none, and `errors` tell why. */
+function readValue(
+  errors: FieldError[],
+  { field, read, ruled }: Writer,
+  value: unknown,
+  place: () => string,
+): WireValue | undefined {
+  let wire: WireValue;
+  try {
+    wire = read(value);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    errors.push({ field: `${place()}${field.name}`, message: error.message, rule: "type" });
+    return undefined;
+  }
+  if (wire === null && !field.allowNull) errors.push(required(`${place()}${field.name}`));
+  else if (ruled) {
+    const room = Math.max(0, mostErrors - errors.length);
+    for (const error of checkRules(field, wire).slice(0, room))
+      errors.push({ ...error, field: `${place()}${error.field}` });
+  }
+  return wire;
 }
 
 /** The column that a name of the body sets; null when the server fills it whatever the client says. */
-function writableField(collection: Collection, name: string, value: unknown, place: string): Field | null {
+function writableField(
+  collection: Collection,
+  name: string,
+  value: unknown,
+  place: () => string,
+): Field | null {
   const relation = collection.fields.has(name) ? undefined : collection.relations.get(name);
   if (relation && (!standsForKey(relation) || (typeof value === "object" && value !== null))) {
-    throw new AppError("INVALID_VALUE", `${place}${name}: ${keyHint(relation)}`);
+    throw new AppError("INVALID_VALUE", `${place()}${name}: ${keyHint(relation)}`);
   }
   const field = collection.fields.get(relation ? relation.sourceColumn : name);
   if (!field) {
     const valid = [...collection.fields.values()].filter((one) => !one.hidden).map((one) => one.name);
     throw new AppError(
       "UNKNOWN_FIELD",
-      `${place}${name}: '${collection.name}' has no field '${name}'${suggestion(name, valid)}`,
+      `${place()}${name}: '${collection.name}' has no field '${name}'${suggestion(name, valid)}`,
     );
   }
   if (field.managed === "server") {
-    throw new AppError("FORBIDDEN", `${place}${name}: set by the server alone`);
+    throw new AppError("FORBIDDEN", `${place()}${name}: set by the server alone`);
   }
   if (field.managed === "deletedAt") {
-    throw new AppError("INVALID_VALUE", `${place}${name}: set by deleting the item`);
+    throw new AppError("INVALID_VALUE", `${place()}${name}: set by deleting the item`);
   }
   return field.managed === null ? field : null;
 }
@@ -163,12 +225,10 @@ function keyHint({ keyOn, sourceColumn, target, targetColumn, scope }: Relation)
 }
 
 /** `key` null: a filter names the items, and none of them has the key that the body gives. */
-function checkKeyKept(collection: Collection, key: string | null, values: Map<string, WireValue>): void {
+function checkKeyKept(collection: Collection, key: string | null, given: WireValue | undefined): void {
+  if (given === undefined || given === null || String(given) === key) return;
   const { name } = collection.primaryKey;
-  if (values.has(name) && String(values.get(name)) !== key) {
-    throw new AppError("INVALID_VALUE", `${name}: the key of an item cannot change`);
-  }
-  values.delete(name);
+  throw new AppError("INVALID_VALUE", `${name}: the key of an item cannot change`);
 }
 
 function required(field: string): FieldError {
@@ -200,25 +260,33 @@ export function completeWrite(
   const computed = new Map<Field, Operand>();
   for (const { field, value } of defaults) if ("operand" in value) computed.set(field, value.operand);
   const server = [...userColumns(collection, plan.action, binding), ...stampColumns(collection, stamp)];
+  const added = [...defaults.map((one) => one.field), ...server.map(([field]) => field)];
+  const columns = added.length === 0 ? plan.columns : [...new Set([...plan.columns, ...added])];
   const rows =
-    defaults.length === 0 && server.length === 0
+    added.length === 0
       ? plan.rows
       : plan.rows.map((row) => ({
           ...row,
-          values: withDefaults(row.values, defaults, server, binding),
+          values: withDefaults(row.values, columns, defaults, server, binding),
         }));
-  if (plan.action === "create") {
-    const errors: FieldError[] = [];
-    for (const row of rows) {
-      for (const field of collection.fields.values()) {
-        if (mustBeGiven(field) && !row.values.has(field.name) && !computed.has(field))
-          errors.push(required(`${row.place}${field.name}`));
-      }
+  const complete = { ...plan, rows, columns, computed };
+  if (plan.action === "create") failWith(missing(complete));
+  return complete;
+}
+
+/** Fields without a value that must have one. */
+function missing({ collection, rows, places, columns, computed }: WritePlan): readonly FieldError[] {
+  const needed = [...collection.fields.values()]
+    .filter((field) => mustBeGiven(field) && !computed.has(field))
+    .map((field) => ({ field, column: columns.indexOf(field) }));
+  const errors: FieldError[] = [];
+  rows.forEach(({ values }, index) => {
+    for (const { field, column } of needed) {
+      if (column < 0 || values[column] === undefined)
+        errors.push(required(`${placeOf(places, index, rows.length)}${field.name}`));
     }
-    failWith(errors);
-  }
-  const added = [...defaults.map((one) => one.field), ...server.map(([field]) => field)];
-  return { ...plan, rows, columns: [...new Set([...plan.columns, ...added])], computed };
+  });
+  return errors;
 }
 
 function mustBeGiven(field: Field): boolean {
@@ -226,17 +294,19 @@ function mustBeGiven(field: Field): boolean {
 }
 
 function withDefaults(
-  values: ReadonlyMap<string, WireValue>,
+  values: WriteRow["values"],
+  columns: readonly Field[],
   defaults: readonly GrantDefault[],
   server: readonly (readonly [Field, WireValue])[],
   binding: Binding,
-): ReadonlyMap<string, WireValue> {
-  const complete = new Map(values);
+): WriteRow["values"] {
+  const complete = columns.map((_, column) => values[column]);
   for (const { field, value } of defaults) {
-    if (complete.has(field.name) || "operand" in value) continue;
-    complete.set(field.name, "variable" in value ? bindParam(value.variable, binding) : value.wire);
+    const column = columns.indexOf(field);
+    if (complete[column] !== undefined || "operand" in value) continue;
+    complete[column] = "variable" in value ? bindParam(value.variable, binding) : value.wire;
   }
-  for (const [field, value] of server) complete.set(field.name, value);
+  for (const [field, value] of server) complete[columns.indexOf(field)] = value;
   return complete;
 }
 

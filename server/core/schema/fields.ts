@@ -148,12 +148,19 @@ export type WireValue = Json;
  * @throws AppError INVALID_VALUE
  */
 export function toWire(value: unknown, field: FieldShape, place?: string): WireValue {
-  return placed(place, () => {
-    if (value === null) return null;
-    if (field.type === "Array") return readItems(value, field);
-    const text = readOne(value, field);
-    return isJson(field) ? (value as Json) : text;
-  });
+  return placed(place, () => wireReader(field)(value));
+}
+
+/** `toWire` of one field, for many values. */
+export function wireReader(field: FieldShape): (value: unknown) => WireValue {
+  if (field.type === "Array") return (value) => (value === null ? null : readItems(value, field));
+  if (isHolder(field) || field.lowerCase) return (value) => (value === null ? null : readOne(value, field));
+  const { parse } = entryOf(field);
+  if (!isJson(field)) return (value) => (value === null ? null : parse(value, field));
+  return (value) => {
+    if (value !== null) parse(value, field);
+    return value as Json;
+  };
 }
 
 /** True for JSON and JSONB. */

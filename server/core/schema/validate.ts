@@ -91,12 +91,18 @@ function readPattern(value: unknown, place: string): string | undefined {
 
 type Failure = Pick<FieldError, "message" | "rule">;
 
+/** True when `checkRules` has something to check. */
+export function hasRules({ validate }: Field): boolean {
+  for (const _ in validate) return true;
+  return false;
+}
+
 /**
  * Checks a value that has passed the type check (`toWire`) against the rules of its field; null passes.
  * Numbers are compared exactly, also those that travel as text.
  */
 export function checkRules(field: Field, value: unknown): readonly FieldError[] {
-  if (value === null || Object.keys(field.validate).length === 0) return [];
+  if (value === null || !hasRules(field)) return [];
   if (field.items === null) return failures(field, field.validate, value, "");
   const shape = itemShape(field);
   if (field.type === "Range") return rangeFailures({ ...field, ...shape }, String(value));

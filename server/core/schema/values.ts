@@ -10,6 +10,7 @@ const mostDigits = 1000;
 const numeral = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
 /** One that is written as it is read already. */
 const plainNumeral = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
+const plainWhole = /^(?:0|-?[1-9]\d*)$/;
 const isoDate = /^(\d{4})-?(\d{2})-?(\d{2})$/;
 const isoDateTime =
   /^(\d{4}-\d{2}-\d{2}|\d{8})(?:[T ](\d{2}):?(\d{2})(?::?(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i;
@@ -56,8 +57,11 @@ export function readText(value: unknown, length: number | null): string {
   return value;
 }
 
-/** A whole number between two bounds, from a number, a bigint or decimal digits. */
+/** A whole number between two bounds, from a number, a bigint or decimal digits. The bounds lie beyond nine digits. */
 export function readWhole(value: unknown, least: bigint, most: bigint): string {
+  // Most are so, and bigints are slow.
+  if (typeof value === "string" && value.length < 10 && plainWhole.test(value)) return value;
+  if (typeof value === "number" && Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= least && value <= most)
     return String(value);
   const expected = `a whole number from ${least} to ${most}`;
@@ -81,7 +85,7 @@ export function readWhole(value: unknown, least: bigint, most: bigint): string {
  */
 export function readDecimal(value: unknown, precision: number | null, scale: number | null): string {
   const plain = plainDecimal(value);
-  if (precision === null) return plain;
+  if (precision === null || isWithin(plain, precision - (scale ?? 0), scale ?? 0)) return plain;
   const [whole = "", fraction = ""] = plain.replace("-", "").split(".");
   const places = scale ?? 0;
   if (fraction.replace(/0+$/, "").length > places) {
@@ -95,6 +99,14 @@ export function readDecimal(value: unknown, precision: number | null, scale: num
     throw mismatch(`at most ${room} digits before the decimal point`, value);
   }
   return plain;
+}
+
+/** True when the text has no more characters than there is room for digits. */
+function isWithin(plain: string, room: number, places: number): boolean {
+  const start = plain.startsWith("-") ? 1 : 0;
+  const point = plain.indexOf(".");
+  if (point < 0) return plain.length - start <= room;
+  return point - start <= room && plain.length - point - 1 <= places;
 }
 
 function plainDecimal(value: unknown): string {
@@ -261,6 +273,10 @@ function isPlain(value: object): boolean {
 
 /** Compares two decimal texts exactly: less than, equal to or greater than 0. */
 export function compareDecimals(a: string, b: string): number {
+  // Rounding keeps the order: doubles that differ tell it.
+  const [near, far] = [Number(a), Number(b)];
+  if (near < far) return -1;
+  if (near > far) return 1;
   const [left, right] = [readDecimal(a, null, null), readDecimal(b, null, null)];
   const places = Math.max(fractionOf(left).length, fractionOf(right).length);
   const [x, y] = [scaled(left, places), scaled(right, places)];

@@ -10,10 +10,7 @@ export const id = z.union([z.string(), z.number()]);
 export const item = z.record(z.string(), z.unknown());
 const names = z.union([z.string(), z.array(z.string())], "expected a field, or a list of fields");
 
-/** `PATCH /bulk`: `{id, data}` or `{id, …fields}`. */
-export const bulkUpdate = z.array(z.looseObject({ id }));
 export const bulkRemove = z.array(id);
-export const bulkCreate = z.array(item);
 export const updateWhere = z.strictObject({ filter: item, data: item });
 export const removeWhere = z.strictObject({ filter: item });
 export const upsert = z.union([
@@ -29,8 +26,38 @@ export function readBody<T>(shape: z.ZodType<T>, body: unknown, message: string)
   throw new AppError("BAD_REQUEST", place ? `${message} (at ${place})` : message);
 }
 
+/** An entry of `PATCH /bulk`: `{id, data}` or `{id, …fields}`. */
+type BulkEntry = z.infer<typeof item> & { readonly id: z.infer<typeof id> };
+
+/**
+ * The bodies of `POST /bulk`, as they are: a shape would copy every one of them, at a fifth of the cost of the request.
+ * @throws AppError BAD_REQUEST
+ */
+export function readBodies(body: unknown): readonly WriteBody[] {
+  const message = "Request body must be an array";
+  const list = readArray(body, message);
+  const wrong = list.findIndex((one) => !isBody(one));
+  if (wrong >= 0) throw new AppError("BAD_REQUEST", `${message} (at ${wrong})`);
+  return list as readonly WriteBody[];
+}
+
+/** The entries of `PATCH /bulk`. @throws AppError BAD_REQUEST */
+export function readEntries(body: unknown): readonly UpdateEntry[] {
+  const message = "Request body must be an array of {id, data}";
+  return readArray(body, message).map((entry, i) => {
+    if (!isBody(entry)) throw new AppError("BAD_REQUEST", `${message} (at ${i})`);
+    if (!id.safeParse(entry.id).success) throw new AppError("BAD_REQUEST", `${message} (at ${i}.id)`);
+    return readEntry(entry as BulkEntry, `[${i}].version`);
+  });
+}
+
+function readArray(body: unknown, message: string): readonly unknown[] {
+  if (Array.isArray(body)) return body;
+  throw new AppError("BAD_REQUEST", message);
+}
+
 /** `{id, data}` (and `version`) stays; `{id, …fields}` becomes it. `place` starts messages. */
-export function readEntry(entry: z.infer<typeof bulkUpdate>[number], place = "version"): UpdateEntry {
+export function readEntry(entry: BulkEntry, place = "version"): UpdateEntry {
   const { id: key, data, ...fields } = entry;
   const { version, ...others } = fields;
   const isEntry = isBody(data) && Object.keys(others).length === 0;

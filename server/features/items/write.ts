@@ -7,12 +7,11 @@ import { readQueryString } from "../../http";
 import { dataAnswer, itemText, writtenItems } from "./answer";
 import { changeItems, isDeletion, type KeepsDeleted } from "./change";
 import {
-  bulkCreate,
   bulkRemove,
-  bulkUpdate,
   item,
+  readBodies,
   readBody,
-  readEntry,
+  readEntries,
   readUpsert,
   readWriteQuery,
   removeWhere,
@@ -89,18 +88,13 @@ export const restoreItem: Write = (wish) => {
 /** `POST /items/:c/bulk` */
 export const createItems: Write = async (wish) => {
   prepare(wish);
-  const bodies = readBody(bulkCreate, wish.body, "Request body must be an array");
-  return idsAnswer(await wish.rows.create(wish.actor, wish.collection, bodies), 201);
+  return idsAnswer(await wish.rows.create(wish.actor, wish.collection, readBodies(wish.body)), 201);
 };
 
 /** `PATCH /items/:c/bulk` */
 export const updateItems: Write = async (wish) => {
   prepare(wish);
-  const message = "Request body must be an array of {id, data}";
-  const entries = readBody(bulkUpdate, wish.body, message).map((entry, i) =>
-    readEntry(entry, `[${i}].version`),
-  );
-  return idsAnswer(await changeItems(wish, entries));
+  return idsAnswer(await changeItems(wish, readEntries(wish.body)));
 };
 
 /** `DELETE /items/:c/bulk` */

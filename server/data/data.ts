@@ -111,6 +111,7 @@ function doorOn(parts: DoorParts, mode: Mode): Data {
     runner,
     snapshot: parts.snapshot,
     now: parts.now,
+    returnsOld: Number.parseInt(parts.database.version, 10) >= 18,
     turns: parts.turns,
     attempt: mode.attempt,
     transaction,

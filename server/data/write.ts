@@ -31,6 +31,8 @@ export type WriteParts = {
   readonly runner: Runner;
   readonly snapshot: () => Snapshot;
   readonly now: () => number;
+  /** See `compileUpdate`. */
+  readonly returnsOld: boolean;
   /** Runs `work` so that its failure undoes what it did and no more. */
   readonly attempt: <T>(work: () => Promise<T>) => Promise<T>;
   /** Runs `work` on a door inside a transaction: this one, where it is inside already. */
@@ -72,6 +74,8 @@ type CreateOptions = {
 /** Makes the writes of a door. */
 export function writesOf(parts: WriteParts): Writes {
   const { pending, committed } = parts;
+  const updateStatement: typeof compileUpdate = (target, plan, version) =>
+    compileUpdate(target, plan, version, parts.returnsOld);
 
   const create = async (
     actor: Actor,
@@ -153,7 +157,7 @@ export function writesOf(parts: WriteParts): Writes {
       entries.map(({ id, data, version }) => ({ key: id, data, version })),
       parts.related?.places,
     );
-    const ids = await perform(parts, jobOf(parts, actor, plan, null, compileUpdate));
+    const ids = await perform(parts, jobOf(parts, actor, plan, null, updateStatement));
     await committed({ collection: name, action: "update", ids });
     return inOrder(
       ids,
@@ -175,7 +179,7 @@ export function writesOf(parts: WriteParts): Writes {
       });
     pending({ actor, collection: name, action: "update", ids: [], bodies: [data] });
     const plan = planWrite(collection, "update", [{ data }]);
-    const ids = await perform(parts, jobOf(parts, actor, plan, condition, compileUpdate));
+    const ids = await perform(parts, jobOf(parts, actor, plan, condition, updateStatement));
     if (ids.length > 0) await committed({ collection: name, action: "update", ids });
     return ids;
   };

@@ -119,6 +119,23 @@ test("a field that is set once, under a version: the row as it was is noted and 
   });
 });
 
+test("one row on a server that tells what it replaced: changed and noted in one go, except under a version", () => {
+  const to = target("things", "update", null);
+  const planned = (version?: string) => {
+    const entry = { key: 5, data: { serial: "a" }, ...(version !== undefined && { version }) };
+    return completeWrite(planWrite(to.collection, "update", [entry]), to, { actor: user, now: 0 });
+  };
+  expect(compileUpdate(to, planned(), schema.version, true).text).toContain(
+    `with "#w" as (update "things" t set "serial" = r.c0 from json_to_record($1::text::json) as ` +
+      `${things("c0 text")} where t."id" = r.k and t."deletedAt" is null and (t."price" > $2::numeric) ` +
+      `returning t.*, old."serial" as "#b serial") select w."id" from "#w" w where case when w."#b serial" is null`,
+  );
+  const versioned = planned("77");
+  expect(compileUpdate(to, versioned, schema.version, true)).toEqual(
+    compileUpdate(to, versioned, schema.version),
+  );
+});
+
 test("by filter: what the filter finds is locked in the order of the keys", () => {
   const { text } = write("things", "update", [{ data: { title: "a" } }], { title: "b" });
   expect(text).toContain(`(t."title" = $3::text)`);

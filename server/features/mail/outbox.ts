@@ -8,7 +8,7 @@ import { AppError } from "../../core/errors";
 import { type Data, removeInBatches, type Rows } from "../../data";
 import type { Payload, Seal } from "./seal";
 import type { MailType, MailValues } from "./types";
-import { checkValues, toLine } from "./values";
+import { checkValues, toLabel } from "./values";
 
 /** The collection of mails. */
 export const collection = "baasix_EmailLog";
@@ -61,7 +61,7 @@ export async function writeMail<Type extends MailType>(
     throw new AppError("INVALID_VALUE", `mail.${type}.to: must be one mail address`);
   }
   // What people call themselves may hold anything; in a header it is one line.
-  const label = toLine(name ?? "", 100) || null;
+  const label = toLabel(name ?? "", 100) || null;
   const payload: Payload = { name: label, values: checkValues(type, values) };
   const row = {
     email: address,

@@ -259,3 +259,14 @@ describe("values", () => {
     expect(checkValues("welcome", { name: null })).toEqual({});
   });
 });
+
+describe("what people call themselves leads nowhere, as strangers have mails sent with it", () => {
+  test.each([
+    ["Win at https://evil.example/now", "Win at https evil example/now"],
+    ["www.evil.example", "www evil example"],
+    ["me@evil.example", "me evil example"],
+    ["\u202Emoc.live\u2069", "moc live"],
+    ["Dr. J. R. Ng-O'Hara Jr. (she/her)", "Dr. J. R. Ng-O'Hara Jr. (she/her)"],
+    ["می‌خواهم", "می‌خواهم"],
+  ])("%p: %p", (name, shown) => expect(checkValues("welcome", { name })).toEqual({ name: shown }));
+});

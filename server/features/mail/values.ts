@@ -30,12 +30,23 @@ export function checkValues(type: string, values: Readonly<Record<string, unknow
 
 function checkValue(value: string, { kind, longest }: Variable, fail: (what: string) => AppError): string {
   const text = value.replace(control, " ");
-  if (kind === "label") return toLine(text, longest);
+  if (kind === "label") return toLabel(text, longest);
   if (text.length > longest) throw fail(`must have at most ${longest} characters`);
   if (kind === "url" && !isWebAddress(value))
     throw fail("must be an address that begins with http:// or https://");
   if (kind === "time" && Number.isNaN(Date.parse(value))) throw fail("must be a time in ISO 8601");
   return text;
+}
+
+const direction = /[\u202a-\u202e\u2066-\u2069]/g;
+const linking = /:\/\/|@|(?<=[\p{L}\p{N}])[.\u3002\uff0e\uff61](?=[\p{L}\p{N}])/gu;
+
+/**
+ * What people call themselves, as one line in which no mail program finds an address to make a link of, and which turns no
+ * text around: whoever signs up with a stranger's address has a mail sent there with it.
+ */
+export function toLabel(text: string, longest: number): string {
+  return toLine(text.replace(direction, "").replace(linking, " "), longest);
 }
 
 /** A text as one line, cut (between characters, not inside one) where it is longer than `longest`. */

@@ -41,6 +41,8 @@ export type SignInName = { readonly email: string } | { readonly username: strin
 /** What somebody typed as the name of an account: an address when it has an `@`, which no username has. */
 export function signInName(text: string): SignInName {
   if (text.includes("@")) return { email: normalizeEmail(text) ?? "" };
+  // What no column can hold is nobody's, too.
+  if (text.includes("\0") || !text.isWellFormed()) return { username: "" };
   // One more than a username may have is nobody's, and so is what is longer, which limiters would have to remember.
   return { username: text.trim().toLowerCase().slice(0, 65) };
 }

@@ -51,6 +51,7 @@ async function replacePassword(
   const hash = await passwords.hash(password, account);
   await data.transaction(async (rows) => {
     await lockAccount(rows, account.id, clock());
+    if (keep !== null) await sessions.requireOpen(rows, keep);
     await setPassword(rows, account.id, hash);
     await sessions.endAll(account.id, keep, rows);
     await oneTimes.end(rows, account.email, ["password-reset", "magic-link", "otp"]);

@@ -42,6 +42,12 @@ export type Sessions = {
   readonly rotate: (refreshToken: string) => Promise<Session>;
   /** When a session ends (ms since 1970); null when there is none. */
   readonly endOf: (session: string) => Promise<number | null>;
+  /**
+   * Refuses a session that has ended since its request came in. To be asked in a transaction that has locked the account, so
+   * that nobody changes a way into it from a session that something else is ending at that moment.
+   * @throws AppError UNAUTHORIZED
+   */
+  readonly requireOpen: (rows: Data, session: string) => Promise<void>;
   /** Ends a session; nothing happens when it has ended already. */
   readonly end: (session: string) => Promise<void>;
   /** How many sessions of a type an account has open; inside the transaction that opens another. */
@@ -167,6 +173,11 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
     endOf: async (id) => {
       const session = await find(id);
       return session === null ? null : Date.parse(session.expiresAt);
+    },
+    requireOpen: async (rows, id) => {
+      const filter = { id: { eq: id } };
+      const found = await rows.find(keeping, collection, { filter, fields: ["id"], limit: 1 });
+      if (found.length === 0) throw invalidToken();
     },
     end: (id) => removeOne(data, id),
 

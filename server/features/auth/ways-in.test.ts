@@ -586,12 +586,32 @@ describe("changing a password", () => {
   });
 });
 
+const waiting = async (): Promise<boolean> => {
+  const text =
+    "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+  return (await app.database.run({ text, params: [] })).length > 0;
+};
+
+test("a change of the password by a session that ends meanwhile does not outrun what ended it", async () => {
+  const { email, id, token } = await signUp();
+  const hash = await Bun.password.hash("the owner's password");
+  let answer: Promise<Answer> | null = null;
+  await app.data.transaction(async (rows) => {
+    await rows.update(root, "baasix_User", [{ id, data: { lastName: "L" } }]);
+    answer = post(
+      "/auth/password/change",
+      { currentPassword: password, newPassword: "a thief's password" },
+      { token },
+    );
+    while (!(await waiting())) await Bun.sleep(5);
+    await setPassword(rows, id, hash);
+    await rows.removeWhere(root, "baasix_Sessions", { user_Id: { eq: id } });
+  });
+  expect(((await answer) as unknown as Answer).status).toBe(401);
+  tokenOf(await post("/auth/login", { email, password: "the owner's password" }));
+});
+
 describe("a sign-in that is under way when the password changes", () => {
-  const waiting = async (): Promise<boolean> => {
-    const text =
-      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    return (await app.database.run({ text, params: [] })).length > 0;
-  };
   const ways: readonly (readonly [
     string,
     (email: string) => Promise<() => Promise<Answer>>,
@@ -664,10 +684,9 @@ describe("usernames", () => {
       username: name.toUpperCase(),
     });
     expect(told(taken)).toEqual([400, "Username is taken"]);
-    expect(told(await post("/auth/login", { username: "nobody.at.all", password }))).toEqual([
-      400,
-      "Incorrect password.",
-    ]);
+    for (const username of ["nobody.at.all", "no\u0000body", "\ud800"]) {
+      expect(told(await post("/auth/login", { username, password }))).toEqual([400, "Incorrect password."]);
+    }
     expect(told(await post("/auth/login", { password }))).toEqual([400, "Email and password are required"]);
   });
 

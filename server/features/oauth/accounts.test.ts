@@ -1,6 +1,7 @@
 /** Which account a provider's word opens, and how providers are linked and unlinked. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { generateKeyPair } from "jose";
+import { system } from "../../core/access/actor";
 import type { Answer } from "../../testing/app";
 import { appPage, openOAuthScene, type OAuthScene } from "../../testing/oauth";
 
@@ -345,6 +346,26 @@ describe("linking", () => {
     expect((await call("POST", "/auth/social/link", token, body)).status).toBe(200);
     expect((await call("DELETE", "/auth/social/acme", token)).body).toEqual({ data: { provider: "acme" } });
     expect((await call("GET", "/auth/social", token)).body).toEqual({ data: [] });
+  });
+
+  test("a session that ends while it links a provider links none", async () => {
+    const root = system("the test ends a session at an awkward moment");
+    const { app } = scene;
+    const { token, id } = await app.signUp("awkward@example.com");
+    const body = { provider: "acme", idToken: { token: await idToken({ sub: "awkward" }) } };
+    const text =
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    const [refused] = await app.data.transaction(async (rows) => {
+      await rows.update(root, "baasix_User", [{ id, data: { lastName: "L" } }]);
+      const answer = call("POST", "/auth/social/link", token, body);
+      while ((await app.database.run({ text, params: [] })).length === 0) await Bun.sleep(5);
+      await rows.removeWhere(root, "baasix_Sessions", { user_Id: { eq: id } });
+      // In a list, or the transaction would wait for what waits for it.
+      return [answer];
+    });
+    expect((await refused)?.status).toBe(401);
+    const links = { filter: { user_Id: { eq: id } }, fields: ["providerId"] };
+    expect(await app.data.find(root, "baasix_Account", links)).toEqual([{ providerId: "credential" }]);
   });
 
   test("a reset of an account that nobody had confirmed leaves no provider that opens it", async () => {

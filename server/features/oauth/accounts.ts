@@ -13,6 +13,7 @@ import {
   welcome,
 } from "../auth";
 import type { OAuthParts } from "./parts";
+import type { LinkFor } from "./proofs";
 import type { Identity } from "./provider";
 
 const linking = system("providers are linked to accounts by the server alone, after they said who it is");
@@ -54,6 +55,9 @@ async function findOrMake(parts: OAuthParts, rows: Data, identity: Identity): Pr
   // As it stands once nobody else can change it.
   await lockAccount(rows, found.id, parts.auth.clock());
   const account = await findAccount(rows, found.id);
+  // Made, or linked, by the same person between the two looks.
+  const meanwhile = await findLink(rows, { providerId: { eq: provider } }, { accountId: { eq: subject } });
+  if (account && meanwhile?.user_Id === account.id) return account;
   if (account?.email !== email) throw mustLink(label);
   if (!identity.emailVerified || !account.emailVerified || (await hasLink(rows, account.id, provider)))
     throw mustLink(label);
@@ -117,17 +121,19 @@ function shortened(name: string | null): string | null {
 
 /**
  * Links an identity to an account whose owner asks for it; once more changes nothing.
- * @throws AppError CONFLICT when it opens another account, or the account has another one of that provider
+ * @throws AppError CONFLICT when it opens another account, or the account has another one of that provider; UNAUTHORIZED when
+ * the session has ended meanwhile
  */
 export async function linkAccount(
   { auth, providers }: OAuthParts,
-  user: string,
+  { user, session }: LinkFor,
   identity: Identity,
 ): Promise<void> {
   const { provider, subject } = identity;
   const label = providers.get(provider)?.label ?? provider;
   await auth.data.transaction(async (rows) => {
     await lockAccount(rows, user, auth.clock());
+    await auth.sessions.requireOpen(rows, session);
     const linked = await findLink(rows, { providerId: { eq: provider } }, { accountId: { eq: subject } });
     if (linked?.user_Id === user) return;
     if (linked) throw new AppError("CONFLICT", `This ${label} account is linked to another account`);
@@ -152,6 +158,7 @@ export async function unlinkAccount(
   await auth.data.transaction(async (rows) => {
     // Two at once must not take the last two ways.
     await lockAccount(rows, id, auth.clock());
+    await auth.sessions.requireOpen(rows, session);
     const ways = await rows.find<Row & { password: string | null }>(linking, "baasix_Account", {
       filter: { user_Id: { eq: id } },
       fields: ["providerId", "password"],

@@ -151,12 +151,12 @@ export async function link(
   countClient(auth, originOf(request).client);
   if (body.token !== null) {
     const identity = await useProof(parts, body.token, body.code_verifier, { user, session });
-    await linkAccount(parts, user, identity);
+    await linkAccount(parts, { user, session }, identity);
     return { linked: identity.provider };
   }
   const provider = providerOf(parts, body.provider ?? "");
   if (body.idToken !== null) {
-    await linkAccount(parts, user, await useIdToken(parts, provider, body.idToken));
+    await linkAccount(parts, { user, session }, await useIdToken(parts, provider, body.idToken));
     return { linked: provider.name };
   }
   const address = requireAddress(parts, body.redirectUrl, "redirectUrl");

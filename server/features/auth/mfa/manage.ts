@@ -19,7 +19,7 @@ const lowering = system("a session without a second factor has proven one");
 
 /** Begins a factor. @throws AppError MFA_REQUIRED for a session that lacks the second factor that the account has; CONFLICT */
 export async function enrollFactor(
-  { clock, data, factors }: MfaParts,
+  { clock, data, factors, sessions }: MfaParts,
   actor: UserActor,
   friendlyName: string,
 ): Promise<NewMfaFactor> {
@@ -27,6 +27,7 @@ export async function enrollFactor(
   if (account === null) throw new AppError("NOT_FOUND", "User not found");
   return data.transaction(async (rows) => {
     await lockAccount(rows, actor.id, clock());
+    await sessions.requireOpen(rows, actor.session);
     if ((await verifiedFactors(rows, actor.id)).length > 0) requireBoth(actor);
     return factors.enroll(rows, actor.id, { friendlyName, account: account.email });
   });
@@ -53,6 +54,7 @@ export async function unenrollFactor(parts: MfaParts, actor: UserActor, factor: 
   const { clock, data, sessions } = parts;
   await data.transaction(async (rows) => {
     await lockAccount(rows, actor.id, clock());
+    await sessions.requireOpen(rows, actor.session);
     const all = await listFactors(rows, actor.id);
     const known = all.find(({ id }) => id === factor);
     if (!known) throw noSuchFactor();
@@ -80,6 +82,7 @@ export async function renewRecoveryCodes(parts: MfaParts, actor: UserActor): Pro
   const { clock, data, sessions } = parts;
   return data.transaction(async (rows) => {
     await lockAccount(rows, actor.id, clock());
+    await sessions.requireOpen(rows, actor.session);
     if ((await verifiedFactors(rows, actor.id)).length === 0)
       throw new AppError("CONFLICT", "There is no second factor that recovery codes could stand in for");
     requireBoth(actor);

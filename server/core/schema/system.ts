@@ -454,3 +454,10 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
 export function bodyExtras(collection: string): Readonly<Record<string, JsonSchema>> {
   return systemCollections.get(collection)?.bodyExtras ?? {};
 }
+
+/** Names of body extras, of any collection, that no answer repeats. */
+export const writeOnlyExtras: ReadonlySet<string> = new Set(
+  [...systemCollections.values()].flatMap(({ bodyExtras: extras = {} }) =>
+    Object.keys(extras).filter((name) => extras[name]?.writeOnly === true),
+  ),
+);

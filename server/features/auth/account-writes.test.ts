@@ -247,3 +247,37 @@ test("an address, where new passwords are sent to, changes with a fresh proof al
     ahead = 0;
   }
 });
+
+test("what an import tells, and keeps under a key, holds no password", async () => {
+  const secret = "a secret of a row";
+  const rows = [
+    { email: newMail(), firstName: "Ada", password: secret },
+    { email: "none", firstName: 1, password: secret, userRoles: [{ user: { password: secret } }] },
+  ];
+  const answer = await app.call("POST", "/items/baasix_User/import-json?mode=partial", {
+    token: app.admin,
+    body: rows,
+    headers: { "idempotency-key": "accounts" },
+  });
+  expect(answer.status).toBe(200);
+  expect(answer.body).toMatchObject({ results: { imported: 1, failed: 1 } });
+  expect(answer.text).not.toContain(secret);
+  const text = 'select 1 from "baasix_IdempotencyKey" where body like $1';
+  expect(await app.database.run({ text, params: [`%${secret}%`] })).toEqual([]);
+});
+
+test.each([
+  "not a mail",
+  "a@b.example\r\nBcc: c@d.example",
+  "a@b.example\u200b",
+  `${"x".repeat(250)}@b.example`,
+])("%p is no address, at any door", async (email) => {
+  const { id } = await app.signUp(newMail());
+  for (const answer of [
+    await write("POST", "/items/baasix_User", { email, firstName: "Eve" }),
+    await write("PATCH", `/items/baasix_User/${id}`, { email }),
+    await write("PUT", "/items/baasix_User", { on: "id", data: { id, email } }),
+  ]) {
+    expect([answer.status, answer.text]).toEqual([400, expect.stringContaining("email")]);
+  }
+});

@@ -5,7 +5,7 @@
 import { type Actor, system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, PendingWrite, WriteBody, WriteJoin } from "../../data";
-import { setPassword } from "./accounts";
+import { normalizeEmail, setPassword } from "./accounts";
 import { requireFresh, requireSession } from "./fresh";
 import type { PasswordOwner } from "./password-policy";
 import type { Passwords } from "./passwords";
@@ -31,7 +31,10 @@ async function joinCreate(
   { actor, bodies }: PendingWrite,
   rows: Data,
 ): ReturnType<WriteJoin> {
-  for (const body of bodies) requireVouching(actor, body);
+  for (const body of bodies) {
+    requireVouching(actor, body);
+    requireAddress(body);
+  }
   const extras = bodies.filter((body) => given(body, "password") || given(body, "role_Id"));
   if (extras.length === 0) return { bodies };
   const hashes = new Map<string, string>();
@@ -80,6 +83,7 @@ async function joinUpdate(
 ): ReturnType<WriteJoin> {
   for (const body of bodies) {
     requireVouching(actor, body);
+    requireAddress(body);
     if (given(body, "password")) {
       throw invalid("password", "change it with POST /auth/admin/password/change");
     }
@@ -116,6 +120,13 @@ function requireProof(actor: Actor, accounts: ReadonlyMap<string, string>, now: 
   if (actor.kind !== "user") return;
   if (actor.via === "session") requireFresh(actor, now);
   else if (accounts.has(actor.id)) requireSession(actor);
+}
+
+/** Mails go there, people read it, and limits count by it. */
+function requireAddress({ email }: WriteBody): void {
+  if (typeof email === "string" && normalizeEmail(email) === null) {
+    throw invalid("email", "not a valid mail address");
+  }
 }
 
 /** The columns of a body that holds more. */

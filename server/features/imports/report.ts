@@ -1,6 +1,7 @@
 /** What an import tells of itself: how many rows came in, and what was wrong with the others. */
 import type { FieldError, GenericItem, ImportError, ImportResult } from "@baasix/types";
 import { AppError } from "../../core/errors";
+import { writeOnlyExtras } from "../../core/schema/system";
 import type { ImportRow } from "./rows";
 
 /** How the file calls its rows, in messages and in the report. */
@@ -42,8 +43,11 @@ export function createReport(word: RowWord, upserting: boolean): Report {
   };
 }
 
+/** Without what is never shown again, however deep: answers are kept under idempotency keys. */
 function shown(sent: unknown): GenericItem | null {
-  return (JSON.stringify(sent) ?? "").length > mostShown ? null : (sent as GenericItem);
+  const text =
+    JSON.stringify(sent, (name, value: unknown) => (writeOnlyExtras.has(name) ? undefined : value)) ?? "null";
+  return text.length > mostShown ? null : (JSON.parse(text) as GenericItem);
 }
 
 /** The message without what a whole request is told: which row, and that validation failed. */

@@ -914,3 +914,51 @@ test("by filter, built-in collections are guarded as by key", async () => {
   );
   expect(await data.find(server, "baasix_Role", { filter: where })).toHaveLength(3);
 });
+
+// Statements of bulk writes are kept for the next one of the same role and columns.
+test("bulk writes that follow one another each write their own", async () => {
+  const editor = actor("editor") as Actor & { readonly kind: "user" };
+  const other: Actor = { ...editor, id: bob };
+  const rows = (from: number, ...extra: readonly object[]) =>
+    [0, 1].map((n) => ({ id: from + n, sku: `k${from + n}`, title: `t${from + n}`, ...extra[n] }));
+  const taken = rows(30, { owner: bob });
+  expect([
+    await data.create(editor, t, rows(10)),
+    await data.create(other, t, rows(12)),
+    await data.create(editor, t, rows(14, { serial: "s" })),
+    await outcome(() => data.create(editor, t, taken)),
+    await data.create(other, t, taken.slice(0, 1)),
+    await data.create(editor, t, rows(16)),
+    await outcome(() => data.create(actor("none"), t, rows(18))),
+    await outcome(() => data.update(other, t, rowsToRename([12, 10]))),
+    await data.update(other, t, rowsToRename([13, 12])),
+    await data.update(editor, t, rowsToRename([10, 16])),
+  ]).toEqual([
+    [10, 11],
+    [12, 13],
+    [14, 15],
+    "FORBIDDEN",
+    [30],
+    [16, 17],
+    "FORBIDDEN",
+    "NOT_FOUND",
+    [13, 12],
+    [10, 16],
+  ]);
+  const written = (await things()).filter(({ id }) => Number(id) > 9);
+  expect(written.map(({ id, owner, title, serial }) => [id, owner === ann, title, serial])).toEqual([
+    [10, true, "new 10", null],
+    [11, true, "t11", null],
+    [12, false, "new 12", null],
+    [13, false, "new 13", null],
+    [14, true, "t14", "s"],
+    [15, true, "t15", null],
+    [16, true, "new 16", null],
+    [17, true, "t17", null],
+    [30, false, "t30", null],
+  ]);
+});
+
+function rowsToRename(ids: readonly number[]) {
+  return ids.map((id) => ({ id, data: { title: `new ${id}` } }));
+}

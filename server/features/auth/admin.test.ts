@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type TestApp, testAdmin, testApp } from "../../testing/app";
 import { createAdmin, ensureFirstAdmin, listAdmins, upsertAdmin } from "./admin";
+import { createOneTimes } from "./one-time";
 import { createPasswordPolicy } from "./password-policy";
 import { removeExpiredSessions } from "./sessions";
 
@@ -62,6 +63,17 @@ test("upsert ends the API tokens of the account", async () => {
   expect((await app.call("GET", "/auth/check", { token })).status).toBe(401);
   const tokens = await app.call("GET", "/auth/tokens", { token: app.admin });
   expect(tokens.body).toEqual({ data: [] });
+});
+
+test("upsert ends what was mailed to come in", async () => {
+  const email = "seventh@example.com";
+  await app.signUp(email);
+  const subject = { kind: "password-reset", subject: email } as const;
+  const oneTimes = createOneTimes({ codeKey: new Uint8Array(32), clock: Date.now });
+  const { text } = await oneTimes.create(app.data, subject);
+  expect(await oneTimes.find(app.data, subject.kind, text)).not.toBeNull();
+  await upsertAdmin(app.data, { email, password: "a new password" });
+  expect(await oneTimes.find(app.data, subject.kind, text)).toBeNull();
 });
 
 test("upsert turns a suspended account into an active administrator", async () => {

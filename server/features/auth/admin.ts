@@ -5,6 +5,7 @@ import { AppError } from "../../core/errors";
 import type { Data, Rows } from "../../data";
 import { createAccount, findByEmail, invalidEmail, type NewAccount, normalizeEmail } from "./accounts";
 import { removeAllFactors } from "./mfa/factors";
+import { endOneTimes } from "./one-time";
 import type { PasswordPolicy } from "./password-policy";
 import { createPasswords } from "./passwords";
 import { findRole } from "./roles";
@@ -32,7 +33,7 @@ export async function createAdmin(
 
 /**
  * Makes an administrator, or makes the account with that address one: active, with this password, its other roles,
- * its sessions, its API tokens and its second factors gone.
+ * its sessions, its API tokens, its second factors and what was mailed to come in gone.
  * @throws AppError VALIDATION_ERROR for an unusable address or password.
  */
 export async function upsertAdmin(
@@ -53,6 +54,7 @@ export async function upsertAdmin(
     for (const collection of ["baasix_UserRole", "baasix_Account", "baasix_Sessions", "baasix_ApiToken"]) {
       await removeOf(rows, collection, account.id);
     }
+    await endOneTimes(rows, email, ["password-reset", "magic-link", "otp"]);
     // The way back for who lost a phone, and no way in for who had put theirs there.
     await removeAllFactors(rows, account.id);
     await rows.create(installing, "baasix_UserRole", [{ user_Id: account.id, role_Id: role }]);

@@ -193,11 +193,14 @@ export function createOneTimes({
       return found.length > 0;
     },
 
-    end: async (rows, subject, kinds) => {
-      const identifiers = kinds.map((kind) => identifierOf(kind, subject));
-      await rows.removeWhere(keeping, collection, { identifier: { in: identifiers } });
-    },
+    end: endOneTimes,
   };
+}
+
+/** Ends what is open, or used up, of these kinds for a subject. */
+export async function endOneTimes(rows: Rows, subject: string, kinds: readonly OneTimeKind[]): Promise<void> {
+  const identifiers = kinds.map((kind) => identifierOf(kind, subject));
+  await rows.removeWhere(keeping, collection, { identifier: { in: identifiers } });
 }
 
 /** Deletes what ended before `now` (ms since 1970); gives how many. For an hourly run. */

@@ -456,6 +456,20 @@ describe("stored templates", () => {
     const body = { type: "welcome", subject: "x", body: "x" };
     expect((await app.call("POST", "/items/baasix_Template", { token, body })).status).toBe(403);
     expect((await app.call("GET", "/items/baasix_Template", { token })).status).toBe(403);
+    // Whatever a permission says: a template could send the links of an administrator's mails elsewhere.
+    const roles = await app.data.find<{ id: string }>(root, "baasix_Role", {
+      filter: { name: { eq: "user" } },
+      fields: ["id"],
+    });
+    for (const action of ["create", "update"]) {
+      const grant = { role_Id: roles[0]?.id, collection: "baasix_Template", action, fields: ["*"] };
+      // oxlint-disable-next-line no-await-in-loop
+      expect((await app.call("POST", "/permissions", { token: app.admin, body: grant })).status).toBe(201);
+    }
+    const [id] = await app.data.create(root, "baasix_Template", [body]);
+    expect((await app.call("POST", "/items/baasix_Template", { token, body })).status).toBe(403);
+    const change = { token, body: { body: "<p>Another one</p>" } };
+    expect((await app.call("PATCH", `/items/baasix_Template/${id}`, change)).status).toBe(403);
   });
 });
 

@@ -53,12 +53,18 @@ export function renderWith(
   return render(defaultTemplate(shown.type));
 }
 
-/** Refuses templates that could not be rendered, before they are stored. @throws AppError VALIDATION_ERROR */
+/**
+ * Refuses templates that could not be rendered, before they are stored; and those of others than administrators, whatever a
+ * permission says: who writes the words of a mail can send the link in it elsewhere, that of an administrator, too.
+ * @throws AppError VALIDATION_ERROR, FORBIDDEN
+ */
 export function checkTemplates(
   renderer: Renderer,
-  { collection: written, action, bodies }: PendingWrite,
+  { actor, collection: written, action, bodies }: PendingWrite,
 ): void {
   if (written !== collection || action === "delete") return;
+  if (actor.kind !== "system" && !(actor.kind === "user" && actor.admin))
+    throw new AppError("FORBIDDEN", "Only administrators write the templates of mails");
   for (const body of bodies) {
     const { type = null } = body;
     if (typeof type === "string" && kindOf(type) === null) {

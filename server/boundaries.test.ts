@@ -130,7 +130,10 @@ const systemCallers: readonly { readonly from: RegExp; readonly why: string }[] 
   { from: /^server\/features\/audit\//, why: "entries of the audit log end after their time" },
   { from: /^server\/features\/idempotency\//, why: "keys and kept answers are written by the server alone" },
   { from: /^server\/features\/mail\//, why: "mails wait, are rendered and are told of by the server alone" },
-  { from: /^server\/features\/oauth\//, why: "accounts are found by what a provider says before anyone is known" },
+  {
+    from: /^server\/features\/oauth\//,
+    why: "accounts are found by what a provider says before anyone is known",
+  },
   { from: /^server\/features\/schemas\//, why: "definitions are written by the server alone" },
   { from: /^server\/app\.ts$/, why: "start-up work" },
 ];

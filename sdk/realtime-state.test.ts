@@ -35,7 +35,7 @@ const add = (key: string): RealtimeEvent => ({ type: "add", key, view: { collect
 const proof: RealtimeEvent = { type: "proof", proof: { token: "t", cookie: false } };
 const opened: RealtimeEvent = { type: "opened" };
 const closed = (code = 1006): RealtimeEvent => ({ type: "closed", code, random: 0 });
-const connected: ServerFrame = { type: "connected", id: "proof", userId: "u", version: 1 };
+const connected: ServerFrame = { type: "connected", id: "proof", userId: "u", socketId: "s", version: 1 };
 const subscribed = (id: string, subscription: string): ServerFrame => ({
   type: "subscribed",
   id,

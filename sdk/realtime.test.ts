@@ -19,7 +19,7 @@ const server = Bun.serve({
       const frame = JSON.parse(String(text)) as ClientFrame;
       received.push(frame);
       if (frame.type === "authenticate")
-        send(peer, { type: "connected", id: frame.id, userId: null, version: 1 });
+        send(peer, { type: "connected", id: frame.id, userId: null, socketId: "s", version: 1 });
       if (frame.type === "subscribe") {
         const subscription = `${frame.collection}-${received.length}`;
         send(peer, { type: "subscribed", id: frame.id, subscription, primaryKey: "id" });

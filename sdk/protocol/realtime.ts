@@ -44,11 +44,15 @@ export type ClientFrame =
   | { readonly type: "ping"; readonly id: string };
 
 export type ServerFrame =
-  /** `id` null: the upgrade request carried the credential, and nothing was asked. */
+  /**
+   * `id` null: the upgrade request carried the credential, and nothing was asked. `socketId` names this connection to
+   * others.
+   */
   | {
       readonly type: "connected";
       readonly id: string | null;
       readonly userId: string | null;
+      readonly socketId: string;
       readonly version: number;
     }
   /** Answer to `subscribe`; `subscription` names the changes that follow, `primaryKey` the field that tells items apart. */

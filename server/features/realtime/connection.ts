@@ -1,20 +1,22 @@
-/** One socket: who it is, what it asked for, and what it may still ask. Bun calls it through `ServerWebSocket.data`. */
-import { type ClientFrame, closeCodes, realtimeVersion } from "@baasix/types";
+/**
+ * One socket: who it is, and how much it may still ask. What its frames mean is the capabilities' affair. Bun calls it
+ * through `ServerWebSocket.data`.
+ */
+import { type ClientFrame, closeCodes, realtimeVersion, type ServerFrame } from "@baasix/types";
 import type { ServerWebSocket } from "bun";
 import { type Actor, anonymous, type UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { ViewRequest } from "../../core/query/view";
+import type { Dispatch, Peer } from "./capability";
 import { encodeError, encodeFrame } from "./frames";
 import { type Bucket, createBucket, limits } from "./limits";
 import { parseFrame } from "./model";
-import type { Member, Subscription, Views } from "./views";
 
 /** The topic of every socket that was let in. */
 export const everyone = "all";
 
 /** What a connection needs of the rest. */
 export type ConnectionParts = {
-  readonly views: Views;
+  readonly capabilities: Dispatch;
   /** Who a token stands for, and until when (ms since 1970). @throws AppError UNAUTHORIZED, FORBIDDEN */
   readonly proveToken: (
     token: string,
@@ -25,8 +27,6 @@ export type ConnectionParts = {
   readonly release: (connection: Connection) => void;
   /** Grows whenever sockets are asked again who they are. */
   readonly rechecks: () => number;
-  /** @throws AppError UNAVAILABLE when no changes are to be had */
-  readonly requireFeed: () => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Milliseconds that a socket has to say who it is. */
@@ -39,14 +39,12 @@ type Proof = { readonly actor: Actor; readonly token: string | null; readonly ex
 const longestDelay = 2 ** 31 - 1;
 
 /** The state of a socket and what it does at each message; the socket itself does the sending. */
-export class Connection implements Member {
+export class Connection implements Peer {
   readonly #parts: ConnectionParts;
   /** The client's address, as sockets of nobody in particular are counted by it. */
   readonly address: string;
+  readonly id = crypto.randomUUID();
   readonly #bucket: Bucket;
-  readonly #subscriptions = new Map<string, Subscription>();
-  /** Characters of what a subscription asked for. */
-  readonly #sizes = new WeakMap<ViewRequest, number>();
   #socket: ServerWebSocket<Connection> | null = null;
   /** The credential of the upgrade, until it was looked at. */
   #credential: string | null;
@@ -58,6 +56,8 @@ export class Connection implements Member {
   #turn = 0;
   #refusals = 0;
   #mistakes = 0;
+  /** Requests whose answers are still being worked on. */
+  #unanswered = 0;
 
   constructor(parts: ConnectionParts, address: string, credential: string | null) {
     this.#parts = parts;
@@ -66,9 +66,12 @@ export class Connection implements Member {
     this.#bucket = createBucket(parts.now);
   }
 
-  /** How many it holds. */
-  get subscriptions(): number {
-    return this.#subscriptions.size;
+  get actor(): Actor | null {
+    return this.#proof?.actor ?? null;
+  }
+
+  get isOpen(): boolean {
+    return this.#socket !== null;
   }
 
   /** Called when the upgrade is done. */
@@ -101,10 +104,9 @@ export class Connection implements Member {
   /** Called when the socket has closed, whoever closed it. */
   close(): void {
     clearTimeout(this.#timer);
-    for (const subscription of this.#subscriptions.values()) this.#parts.views.exit(this, subscription);
-    this.#subscriptions.clear();
     this.#socket = null;
     this.#waiting = null;
+    this.#parts.capabilities.close(this);
     this.#parts.release(this);
   }
 
@@ -113,17 +115,14 @@ export class Connection implements Member {
     this.#socket?.close(code, reason);
   }
 
-  has(name: string): boolean {
-    return this.#subscriptions.has(name);
-  }
-
-  join(topic: string): void {
-    this.#socket?.subscribe(topic);
-  }
-
-  leave(topic: string): void {
-    this.#socket?.unsubscribe(topic);
-  }
+  // Values, not methods: capabilities hand them on without their socket.
+  readonly join = (topic: string): void => void this.#socket?.subscribe(topic);
+  readonly leave = (topic: string): void => void this.#socket?.unsubscribe(topic);
+  readonly sendText = (text: string): void => void this.#socket?.send(text);
+  readonly send = (frame: Exclude<ServerFrame, { readonly type: "change" }>): void =>
+    this.sendText(encodeFrame(frame));
+  readonly sendError = (error: unknown, id: string | null, subscription?: string): void =>
+    this.sendText(encodeError(error, id, subscription));
 
   /** Asks again who the token belongs to: its session may have ended, its user may have another role. */
   async recheck(): Promise<void> {
@@ -141,25 +140,10 @@ export class Connection implements Member {
     }
   }
 
-  /** Authorizes every subscription again under the rules as they are now. */
+  /** Everything that it holds is judged again under the rules as they are now. */
   renew(): void {
     const actor = this.#proof?.actor;
-    if (!actor) return;
-    // A list of its own: the map changes in the loop.
-    const subscriptions = [...this.#subscriptions.values()];
-    for (const before of subscriptions) {
-      this.#subscriptions.delete(before.name);
-      const after = this.#parts.views.renew(this, actor, before, (error) =>
-        this.#send(encodeError(error, null, before.name)),
-      );
-      if (after === null) continue;
-      this.#subscriptions.set(after.name, after);
-      if (after === before) continue;
-      this.#send(encodeFrame({ type: "renamed", subscription: before.name, to: after.name }));
-      this.#send(
-        encodeFrame({ type: "resync", subscription: after.name, reason: "rules or schema changed" }),
-      );
-    }
+    if (actor) this.#parts.capabilities.renew(this, actor);
   }
 
   #handle(message: string): void {
@@ -170,7 +154,7 @@ export class Connection implements Member {
     try {
       this.#perform(frame);
     } catch (error) {
-      this.#send(encodeError(error, frame.id));
+      this.sendError(error, frame.id);
     }
   }
 
@@ -184,41 +168,22 @@ export class Connection implements Member {
     }
     const actor = this.#proof?.actor;
     if (!actor) throw new AppError("UNAUTHORIZED", "Send an authenticate frame first");
-    if (frame.type === "ping") return this.#send(encodeFrame({ type: "pong", id: frame.id }));
-    if (frame.type === "unsubscribe") return this.#unsubscribe(frame.id, frame.subscription);
-    const { collection, filter, fields } = frame;
-    this.#subscribe(frame.id, actor, { collection, filter, fields });
+    if (frame.type === "ping") return this.send({ type: "pong", id: frame.id });
+    if (this.#unanswered >= limits.unanswered) {
+      throw new AppError("RATE_LIMITED", `At most ${limits.unanswered} requests without an answer`);
+    }
+    const work = this.#parts.capabilities.handle(this, frame, actor);
+    if (work) void this.#answer(work, frame.id);
   }
 
-  #subscribe(id: string, actor: Actor, request: ViewRequest): void {
-    this.#parts.requireFeed();
-    if (this.#subscriptions.size >= limits.subscriptions) {
-      throw new AppError("QUERY_TOO_COMPLEX", `A socket may hold ${limits.subscriptions} subscriptions`);
+  async #answer(work: Promise<void>, id: string): Promise<void> {
+    this.#unanswered++;
+    try {
+      await work;
+    } catch (error) {
+      this.sendError(error, id);
     }
-    const size = JSON.stringify(request).length;
-    let total = size;
-    for (const held of this.#subscriptions.values()) total += this.#sizes.get(held.request) ?? 0;
-    if (total > limits.requests) {
-      throw new AppError(
-        "QUERY_TOO_COMPLEX",
-        `The subscriptions of a socket may ask for ${limits.requests} characters together`,
-      );
-    }
-    const subscription = this.#parts.views.enter(this, actor, request);
-    this.#sizes.set(request, size);
-    this.#subscriptions.set(subscription.name, subscription);
-    const { primaryKey } = subscription.live.view.collection;
-    this.#send(
-      encodeFrame({ type: "subscribed", id, subscription: subscription.name, primaryKey: primaryKey.name }),
-    );
-  }
-
-  #unsubscribe(id: string, name: string): void {
-    const subscription = this.#subscriptions.get(name);
-    if (!subscription) throw new AppError("NOT_FOUND", `This socket has no subscription '${name}'`);
-    this.#subscriptions.delete(name);
-    this.#parts.views.exit(this, subscription);
-    this.#send(encodeFrame({ type: "unsubscribed", id }));
+    this.#unanswered--;
   }
 
   /** Frames that come meanwhile wait, so that they are judged as who the socket then is. */
@@ -231,7 +196,7 @@ export class Connection implements Member {
       this.#parts.admit(this, actor);
       this.join(everyone);
       const userId = actor.kind === "user" ? actor.id : null;
-      this.#send(encodeFrame({ type: "connected", id, userId, version: realtimeVersion }));
+      this.send({ type: "connected", id, userId, socketId: this.id, version: realtimeVersion });
       this.#become({ actor, token, expiresAt });
     } catch (error) {
       this.#refuse(error, id);
@@ -280,21 +245,17 @@ export class Connection implements Member {
     );
     const parsed = typeof message === "string" && message.length <= 4096 ? parseFrame(message) : null;
     const id = parsed === null ? null : "frame" in parsed ? parsed.frame.id : parsed.id;
-    this.#send(encodeError(error, id));
+    this.sendError(error, id);
   }
 
   #mistake(error: AppError, id: string | null): void {
     if (++this.#mistakes > limits.mistakes) return this.#refuse(error, id, closeCodes.protocol);
-    this.#send(encodeError(error, id));
+    this.sendError(error, id);
   }
 
   #refuse(error: unknown, id: string | null, code = codeOf(error)): void {
-    this.#send(encodeError(error, id));
+    this.sendError(error, id);
     this.end(code, error instanceof AppError ? error.message.slice(0, 100) : "something went wrong");
-  }
-
-  #send(text: string): void {
-    this.#socket?.send(text);
   }
 }
 

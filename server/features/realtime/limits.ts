@@ -17,6 +17,8 @@ export const limits = {
   /** Messages in a row that were refused for their rate, and that were not understood, before the socket is closed. */
   refusals: 100,
   mistakes: 20,
+  /** Requests of a socket that are being worked on; more are refused until some were answered. */
+  unanswered: 32,
   /** From the upgrade to the proof of who it is. */
   authentication: 5_000,
   /** Without a sign of life (answers to the server's pings count). Bun takes seconds. */

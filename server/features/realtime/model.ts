@@ -3,6 +3,7 @@ import type { ClientFrame } from "@baasix/types";
 import { z } from "zod";
 import { AppError } from "../../core/errors";
 import { checkJson } from "../../http";
+import type { CapabilityFrame } from "./capability";
 
 const id = z.string().min(1).max(64);
 const name = z.string().min(1).max(128);
@@ -54,6 +55,11 @@ function requestId(value: unknown): string | null {
   const result = id.safeParse((value as { id: unknown }).id);
   return result.success ? result.data : null;
 }
+
+/** The types of frames that capabilities answer: each has its row in the table of one. */
+export const capabilityTypes: readonly CapabilityFrame["type"][] = frame.options
+  .map((option) => option.shape.type.value)
+  .filter((type) => type !== "authenticate" && type !== "ping");
 
 const types = frame.options.map((option) => option.shape.type.value).join(", ");
 

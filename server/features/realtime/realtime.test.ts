@@ -549,6 +549,7 @@ describe("who a socket is", () => {
           type: "connected",
           id: null,
           userId: ann.id,
+          socketId: expect.stringMatching(/^[0-9a-f-]{36}$/),
           version: realtimeVersion,
         });
       });

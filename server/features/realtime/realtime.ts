@@ -5,12 +5,15 @@ import type { Judge, Snapshot } from "../../data";
 import { type ClientAddress, createOrigins, type Identity, type Logger, type OriginConfig } from "../../http";
 import type { ChangeFeed } from "../../platform/postgres";
 import { type Authenticator, findCredential } from "../auth";
+import { joinCapabilities } from "./capability";
 import { Connection, type ConnectionParts, everyone } from "./connection";
 import { followFeed } from "./feed";
 import { encodeFrame } from "./frames";
 import { limits } from "./limits";
+import { capabilityTypes } from "./model";
 import { realtimeRoutes, type Status } from "./routes";
 import { createSockets } from "./sockets";
+import { createSubscriptions } from "./subscriptions";
 import { createViews } from "./views";
 
 export type RealtimeParts = {
@@ -67,13 +70,13 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     following.restart();
     for (const connection of sockets.all()) connection.renew();
   });
+  const subscriptions = createSubscriptions({ views, requireFeed: () => requireFeed(feed) });
   const connectionParts: ConnectionParts = {
-    views,
+    capabilities: joinCapabilities([subscriptions], capabilityTypes),
     proveToken: authenticator.proveToken,
     admit: sockets.admit,
     release: sockets.release,
     rechecks: () => rechecks,
-    requireFeed: () => requireFeed(feed),
     now,
     patience: parts.patience ?? limits.authentication,
   };
@@ -101,7 +104,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
         config: { enabled: true, actions: ["insert", "update", "delete"] },
       })),
       sockets: sockets.count(),
-      subscriptions: sockets.all().reduce((sum, connection) => sum + connection.subscriptions, 0),
+      subscriptions: subscriptions.count(),
       views: [...views.all()].length,
     };
   };

@@ -22,6 +22,8 @@ export type RegisterInput = {
   readonly username?: string;
   /** Where the mail leads that confirms the address, where one is sent: an entry of the server's `AUTH_APP_URL`. */
   readonly link?: string;
+  /** Of an invitation to this address: gives the account its role, and needs no open registration. */
+  readonly inviteToken?: string;
   readonly authMode?: AuthMode;
 };
 

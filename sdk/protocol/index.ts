@@ -5,6 +5,7 @@ export * from "./fields";
 export * from "./files";
 export * from "./filter";
 export * from "./imports";
+export * from "./invites";
 export * from "./items";
 export * from "./mfa";
 export * from "./oauth";

@@ -1,5 +1,6 @@
 /** Wire shapes of `/auth`. Times are seconds unless said otherwise. */
 import type { AuthRole, Permission } from "./items";
+import type { NewTenantInput, Tenant } from "./tenants";
 
 /** `jwt`: tokens in the body. `cookie`: HttpOnly cookies, and no refresh token in the body. */
 export type AuthMode = "jwt" | "cookie";
@@ -24,6 +25,8 @@ export type RegisterInput = {
   readonly link?: string;
   /** Of an invitation to this address: gives the account its role, and needs no open registration. */
   readonly inviteToken?: string;
+  /** Founds an organisation, of which the account is the owner. Needed where new accounts have a role within one. */
+  readonly tenant?: NewTenantInput;
   readonly authMode?: AuthMode;
 };
 
@@ -39,6 +42,8 @@ export type LoginInput = {
   readonly authMode?: AuthMode;
   /** Default `default`. */
   readonly authType?: SessionType;
+  /** The organisation to act in; by default the one that the account joined first. */
+  readonly tenant_Id?: string | null;
 };
 
 /** Answer of register and login. `token` lives `expiresIn` seconds; `refreshToken` is there in `jwt` mode only. */
@@ -49,11 +54,12 @@ export type AuthResult = {
   readonly expiresIn: number;
   readonly authMode: AuthMode;
   readonly user: User;
-  /** The role that the account has had longest; `permissions` are those of all roles. */
-  readonly role: AuthRole;
+  /** The role that the account has had longest of those that count in `tenant`; null: it has none. `permissions`: of all roles. */
+  readonly role: AuthRole | null;
   readonly roles: readonly AuthRole[];
   readonly permissions: readonly Permission[];
-  readonly tenant: null;
+  /** The organisation in which the session acts. */
+  readonly tenant: Tenant | null;
   /** How many factors were proven. */
   readonly aal: 1 | 2;
   /** A role asks for a second factor, and the account has none: the session is good for `POST /auth/mfa/factors` alone. */
@@ -68,7 +74,8 @@ export type PendingResult = {
   readonly user: User;
   readonly role: AuthRole;
   readonly permissions: readonly Permission[];
-  readonly tenant: null;
+  /** The one that is founded with the account. Another id where the address was taken, as the account's. */
+  readonly tenant: Tenant | null;
 };
 
 /** Body of `POST /auth/magiclink`. `link`: an entry of the server's `AUTH_APP_URL`, by default the first one. */
@@ -77,6 +84,8 @@ export type MagicLinkInput = {
   /** A link to follow, or a code to type. Default `link`. */
   readonly mode?: "link" | "code";
   readonly link?: string;
+  /** Whose words and looks the mail has, where the account is one of its members. */
+  readonly tenant_Id?: string | null;
 };
 
 /** Body of `POST /auth/magiclink/verify`: the token of a link, or a code and the address that it was mailed to. */
@@ -85,6 +94,8 @@ export type MagicLinkProof = (
 ) & {
   readonly authMode?: AuthMode;
   readonly authType?: SessionType;
+  /** The organisation to act in; by default the one that the account joined first. */
+  readonly tenant_Id?: string | null;
 };
 
 /** Body of `POST /auth/otp/verify`. */
@@ -93,6 +104,8 @@ export type OtpProof = {
   readonly code: string;
   readonly authMode?: AuthMode;
   readonly authType?: SessionType;
+  /** The organisation to act in; by default the one that the account joined first. */
+  readonly tenant_Id?: string | null;
 };
 
 /** Answer of `GET /auth/email/verify/:token`. */
@@ -112,11 +125,11 @@ export type RefreshResult = {
 /** Answer of `GET /auth/me`. */
 export type MeResult = {
   readonly user: User & { readonly [field: string]: unknown };
-  /** The role that the account has had longest; `permissions` are those of all roles. */
-  readonly role: AuthRole;
+  /** The role that the account has had longest of those that count in `tenant`; null: it has none. `permissions`: of all roles. */
+  readonly role: AuthRole | null;
   readonly roles: readonly AuthRole[];
   readonly permissions: readonly Permission[];
-  readonly tenant: null;
+  readonly tenant: Tenant | null;
 };
 
 /** A session that is open. Times are ISO 8601; `lastUsedAt`: when it was opened or its tokens were renewed last. */
@@ -128,6 +141,8 @@ export type SessionInfo = {
   readonly expiresAt: string;
   readonly ipAddress: string | null;
   readonly userAgent: string | null;
+  /** The organisation in which it acts. */
+  readonly tenant_Id: string | null;
   /** It is the one that asks. */
   readonly current: boolean;
 };
@@ -144,6 +159,8 @@ export type ApiToken = {
   /** The account that it acts as, with this one role. */
   readonly user_Id: string;
   readonly role_Id: string;
+  /** The organisation in which it acts. */
+  readonly tenant_Id: string | null;
   /** Null: it does not end. */
   readonly expiresAt: string | null;
   /** Noted once a minute at most. */
@@ -160,6 +177,8 @@ export type ApiTokenInput = {
   readonly name: string;
   readonly role_Id: string;
   readonly user_Id?: string | null;
+  /** The organisation to act in, in which the account has the role: for roles within one. */
+  readonly tenant_Id?: string | null;
   /** ISO 8601; null or missing: it does not end. */
   readonly expiresAt?: string | null;
 };

@@ -17,6 +17,7 @@ export * from "./realtime";
 export * from "./schema";
 export * from "./selection";
 export * from "./sort";
+export * from "./tenants";
 export * from "./transaction";
 export * from "./values";
 export * from "./writes";

@@ -20,6 +20,8 @@ export type SocialSignInInput = {
   readonly idToken?: IdTokenInput | null;
   readonly authMode?: AuthMode;
   readonly authType?: SessionType;
+  /** The organisation to act in; by default the one that the account joined first. */
+  readonly tenant_Id?: string | null;
 };
 
 /** Where the browser goes next. */
@@ -31,6 +33,8 @@ export type ExchangeInput = {
   readonly code_verifier?: string | null;
   readonly authMode?: AuthMode;
   readonly authType?: SessionType;
+  /** The organisation to act in; by default the one that the account joined first. */
+  readonly tenant_Id?: string | null;
 };
 
 /** Body of `POST /auth/social/link`: how a link begins (`redirectUrl`), how it ends (`token`), or both (`idToken`). */

@@ -13,5 +13,5 @@ export function useMay(action: Action, collection: string): boolean {
   if (!data) return false;
   const { role, permissions } = data;
   const granted = permissions.some((row) => row.collection === collection && row.action === action);
-  return role.name === "administrator" || granted;
+  return role?.name === "administrator" || granted;
 }

@@ -9,6 +9,7 @@ const outfile = "dist/baasix";
 /** Why each flag: docs/decisions/0002-one-executable.md. */
 const flags = [
   "--compile",
+  "--splitting",
   "--minify-syntax",
   "--minify-whitespace",
   "--bytecode",

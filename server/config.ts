@@ -73,6 +73,13 @@ const settings = z.object({
   ACCESS_TOKEN_EXPIRES_IN: wholeNumber(30, 86_400).default(900),
   REFRESH_TOKEN_EXPIRES_IN: wholeNumber(300, 31_536_000).default(2_592_000),
   SCHEMAS_PUBLIC: flag.default(true),
+  MULTI_TENANT: flag.default(false),
+  TENANT_IGNORED_TABLES: list,
+  TENANT_OWNER_ROLE: z
+    .string()
+    .min(1)
+    .refine((name) => name !== "administrator" && name !== "public", "must be a role that strangers may have")
+    .optional(),
   AUTH_CORS_ALLOWED_ORIGINS: list.refine(
     (origins) => origins.every(isOrigin),
     "must list origins as browsers spell them, such as https://app.example.com",
@@ -190,6 +197,8 @@ function isMailServer(text: string): boolean {
  * `SECRET_KEY_PREVIOUS`: keys that were in use before, whose tokens still hold. `MOBILE_SESSION_LIMIT`, `WEB_SESSION_LIMIT`:
  * open sessions of that kind per account, null for any number; of accounts with one of `SESSION_LIMIT_ROLES` (names or ids),
  * without it of all.
+ * `MULTI_TENANT`: rows belong to tenants; `TENANT_IGNORED_TABLES`: collections whose rows belong to none; `TENANT_OWNER_ROLE`:
+ * the role of who founds a tenant, by name, that of new accounts unless told.
  * Without `SMTP_SECURE` port 465 means `tls`, any other `starttls`. `PROJECT_*`: what mails say of who sends them.
  */
 export type Config = Readonly<z.output<typeof environment>> & {

@@ -22,6 +22,7 @@ import {
   hasDefinitions,
   hasPublication,
   lacksGenerated,
+  limitRoles,
   loadDefinitions,
   loadRights,
   lockTimeout,
@@ -87,9 +88,9 @@ export type SnapshotStore = {
 const turnTimeout = 30_000;
 const defaultTableTimeout = 5_000;
 const seeds = [
-  { name: "administrator", description: "May do everything", admin: true },
-  { name: "user", description: "Signed-in users", admin: false },
-  { name: "public", description: "Callers without an account", admin: false },
+  { name: "administrator", description: "May do everything", admin: true, ofTenants: false },
+  { name: "user", description: "Signed-in users", admin: false, ofTenants: true },
+  { name: "public", description: "Callers without an account", admin: false, ofTenants: false },
 ];
 
 /**
@@ -165,6 +166,7 @@ async function bootstrap(
       systemCollections.has(collectionName) && !sameJson(before.get(collectionName), schema),
   );
   if (put.length > 0) await runner.run(putDefinitions(put));
+  if (stored.length > 0 && !before.has("baasix_Tenant")) await runner.run(limitRoles);
   await runner.run(seedRoles(seeds));
   if (published) await publishAll(runner, next);
   return recordsOf(next);

@@ -1,8 +1,8 @@
 /** Who asks. The first argument of everything that reaches rows. */
 
 /**
- * A signed-in account, with its roles as they are now. `role`: the one that it has had longest; `roles`: all of them, that
- * one too. `admin`: one of them is `administrator`.
+ * A signed-in account, with its roles as they are now. `role`: the one that it has had longest, "" where it has none (with
+ * tenants an account may come in without); `roles`: all of them, that one too. `admin`: one of them is `administrator`.
  */
 export type UserActor = {
   readonly kind: "user";
@@ -14,7 +14,7 @@ export type UserActor = {
   readonly session: string;
   /** How it came in: an API token stands for no person, who could be asked again for a secret. */
   readonly via: "session" | "token";
-  /** The organisation that it acts in. */
+  /** The tenant that it acts in, of which a membership was proven; its `roles` are those that it has there or everywhere. */
   readonly tenant: string | null;
   /** How much was proven at sign-in: 1 for one factor, 2 for two. */
   readonly aal: 1 | 2;

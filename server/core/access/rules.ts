@@ -12,7 +12,13 @@ import { type FieldGrant, parseFieldGrant } from "./grants";
 import { conditionOfRole, defaultOfRole, relationRulesOfRole } from "./ownRole";
 
 /** A row of `baasix_Role` as it is loaded. */
-export type RoleRow = { readonly id: string; readonly name: string; readonly description?: string | null };
+export type RoleRow = {
+  readonly id: string;
+  readonly name: string;
+  readonly description?: string | null;
+  /** Only `false` lets it see the rows of all tenants. */
+  readonly isTenantSpecific?: boolean;
+};
 
 /** A row of `baasix_Permission` as it is loaded: JSON columns parsed. */
 export type PermissionRow = {

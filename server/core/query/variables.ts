@@ -130,7 +130,7 @@ export function bindParam(param: Param, binding: Binding): string | null {
     case "currentUser":
       return binding.actor.kind === "user" ? binding.actor.id : null;
     case "currentRole":
-      return binding.actor.kind === "user" ? binding.actor.role : null;
+      return binding.actor.kind === "user" ? binding.actor.role || null : null;
     case "currentTenant":
       // No actor has a tenant yet.
       return null;

@@ -181,21 +181,39 @@ export function removeDefinitions(names: readonly string[]): Statement {
 }
 
 /** Makes sure that roles exist; those that do stay as they are, but for what they tell of administrators. */
-export function seedRoles(
-  roles: readonly { readonly name: string; readonly description: string; readonly admin: boolean }[],
-): Statement {
+export function seedRoles(roles: readonly RoleSeed[]): Statement {
   return plain(
-    `insert into "baasix_Role" as present ("name", "description", "adminAccess") select n, d, a ` +
-      `from json_to_recordset($1::text::json) as r(n text, d text, a boolean) on conflict ("name") ` +
+    `insert into "baasix_Role" as present ("name", "description", "adminAccess", "isTenantSpecific") select n, d, a, t ` +
+      `from json_to_recordset($1::text::json) as r(n text, d text, a boolean, t boolean) on conflict ("name") ` +
       `do update set "adminAccess" = excluded."adminAccess" where present."adminAccess" <> excluded."adminAccess"`,
-    JSON.stringify(roles.map(({ name, description, admin }) => ({ n: name, d: description, a: admin }))),
+    JSON.stringify(
+      roles.map(({ name, description, admin, ofTenants }) => ({
+        n: name,
+        d: description,
+        a: admin,
+        t: ofTenants,
+      })),
+    ),
   );
 }
+
+/** A role that is there from the start. `ofTenants`: who has it sees the rows of one tenant. */
+export type RoleSeed = {
+  readonly name: string;
+  readonly description: string;
+  readonly admin: boolean;
+  readonly ofTenants: boolean;
+};
+
+/** Roles of before there were tenants are those of one tenant each, but for the two that are everybody's. */
+export const limitRoles: Statement = plain(
+  `update "baasix_Role" set "isTenantSpecific" = true where "name" not in ('administrator', 'public')`,
+);
 
 /** All roles and permissions as one row of two JSON texts, so that both are of one moment. */
 export const loadRights: Statement = plain(
   `select (select coalesce(json_agg(r order by r."name"), '[]')::text ` +
-    `from (select "id", "name", "description" from "baasix_Role") r), ` +
+    `from (select "id", "name", "description", "isTenantSpecific" from "baasix_Role") r), ` +
     `(select coalesce(json_agg(p order by p."id"), '[]')::text from (select "id", "role_Id", "collection", ` +
     `"action", "fields", "conditions", "relConditions", "defaultValues" from "baasix_Permission") p)`,
 );

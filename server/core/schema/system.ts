@@ -31,6 +31,14 @@ const belongsTo = (
   onDelete: "CASCADE" | "RESTRICT",
 ): FieldDefinition => ({ relType: "BelongsTo", target, foreignKey, allowNull: false, onDelete });
 
+/** The tenant that a row belongs to; null: none. */
+const ofTenant = (onDelete: "CASCADE" | "RESTRICT"): FieldDefinition => ({
+  relType: "BelongsTo",
+  target: "baasix_Tenant",
+  foreignKey: "tenant_Id",
+  onDelete,
+});
+
 const hasMany = (target: string, foreignKey: string): FieldDefinition => ({
   relType: "HasMany",
   target,
@@ -75,7 +83,8 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           adminAccess: flag,
           enforceTotp: flag,
           ipWhitelist: { type: "Array", values: { type: "String" } },
-          isTenantSpecific: flag,
+          // Whoever has it sees the rows of one tenant. Without tenants it says nothing.
+          isTenantSpecific: { ...flag, defaultValue: true },
           canInviteRoleIds: { type: "Array", values: { type: "UUID" } },
           permissions: hasMany("baasix_Permission", "role_Id"),
           userRoles: hasMany("baasix_UserRole", "role_Id"),
@@ -133,6 +142,9 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           emailVerified: flag,
           phone: text,
           avatar_Id: { type: "UUID" },
+          // What the account says of itself, and what administrators say of it.
+          userMetadata: { type: "JSONB" },
+          appMetadata: { type: "JSONB" },
           lastAccess: { type: "DateTime" },
           status: {
             type: "Enum",
@@ -155,8 +167,30 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           id: key,
           user: belongsTo("baasix_User", "user_Id", "CASCADE"),
           role: belongsTo("baasix_Role", "role_Id", "RESTRICT"),
+          // Where the account has the role; null: everywhere.
+          tenant: ofTenant("CASCADE"),
         },
-        indexes: [{ fields: ["user_Id", "role_Id"], unique: true }],
+        indexes: [{ fields: ["user_Id", "role_Id", "tenant_Id"], unique: true, nullsNotDistinct: true }],
+      },
+    },
+  ],
+  [
+    "baasix_Tenant",
+    {
+      guarded: false,
+      definition: {
+        name: "Tenant",
+        fields: {
+          id: key,
+          name: {
+            type: "String",
+            values: { length: 255 },
+            allowNull: false,
+            unique: true,
+            validate: { notEmpty: true },
+          },
+          userRoles: hasMany("baasix_UserRole", "tenant_Id"),
+        },
       },
     },
   ],
@@ -219,6 +253,8 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           tokenHash: { ...secret, allowNull: false, unique: true },
           user: belongsTo("baasix_User", "user_Id", "CASCADE"),
           role: belongsTo("baasix_Role", "role_Id", "RESTRICT"),
+          // Where it acts; null: in no tenant.
+          tenant: ofTenant("CASCADE"),
           expiresAt: { type: "DateTime" },
           lastUsedAt: { type: "DateTime" },
           // No foreign key: a token outlives the account that made it.
@@ -243,6 +279,43 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           usedAt: { type: "DateTime" },
           tries: { type: "Integer", allowNull: false, defaultValue: 0 },
           data: { type: "JSONB", hidden: true },
+        },
+        indexes: [{ fields: ["expiresAt"] }],
+      },
+    },
+  ],
+  [
+    "baasix_Invite",
+    {
+      guarded: true,
+      lowerCase: ["email"],
+      definition: {
+        name: "Invitation",
+        realtime: false,
+        fields: {
+          id: key,
+          email: { type: "String", values: { length: 320 }, allowNull: false },
+          role: belongsTo("baasix_Role", "role_Id", "CASCADE"),
+          tenant: ofTenant("CASCADE"),
+          tokenHash: { ...secret, allowNull: false, unique: true },
+          // Address and tenant while it is pending: there is one at a time.
+          pendingKey: { type: "String", values: { length: 400 }, unique: true, hidden: true },
+          status: {
+            type: "Enum",
+            values: ["pending", "accepted", "expired", "revoked"],
+            allowNull: false,
+            defaultValue: "pending",
+          },
+          expiresAt: { type: "DateTime", allowNull: false },
+          sentAt: { type: "DateTime", allowNull: false },
+          // The application that its mail leads to.
+          link: text,
+          // What a new account begins with.
+          userMetadata: { type: "JSONB" },
+          // No foreign keys: it is told who they were after they are gone.
+          invitedBy_Id: { type: "UUID" },
+          acceptedBy_Id: { type: "UUID" },
+          acceptedAt: { type: "DateTime" },
         },
         indexes: [{ fields: ["expiresAt"] }],
       },
@@ -307,6 +380,7 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           // No foreign keys: what it is for may be gone before it.
           factor_Id: { type: "UUID" },
           session_Id: { type: "UUID" },
+          tenant_Id: { type: "UUID" },
           opens: { type: "JSONB", hidden: true },
           expiresAt: { type: "DateTime", allowNull: false },
           usedAt: { type: "DateTime" },
@@ -332,8 +406,9 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           entityId: required,
           action: { type: "Enum", values: ["create", "update", "delete", "restore"], allowNull: false },
           changes: { type: "JSONB", allowNull: false },
-          // No foreign key: an entry outlives the account.
+          // No foreign keys: an entry outlives the account and the tenant.
           userId: { type: "UUID" },
+          tenant_Id: { type: "UUID" },
           ipaddress: text,
           requestId: text,
           transactionId: text,
@@ -356,7 +431,8 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
         timestamps: false,
         fields: {
           id: key,
-          actor: { type: "String", values: { length: 64 }, allowNull: false },
+          // The account, and the tenant that it acts in.
+          actor: { type: "String", values: { length: 80 }, allowNull: false },
           key: { type: "String", values: { length: 255 }, allowNull: false, hidden: true },
           requestHash: { type: "String", values: { length: 64 }, allowNull: false },
           status: { type: "Integer" },
@@ -382,9 +458,10 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           text: { ...text, validate: { len: [0, 262_144] } },
           isActive: { ...flag, defaultValue: true },
           description: text,
+          // Whose mails it is for; null: those of all who have none of their own.
+          tenant: ofTenant("CASCADE"),
         },
-        // One for all, until tenants have theirs.
-        indexes: [{ fields: ["type"], unique: true }],
+        indexes: [{ fields: ["tenant_Id", "type"], unique: true, nullsNotDistinct: true }],
       },
     },
   ],
@@ -398,6 +475,8 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
         fields: {
           id: key,
           email: { type: "String", values: { length: 320 }, allowNull: false },
+          // No foreign key: an entry outlives the tenant.
+          tenant_Id: { type: "UUID" },
           subject: text,
           templateName: { type: "String", values: { length: 64 }, allowNull: false },
           sender: text,
@@ -444,6 +523,7 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           height: { type: "Integer" },
           metadata: { type: "JSONB" },
           isPublic: flag,
+          tenant: ofTenant("RESTRICT"),
         },
       },
     },

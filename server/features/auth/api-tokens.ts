@@ -42,6 +42,7 @@ export type KnownToken = {
   readonly id: string;
   readonly user_Id: string;
   readonly role_Id: string;
+  readonly tenant_Id: string | null;
   readonly expiresAt: string | null;
   readonly lastUsedAt: string | null;
 };
@@ -56,7 +57,7 @@ export async function findApiToken(data: Data, token: string): Promise<KnownToke
   if (!pattern.test(token)) return null;
   const found = await data.find<KnownToken>(keeping, collection, {
     filter: { tokenHash: { eq: hashOf(token) } },
-    fields: ["id", "user_Id", "role_Id", "expiresAt", "lastUsedAt"],
+    fields: ["id", "user_Id", "role_Id", "tenant_Id", "expiresAt", "lastUsedAt"],
     limit: 1,
   });
   return found[0] ?? null;

@@ -11,7 +11,15 @@ import { createOrigins, createRecent, type OriginConfig, requestFacts } from "..
 import { findAccount } from "./accounts";
 import { findApiToken, isApiToken, noteUse, noteUseEvery } from "./api-tokens";
 import { findCredential, needsOrigin } from "./credentials";
-import { asksForSecondFactor, createRoleFilter, type HeldRole, isBound, rolesOf } from "./roles";
+import {
+  asksForSecondFactor,
+  belongsTo,
+  createRoleFilter,
+  type HeldRole,
+  isBound,
+  membershipsOf,
+  rolesIn,
+} from "./roles";
 import { type AccessClaims, invalidToken, type Tokens } from "./tokens";
 
 const checking = system("every request asks whether its session still stands");
@@ -46,7 +54,7 @@ export type Proof = { readonly actor: UserActor; readonly expiresAt: number };
 export type AuthenticatorParts = {
   readonly data: Data;
   readonly tokens: Tokens;
-  readonly config: OriginConfig;
+  readonly config: OriginConfig & { readonly MULTI_TENANT: boolean };
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   /** True while the change feed tells of every change. */
@@ -86,6 +94,7 @@ export function createAuthenticator({
   onFault = () => {},
 }: AuthenticatorParts): Authenticator {
   const origins = createOrigins(config);
+  const multiTenant = config.MULTI_TENANT;
   const known = createRecent<AccessClaims>(capacity);
   const sessions = createRecent<SessionState>(capacity);
   const apiTokens = createRecent<ApiState>(capacity);
@@ -158,7 +167,7 @@ export function createAuthenticator({
     loadOnce(
       loading,
       `${claims.session} ${claims.user}`,
-      () => readSession(data, claims, clock()),
+      () => readSession(data, claims, multiTenant, clock()),
       (state) => sessions.set(claims.session, state),
     );
 
@@ -185,7 +194,7 @@ export function createAuthenticator({
     const loaded = loadOnce(
       loadingTokens,
       token,
-      () => readApiToken(data, token, clock()),
+      () => readApiToken(data, token, multiTenant, clock()),
       (fresh) => apiTokens.set(token, fresh),
     );
     return loaded.then((fresh) => useApiToken(fresh, address));
@@ -215,7 +224,7 @@ export function createAuthenticator({
   const proveToken: Authenticator["proveToken"] = async (token, address) => {
     const actor = await authenticateToken(token, address);
     if (actor.via === "session") return { actor, expiresAt: (await tokens.readAccess(token)).expiresAt };
-    const { expiresAt } = apiTokens.get(token) ?? (await readApiToken(data, token, clock()));
+    const { expiresAt } = apiTokens.get(token) ?? (await readApiToken(data, token, multiTenant, clock()));
     return { actor, expiresAt };
   };
 
@@ -255,57 +264,71 @@ function whenKnown<From, To>(value: From | Promise<From>, use: (value: From) => 
   return value instanceof Promise ? value.then(use) : use(value);
 }
 
-async function readSession(data: Data, { session, user }: AccessClaims, now: number): Promise<SessionState> {
-  const [rows, account, roles] = await Promise.all([
+async function readSession(
+  data: Data,
+  { session, user }: AccessClaims,
+  multiTenant: boolean,
+  now: number,
+): Promise<SessionState> {
+  const [rows, account, memberships] = await Promise.all([
     data.find<SessionRow>(checking, "baasix_Sessions", {
       filter: { id: { eq: session } },
       fields: ["user_Id", "expiresAt", "aal", "authenticatedAt", "tenant_Id"],
       limit: 1,
     }),
     findAccount(data, user),
-    rolesOf(data, user),
+    membershipsOf(data, user),
   ]);
   const row = rows[0];
   if (row?.user_Id !== user || account?.status !== "active") throw invalidToken();
+  const tenant = row.tenant_Id;
+  if (!belongsTo(memberships, tenant, multiTenant)) throw invalidToken();
   const proven = {
     id: user,
     session,
     via: "session",
-    tenant: row.tenant_Id,
+    tenant,
     aal: row.aal === 2 ? 2 : 1,
     authenticatedAt: row.authenticatedAt === null ? 0 : Date.parse(row.authenticatedAt),
     verified: account.emailVerified,
   } as const;
-  return stateOf(proven, roles, Date.parse(row.expiresAt), now);
+  return stateOf(
+    proven,
+    { roles: rolesIn(memberships, tenant, multiTenant), multiTenant },
+    Date.parse(row.expiresAt),
+    now,
+  );
 }
 
 /** What an API token stands for: its account, with the one role, as long as the account has it. */
-async function readApiToken(data: Data, token: string, now: number): Promise<ApiState> {
+async function readApiToken(data: Data, token: string, multiTenant: boolean, now: number): Promise<ApiState> {
   const row = await findApiToken(data, token);
   if (row === null) throw invalidToken();
-  const { id: session, user_Id: id, role_Id, lastUsedAt } = row;
-  const [account, held] = await Promise.all([findAccount(data, id), rolesOf(data, id)]);
+  const { id: session, user_Id: id, role_Id, tenant_Id: tenant, lastUsedAt } = row;
+  const [account, memberships] = await Promise.all([findAccount(data, id), membershipsOf(data, id)]);
   if (account?.status !== "active") throw invalidToken();
-  const roles = held.filter((role) => role.id === role_Id);
+  const roles = rolesIn(memberships, tenant, multiTenant).filter((role) => role.id === role_Id);
+  if (roles.length === 0) throw invalidToken();
   const { emailVerified: verified } = account;
   const expiresAt = row.expiresAt === null ? Infinity : Date.parse(row.expiresAt);
-  const state = stateOf({ ...unproven, id, session, via: "token", verified }, roles, expiresAt, now);
+  const proven = { ...unproven, id, session, via: "token", tenant, verified } as const;
+  const state = stateOf(proven, { roles, multiTenant }, expiresAt, now);
   return { ...state, usedAt: lastUsedAt === null ? -Infinity : Date.parse(lastUsedAt) };
 }
 
-/** @throws AppError UNAUTHORIZED without a role, and past its end */
+/** @throws AppError UNAUTHORIZED past its end, and where there are no tenants without a role */
 function stateOf(
   proven: Omit<UserActor, "kind" | "role" | "roles" | "admin">,
-  roles: readonly HeldRole[],
+  { roles, multiTenant }: { readonly roles: readonly HeldRole[]; readonly multiTenant: boolean },
   expiresAt: number,
   now: number,
 ): SessionState {
-  const [first, ...more] = roles;
-  if (!first || !(expiresAt > now)) throw invalidToken();
-  const as = (held: readonly [HeldRole, ...HeldRole[]]): Admitted => ({
+  // With tenants an account comes in without a role: to accept an invitation, or to found a tenant.
+  if ((roles.length === 0 && !multiTenant) || !(expiresAt > now)) throw invalidToken();
+  const as = (held: readonly HeldRole[]): Admitted => ({
     actor: {
       kind: "user",
-      role: held[0].id,
+      role: held[0]?.id ?? "",
       roles: held.map(({ id }) => id),
       admin: held.some(({ name }) => name === administratorRole),
       ...proven,
@@ -315,7 +338,7 @@ function stateOf(
   });
   const from = roles.some(isBound) ? createRoleFilter(roles) : null;
   return {
-    ...as([first, ...more]),
+    ...as(roles),
     admittedFrom: from && ((address) => as(from(address))),
     expiresAt,
     loadedAt: now,

@@ -26,15 +26,56 @@ const fields = [
   "enforceTotp",
 ];
 
-/** The roles of an account, the one that it has had longest first: by the time of its membership, then by its id. */
+/** A role that an account has, and where: in one tenant; null: everywhere. */
+export type Membership = { readonly role: HeldRole; readonly tenant: string | null };
+
+/** The memberships of an account, the oldest first: by their time, then by their ids. */
+export async function membershipsOf(data: Data, user: string): Promise<readonly Membership[]> {
+  const found = await data.find<{ role: HeldRole | null; tenant_Id: string | null }>(
+    reading,
+    "baasix_UserRole",
+    {
+      filter: { user_Id: { eq: user } },
+      fields: ["tenant_Id", ...fields.map((name) => `role.${name}`)],
+      sort: ["createdAt", "id"],
+      limit: -1,
+    },
+  );
+  return found.flatMap(({ role, tenant_Id: tenant }) => (role === null ? [] : [{ role, tenant }]));
+}
+
+/**
+ * The roles that count in a tenant (null: in none), in the order of the memberships: those of the tenant, and those that see
+ * all tenants and are held everywhere. What is held otherwise gives nothing: a role of tenants without one, a role that sees
+ * all tenants in one of them, and without tenants whatever was held in one.
+ */
+export function rolesIn(
+  memberships: readonly Membership[],
+  tenant: string | null,
+  multiTenant: boolean,
+): readonly HeldRole[] {
+  return memberships
+    .filter((one) =>
+      multiTenant && one.role.isTenantSpecific
+        ? one.tenant !== null && one.tenant === tenant
+        : one.tenant === null,
+    )
+    .map(({ role }) => role);
+}
+
+/** True in no tenant (null), and in one where the account has a role of tenants. */
+export function belongsTo(
+  memberships: readonly Membership[],
+  tenant: string | null,
+  multiTenant: boolean,
+): boolean {
+  if (tenant === null) return true;
+  return multiTenant && memberships.some((one) => one.tenant === tenant && one.role.isTenantSpecific);
+}
+
+/** The roles that an account has without tenants, the one that it has had longest first. */
 export async function rolesOf(data: Data, user: string): Promise<readonly HeldRole[]> {
-  const found = await data.find<{ role: HeldRole | null }>(reading, "baasix_UserRole", {
-    filter: { user_Id: { eq: user } },
-    fields: fields.map((name) => `role.${name}`),
-    sort: ["createdAt", "id"],
-    limit: -1,
-  });
-  return found.flatMap(({ role }) => role ?? []);
+  return rolesIn(await membershipsOf(data, user), null, false);
 }
 
 /** The role with a name, or null. */

@@ -49,7 +49,7 @@ const userRole = {
   description: expect.any(String),
   icon: null,
   appAccess: true,
-  isTenantSpecific: false,
+  isTenantSpecific: true,
   canInviteRoleIds: null,
 };
 

@@ -183,11 +183,11 @@ describe("an import", () => {
   test("skips what another server has built in", async () => {
     const done = await ok<SchemaImportResult>("POST", "/schemas-import", {
       schemas: [
-        plain("baasix_Tenant"),
+        plain("baasix_Workflow"),
         { collectionName: "baasix_User", schema: { name: "U", fields: { extra: { type: "String" } } } },
       ],
     });
-    expect(done.skipped).toEqual([{ collectionName: "baasix_Tenant", reason: "it is not built in here" }]);
+    expect(done.skipped).toEqual([{ collectionName: "baasix_Workflow", reason: "it is not built in here" }]);
     expect(done.changes).toMatchObject({ created: [], updated: [], unchanged: ["baasix_User"] });
   });
 

@@ -58,11 +58,11 @@ export type InviteInfo = {
 export type AcceptInviteInput = { readonly inviteToken: string; readonly authMode?: AuthMode };
 
 /** What a link does that an administrator asks for: `invite` alone may be for an address without an account. */
-export type LinkType = "magic-link" | "password-reset" | "email-verification" | "invite";
+export type AdminLinkType = "magic-link" | "password-reset" | "email-verification" | "invite";
 
 /** Body of `POST /auth/admin/links`. `role_Id` and `tenant_Id` as of an invitation, and for one alone. */
-export type LinkInput = {
-  readonly type: LinkType;
+export type AdminLinkInput = {
+  readonly type: AdminLinkType;
   readonly email: string;
   readonly link?: string;
   readonly role_Id?: string;
@@ -70,8 +70,8 @@ export type LinkInput = {
 };
 
 /** Answer of `POST /auth/admin/links` (in `data`): nothing was mailed, and neither url nor token is told again. */
-export type LinkResult = {
-  readonly type: LinkType;
+export type AdminLink = {
+  readonly type: AdminLinkType;
   readonly email: string;
   readonly url: string;
   readonly token: string;

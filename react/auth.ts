@@ -21,6 +21,7 @@ export type SecondFactor = { readonly code: string } | { readonly recoveryCode: 
 /** What a server renders, and a page until it has taken over: nothing is known yet. */
 const unknown: AuthState = {
   user: null,
+  tenant: null,
   isAuthenticated: false,
   isLoading: true,
   error: null,

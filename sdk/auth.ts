@@ -5,22 +5,44 @@ import type {
   LoginInput,
   LoginResult,
   MeResult,
+  PendingResult,
+  ProfileInput,
   ReauthenticateResult,
   RefreshResult,
   RegisterInput,
 } from "@baasix/types";
 import { BaasixError } from "./error";
-import { type CallOptions, exchange, type Http, type Wire } from "./http";
-import { createMailCalls } from "./mail-calls";
+import { type CallOptions, exchange, type Http, type HttpRequest, type Wire } from "./http";
+import { createInvites } from "./invites";
+import { createMailCalls, type SignInChoice } from "./mail-calls";
 import { createMfa } from "./mfa";
 import { createOAuth } from "./oauth";
 import type { AuthListener, AuthState, Session } from "./session";
 import { createOwnSessions } from "./sessions";
 import type { StorageAdapter } from "./storage";
 import type { SessionUser } from "./storage/kept";
+import { createTenants } from "./tenants";
 
 /** Milliseconds that a sign-out waits for the server; on this side it is done at once. */
 const logoutTimeout = 5_000;
+
+/** Who signs in. */
+export type LoginRequest = LoginInput & Pick<SignInChoice, "tenantId">;
+
+/** What an account is made of. */
+export type RegisterRequest = Omit<RegisterInput, "inviteToken"> & { readonly inviteToken?: string };
+
+/** Makes an account; without a token in the answer it waits for its mail address to be confirmed. */
+export type Register = (
+  input: RegisterRequest,
+  options?: CallOptions,
+) => Promise<AuthResult | PendingRegistration>;
+
+/** The account waits for its mail address to be confirmed: nobody is signed in. */
+export type PendingRegistration = PendingResult & {
+  readonly token?: undefined;
+  readonly refreshToken?: undefined;
+};
 
 /** Asks for a new token. */
 export function refreshCall(wire: Wire, authMode: AuthMode) {
@@ -43,31 +65,41 @@ export function createAuth(
   const begin = (result: AuthResult): Promise<void> =>
     session.begin({ ...result, user: result.user as SessionUser });
 
-  async function signIn<Result extends LoginResult = LoginResult>(
+  async function signIn<Result extends LoginResult | PendingRegistration = LoginResult>(
     path: string,
-    input: object,
+    { tenantId, ...input }: SignInChoice & object,
     options?: CallOptions,
   ): Promise<Result> {
-    const body = { authMode, ...input };
+    const body = { authMode, tenant_Id: tenantId, ...input };
     const result = await exchange<Result>(wire, { ...options, method: "POST", path, body }, null);
     // Without a token the account waits for something, such as a verified mail or a second factor.
-    if (!result.mfaRequired && result.token) await begin(result);
+    if (!("mfaRequired" in result) && result.token) await begin(result as AuthResult);
     return result;
   }
 
-  async function getUser(options?: CallOptions): Promise<SessionUser | null> {
+  async function askMe(request: Omit<HttpRequest, "path">): Promise<MeResult> {
     const asked = await session.credential();
+    const me = await http<MeResult>({ ...request, path: "/auth/me" });
+    await session.setUser(me.user, me.tenant, asked);
+    return me;
+  }
+
+  async function getSession(options?: CallOptions): Promise<MeResult | null> {
+    const { epoch } = session.current();
     try {
-      const { user } = await http<MeResult>({ ...options, path: "/auth/me" });
-      await session.setUser(user, asked);
-      return user;
+      return await askMe({ ...options });
     } catch (error) {
       if (!(error instanceof BaasixError) || error.status !== 401) throw error;
-      if (session.current().epoch === asked.epoch && session.state().isAuthenticated)
-        await session.end().saved;
+      if (session.current().epoch === epoch && session.state().isAuthenticated) await session.end().saved;
       return null;
     }
   }
+
+  const getUser = async (options?: CallOptions): Promise<SessionUser | null> =>
+    (await getSession(options))?.user ?? null;
+
+  const register: Register = (input, options) => signIn("/auth/register", input, options);
+  const onStateChange = (listener: AuthListener) => session.listen(listener);
 
   async function getState(): Promise<AuthState> {
     await session.load();
@@ -75,16 +107,20 @@ export function createAuth(
   }
 
   return {
-    /** Makes an account and signs it in. @throws BaasixError UNIQUE_VIOLATION, VALIDATION_ERROR */
-    register: (input: RegisterInput, options?: CallOptions) =>
-      signIn<AuthResult>("/auth/register", input, options),
+    /**
+     * Makes an account and signs it in, unless its address must be confirmed first (`requiresEmailVerification`). `tenant`:
+     * founds an organisation with it. @throws BaasixError UNIQUE_VIOLATION, VALIDATION_ERROR
+     */
+    register,
     /**
      * Signs in. An account with a second factor gets no session yet: the answer then has `mfaRequired` and `mfaToken`, and
      * `mfa.finishSignIn` goes on. @throws BaasixError INVALID_CREDENTIALS
      */
-    login: (input: LoginInput, options?: CallOptions) => signIn("/auth/login", input, options),
+    login: (input: LoginRequest, options?: CallOptions) => signIn("/auth/login", input, options),
     ...createMailCalls(wire, http, signIn),
     ...createOAuth({ wire, http, storage, signIn }),
+    ...createTenants({ http, session, authMode }),
+    ...createInvites({ wire, http, session, authMode, register }),
     /** Signs out: here at once, on the server if it can be reached. Never fails. */
     async logout(): Promise<void> {
       await session.load();
@@ -95,9 +131,15 @@ export function createAuth(
       const request = { method: "POST", path: "/auth/logout", body, timeout: logoutTimeout } as const;
       await exchange(wire, request, token).catch(() => undefined);
     },
+    /** Asks the server who is signed in, as what and where; null when nobody is. */
+    getSession,
+    /** The user of `getSession`. */
     getUser,
     /** Same as `getUser`. */
     me: getUser,
+    /** Changes what everyone may change of the own account. @throws BaasixError VALIDATION_ERROR */
+    updateProfile: async (body: ProfileInput, options?: CallOptions): Promise<SessionUser> =>
+      (await askMe({ ...options, method: "PATCH", body })).user,
     /** The user as kept on this side, null when signed out. */
     async getCachedUser(): Promise<SessionUser | null> {
       return (await getState()).user;
@@ -107,7 +149,7 @@ export function createAuth(
       return (await getState()).isAuthenticated;
     },
     /** Second factors, and how a sign-in that asks for one is finished. */
-    mfa: createMfa({ wire, http, authMode, begin }),
+    mfa: createMfa({ wire, http, session, authMode, begin }),
     /** The open sessions of this account, here and elsewhere. */
     sessions: createOwnSessions(http),
     /**
@@ -147,6 +189,8 @@ export function createAuth(
       }
     },
     /** Calls `listener` at each change of the session, and returns how to stop. */
-    onStateChange: (listener: AuthListener) => session.listen(listener),
+    onStateChange,
+    /** Same as `onStateChange`. */
+    onAuthStateChange: onStateChange,
   };
 }

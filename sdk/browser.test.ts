@@ -127,7 +127,7 @@ test("with cookies no script sees a token, and all else is the same", async () =
   const [page] = (await openPages(1, { authMode: "cookie" })) as [Page];
   await signIn(page);
   const kept = await page.evaluate(() => [document.cookie, ...Object.keys(localStorage).toSorted()]);
-  expect(kept).toEqual(["", "baasix_token_expiry", "baasix_user"]);
+  expect(kept).toEqual(["", "baasix_change", "baasix_token_expiry", "baasix_user"]);
   expect(await read(page)).toBe(3);
   now += 20 * 60_000;
   expect(await read(page)).toBe(3);

@@ -54,6 +54,8 @@ export type HttpRequest = OneWriteOptions & {
    */
   readonly answer?: "json" | "blob" | "stream" | "tagged";
   readonly onProgress?: OnProgress;
+  /** Wraps each exchange, for what must not meet a renewal of the session. */
+  readonly within?: <Answer>(exchange: () => Promise<Answer>) => Promise<Answer>;
 };
 
 /** Told how much of a body has been sent: in percent, and in bytes. */
@@ -136,13 +138,14 @@ export async function exchange<Answer>(
 export function createHttp(wire: Wire, session: Session, onError?: (error: BaasixError) => void): Http {
   async function send<Answer>(request: HttpRequest): Promise<Answer> {
     const credential = await session.credential();
+    const within = request.within ?? ((work) => work());
     try {
-      return await exchangeKeyed<Answer>(wire, request, credential.token);
+      return await within(() => exchangeKeyed<Answer>(wire, request, credential.token));
     } catch (error) {
       if (!(error instanceof BaasixError) || error.status !== 401) throw error;
       const renewed = await session.renew(credential);
       if (renewed === null) throw error;
-      return exchangeKeyed<Answer>(wire, request, renewed.token);
+      return within(() => exchangeKeyed<Answer>(wire, request, renewed.token));
     }
   }
   return async (request) => {

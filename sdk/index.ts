@@ -1,7 +1,8 @@
 export * from "@baasix/types";
 export type { NewUser, Roles, UserInput, UserRecord, Users } from "./accounts";
-export type { Auth } from "./auth";
-export type { MagicLinkRequest, MailedCode, MailRequest } from "./mail-calls";
+export type { Auth, LoginRequest, PendingRegistration, RegisterRequest } from "./auth";
+export type { InviteRequest, NoInvite } from "./invites";
+export type { MagicLinkRequest, MailedCode, MailedToken, MailRequest, SignInChoice } from "./mail-calls";
 export { type Baasix, type BaasixOptions, createBaasix } from "./client";
 export type { CollectionName, ItemOf, ItemsOf, NameFor, SystemCollections } from "./collections";
 export { BaasixError, type ClientErrorCode } from "./error";

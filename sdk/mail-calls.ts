@@ -1,15 +1,27 @@
 /** Passwords, and ways in by mail: what is asked for, and what comes back from the mail. */
-import type { LoginResult, MagicLinkInput, VerifyEmailResult } from "@baasix/types";
+import type { LoginResult, MagicLinkInput, SessionType, VerifyEmailResult } from "@baasix/types";
 import { type CallOptions, exchange, type Http, path, type Wire } from "./http";
 
 /** Whom to mail. `redirectUrl`: where the link leads, one of the server's `AUTH_APP_URL`; by default the first of them. */
 export type MailRequest = { readonly email: string; readonly redirectUrl?: string };
 
-/** `mode`: a link to follow (the default), or a code to type. */
-export type MagicLinkRequest = MailRequest & Pick<MagicLinkInput, "mode">;
+/** `mode`: a link to follow (the default), or a code to type. `tenantId`: whose words and looks the mail has. */
+export type MagicLinkRequest = MailRequest &
+  Pick<MagicLinkInput, "mode"> & { readonly tenantId?: string | null };
+
+/** What a way in opens. */
+export type SignInChoice = {
+  /** The organisation to act in; by default the one that the account joined first. */
+  readonly tenantId?: string | null;
+  /** Default `default`. */
+  readonly authType?: SessionType;
+};
 
 /** A code, and the address that it was mailed to. */
-export type MailedCode = { readonly email: string; readonly code: string };
+export type MailedCode = SignInChoice & { readonly email: string; readonly code: string };
+
+/** The token of a link that was mailed. */
+export type MailedToken = SignInChoice & { readonly token: string };
 
 /** Signs in with a body and keeps the session, as `login` does. */
 export type SignIn = (path: string, body: object, options?: CallOptions) => Promise<LoginResult>;
@@ -39,13 +51,13 @@ export function createMailCalls(wire: Wire, http: Http, signIn: SignIn) {
     },
     /** Has a link or a code mailed to sign in with. */
     async sendMagicLink(
-      { email, mode, redirectUrl }: MagicLinkRequest,
+      { email, mode, redirectUrl, tenantId }: MagicLinkRequest,
       options?: CallOptions,
     ): Promise<void> {
-      await post("/auth/magiclink", { email, mode, link: redirectUrl }, options);
+      await post("/auth/magiclink", { email, mode, link: redirectUrl, tenant_Id: tenantId }, options);
     },
     /** Signs in with the token of the link, or with the code. @throws BaasixError INVALID_CREDENTIALS, FORBIDDEN */
-    verifyMagicLink: (proof: string | MailedCode, options?: CallOptions) =>
+    verifyMagicLink: (proof: string | MailedToken | MailedCode, options?: CallOptions) =>
       signIn("/auth/magiclink/verify", typeof proof === "string" ? { token: proof } : proof, options),
     /** Has a one-time code of six digits mailed, which holds for five minutes. */
     async signInWithOtp({ email }: Pick<MailRequest, "email">, options?: CallOptions): Promise<void> {

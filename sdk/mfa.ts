@@ -10,6 +10,7 @@ import type {
   NewMfaFactor,
 } from "@baasix/types";
 import { type CallOptions, exchange, type Http, path, type Wire } from "./http";
+import type { Session } from "./session";
 
 /** Which factor. */
 export type FactorId = { readonly factorId: string };
@@ -50,12 +51,13 @@ export type Mfa = {
 export type MfaParts = {
   readonly wire: Wire;
   readonly http: Http;
+  readonly session: Session;
   readonly authMode: AuthMode;
   readonly begin: (result: AuthResult) => Promise<void>;
 };
 
 /** The calls of a client. */
-export function createMfa({ wire, http, authMode, begin }: MfaParts): Mfa {
+export function createMfa({ wire, http, session, authMode, begin }: MfaParts): Mfa {
   const all = "/auth/mfa/factors";
   const of = (id: string) => path`/auth/mfa/factors/${id}`;
   const post = async <Told>(to: string, body: object | undefined, options?: CallOptions): Promise<Told> =>
@@ -65,13 +67,14 @@ export function createMfa({ wire, http, authMode, begin }: MfaParts): Mfa {
   return {
     enroll: (input = {}, options) => post(all, input, options),
     challenge: ({ factorId }, options) => post(`${of(factorId)}/challenge`, undefined, options),
-    async verify({ factorId, code, challengeId }, options) {
-      const body = { code, challengeId, authMode };
-      const request = { ...options, method: "POST", path: `${of(factorId)}/verify`, body } as const;
-      const result = await http<MfaVerifyResult>(request);
-      await begin(result);
-      return result;
-    },
+    verify: ({ factorId, code, challengeId }, options) =>
+      http({
+        ...options,
+        method: "POST",
+        path: `${of(factorId)}/verify`,
+        body: { code, challengeId, authMode },
+        within: (work) => session.swap(work, false),
+      }),
     async unenroll({ factorId }, options) {
       await http({ ...options, method: "DELETE", path: of(factorId) });
     },

@@ -7,12 +7,12 @@ import type {
   LinkResult,
   LoginResult,
   RedirectResult,
-  SessionType,
   SignInProvider,
   SocialSignInInput,
 } from "@baasix/types";
 import { BaasixError } from "./error";
 import { address, type CallOptions, exchange, type Http, path, type Wire } from "./http";
+import type { SignInChoice } from "./mail-calls";
 import type { StorageAdapter } from "./storage";
 
 /** Where a browser shall go, and come back to. */
@@ -26,10 +26,12 @@ export type OAuthRequest = {
   readonly scopes?: readonly string[];
   /** Comes back with the browser. */
   readonly state?: string;
+  /** The organisation to act in; by default the one that the account joined first. */
+  readonly tenantId?: string | null;
 };
 
 /** An ID token, and whose it is. */
-export type ProviderIdToken = IdTokenInput & { readonly provider: string };
+export type ProviderIdToken = IdTokenInput & { readonly provider: string } & SignInChoice;
 
 /** What the calls need. `signIn` sends a body and keeps the session that is answered, as `login` does. */
 export type OAuthParts = {
@@ -74,12 +76,13 @@ export function createOAuth({ wire, http, storage, signIn }: OAuthParts) {
      * The address to send the browser to. It comes back to `redirectUrl` with `token` in its query, for `handleOAuthCallback`,
      * or with `error`.
      */
-    getOAuthUrl({ provider, redirectUrl, errorUrl, scopes, state }: OAuthRequest): string {
+    getOAuthUrl({ provider, redirectUrl, errorUrl, scopes, state, tenantId }: OAuthRequest): string {
       return address(wire.url, path`/auth/signin/${provider}`, {
         redirect_url: redirectUrl,
         error_url: errorUrl,
         scopes: scopes?.join(" "),
         state,
+        tenant_Id: tenantId,
         code_challenge: startVerifier(),
       });
     },
@@ -89,12 +92,13 @@ export function createOAuth({ wire, http, storage, signIn }: OAuthParts) {
      */
     async handleOAuthCallback(
       token: string,
-      { authType, ...options }: CallOptions & { readonly authType?: SessionType } = {},
+      { authType, tenantId, ...options }: CallOptions & SignInChoice = {},
     ): Promise<LoginResult> {
-      const body: ExchangeInput = {
+      const body: ExchangeInput & SignInChoice = {
         token,
         code_verifier: await findVerifier(),
         ...(authType && { authType }),
+        tenantId,
       };
       const result = await signIn("/auth/social/exchange", body, options);
       await endVerifier();
@@ -102,17 +106,17 @@ export function createOAuth({ wire, http, storage, signIn }: OAuthParts) {
     },
     /** Signs in with an ID token that the application got from the provider itself. @throws BaasixError INVALID_CREDENTIALS, CONFLICT */
     signInWithIdToken(
-      { provider, ...idToken }: ProviderIdToken,
+      { provider, tenantId, authType, ...idToken }: ProviderIdToken,
       options?: CallOptions,
     ): Promise<LoginResult> {
-      const body: SocialSignInInput = { provider, idToken };
+      const body: SocialSignInInput & SignInChoice = { provider, idToken, authType, tenantId };
       return signIn("/auth/social/signin", body, options);
     },
     /**
      * The address to send the browser to, to link a provider to the account. It comes back with `token` for
      * `handleLinkCallback`. @throws BaasixError REAUTHENTICATION_REQUIRED
      */
-    async linkProvider(request: OAuthRequest, options?: CallOptions): Promise<string> {
+    async linkProvider(request: Omit<OAuthRequest, "tenantId">, options?: CallOptions): Promise<string> {
       const body: LinkInput = { ...request, code_challenge: startVerifier() };
       return (await http<RedirectResult>({ ...options, method: "POST", path: "/auth/social/link", body }))
         .url;
@@ -125,7 +129,10 @@ export function createOAuth({ wire, http, storage, signIn }: OAuthParts) {
       return result;
     },
     /** Links a provider by an ID token. @throws BaasixError REAUTHENTICATION_REQUIRED, INVALID_CREDENTIALS, CONFLICT */
-    linkIdToken({ provider, ...idToken }: ProviderIdToken, options?: CallOptions): Promise<LinkResult> {
+    linkIdToken(
+      { provider, ...idToken }: Omit<ProviderIdToken, keyof SignInChoice>,
+      options?: CallOptions,
+    ): Promise<LinkResult> {
       const body: LinkInput = { provider, idToken };
       return http({ ...options, method: "POST", path: "/auth/social/link", body });
     },

@@ -34,6 +34,10 @@ function setUp(more: Partial<SessionOptions> = {}) {
 
 const signIn = (user: typeof ann, token = "t1", refreshToken = "r1") =>
   ({ token, refreshToken, expiresIn: 900, authMode: "jwt", user }) as const;
+const inTenant = (user: typeof ann, id: string, token = id) => ({
+  ...signIn(user, token, `refresh ${token}`),
+  tenant: { id, name: id.toUpperCase() },
+});
 const renewed = (token: string, refreshToken: string) =>
   ({ token, refreshToken, expiresIn: 900, authMode: "jwt" }) as const;
 const failure = (status: number) => new BaasixError("no", { status, code: "UNKNOWN" });
@@ -150,14 +154,18 @@ test("what the server says of a user who has left is not kept", async () => {
   await session.begin(signIn(ann));
   const asked = await session.credential();
   await session.begin(signIn(bob, "tb", "rb"));
-  await session.setUser({ ...ann, lastName: "A" }, asked);
+  await session.setUser({ ...ann, lastName: "A" }, null, asked);
   expect(session.state().user?.id).toBe("bob");
 });
 
 test("cookie mode keeps the user and the end of the token, never a token", async () => {
   const { session, storage, asked, answers, clock } = setUp({ mode: "cookie" });
   await session.begin({ ...signIn(ann), authMode: "cookie" });
-  expect((storage as MemoryStorageAdapter).keys().toSorted()).toEqual([storageKeys.expiry, storageKeys.user]);
+  expect((storage as MemoryStorageAdapter).keys().toSorted()).toEqual([
+    storageKeys.change,
+    storageKeys.expiry,
+    storageKeys.user,
+  ]);
   clock.now += 900_000;
   const credential = session.credential();
   await session.load();
@@ -250,6 +258,12 @@ test("a sign-in, renewal, change of user and sign-out on another page arrive her
   await renewal;
   await heard("TOKEN_REFRESHED ann");
   expect((await here.session.credential()).token).toBe("t2");
+  await there.session.swap(async () => inTenant(ann, "t1"), true);
+  await heard("TENANT_SWITCHED ann");
+  expect(here.session.state()).toMatchObject({ identity: "ann@t1", tenant: { id: "t1", name: "T1" } });
+  await there.session.setUser({ ...ann, lastName: "A" }, { id: "t1", name: "One" }, there.session.current());
+  await heard("USER_UPDATED ann");
+  expect(here.session.state().tenant?.name).toBe("One");
   await there.session.begin(signIn(bob, "tb", "rb"));
   await heard("SIGNED_IN bob");
   await there.session.end().saved;
@@ -270,4 +284,78 @@ test("a refresh token that another page has used is not used again", async () =>
   await renewal;
   expect((await here.session.renew(old))?.token).toBe("t2");
   expect(here.asked).toEqual([]);
+});
+
+test("the same user in another organisation is somebody else", async () => {
+  const { session, storage, options, events, answers } = setUp();
+  await session.begin(inTenant(ann, "t1"));
+  expect(session.state()).toMatchObject({ identity: "ann@t1", tenant: { id: "t1", name: "T1" } });
+  const next = createSession(options);
+  await next.load();
+  expect(next.state()).toMatchObject({ identity: "ann@t1", user: ann });
+  const old = await session.credential();
+  const renewal = session.renew(old);
+  // It ends first: nobody renews what is being replaced, nor the other way round.
+  const swapped = session.swap(async () => inTenant(ann, "t2"), true);
+  answers[0]?.resolve(renewed("later", "later"));
+  expect((await renewal)?.token).toBe("later");
+  await swapped;
+  expect(session.state().identity).toBe("ann@t2");
+  await expect(session.renew(old)).rejects.toMatchObject({ code: "SESSION_CHANGED" });
+  expect(events).toEqual(["SIGNED_IN ann", "INITIALIZED ann", "TOKEN_REFRESHED ann", "TENANT_SWITCHED ann"]);
+  await session.setUser(ann, null, session.current());
+  expect(session.state().identity).toBe("ann");
+  expect(await storage.get(storageKeys.tenant)).toBeNull();
+});
+
+test("what is refused while a session is being replaced waits for the new one", async () => {
+  const { session, asked } = setUp();
+  await session.begin(inTenant(ann, "t1"));
+  const answer = Promise.withResolvers<ReturnType<typeof inTenant>>();
+  const old = await session.credential();
+  const swapped = session.swap(() => answer.promise, true);
+  const refused = session.renew(old);
+  answer.resolve(inTenant(ann, "t2"));
+  await expect(refused).rejects.toMatchObject({ code: "SESSION_CHANGED" });
+  await swapped;
+  expect([asked, session.state().identity]).toEqual([[], "ann@t2"]);
+  const late = Promise.withResolvers<ReturnType<typeof inTenant>>();
+  const overtaken = session.swap(() => late.promise, true);
+  await session.begin(signIn(bob, "tb", "rb"));
+  late.resolve(inTenant(ann, "t1"));
+  await expect(overtaken).rejects.toMatchObject({ code: "SESSION_CHANGED" });
+  expect(session.state().identity).toBe("bob");
+});
+
+/** A page that hears of nothing that happens on others, as pages do for a moment. */
+const deaf = (storage: ReturnType<ReturnType<typeof sharedStorage>>) => ({
+  ...storage,
+  watch: () => () => undefined,
+});
+
+test("a refused renewal is no sign-out where another page has gone on", async () => {
+  const page = sharedStorage();
+  const there = setUp({ storage: page() });
+  await there.session.begin(inTenant(ann, "t1"));
+  const here = setUp({ storage: deaf(page()) });
+  const renewal = here.session.renew(await here.session.credential());
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  await there.session.swap(async () => inTenant(ann, "t2"), true);
+  here.answers[0]?.reject(failure(401));
+  await expect(renewal).rejects.toMatchObject({ code: "SESSION_CHANGED" });
+  expect([here.session.state().identity, there.session.state().identity]).toEqual(["ann@t2", "ann@t2"]);
+});
+
+test("in cookie mode nothing is sent for who signed in on another page meanwhile", async () => {
+  const page = sharedStorage();
+  const there = setUp({ mode: "cookie", storage: page() });
+  await there.session.begin(inTenant(ann, "t1"));
+  const here = setUp({ mode: "cookie", storage: deaf(page()) });
+  await here.session.credential();
+  for (const next of [inTenant(ann, "t2"), inTenant(bob, "t2")]) {
+    await there.session.begin(next);
+    await expect(here.session.credential()).rejects.toMatchObject({ code: "SESSION_CHANGED" });
+    expect(here.session.state().identity).toBe(there.session.state().identity);
+    expect(await here.session.credential()).toMatchObject({ token: null });
+  }
 });

@@ -2,25 +2,34 @@
  * The signed-in user and the life of the tokens: kept in a storage, renewed once for all who wait, and gone
  * at sign-out. It knows no HTTP: how to renew, and the time, are handed in.
  */
-import type { AuthMode, RefreshResult } from "@baasix/types";
+import type { AuthMode, LoginResult, RefreshResult, Tenant } from "@baasix/types";
 import { BaasixError } from "./error";
 import { tell } from "./listeners";
-import type { StorageAdapter } from "./storage";
-import { changeKey, type Kept, nothing, readKept, type SessionUser, writeKept } from "./storage/kept";
+import { type StorageAdapter, storageKeys } from "./storage";
+import { type Kept, nothing, readKept, type SessionUser, writeKept } from "./storage/kept";
 
-/** What happened. `INITIALIZED`: the storage was read. `user` is who is signed in afterwards. */
-export type AuthEvent = "INITIALIZED" | "SIGNED_IN" | "SIGNED_OUT" | "TOKEN_REFRESHED" | "USER_UPDATED";
+/**
+ * What happened. `INITIALIZED`: the storage was read. `TENANT_SWITCHED`: the same user, in another organisation. `user` is who
+ * is signed in afterwards.
+ */
+export type AuthEvent =
+  "INITIALIZED" | "SIGNED_IN" | "SIGNED_OUT" | "TOKEN_REFRESHED" | "TENANT_SWITCHED" | "USER_UPDATED";
 export type AuthListener = (event: AuthEvent, user: SessionUser | null) => void;
 
 /** Who is signed in, as far as this side knows. A new object at each change. */
 export type AuthState = {
   readonly user: SessionUser | null;
+  /** The organisation in which the session acts, null outside of any. */
+  readonly tenant: Tenant | null;
   readonly isAuthenticated: boolean;
   /** True until the storage was read. */
   readonly isLoading: boolean;
   /** Why the last session ended without a sign-out, null otherwise. */
   readonly error: BaasixError | null;
-  /** Differs for whoever may see different data: the user's id, a name for a bare token, null when anonymous. */
+  /**
+   * Differs for whoever may see different data: the user's id (with the tenant's, in one), a name for a bare token, null
+   * when anonymous.
+   */
   readonly identity: string | null;
 };
 
@@ -32,10 +41,10 @@ export type Credential = {
 };
 
 /** Tokens after a renewal: null in `cookie` mode. `expiresIn` in seconds, `expiresAt` in ms since 1970. */
-export type Tokens = Omit<Kept, "user"> & { readonly expiresIn: number };
+export type Tokens = Omit<Kept, "user" | "tenant"> & { readonly expiresIn: number };
 
 /** What a sign-in answers. */
-export type SignIn = RefreshResult & { readonly user: SessionUser };
+export type SignIn = RefreshResult & { readonly user: SessionUser; readonly tenant?: Tenant | null };
 
 /** What a session needs. `clock` answers ms since 1970. `refresh` rejects with BaasixError. */
 export type SessionOptions = {
@@ -74,6 +83,7 @@ export function createSession(options: SessionOptions) {
   let renewal: { readonly epoch: number; readonly done: Promise<boolean> } | null = null;
   let state = describe();
   let unwatch: (() => void) | undefined;
+  let busy: Promise<unknown> | null = null;
   const listeners = new Set<AuthListener>();
 
   const signedIn = () => (mode === "jwt" ? kept.token !== null : kept.user !== null);
@@ -81,10 +91,12 @@ export function createSession(options: SessionOptions) {
   const canRenew = () => (mode === "jwt" ? kept.refreshToken !== null : !cookieRefused);
 
   function describe(): AuthState {
-    const { user, token } = kept;
-    const identity = user?.id ?? (token === null ? null : `token:${epoch}`);
+    const { user, tenant, token } = kept;
+    const name = user?.id ?? (token === null ? null : `token:${epoch}`);
+    const identity = tenant ? `${name}@${tenant.id}` : name;
     return {
       user,
+      tenant,
       isAuthenticated: (mode === "jwt" ? token : user) !== null,
       isLoading: !loaded,
       error,
@@ -108,7 +120,7 @@ export function createSession(options: SessionOptions) {
 
   function save(): Promise<void> {
     const snapshot = kept;
-    writing = writing.then(() => writeKept(storage, mode, snapshot)).catch(() => undefined);
+    writing = writing.then(() => writeKept(storage, snapshot)).catch(() => undefined);
     return writing;
   }
 
@@ -117,7 +129,7 @@ export function createSession(options: SessionOptions) {
     const stored = options.token === undefined ? await readKept(storage, mode) : kept;
     loaded = true;
     if (epoch === before) kept = stored;
-    if (options.token === undefined) unwatch = storage.watch?.(changeKey(mode), () => void adopt());
+    if (options.token === undefined) unwatch = storage.watch?.(storageKeys.change, () => void adopt());
     announce("INITIALIZED");
   }
 
@@ -132,15 +144,37 @@ export function createSession(options: SessionOptions) {
     const stored = await readKept(storage, mode);
     if (kept !== before || JSON.stringify(stored) === JSON.stringify(kept)) return;
     const sameUser = stored.user !== null && stored.user.id === kept.user?.id;
+    const sameTenant = stored.tenant?.id === kept.tenant?.id;
     const renewed = stored.token !== kept.token || stored.expiresAt !== kept.expiresAt;
-    if (!sameUser) epoch += 1;
+    if (!sameUser || !sameTenant) epoch += 1;
     if (renewed) generation += 1;
     const wasSignedIn = signedIn();
     kept = stored;
     error = null;
     cookieRefused = false;
     if (!signedIn()) announce(wasSignedIn ? "SIGNED_OUT" : "USER_UPDATED");
-    else announce(sameUser ? (renewed ? "TOKEN_REFRESHED" : "USER_UPDATED") : "SIGNED_IN");
+    else if (!sameUser) announce("SIGNED_IN");
+    else if (!sameTenant) announce("TENANT_SWITCHED");
+    else announce(renewed ? "TOKEN_REFRESHED" : "USER_UPDATED");
+  }
+
+  /** Whether another page has renewed the session since. @throws BaasixError SESSION_CHANGED when it is another */
+  async function renewedElsewhere(started: Credential): Promise<boolean> {
+    await adopt();
+    ensureSame(started.epoch);
+    return generation !== started.generation;
+  }
+
+  /** Runs `work` while nobody else renews or replaces the session, here or on another page. */
+  function exclusive<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (storage.exclusive) return storage.exclusive("refresh", work);
+    const mine = busy ? busy.then(work, work) : work();
+    busy = mine;
+    const clear = () => {
+      if (busy === mine) busy = null;
+    };
+    mine.then(clear, clear);
+    return mine;
   }
 
   function ensureSame(started: number): void {
@@ -153,18 +187,17 @@ export function createSession(options: SessionOptions) {
 
   /** True when there is a newer token, false when the server refused to renew: the session has then ended. */
   async function renewNow(started: Credential): Promise<boolean> {
-    if (unwatch) {
-      // Another page may have renewed already; to use a replaced refresh token would end the session.
-      await adopt();
-      ensureSame(started.epoch);
-      if (generation !== started.generation) return true;
-    }
+    // To use a refresh token that another page has used already would end the session.
+    ensureSame(started.epoch);
+    if (unwatch && (await renewedElsewhere(started))) return true;
     let result: RefreshResult;
     try {
       result = await options.refresh(kept.refreshToken);
     } catch (thrown) {
       ensureSame(started.epoch);
       if (!(thrown instanceof BaasixError) || ![400, 401, 403].includes(thrown.status)) throw thrown;
+      // Pages hear of one another late: what was refused may be the session that another has left behind.
+      if (unwatch && (await renewedElsewhere(started))) return true;
       cookieRefused = true;
       if (signedIn()) await replace(nothing, "SIGNED_OUT", thrown);
       return false;
@@ -179,8 +212,7 @@ export function createSession(options: SessionOptions) {
 
   function shareRenewal(started: Credential): Promise<boolean> {
     if (renewal?.epoch === started.epoch) return renewal.done;
-    const work = () => renewNow(started);
-    const done = storage.exclusive ? storage.exclusive("refresh", work) : work();
+    const done = exclusive(() => renewNow(started));
     const mine = { epoch: started.epoch, done };
     renewal = mine;
     const clear = () => {
@@ -200,11 +232,18 @@ export function createSession(options: SessionOptions) {
     return current();
   }
 
-  function tokens(result: RefreshResult, previous: string | null): Omit<Kept, "user"> {
+  function tokens(result: RefreshResult, previous: string | null): Omit<Kept, "user" | "tenant"> {
     lifetime = result.expiresIn * 1000;
     const expiresAt = clock() + lifetime;
     if (mode === "cookie") return { token: null, refreshToken: null, expiresAt };
     return { token: result.token, refreshToken: result.refreshToken ?? previous, expiresAt };
+  }
+
+  function begin({ user, tenant = null, ...result }: SignIn, switched = false): Promise<void> {
+    cookieRefused = false;
+    const other = kept.user?.id === user.id && kept.tenant?.id !== tenant?.id;
+    const event = switched || other ? "TENANT_SWITCHED" : "SIGNED_IN";
+    return replace({ ...tokens(result, null), user, tenant }, event);
   }
 
   return {
@@ -224,6 +263,12 @@ export function createSession(options: SessionOptions) {
      */
     async credential(): Promise<Credential> {
       await load();
+      if (mode === "cookie" && unwatch) {
+        // The browser sends the cookie of whoever signed in last on any page: that must be who this page thinks it is.
+        const started = epoch;
+        await adopt();
+        ensureSame(started);
+      }
       const now = current();
       if (!options.autoRefresh || !canRenew() || !refreshDue(kept.expiresAt, lifetime, clock())) return now;
       try {
@@ -250,9 +295,22 @@ export function createSession(options: SessionOptions) {
       throw error ?? new BaasixError("The session has ended", { status: 401, code: "UNAUTHORIZED" });
     },
     /** Starts the session of a user who signed in. */
-    begin(result: SignIn): Promise<void> {
-      cookieRefused = false;
-      return replace({ ...tokens(result, null), user: result.user }, "SIGNED_IN");
+    begin,
+    /**
+     * Goes on with the session that `work` gets in place of this one; `switched`: for another organisation. Nobody renews
+     * meanwhile, or the one that is left behind would seem to have been stolen.
+     * @throws BaasixError SESSION_CHANGED
+     */
+    swap<Result>(work: () => Promise<Result>, switched: boolean): Promise<Result> {
+      const started = epoch;
+      return exclusive(async () => {
+        ensureSame(started);
+        const result = await work();
+        ensureSame(started);
+        const { mfaRequired } = result as LoginResult;
+        if (!mfaRequired) await begin(result as unknown as SignIn, switched);
+        return result;
+      });
     },
     /** Uses a token that came from elsewhere, or none. */
     setToken(token: string | null): Promise<void> {
@@ -260,13 +318,16 @@ export function createSession(options: SessionOptions) {
       return replace({ ...nothing, token }, token === null ? "SIGNED_OUT" : "SIGNED_IN");
     },
     /** Keeps what the server says of the user, if the session is still the one that was asked for. */
-    async setUser(user: SessionUser, asked: Credential): Promise<void> {
+    async setUser(user: SessionUser, tenant: Tenant | null, asked: Credential): Promise<void> {
       if (epoch !== asked.epoch) return;
-      if (kept.user !== null && kept.user.id !== user.id) return replace({ ...kept, user }, "SIGNED_IN");
-      const known = JSON.stringify(user) === JSON.stringify(kept.user);
+      const next = { ...kept, user, tenant };
+      if (kept.user && kept.user.id !== user.id) return replace(next, "SIGNED_IN");
+      if (kept.user && kept.tenant?.id !== tenant?.id) return replace(next, "TENANT_SWITCHED");
+      const known = JSON.stringify([user, tenant]) === JSON.stringify([kept.user, kept.tenant]);
       const wasSignedIn = signedIn();
-      kept = { ...kept, user };
-      if (!known) announce(wasSignedIn ? "USER_UPDATED" : "SIGNED_IN");
+      kept = next;
+      if (known) return;
+      announce(wasSignedIn ? "USER_UPDATED" : "SIGNED_IN");
       await save();
     },
     /** Forgets the user and the tokens, and answers the token and refresh token that were in use. */

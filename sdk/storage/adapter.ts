@@ -18,12 +18,17 @@ export type StorageAdapter = {
   exclusive?<Result>(name: string, work: () => Promise<Result>): Promise<Result>;
 };
 
-/** Keys under which a session is kept. `expiry` in ms since 1970, `user` as JSON. */
+/**
+ * Keys under which a session is kept. `expiry` in ms since 1970, `user` and `tenant` as JSON. `change` is another text after
+ * each change, and written last: whoever watches it finds everything else in place.
+ */
 export const storageKeys = {
   token: "baasix_access_token",
   refresh: "baasix_refresh_token",
   expiry: "baasix_token_expiry",
   user: "baasix_user",
+  tenant: "baasix_tenant",
+  change: "baasix_change",
 } as const;
 
 /** Puts the prefix before a key that does not have it yet. */

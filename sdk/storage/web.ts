@@ -50,8 +50,16 @@ export class LocalStorageAdapter implements StorageAdapter {
     const onStorage = ({ key: changed }: StorageEvent) => {
       if (changed === null || changed === name) listener();
     };
+    // A page that the browser brings back by its back button has slept through all events.
+    const onShow = ({ persisted }: PageTransitionEvent) => {
+      if (persisted) listener();
+    };
     addEventListener("storage", onStorage);
-    return () => removeEventListener("storage", onStorage);
+    addEventListener("pageshow", onShow);
+    return () => {
+      removeEventListener("storage", onStorage);
+      removeEventListener("pageshow", onShow);
+    };
   }
 
   async exclusive<Result>(name: string, work: () => Promise<Result>): Promise<Result> {

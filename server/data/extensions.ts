@@ -1,18 +1,12 @@
 /** Which extensions of PostgreSQL there are to rely on. Those that searches want are created where the role may. */
-import {
-  createExtension,
-  loadExtensions,
-  loadSearchFunctions,
-  putSearchFunctions,
-  wantedExtensions,
-} from "../core/schema/searchFunctions";
-import { type Database, type Runner, sqlState } from "../platform/postgres";
+import { createExtension, loadExtensions, wantedExtensions } from "../core/schema/searchFunctions";
+import { type Runner, sqlState } from "../platform/postgres";
 
 /**
  * Creates what is missing and tells what is there. A database without an extension works without it: what needs one
  * says so when it is asked for.
  */
-export async function ensureExtensions(database: Database): Promise<ReadonlySet<string>> {
+export async function ensureExtensions(database: Runner): Promise<ReadonlySet<string>> {
   const present = await installed(database);
   const missing = wantedExtensions.filter(({ name }) => !present.has(name));
   if (missing.length === 0) return present;
@@ -38,12 +32,6 @@ export function tellMissing(extensions: ReadonlySet<string>): readonly string[] 
     );
 }
 
-async function installed(database: Database): Promise<ReadonlySet<string>> {
+async function installed(database: Runner): Promise<ReadonlySet<string>> {
   return new Set((await database.run(loadExtensions)).map(([name]) => String(name)));
-}
-
-/** Brings the SQL functions of searches up to date, and their indexes with them where the functions changed. */
-export async function ensureSearchFunctions(runner: Runner, extensions: ReadonlySet<string>): Promise<void> {
-  const known = await runner.run(loadSearchFunctions);
-  for (const statement of putSearchFunctions(known, extensions)) await runner.run(statement);
 }

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { FieldDefinition, SchemaRecord } from "@baasix/types";
 import { AppError } from "../core/errors";
+import { takeSchemaLock } from "../core/schema/store";
 import { systemCollections } from "../core/schema/system";
 import { type Database, type DatabaseAddress, openDatabase } from "../platform/postgres";
 import { testDatabase, testServer } from "../testing/postgres";
@@ -42,6 +43,24 @@ const caught = async (work: Promise<unknown>): Promise<AppError> => {
   throw error ?? new Error("expected an error");
 };
 
+/** Everything that a start takes care of, but the tables. */
+const ours = async (database: Database) => [
+  await rows(
+    database,
+    "select case when p.prokind = 'f' then pg_get_functiondef(p.oid) end, t.tgname, t.tgrelid::regclass::text from pg_proc p " +
+      "left join pg_trigger t on t.tgfoid = p.oid where pronamespace = 'public'::regnamespace and proname like 'baasix%' order by 1, 3",
+  ),
+  await rows(database, `select name, "adminAccess" from "baasix_Role" order by 1`),
+  await rows(
+    database,
+    "select tablename from pg_publication_tables where pubname = 'baasix_realtime' order by 1",
+  ),
+  await rows(
+    database,
+    `select "collectionName", schema::text, "fieldOrder"::text from "baasix_SchemaDefinition" order by 1`,
+  ),
+];
+
 describe("starting", () => {
   test("makes the built-in tables, roles and helpers once", async () => {
     const { database } = await empty();
@@ -76,6 +95,51 @@ describe("starting", () => {
     const databases = await Promise.all([connect(address), connect(address), connect(address)]);
     const stores = await Promise.all(databases.map((database) => openSnapshot(database)));
     expect(stores.map((store) => store.current().rules.roles.size)).toEqual([3, 3, 3]);
+  });
+
+  test("where all is there waits for nobody and writes nothing", async () => {
+    const { database, address } = await empty();
+    await openSnapshot(database);
+    const other = await connect(address);
+    await other.transaction(async (runner) => {
+      await runner.run(takeSchemaLock);
+      const [before] = await rows(
+        database,
+        "select pg_current_xact_id_if_assigned(), pg_snapshot_xmax(pg_current_snapshot())::text",
+      );
+      await openSnapshot(database);
+      const [after] = await rows(
+        database,
+        "select pg_current_xact_id_if_assigned(), pg_snapshot_xmax(pg_current_snapshot())::text",
+      );
+      expect(after).toEqual(before);
+    });
+  });
+
+  test("mends what somebody changed by hand", async () => {
+    const { database } = await empty();
+    await openSnapshot(database);
+    const before = await ours(database);
+    for (const change of [
+      `drop function baasix_refuse(text)`,
+      `drop function baasix_refuse(text, text, text)`,
+      `create or replace function baasix_refuse(message text) returns boolean language plpgsql as 'begin return true; end'`,
+      `alter function baasix_castable(text, text) security definer set search_path = public`,
+      `create or replace function baasix_words(content text) returns text language sql immutable as 'select content'`,
+      `drop function baasix_take_places(regclass, text, bigint, bigint)`,
+      `drop trigger baasix_audit on "baasix_UserRole"`,
+      `delete from "baasix_Role" where name = 'public'`,
+      `update "baasix_Role" set "adminAccess" = false where name = 'administrator'`,
+      `drop publication baasix_realtime`,
+      `alter publication baasix_realtime drop table "baasix_Role"`,
+      `update "baasix_SchemaDefinition" set schema = schema || '{"name": "X"}' where "collectionName" = 'baasix_User'`,
+    ]) {
+      await rows(database, change);
+      const changed = await ours(database);
+      expect({ change, changed }).not.toEqual({ change, changed: before });
+      await openSnapshot(database);
+      expect({ change, is: await ours(database) }).toEqual({ change, is: before });
+    }
   });
 
   test("adds what a newer version knows", async () => {

@@ -6,39 +6,13 @@ import type { SchemaChange, SchemaRecord } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
 import { parseRules, type Rules } from "../core/access/rules";
 import { AppError } from "../core/errors";
-import { buildSchema, recordsOf, storedSchema } from "../core/schema/define";
-import { type Change, diffSchemas } from "../core/schema/diff";
+import { buildSchema } from "../core/schema/define";
 import type { SchemaEdit } from "../core/schema/edit";
 import type { Schema } from "../core/schema/model";
-import { createPlaces } from "../core/schema/places";
 import { sameJson } from "../core/schema/same";
-import {
-  changePublication,
-  createCastable,
-  createPublication,
-  createEvaluate,
-  createRefuse,
-  createRefuseWith,
-  hasDefinitions,
-  hasPublication,
-  lacksGenerated,
-  limitRoles,
-  loadDefinitions,
-  loadRights,
-  lockTimeout,
-  publishedTables,
-  publishGenerated,
-  putDefinitions,
-  readDefinitions,
-  readRights,
-  type Rights,
-  seedRoles,
-  takeSchemaLock,
-} from "../core/schema/store";
-import { systemCollections } from "../core/schema/system";
-import { type Database, type Runner, sqlState } from "../platform/postgres";
-import { ensureAuditTriggers } from "./auditTriggers";
-import { ensureExtensions, ensureSearchFunctions } from "./extensions";
+import { loadDefinitions, loadRights, readDefinitions, readRights, type Rights } from "../core/schema/store";
+import type { Database } from "../platform/postgres";
+import { prepareDatabase, takeTurn } from "./bootstrap";
 import {
   assessRenamed,
   carryOut,
@@ -49,8 +23,7 @@ import {
   tellRights,
 } from "./change";
 import { type IndexReport, makeMissing } from "./indexes";
-import { assessChanges, runChanges } from "./migrate";
-import { ensurePlaces } from "./places";
+import { assessChanges } from "./migrate";
 
 /** One moment. `version` grows with every change of schema or rules; `schema.version` with those of the schema. */
 export type Snapshot = { readonly schema: Schema; readonly rules: Rules; readonly version: number };
@@ -85,14 +58,7 @@ export type SnapshotStore = {
   readonly onChange: (listener: (snapshot: Snapshot) => void) => () => void;
 };
 
-const turnTimeout = 30_000;
 const defaultTableTimeout = 5_000;
-const seeds = [
-  { name: "administrator", description: "May do everything", admin: true, ofTenants: false },
-  { name: "user", description: "Signed-in users", admin: false, ofTenants: true },
-  { name: "public", description: "Callers without an account", admin: false, ofTenants: false },
-];
-
 /**
  * Makes or upgrades the built-in tables, then loads everything.
  * @throws AppError when the stored definitions cannot be understood: the server must not start without them.
@@ -101,12 +67,9 @@ export async function openSnapshot(
   database: Database,
   { tableTimeout = defaultTableTimeout }: SnapshotOptions = {},
 ): Promise<SnapshotStore> {
-  const published = await ensurePublication(database);
-  const extensions = await ensureExtensions(database);
-  const parts: StoreParts = { database, published, tableTimeout, extensions };
-  const records = await database.transaction((runner) => bootstrap(runner, parts), { pool: "slow" });
-  const rights = readRights(await database.run(loadRights));
-  return createStore(parts, buildSchema(1, records, undefined, extensions), rights);
+  const { published, extensions, records, rights } = await prepareDatabase(database, tableTimeout);
+  const schema = buildSchema(1, records, undefined, extensions);
+  return createStore({ database, published, tableTimeout }, schema, rights);
 }
 
 /** `published` false: the database has no publication. */
@@ -114,82 +77,7 @@ type StoreParts = {
   readonly database: Database;
   readonly published: boolean;
   readonly tableTimeout: number;
-  readonly extensions: ReadonlySet<string>;
 };
-
-/** False where the role may not make a publication: everything works but the feed of changes. */
-async function ensurePublication(database: Database): Promise<boolean> {
-  const [row] = await database.run(hasPublication);
-  try {
-    if (row?.[0] !== true) await database.run(createPublication);
-    const [lacking] = await database.run(lacksGenerated);
-    if (lacking?.[0] === true) await database.run(publishGenerated);
-    return true;
-  } catch (error) {
-    // Another instance may have been first, or do the same at this moment (XX000, "tuple concurrently updated"); a role
-    // without the right does without.
-    const state = sqlState(error);
-    if (state === "42710" || state === "23505" || state === "XX000") return true;
-    if (state === "42501") return row?.[0] === true;
-    throw error;
-  }
-}
-
-async function takeTurn(runner: Runner, tableTimeout: number): Promise<void> {
-  await runner.run(lockTimeout(turnTimeout));
-  await runner.run(takeSchemaLock);
-  await runner.run(lockTimeout(tableTimeout));
-}
-
-async function bootstrap(
-  runner: Runner,
-  { published, tableTimeout, extensions }: StoreParts,
-): Promise<readonly SchemaRecord[]> {
-  await takeTurn(runner, tableTimeout);
-  await runner.run(createRefuse);
-  for (const statement of createPlaces) await runner.run(statement);
-  await runner.run(createRefuseWith);
-  await runner.run(createEvaluate);
-  await runner.run(createCastable);
-  await ensureSearchFunctions(runner, extensions);
-  const [there] = await runner.run(hasDefinitions);
-  const stored = there?.[0] === true ? readDefinitions(await runner.run(loadDefinitions)) : [];
-  const next = buildSchema(1, stored);
-  const changes = diffSchemas(storedSchema(stored), next);
-  checkUpgrade(changes);
-  await runChanges(runner, changes, { published: false });
-  await ensureAuditTriggers(runner, next);
-  await ensurePlaces(runner, next);
-  const before = new Map(stored.map((record) => [record.collectionName, record.schema]));
-  const put = recordsOf(next).filter(
-    ({ collectionName, schema }) =>
-      systemCollections.has(collectionName) && !sameJson(before.get(collectionName), schema),
-  );
-  if (put.length > 0) await runner.run(putDefinitions(put));
-  if (stored.length > 0 && !before.has("baasix_Tenant")) await runner.run(limitRoles);
-  await runner.run(seedRoles(seeds));
-  if (published) await publishAll(runner, next);
-  return recordsOf(next);
-}
-
-/** An upgrade only adds. What would be dropped was made by a newer version, whose data this one must not touch. */
-function checkUpgrade(changes: readonly Change[]): void {
-  const drop = changes.find(({ kind }) => kind === "dropCollection" || kind === "dropField");
-  if (!drop) return;
-  const what = "field" in drop ? `${drop.collection.name}.${drop.field.name}` : drop.collection.name;
-  throw new AppError(
-    "CONFLICT",
-    `This database was written by a newer version (it knows ${what}); start that version or a newer one`,
-  );
-}
-
-/** A publication that came later, or was changed by hand, is brought in step. */
-async function publishAll(runner: Runner, schema: Schema): Promise<void> {
-  const present = new Set((await runner.run(publishedTables)).map(([name]) => String(name)));
-  for (const { name, realtime } of schema.collections.values()) {
-    if (realtime !== present.has(name)) await runner.run(changePublication(realtime ? "add" : "drop", name));
-  }
-}
 
 function createStore(
   { database, published, tableTimeout }: StoreParts,

@@ -3,6 +3,7 @@
  * were given, so that no two get the same, and nobody waits for another one's commit. Moves take turns by a lock.
  */
 import { quoteLiteral, quoteName, type Statement } from "../query/statement";
+import type { SqlFunction } from "./functions";
 import type { Collection, Field, Schema } from "./model";
 
 const plain = (text: string, ...params: readonly string[]): Statement => ({ text, params });
@@ -18,14 +19,19 @@ const highestPlace = 2_147_483_647;
  * and gives the one before the first. It holds its lock for a moment only: a sequence changes for everybody at once, and
  * is never undone. Where the sequence has run out, it starts again behind `top`.
  */
-export const createPlaces: readonly Statement[] = [
-  plain(
-    `create or replace function baasix_hold_places(collection regclass) returns integer language plpgsql as ` +
-      `$$ begin perform pg_advisory_xact_lock(${movesLock}, collection::oid::integer); return 0; end $$`,
-  ),
-  plain(
-    `create or replace function baasix_take_places(collection regclass, field text, wanted bigint, top bigint) ` +
-      `returns bigint language plpgsql as $$ declare places regclass := pg_get_serial_sequence(collection::text, field); ` +
+export const placeFunctions: readonly SqlFunction[] = [
+  {
+    name: "baasix_hold_places",
+    takes: "collection regclass",
+    head: "returns integer language plpgsql",
+    body: ` begin perform pg_advisory_xact_lock(${movesLock}, collection::oid::integer); return 0; end `,
+  },
+  {
+    name: "baasix_take_places",
+    takes: "collection regclass, field text, wanted bigint, top bigint",
+    head: "returns bigint language plpgsql",
+    body:
+      ` declare places regclass := pg_get_serial_sequence(collection::text, field); ` +
       `last bigint; begin perform pg_advisory_lock(${placesLock}, collection::oid::integer); ` +
       `last := greatest(pg_sequence_last_value(places), top, 0); ` +
       `if last + wanted > ${highestPlace} then last := greatest(top, 0); end if; ` +
@@ -33,8 +39,8 @@ export const createPlaces: readonly Statement[] = [
       `perform pg_advisory_unlock(${placesLock}, collection::oid::integer); return last; ` +
       // Such a lock would outlive the statement.
       `exception when query_canceled or others then ` +
-      `perform pg_advisory_unlock(${placesLock}, collection::oid::integer); raise; end $$`,
-  ),
+      `perform pg_advisory_unlock(${placesLock}, collection::oid::integer); raise; end `,
+  },
 ];
 
 /** Those of `[collection, field]` that give places and have no sequence yet; null when the schema has no such field. */

@@ -3,6 +3,7 @@
  * immutable: a change of their text means that the indexes have to be made anew.
  */
 import { quoteLiteral, quoteName, type Statement } from "../query/statement";
+import { putFunction, type SqlFunction, staleFunctions } from "./functions";
 
 const plain = (text: string): Statement => ({ text, params: [] });
 
@@ -30,13 +31,6 @@ export function createExtension(name: (typeof wantedExtensions)[number]["name"])
 const searchedLength = 100_000;
 
 // `cost` tells the planner what reading rows one by one would take, so that it prefers the indexes.
-type SqlFunction = {
-  readonly name: string;
-  readonly takes: string;
-  readonly head: string;
-  readonly body: string;
-};
-
 const lead = "language plpgsql immutable strict parallel safe";
 const punctuation = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
@@ -114,37 +108,22 @@ end`,
       // Whole words count beside their beginnings: "art" is nearer to "art" than to "artificial".
       name: "baasix_search_rank",
       takes: "vector tsvector, beginnings tsquery, words tsquery",
-      head: `returns real ${lead} cost 100`,
+      head: `returns real ${lead}`,
       body: "begin return ts_rank(vector, beginnings) + ts_rank(vector, words); end",
     },
   ];
 }
 
-/** The functions as the database has them: rows of [name, text of the body]. A change of the head alone is not seen. */
-export const loadSearchFunctions: Statement = plain(
-  "select proname, prosrc from pg_proc where pronamespace = 'public'::regnamespace and proname in (" +
-    searchFunctions(true)
-      .map(({ name }) => quoteLiteral(name))
-      .join(", ") +
-    ")",
-);
-
-/** What brings the functions up to date, given the rows of `loadSearchFunctions`; nothing when they are. */
+/** What brings the functions up to date, given the rows of `loadFunctions`; nothing when they are. */
 export function putSearchFunctions(
-  known: readonly (readonly unknown[])[],
+  present: readonly (readonly unknown[])[],
   extensions: ReadonlySet<string>,
 ): readonly Statement[] {
-  const bodies = new Map(known.map(([name, body]) => [String(name), body]));
-  const stale = searchFunctions(extensions.has("unaccent")).filter(
-    ({ name, body }) => bodies.get(name) !== body,
-  );
-  if (stale.length === 0) return [];
-  return [
-    ...stale.map(({ name, takes, head, body }) =>
-      plain(`create or replace function ${quoteName(name)}(${takes}) ${head} as ${quoteLiteral(body)}`),
-    ),
-    ...(known.length > 0 ? [reindex] : []),
-  ];
+  const wanted = searchFunctions(extensions.has("unaccent"));
+  const known = new Map(present.map(([name, , , body]) => [String(name), body]));
+  const isNew = !wanted.some(({ name }) => known.has(name));
+  const saysOtherwise = wanted.some(({ name, body }) => known.get(name) !== body);
+  return [...staleFunctions(wanted, present).map(putFunction), ...(saysOtherwise && !isNew ? [reindex] : [])];
 }
 
 /** Indexes hold what the functions said when rows were written. */

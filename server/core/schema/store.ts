@@ -18,6 +18,9 @@ export function lockTimeout(milliseconds: number): Statement {
   return plain(`set local lock_timeout = ${Math.trunc(milliseconds)}`);
 }
 
+/** As the first of its transaction: all of it sees one moment, and may not write. */
+export const writeNothing: Statement = plain("set transaction isolation level repeatable read, read only");
+
 /** One schema change at a time, over all instances; released with the transaction. */
 export const takeSchemaLock: Statement = plain(`select pg_advisory_xact_lock(${lockKey})`);
 
@@ -59,40 +62,6 @@ export function takenNames(names: readonly string[]): Statement {
     JSON.stringify(names),
   );
 }
-
-/** Raises SQLSTATE BX403 with the text as message: how a statement refuses the rows that it wrote. */
-export const createRefuse: Statement = plain(
-  `create or replace function baasix_refuse(message text) returns boolean language plpgsql as ` +
-    `$$ begin raise exception using errcode = 'BX403', message = message; end $$`,
-);
-
-/** The same with another SQLSTATE, BX400 (invalid) or BX412 (another version), and what there is to tell as JSON. */
-export const createRefuseWith: Statement = plain(
-  `create or replace function baasix_refuse(message text, state text, detail text) returns boolean language plpgsql as ` +
-    `$$ begin raise exception using errcode = state, message = message, detail = detail; end $$`,
-);
-
-/**
- * Works out a default that reads tables, as text, with a snapshot of its own: for each row of an INSERT after the rows
- * before it. A sub-select in the INSERT itself is worked out once.
- */
-export const createEvaluate: Statement = plain(
-  `create or replace function baasix_evaluate(expression text) returns text language plpgsql volatile as ` +
-    `$$ declare made text; begin execute 'select (' || expression || ')::text' into made; return made; end $$`,
-);
-
-/**
- * True when a text can be read as the type: casts of columns in filters ask before they cast. Before version 16 PostgreSQL
- * only knows by trying.
- */
-export const createCastable: Statement = plain(
-  `do $do$ begin if current_setting('server_version_num')::integer >= 160000 then ` +
-    `create or replace function baasix_castable(value text, type text) returns boolean ` +
-    `language sql stable parallel safe as $$ select pg_input_is_valid(value, type) $$; ` +
-    `else create or replace function baasix_castable(value text, type text) returns boolean ` +
-    `language plpgsql stable as $$ begin execute format('select %L::%s', value, type::regtype); ` +
-    `return value is not null; exception when others then return false; end $$; end if; end $do$`,
-);
 
 export const hasPublication: Statement = plain(
   `select exists (select 1 from pg_publication where pubname = ${quoteLiteral(publicationName)})`,
@@ -177,6 +146,15 @@ export function removeDefinitions(names: readonly string[]): Statement {
   return plain(
     `delete from "baasix_SchemaDefinition" where "collectionName" = any(array(select json_array_elements_text($1::text::json)))`,
     JSON.stringify(names),
+  );
+}
+
+/** True when one of these roles is missing, or tells otherwise of administrators. */
+export function lacksRoles(roles: readonly RoleSeed[]): Statement {
+  return plain(
+    `select exists (select 1 from json_to_recordset($1::text::json) as r(n text, a boolean) where not exists ` +
+      `(select 1 from "baasix_Role" where "name" = n and "adminAccess" = a))`,
+    JSON.stringify(roles.map(({ name, admin }) => ({ n: name, a: admin }))),
   );
 }
 

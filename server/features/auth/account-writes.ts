@@ -5,6 +5,7 @@
 import { type Actor, system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, PendingWrite, WriteBody, WriteJoin } from "../../data";
+import { followStatus, requireMetadata, requireOthers } from "./account-settings";
 import { normalizeEmail, setPassword } from "./accounts";
 import { requireFresh, requireSession } from "./fresh";
 import type { PasswordOwner } from "./password-policy";
@@ -24,6 +25,7 @@ export function joinAccountWrites(data: Data, passwords: Passwords, clock: () =>
     return write.action === "create" ? joinCreate(passwords, write, rows) : joinUpdate(write, rows, clock);
   };
   data.joinWrites(collection, join);
+  data.beforeWrite(requireOthers);
 }
 
 async function joinCreate(
@@ -34,6 +36,7 @@ async function joinCreate(
   for (const body of bodies) {
     requireVouching(actor, body);
     requireAddress(body);
+    requireMetadata(actor, body);
   }
   const extras = bodies.filter((body) => given(body, "password") || given(body, "role_Id"));
   if (extras.length === 0) return { bodies };
@@ -76,25 +79,26 @@ async function joinCreate(
   };
 }
 
-async function joinUpdate(
-  { actor, ids, bodies }: PendingWrite,
-  rows: Data,
-  clock: () => number,
-): ReturnType<WriteJoin> {
+async function joinUpdate(write: PendingWrite, rows: Data, clock: () => number): ReturnType<WriteJoin> {
+  const { actor, ids, bodies } = write;
+  const endSessions = followStatus(write);
   for (const body of bodies) {
     requireVouching(actor, body);
     requireAddress(body);
+    requireMetadata(actor, body);
     if (given(body, "password")) {
       throw invalid("password", "change it with POST /auth/admin/password/change");
     }
   }
   const moving = ids.filter((_, i) => given(bodies[i] ?? {}, "email"));
   const columns = bodies.map((body) => without(body, ["password"]));
-  if (moving.length === 0) return { bodies: columns };
+  const ended = async () => endSessions?.(rows);
+  if (moving.length === 0) return { bodies: columns, after: ended };
   const before = await emailsOf(rows, moving);
   return {
     bodies: columns,
     after: async () => {
+      await ended();
       const now = await emailsOf(rows, moving);
       const vouched = new Set(ids.filter((_, i) => bodies[i]?.emailVerified === true).map(String));
       const changed = [...now].filter(([id, email]) => before.get(id) !== email && !vouched.has(id));

@@ -108,3 +108,26 @@ test("no list of addresses locks the administrators out", async () => {
   expect([imported.status, imported.text.includes("lock every administrator out")]).toEqual([400, true]);
   expect((await app.call("GET", "/items/baasix_Role", { token: app.admin })).status).toBe(200);
 });
+
+test("no role lets its holders invite administrators or strangers, and these two belong to no tenant", async () => {
+  const answer = await app.call("GET", "/items/baasix_Role?filter[name]=public", { token: app.admin });
+  const strangers = (answer.body as { data: { id: string }[] }).data[0]?.id ?? "";
+  const write = (path: string, body: object) =>
+    app.call(path === "" ? "POST" : "PATCH", `/items/baasix_Role${path}`, { token: app.admin, body });
+  for (const [path, body, told] of [
+    [`/${user}`, { canInviteRoleIds: [user, administrator] }, "'administrator' is for nobody to invite with"],
+    [
+      "",
+      { name: "inviter", canInviteRoleIds: [administrator.toUpperCase()] },
+      "'administrator' is for nobody",
+    ],
+    [`/${user}`, { canInviteRoleIds: [strangers] }, "'public' is for nobody to invite with"],
+    [`/${administrator}`, { isTenantSpecific: true }, "'administrator' belongs to no tenant"],
+    [`/${strangers}`, { isTenantSpecific: true }, "'public' belongs to no tenant"],
+  ] as const) {
+    const refused = await write(path, body);
+    expect([refused.status, refused.text]).toEqual([400, expect.stringContaining(told)]);
+  }
+  expect((await write(`/${user}`, { canInviteRoleIds: [user] })).status).toBe(200);
+  expect((await write(`/${user}`, { canInviteRoleIds: null })).status).toBe(200);
+});

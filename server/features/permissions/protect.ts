@@ -22,7 +22,21 @@ export function protectRights({ actor, collection, action, ids, bodies }: Pendin
       throw new AppError("FORBIDDEN", "System role names cannot be changed");
     }
   }
-  bodies.forEach((body, i) => checkRole(body, named[i]));
+  bodies.forEach((body, i) => {
+    checkRole(body, named[i]);
+    checkInvited(body, rules);
+  });
+}
+
+/** An id that is of no role yet may be of one that the same transaction makes; it lets nobody invite until then. */
+function checkInvited({ canInviteRoleIds: ids }: WriteBody, rules: Rules): void {
+  if (!Array.isArray(ids)) return;
+  for (const id of ids) {
+    const name = rules.roles.get(String(id).toLowerCase())?.role.name;
+    if (name === administratorRole || name === publicRole) {
+      throw invalid("canInviteRoleIds", `'${name}' is for nobody to invite with but administrators`);
+    }
+  }
 }
 
 /**
@@ -36,6 +50,9 @@ export function checkRole(body: WriteBody, name: string | undefined): void {
       "adminAccess",
       `only the role '${administratorRole}' has it; give the account that role instead`,
     );
+  }
+  if (isTrue(body.isTenantSpecific) && (isAdministrator || name === publicRole)) {
+    throw invalid("isTenantSpecific", `'${name}' belongs to no tenant`);
   }
   if (isTrue(body.enforceTotp) && name === publicRole) {
     throw invalid("enforceTotp", `'${publicRole}' is for those who have not signed in`);

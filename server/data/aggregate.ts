@@ -2,14 +2,13 @@
 import type { Actor } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { parseAggregate } from "../core/query/aggregate";
-import { authorizeAggregate } from "../core/query/authorize";
-import type { CountMode } from "../core/query/ast";
+import { type AuthorizedAggregate, authorizeAggregate } from "../core/query/authorize";
 import { compileAggregate } from "../core/query/compileAggregate";
 import { planAggregate } from "../core/query/planAggregate";
 import { bind, type CompiledStatement } from "../core/query/variables";
 import { collectionFor } from "./access";
 import type { RawQuery, ReadAnswer } from "./door";
-import { keepByShape } from "./kept";
+import { keepByShape, type Kept } from "./kept";
 import { optionsFor, type ReadParts } from "./read";
 import type { Snapshot } from "./snapshot";
 
@@ -22,28 +21,45 @@ export async function readGroups(
   signal?: AbortSignal,
 ): Promise<ReadAnswer> {
   const at = snapshot();
-  const { made, inputs } = kept.take(at, actor, collection, query, (read) =>
-    prepare(at, actor, collection, read),
-  );
-  const { statement, count } = made;
+  const { made, inputs } = prepareGroups(at, actor, collection, query);
+  const { statement, plan } = made;
   const rows = await runner.run(bind(statement, { actor, now: now(), inputs }), optionsFor(actor, signal));
   const [json, total, cut] = rows[0] ?? [];
   return {
     json: String(json),
-    totalCount: count === "none" ? null : Number(total),
+    totalCount: plan.count === "none" ? null : Number(total),
     estimated: false,
     truncated: cut === true,
   };
 }
 
-type Prepared = { readonly statement: CompiledStatement; readonly count: CountMode };
+/** An aggregate that was planned and authorized. */
+export type PreparedGroups = {
+  readonly statement: CompiledStatement;
+  readonly plan: AuthorizedAggregate;
+  readonly version: number;
+};
 
-const kept = keepByShape<Prepared>();
+const kept = keepByShape<PreparedGroups>();
 
-function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Prepared {
+/** The plan of an aggregate, as `preparePage` gives that of a list. */
+export function prepareGroups(
+  snapshot: Snapshot,
+  actor: Actor,
+  collection: string,
+  query: RawQuery,
+): Kept<PreparedGroups> {
+  return kept.take(snapshot, actor, collection, query, (read) => prepare(snapshot, actor, collection, read));
+}
+
+function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): PreparedGroups {
   collectionFor(snapshot, actor, collection, "read");
   const { schema, rules } = snapshot;
   const plan = planAggregate(schema, parseAggregate(collection, query));
   const authorized = authorizeAggregate(plan, accessOf(rules, schema, actor));
-  return { statement: compileAggregate(authorized, schema.version), count: plan.count };
+  return {
+    statement: compileAggregate(authorized, schema.version),
+    plan: authorized,
+    version: schema.version,
+  };
 }

@@ -21,6 +21,7 @@ export type {
 } from "./door";
 export { tellMissing } from "./extensions";
 export { createJudge, type Judge, type Judgement, type View } from "./judge";
+export { createLiveQueries, type LiveAnswer, type LiveQueries, type LiveQuery } from "./live";
 export { type ChangeOptions, openSnapshot, type Snapshot, type SnapshotStore } from "./snapshot";
 export { removeInBatches } from "./sweep";
 export { createTotals, type Totals } from "./totals";

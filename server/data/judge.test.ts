@@ -267,8 +267,8 @@ describe("what a change means to a view", () => {
       [updated(row, gone), deleted(gone), updated(gone, row), updated(gone, gone)],
     );
     expect(verdicts).toEqual([
-      { view: 0, change: 0, gone: '{"id":1}', now: null },
-      { view: 0, change: 2, gone: null, now: '{"id":1,"text":"hi"}' },
+      { view: 0, change: 0, gone: '{"id":1}', now: null, old: null },
+      { view: 0, change: 2, gone: null, now: '{"id":1,"text":"hi"}', old: null },
     ]);
   });
 
@@ -313,9 +313,9 @@ describe("views", () => {
       updated(post({ author_Id: "7" }), post({ author_Id: "299" })),
     ];
     expect((await judge.judge(views, changes)).verdicts).toEqual([
-      { view: 7, change: 0, gone: null, now: '{"id":1,"title":"Hello"}' },
-      { view: 7, change: 1, gone: '{"id":1}', now: null },
-      { view: 299, change: 1, gone: null, now: '{"id":1,"title":"Hello"}' },
+      { view: 7, change: 0, gone: null, now: '{"id":1,"title":"Hello"}', old: null },
+      { view: 7, change: 1, gone: '{"id":1}', now: null, old: null },
+      { view: 299, change: 1, gone: null, now: '{"id":1,"title":"Hello"}', old: null },
     ]);
     expect(statements).toHaveLength(1);
   });

@@ -151,6 +151,7 @@ export function createJudge(
 }
 
 type Answer = { readonly rows: unknown[][]; readonly failures: Map<View, AppError> };
+type JudgedRow = [view: number, change: number, gone: string | null, now: string | null, old: string | null];
 type Told = WholeChange & { readonly position: number };
 
 function tell(collection: Collection, changes: readonly LoggedChange[]): readonly Told[] {
@@ -174,10 +175,10 @@ function groupByText(views: readonly View[]): readonly (readonly Seat[])[] {
   return [...groups.values()].flat();
 }
 
-/** Rows of [view, change, gone, now], one for each side, become one verdict a view and change, by change. */
+/** Rows of [view, change, gone, now, old], one for each side, become one verdict a view and change, by change. */
 function merge(rows: readonly (readonly unknown[])[], slice: readonly Told[]): readonly Verdict[] {
   const verdicts = new Map<string, Verdict>();
-  for (const [view, change, gone, now] of rows as [number, number, string | null, string | null][]) {
+  for (const [view, change, gone, now, old] of rows as JudgedRow[]) {
     const key = `${change} ${view}`;
     const known = verdicts.get(key);
     const position = slice[change]?.position ?? 0;
@@ -186,9 +187,12 @@ function merge(rows: readonly (readonly unknown[])[], slice: readonly Told[]): r
       change: position,
       gone: gone ?? known?.gone ?? null,
       now: now ?? known?.now ?? null,
+      old: old ?? known?.old ?? null,
     });
   }
-  return [...verdicts.values()].sort((a, b) => a.change - b.change || a.view - b.view);
+  // Of a row that has left nothing is told but its key.
+  const told = [...verdicts.values()].map((one) => (one.now === null ? { ...one, old: null } : one));
+  return told.sort((a, b) => a.change - b.change || a.view - b.view);
 }
 
 const openedCount = 5000;
@@ -199,8 +203,8 @@ const opened = new WeakMap<Snapshot, Map<string, Opened>>();
 function openedOf(snapshot: Snapshot, actor: Actor, request: ViewRequest): Opened {
   let kept = opened.get(snapshot);
   if (!kept) opened.set(snapshot, (kept = new Map()));
-  const { collection, filter, fields } = request;
-  const key = `${roleKey(actor)} ${JSON.stringify([collection, filter, fields])}`;
+  const { collection, key: id, filter, fields } = request;
+  const key = `${roleKey(actor)} ${JSON.stringify([collection, id, filter, fields])}`;
   const known = kept.get(key);
   if (known) return known;
   const { schema, rules } = snapshot;

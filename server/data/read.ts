@@ -42,7 +42,7 @@ export async function readPage(
   query: RawQuery,
   signal?: AbortSignal,
 ): Promise<ReadAnswer> {
-  const { made: prepared, inputs } = prepare(parts.snapshot(), actor, collection, query);
+  const { made: prepared, inputs } = preparePage(parts.snapshot(), actor, collection, query);
   const { plan } = prepared;
   const options = optionsFor(actor, signal);
   const binding: Binding = { actor, now: parts.now(), inputs };
@@ -81,7 +81,7 @@ export async function readItem(
   query: RawQuery,
 ): Promise<ReadOneAnswer> {
   const key = parseKey(collectionFor(parts.snapshot(), actor, collection, "read"), id);
-  const { made, inputs } = prepare(parts.snapshot(), actor, collection, query);
+  const { made, inputs } = preparePage(parts.snapshot(), actor, collection, query);
   const binding: Binding = { actor, now: parts.now(), inputs: [key, ...inputs.slice(1)] };
   const rows = await parts.runner.run(bind(compiled(made, "one"), binding), optionsFor(actor));
   const [json, cut, version] = rows[0] ?? [];
@@ -168,7 +168,7 @@ function pageAnswer(plan: AuthorizedRead, rows: readonly Row[], totalCount: numb
 }
 
 /** The cursor behind a full page; null behind the last one. */
-function nextCursor(plan: AuthorizedRead, rows: readonly Row[]): string | null {
+export function nextCursor(plan: AuthorizedRead, rows: readonly Row[]): string | null {
   const keys = rows.at(-1)?.[3];
   return plan.limit > 0 && rows.length === plan.limit && typeof keys === "string"
     ? encodeCursor(plan.sort, keys)
@@ -226,7 +226,7 @@ function keyOf({ text, params }: Statement): string {
 }
 
 /** A read that was planned and authorized; its statements are compiled when they are first wanted. */
-type Prepared = {
+export type Prepared = {
   readonly plan: AuthorizedRead;
   readonly version: number;
   readonly statements: Map<ReadShape, CompiledRead>;
@@ -234,7 +234,8 @@ type Prepared = {
   counted?: Counted;
 };
 
-function compiled(prepared: Prepared, shape: ReadShape): CompiledRead {
+/** The statement of a shape. */
+export function compiled(prepared: Prepared, shape: ReadShape): CompiledRead {
   const { plan, version, statements } = prepared;
   let statement = statements.get(shape);
   if (statement) return statement;
@@ -254,7 +255,12 @@ export function planCounts(snapshot: Snapshot): KeptCounts {
 }
 
 /** The plan of a query, kept per snapshot, roles and shape for as long as the snapshot lives, and what to bind in it. */
-function prepare(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Kept<Prepared> {
+export function preparePage(
+  snapshot: Snapshot,
+  actor: Actor,
+  collection: string,
+  query: RawQuery,
+): Kept<Prepared> {
   return kept.take(snapshot, actor, collection, query, (read) => planOf(snapshot, actor, collection, read));
 }
 

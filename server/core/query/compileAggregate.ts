@@ -21,13 +21,22 @@ import { quoteName } from "./statement";
  * `array_agg` made was longer than one answer may hold.
  */
 export function compileAggregate(plan: AuthorizedAggregate, version: number): CompiledRead {
+  return compileGroups(plan, version, "");
+}
+
+/** The same with each group as the JSON text of its own: a list of texts, as JSON text. */
+export function compileGroupTexts(plan: AuthorizedAggregate, version: number): CompiledRead {
+  return compileGroups(plan, version, "::text");
+}
+
+function compileGroups(plan: AuthorizedAggregate, version: number, form: "" | "::text"): CompiledRead {
   const parameters = collectParameters();
   parameters.collections.add(plan.collection.name);
   // Names with a # cannot be those of collections.
   const text =
     `with "#g" as materialized (${groupsHaving(plan, parameters)}), ` +
     `"#p" as (${page(plan)}), "#n" as (${room(plan)}) ` +
-    `select coalesce(json_agg(${groupJson(plan, parameters)} order by p."#"), '[]'::json)::text, ` +
+    `select coalesce(json_agg(${groupJson(plan, parameters)}${form} order by p."#"), '[]'::json)::text, ` +
     `(select count(*) from "#g"), ${cut(plan)} from "#p" p`;
   return {
     text: `/* s${version} */ ${text}`,

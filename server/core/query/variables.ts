@@ -132,8 +132,7 @@ export function bindParam(param: Param, binding: Binding): string | null {
     case "currentRole":
       return binding.actor.kind === "user" ? binding.actor.role || null : null;
     case "currentTenant":
-      // No actor has a tenant yet.
-      return null;
+      return binding.actor.kind === "user" ? binding.actor.tenant : null;
     case "now":
       return new Date(binding.now + param.offset).toISOString();
     case "json":
@@ -167,15 +166,15 @@ export function mayLackValue(param: Param): boolean {
   return param.kind === "currentUser" || param.kind === "currentRole" || param.kind === "currentTenant";
 }
 
-/** A parameter with everything bound that one actor decides; times stay open. */
-export function settleParam(param: Param, actor: Actor): Param {
-  if (!followsTime(param)) return { kind: "value", text: bindParam(param, { actor, now: 0 }) };
+/** A parameter with everything bound that one actor (and what is handed in) decides; times stay open. */
+export function settleParam(param: Param, actor: Actor, inputs: Binding["inputs"] = []): Param {
+  if (!followsTime(param)) return { kind: "value", text: bindParam(param, { actor, now: 0, inputs }) };
   if (param.kind !== "json") return param;
   const parts: (string | Param)[] = [];
   for (const part of param.parts) {
     if (typeof part === "string" || followsTime(part)) parts.push(part);
     else {
-      const text = bindParam(part, { actor, now: 0 });
+      const text = bindParam(part, { actor, now: 0, inputs });
       if (text === null) return { kind: "value", text: null };
       parts.push(JSON.stringify(text));
     }

@@ -39,7 +39,7 @@ test("the statement reads the rows as values, and parameters as columns of a set
     .map((name) => `t."${name}"`)
     .join(", ");
   const rows = (source: string) =>
-    `select c.n as "#", ${columns} from "#change" c cross join lateral ` +
+    `select c.n as "#", c.a is not null as "#u", ${columns} from "#change" c cross join lateral ` +
     `jsonb_populate_record(null::"posts", c.${source}) t where c.${source} is not null`;
   expect(statement).toEqual({
     version: 7,
@@ -47,9 +47,10 @@ test("the statement reads the rows as values, and parameters as columns of a set
       `with "#change" as materialized (select c.n, c.o, c.a from jsonb_to_recordset($1::text::jsonb) as c(n integer, o jsonb, a jsonb)), ` +
       `"#set" as materialized (select s.* from json_to_recordset($2::text::json) as s(n integer, p0 text, p1 text)), ` +
       `"#old" as materialized (${rows("o")}), "#new" as materialized (${rows("a")}) ` +
-      `select v.n, t0."#", (select row_to_json(r.*)::text from (select t0."id" as "id") r), null::text ` +
+      `select v.n, t0."#", (select row_to_json(r.*)::text from (select t0."id" as "id") r), null::text, ` +
+      `case when t0."#u" then (select row_to_json(r.*)::text from (select t0."id" as "id", t0."title" as "title") r) end ` +
       `from "#old" t0 cross join "#set" v where ${condition("t0")} union all ` +
-      `select v.n, t1."#", null::text, (select row_to_json(r.*)::text from (select t1."id" as "id", t1."title" as "title") r) ` +
+      `select v.n, t1."#", null::text, (select row_to_json(r.*)::text from (select t1."id" as "id", t1."title" as "title") r), null::text ` +
       `from "#new" t1 cross join "#set" v where ${condition("t1")}`,
     params: [{ kind: "currentUser" }, { kind: "value", text: "x" }],
   });

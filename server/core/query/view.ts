@@ -7,19 +7,22 @@ import type { ChangeAction } from "@baasix/types";
 import { type Actor, anonymous } from "../access/actor";
 import { generatedSql } from "../schema/columnSql";
 import { isJson } from "../schema/fields";
-import type { Collection, Field, Relation, Schema } from "../schema/model";
+import type { Collection, Field, Schema } from "../schema/model";
 import type { AuthorizedRead } from "./authorize";
 import { collectParameters, compileCondition, type Parameters, visible } from "./compileCondition";
 import { wholeRowJson } from "./compileSelect";
 import { parseRead } from "./parse";
-import { planRead, type ReadPlan, type SelectNode } from "./plan";
-import type { Hop, Operand, Planned } from "./planned";
+import { findCollection, planRead, type ReadPlan, type SelectNode } from "./plan";
 import { quoteName, type Statement } from "./statement";
 import { bindParam, type Param, settleParam } from "./variables";
+
+export { type Dependency, dependenciesOf, touches } from "./dependencies";
 
 /** What a subscriber asks for, as it came. */
 export type ViewRequest = {
   readonly collection: string;
+  /** One item alone. */
+  readonly key?: string | number | undefined;
   readonly filter?: unknown;
   readonly fields?: unknown;
 };
@@ -49,13 +52,15 @@ export type WholeChange = { readonly old: RowText | null; readonly now: RowText 
 
 /**
  * What a change means to a view. `gone`: the row was in it; JSON text of an object with its primary key alone.
- * `now`: the row is in it; JSON text of what the view shows. `view` and `change` are positions.
+ * `now`: the row is in it; JSON text of what the view shows. `old`: of an update, the row's own fields as the view showed
+ * them before. `view` and `change` are positions.
  */
 export type Verdict = {
   readonly view: number;
   readonly change: number;
   readonly gone: string | null;
   readonly now: string | null;
+  readonly old: string | null;
 };
 
 /**
@@ -63,8 +68,14 @@ export type Verdict = {
  * one item from another.
  * @throws AppError naming the unknown collection, field or operator and the nearest valid one.
  */
-export function planView(schema: Schema, { collection, filter, fields }: ViewRequest): ReadPlan {
-  const plan = planRead(schema, parseRead(collection, { filter, fields }));
+export function planView(schema: Schema, { collection, key: id, filter, fields }: ViewRequest): ReadPlan {
+  const plan = planRead(
+    schema,
+    parseRead(collection, {
+      filter: id === undefined ? filter : oneItem(schema, collection, id, filter),
+      fields,
+    }),
+  );
   const key = { field: plan.collection.primaryKey, at: "fields", guard: null };
   const { columns } = plan.select;
   const named = columns.some(({ field }) => field === key.field);
@@ -79,9 +90,16 @@ export function planView(schema: Schema, { collection, filter, fields }: ViewReq
   };
 }
 
+/** The filter, and that it is this item. */
+function oneItem(schema: Schema, name: string, id: string | number, filter: unknown): unknown {
+  const { primaryKey } = findCollection(schema, name);
+  const isIt = { [primaryKey.name]: { eq: id } };
+  return filter === undefined || filter === null ? isIt : { AND: [isIt, filter] };
+}
+
 /**
  * Compiles the judgement of a view. It takes changes (`$1`, see `encodeChanges`) and parameter sets (`$2`) and gives
- * rows of [set, change, gone, now], once for each side of a change that is in the view of a set.
+ * rows of [set, change, gone, now, old], once for each side of a change that is in the view of a set.
  */
 export function compileJudge(read: AuthorizedRead, version: number): JudgeStatement {
   const parameters = collectParameters((index) => `v.p${index}`);
@@ -92,6 +110,8 @@ export function compileJudge(read: AuthorizedRead, version: number): JudgeStatem
     relations: [],
   };
   const old = side(read, key, "#old", parameters);
+  // Related rows are read as they are now: what was shown of them before is not known.
+  const before = wholeRowJson({ ...select, relations: [] }, old.alias, parameters);
   const now = side(read, select, "#new", parameters);
   const set = ["n integer", ...parameters.list.map((_, index) => `p${index} text`)].join(", ");
   // Names with a # cannot be those of collections, which a condition may read too.
@@ -100,8 +120,8 @@ export function compileJudge(read: AuthorizedRead, version: number): JudgeStatem
     `select c.n, c.o, c.a from jsonb_to_recordset($1::text::jsonb) as c(n integer, o jsonb, a jsonb)), ` +
     `"#set" as materialized (select s.* from json_to_recordset($2::text::json) as s(${set})), ` +
     `"#old" as materialized (${rows(collection, "o")}), "#new" as materialized (${rows(collection, "a")}) ` +
-    `select v.n, ${old.alias}."#", ${old.json}, null::text from ${old.from} ` +
-    `union all select v.n, ${now.alias}."#", null::text, ${now.json} from ${now.from}`;
+    `select v.n, ${old.alias}."#", ${old.json}, null::text, case when ${old.alias}."#u" then ${before} end from ${old.from} ` +
+    `union all select v.n, ${now.alias}."#", null::text, ${now.json}, null::text from ${now.from}`;
   return { version, text, params: parameters.list };
 }
 
@@ -127,7 +147,7 @@ function rows(collection: Collection, source: "o" | "a"): string {
   const fields = [...collection.fields.values()];
   const told = fields.filter(isTold).map(({ name }) => `t.${quoteName(name)}`);
   const record = `jsonb_populate_record(null::${quoteName(collection.name)}, c.${source})`;
-  const text = `select c.n as "#", ${told.join(", ")} from "#change" c cross join lateral ${record} t where c.${source} is not null`;
+  const text = `select c.n as "#", c.a is not null as "#u", ${told.join(", ")} from "#change" c cross join lateral ${record} t where c.${source} is not null`;
   const generated = fields.filter((field) => !isTold(field));
   if (generated.length === 0) return text;
   // In a select of their own: the expressions name columns without a table.
@@ -138,133 +158,6 @@ function rows(collection: Collection, source: "o" | "a"): string {
 /** The log of some versions of PostgreSQL does not tell calculated columns: they are calculated again. */
 function isTold(field: Field): boolean {
   return field.generated === null;
-}
-
-/**
- * Which changes of other rows concern a view: of these columns, deletions, and creations where `created`: where rows are
- * reached through a list. Through a to-one relation a row is there before anything can name it.
- */
-export type Dependency = { readonly columns: ReadonlySet<string>; readonly created: boolean };
-
-/** Collections of the rows on the way to one, that one last; null for the row itself. */
-type Places = readonly (Collection | null)[];
-
-/**
- * What a view reads beside the row itself, by collection. When it changes, rows may enter or leave the view, or look
- * otherwise, without a change of their own.
- */
-export function dependenciesOf(read: AuthorizedRead): ReadonlyMap<string, Dependency> {
-  const found = new Map<string, { readonly columns: Set<string>; created: boolean }>();
-  const note = (row: Collection | null, column: string): void => {
-    if (row === null) return;
-    const known = found.get(row.name) ?? { columns: new Set(), created: false };
-    // What a calculated column follows from is told, the column itself is not.
-    if (row.fields.get(column)?.generated) for (const name of row.fields.keys()) known.columns.add(name);
-    known.columns.add(column);
-    if (row.paranoid) known.columns.add("deletedAt");
-    found.set(row.name, known);
-  };
-  const open = (relation: Relation, row: Collection | null, target: Collection): void => {
-    note(row, relation.sourceColumn);
-    note(target, relation.targetColumn);
-    if (relation.scope) note(relation.keyOn === "source" ? row : target, relation.scope.column);
-    const known = found.get(target.name);
-    // Without a foreign key a row may be named before it is there.
-    if (known && !relation.constrained) known.created = true;
-  };
-  const pass = (hops: readonly Hop[], from: Places): Places => {
-    let places = from;
-    for (const { relation, target, rows } of hops) {
-      open(relation, places.at(-1) ?? null, target);
-      places = [...places, target];
-      visit(rows, places);
-    }
-    return places;
-  };
-  const visitOperand = (operand: Operand, chain: Places, places: Places): void => {
-    switch (operand.kind) {
-      case "param":
-        return;
-      case "array":
-        for (const item of operand.items) visitOperand(item, chain, places);
-        return;
-      case "wrapped":
-        return visitOperand(operand.value, chain, places);
-      case "json":
-        for (const { value } of operand.inserts) visitOperand(value, chain, places);
-        return;
-      case "column":
-      case "actor": {
-        const above = chain.length - 1 - (operand.kind === "column" ? operand.scope : 0);
-        const from = operand.kind === "actor" ? [operand.source] : places.slice(0, places.length - above);
-        if (operand.kind === "actor") visit(operand.rows, from);
-        const end = pass(operand.hops, from);
-        note(end.at(-1) ?? null, operand.field.name);
-        return visit(operand.guard, end);
-      }
-    }
-  };
-  /** `chain`: the part of the places that begins where the condition does. */
-  const visitIn = (planned: Planned, chain: Places, places: Places): void => {
-    const row = places.at(-1) ?? null;
-    switch (planned.kind) {
-      case "all":
-      case "any":
-        for (const item of planned.items) visitIn(item, chain, places);
-        return;
-      case "not":
-        return visitIn(planned.item, chain, places);
-      case "above":
-        return visit(planned.item, places.slice(0, -1));
-      case "compare": {
-        for (const operand of planned.operands) visitOperand(operand, chain, places);
-        const end = pass(planned.hops, places);
-        note(end.at(-1) ?? null, planned.field.name);
-        return visit(planned.guard, end);
-      }
-      case "related": {
-        const inside = [...places, planned.target];
-        open(planned.relation, row, planned.target);
-        visitIn(planned.item, [...chain, planned.target], inside);
-        return visit(planned.rows, inside);
-      }
-    }
-  };
-  const visit = (planned: Planned | null, places: Places): void => {
-    if (planned) visitIn(planned, places.slice(-1), places);
-  };
-  const select = (node: SelectNode, places: Places): void => {
-    const row = places.at(-1) ?? null;
-    for (const { field, guard } of node.columns) {
-      note(row, field.name);
-      visit(guard, places);
-    }
-    for (const { relation, node: child, rows: related, where, sort } of node.relations) {
-      const inside = [...places, child.collection];
-      open(relation, row, child.collection);
-      visit(related, inside);
-      visit(where, inside);
-      for (const { hops, field, guard } of sort) {
-        const last = pass(hops, inside);
-        note(last.at(-1) ?? null, field.name);
-        visit(guard, last);
-      }
-      select(child, inside);
-    }
-  };
-  visit(read.rows, [null]);
-  visit(read.where, [null]);
-  select(read.select, [null]);
-  return found;
-}
-
-/** True when a change of a row may concern those who depend on it so. */
-export function touches({ columns, created }: Dependency, { action, before, after }: LoggedChange): boolean {
-  if (action === "create") return created;
-  if (before === null || after === null) return true;
-  // What is missing in the new row is large and did not change; in the old one, it is not known.
-  for (const name of columns) if (after[name] !== undefined && after[name] !== before[name]) return true;
-  return false;
 }
 
 /** The parameters of one actor's view. Only times stay open, as they pass. */

@@ -135,6 +135,7 @@ const systemCallers: readonly { readonly from: RegExp; readonly why: string }[] 
     why: "accounts are found by what a provider says before anyone is known",
   },
   { from: /^server\/features\/schemas\//, why: "definitions are written by the server alone" },
+  { from: /^server\/features\/settings\//, why: "settings apply to those who may not read them" },
   { from: /^server\/app\.ts$/, why: "start-up work" },
 ];
 

@@ -24,6 +24,18 @@ const flag = { type: "Boolean", allowNull: false, defaultValue: false } as const
 const required = { type: "Text", allowNull: false } as const satisfies FieldDefinition;
 const secret = { type: "Text", hidden: true } as const satisfies FieldDefinition;
 const text = { type: "Text" } as const satisfies FieldDefinition;
+/** Of the web; one that an application has takes paths behind it. */
+const webAddress = {
+  type: "String",
+  values: { length: 2048 },
+  validate: { is: "^https?://[^\\s@]+$" },
+} as const satisfies FieldDefinition;
+const appAddress = { ...webAddress, validate: { is: "^https?://[^\\s?#@]+$" } } as const;
+/** -1: any number. */
+const sessionLimit = {
+  type: "Integer",
+  validate: { min: -1, max: 1_000_000 },
+} as const satisfies FieldDefinition;
 
 const belongsTo = (
   target: string,
@@ -445,6 +457,34 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     },
   ],
   [
+  [
+    "baasix_Settings",
+    {
+      guarded: false,
+      definition: {
+        name: "Settings",
+        fields: {
+          id: key,
+          // Whose they are; null: those of all who say nothing else.
+          tenant: ofTenant("CASCADE"),
+          project_name: {
+            type: "String",
+            values: { length: 100 },
+            // One line.
+            validate: { is: "^(?=.*\\S)[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+$" },
+          },
+          project_url: webAddress,
+          project_logo_url: webAddress,
+          project_color: { type: "String", values: { length: 7 }, validate: { is: "^#[0-9a-fA-F]{6}$" } },
+          app_url: appAddress,
+          mobile_session_limit: sessionLimit,
+          web_session_limit: sessionLimit,
+          session_limit_roles: { type: "Array", values: { type: "String" } },
+        },
+        indexes: [{ fields: ["tenant_Id"], unique: true, nullsNotDistinct: true }],
+      },
+    },
+  ],
     "baasix_Template",
     {
       guarded: false,

@@ -111,17 +111,23 @@ export type NewAccount = {
   readonly email: string;
   readonly username?: string | undefined;
   readonly hash: string;
-  readonly role: string;
+  /** Its roles, and where it has each; null: everywhere. */
+  readonly memberships: readonly { readonly role: string; readonly tenant: string | null }[];
   readonly firstName: string;
   readonly lastName?: string | undefined;
   readonly phone?: string | undefined;
+  /** What it says of itself from the beginning. */
+  readonly userMetadata?: Readonly<Record<string, unknown>> | null;
 };
 
 /**
- * Makes an account with its credential and its role; call it inside a transaction.
+ * Makes an account with its credential and its roles; call it inside a transaction.
  * @throws AppError VALIDATION_ERROR `User already exists`, `Username is taken`, or what the rules of the collection refuse.
  */
-export async function createAccount(rows: Rows, { hash, role, ...profile }: NewAccount): Promise<string> {
+export async function createAccount(
+  rows: Rows,
+  { hash, memberships, ...profile }: NewAccount,
+): Promise<string> {
   const [id] = await rows
     .create(keeping, "baasix_User", [{ ...profile, status: "active" }])
     .catch((error: unknown) => {
@@ -129,7 +135,8 @@ export async function createAccount(rows: Rows, { hash, role, ...profile }: NewA
     });
   const user = String(id);
   await setPassword(rows, user, hash);
-  await rows.create(keeping, "baasix_UserRole", [{ user_Id: user, role_Id: role }]);
+  const held = memberships.map(({ role, tenant }) => ({ user_Id: user, role_Id: role, tenant_Id: tenant }));
+  await rows.create(keeping, "baasix_UserRole", held);
   return user;
 }
 

@@ -103,8 +103,11 @@ export async function ensureFirstAdmin(
 }
 
 /** Who runs the server vouches for the address. */
-function administrator(given: Pick<NewAccount, "email" | "hash" | "role">): NewAccount {
-  return { ...given, firstName: "Administrator", emailVerified: true };
+function administrator({
+  role,
+  ...given
+}: Pick<NewAccount, "email" | "hash"> & { readonly role: string }): NewAccount {
+  return { ...given, memberships: [{ role, tenant: null }], firstName: "Administrator", emailVerified: true };
 }
 
 async function prepare(data: Data, { email, password }: AdminInput, policy: PasswordPolicy | undefined) {

@@ -46,7 +46,7 @@ export function signedInAnswer(
     const body: MfaRequired = { mfaRequired: true, ...result };
     return answer({ ...body, ...more });
   }
-  const { access, session, account, roles, permissions, aal, mustEnroll } = result;
+  const { access, session, account, tenant, roles, permissions, aal, mustEnroll } = result;
   const { id, email, firstName, lastName } = account;
   const { refreshToken } = session;
   const told = authMode === "cookie" ? "Authentication successful" : message;
@@ -56,10 +56,10 @@ export function signedInAnswer(
     ...(authMode === "jwt" && { refreshToken }),
     authMode,
     user: { id, email, firstName, lastName },
-    role: roles[0],
+    role: roles[0] ?? null,
     roles,
     permissions,
-    tenant: null,
+    tenant,
     aal,
     ...(mustEnroll && { mfaEnrollmentRequired: true }),
     ...more,

@@ -8,7 +8,8 @@ import { apiTokenBody, parseApiToken, parseRotate, rotateBody } from "./model";
 import type { AuthParts } from "./parts";
 
 /** Mounts them. */
-export function apiTokenRoutes({ clock, data, identity }: AuthParts) {
+export function apiTokenRoutes(parts: AuthParts) {
+  const { clock, data, identity } = parts;
   return new Elysia({ name: "auth API tokens" })
     .use(identity)
     .get("/auth/tokens", ({ actor }) => list(actor), documented("API tokens (administrators)"))
@@ -39,7 +40,7 @@ export function apiTokenRoutes({ clock, data, identity }: AuthParts) {
   async function create(actor: Actor, body: unknown): Promise<Response> {
     const maker = requireAdministrator(actor);
     requireFresh(actor, clock());
-    return answer({ data: await createApiToken(data, maker, parseApiToken(body), clock()) }, [], 201);
+    return answer({ data: await createApiToken(parts, maker, parseApiToken(body)) }, [], 201);
   }
 
   async function rotate(actor: Actor, text: string, body: unknown): Promise<Response> {

@@ -62,6 +62,7 @@ describe("an API token", () => {
       prefix: token.slice(0, 10),
       user_Id: expect.any(String),
       role_Id: role("reporter"),
+      tenant_Id: null,
       expiresAt: null,
       lastUsedAt: null,
       createdBy_Id: expect.any(String),

@@ -11,7 +11,8 @@ import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
 import { findAccount } from "./accounts";
 import type { ApiTokenInput } from "./model";
-import { findRoleById, rolesOf } from "./roles";
+import { type TenantConfig, tenantOf } from "./entry";
+import { findRoleById, type HeldRole, membershipsOf, rolesIn } from "./roles";
 
 const collection = "baasix_ApiToken";
 const keeping = system("API tokens and their accounts are kept by the auth feature");
@@ -31,6 +32,7 @@ const fields = [
   "prefix",
   "user_Id",
   "role_Id",
+  "tenant_Id",
   "expiresAt",
   "lastUsedAt",
   "createdBy_Id",
@@ -81,26 +83,40 @@ export function listApiTokens(data: Data): Promise<readonly ApiToken[]> {
   return data.find<ApiToken>(keeping, collection, { fields, sort: ["-createdAt", "id"], limit: -1 });
 }
 
+/** What making one takes. `clock` in ms since 1970. */
+export type ApiTokenParts = {
+  readonly data: Data;
+  readonly config: Pick<TenantConfig, "MULTI_TENANT">;
+  readonly clock: () => number;
+};
+
 /**
- * Makes a token for an account that has the role, or with a service account of its own. The answer alone shows its text.
+ * Makes a token for an account that has the role (in the tenant, for a role of tenants), or with a service account of its own.
+ * The answer alone shows its text.
  * @throws AppError VALIDATION_ERROR
  */
 export async function createApiToken(
-  data: Data,
+  { data, config: { MULTI_TENANT }, clock }: ApiTokenParts,
   maker: UserActor,
-  { name, role_Id, user_Id, expiresAt }: ApiTokenInput,
-  now: number,
+  { name, role_Id, user_Id, tenant_Id, expiresAt }: ApiTokenInput,
 ): Promise<NewApiToken> {
-  requireFuture(expiresAt, now);
+  requireFuture(expiresAt, clock());
   const role = await findRoleById(data, role_Id);
   if (role === null || role.name === publicRole)
     throw invalid("role_Id", "there is no such role to sign in with");
-  if (user_Id !== null) await requireRole(data, user_Id, role_Id);
+  await requirePlace(data, role, tenant_Id, MULTI_TENANT);
+  if (user_Id !== null) {
+    const account = await findAccount(data, user_Id);
+    if (account?.status !== "active") throw invalid("user_Id", "there is no such active account");
+    const held = rolesIn(await membershipsOf(data, user_Id), tenant_Id, MULTI_TENANT);
+    if (!held.some(({ id }) => id === role_Id))
+      throw invalid("role_Id", `the account does not have this role${tenant_Id === null ? "" : " there"}`);
+  }
   const token = makeToken();
   const id = await data.transaction(async (rows) => {
-    const user = user_Id ?? (await createServiceAccount(rows, name, role_Id));
+    const user = user_Id ?? (await createServiceAccount(rows, name, { role_Id, tenant_Id }));
     const [made] = await rows.create(keeping, collection, [
-      { ...secretOf(token), name, role_Id, user_Id: user, expiresAt, createdBy_Id: maker.id },
+      { ...secretOf(token), name, role_Id, tenant_Id, user_Id: user, expiresAt, createdBy_Id: maker.id },
     ]);
     return String(made);
   });
@@ -156,7 +172,11 @@ export async function isServiceAccount(data: Data, user: string): Promise<boolea
   return found.length > 0;
 }
 
-async function createServiceAccount(rows: Data, name: string, role: string): Promise<string> {
+async function createServiceAccount(
+  rows: Data,
+  name: string,
+  membership: { readonly role_Id: string; readonly tenant_Id: string | null },
+): Promise<string> {
   // A domain that is never given to anyone (RFC 2606): no mail for it arrives anywhere.
   const email = `${crypto.randomUUID()}@service.invalid`;
   const [id] = await rows.create(keeping, "baasix_User", [{ email, firstName: name, status: "active" }]);
@@ -164,14 +184,29 @@ async function createServiceAccount(rows: Data, name: string, role: string): Pro
   await rows.create(keeping, "baasix_Account", [
     { user_Id: user, accountId: user, providerId: serviceProvider },
   ]);
-  await rows.create(keeping, "baasix_UserRole", [{ user_Id: user, role_Id: role }]);
+  await rows.create(keeping, "baasix_UserRole", [{ user_Id: user, ...membership }]);
   return user;
 }
 
-async function requireRole(data: Data, user: string, role: string): Promise<void> {
-  const [account, roles] = await Promise.all([findAccount(data, user), rolesOf(data, user)]);
-  if (account?.status !== "active") throw invalid("user_Id", "there is no such active account");
-  if (!roles.some(({ id }) => id === role)) throw invalid("role_Id", "the account does not have this role");
+/** A role of tenants gives nothing outside of them, and one that sees all tenants nothing in one. */
+async function requirePlace(
+  data: Data,
+  { isTenantSpecific }: HeldRole,
+  tenant: string | null,
+  multiTenant: boolean,
+): Promise<void> {
+  if (!multiTenant) {
+    if (tenant !== null) throw invalid("tenant_Id", "there are no tenants here");
+  } else if (isTenantSpecific !== (tenant !== null)) {
+    throw invalid(
+      "tenant_Id",
+      isTenantSpecific
+        ? "the role counts within a tenant: say in which"
+        : "the role sees all tenants, and acts in none",
+    );
+  } else if (tenant !== null && (await tenantOf(data, tenant)) === null) {
+    throw invalid("tenant_Id", "there is no such tenant");
+  }
 }
 
 async function readOne(data: Data, id: string): Promise<ApiToken> {

@@ -19,7 +19,6 @@ export { type Account, findAccount, findByEmail, normalizeEmail } from "./accoun
 export { answer, documented, guardCookieMode, originOf, signedInAnswer } from "./answers";
 export { finishSignIn } from "./finish-sign-in";
 export { checked } from "./model";
-export { noSuchRole } from "./register";
-export { findRole } from "./roles";
+export { findRole, noSuchRole } from "./roles";
 export { countClient, lockAccount } from "./sign-in";
 export { welcome } from "./verify-email";

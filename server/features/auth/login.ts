@@ -31,7 +31,8 @@ export async function login(parts: SignInParts, body: LoginBody, origin: Origin)
       settle(true);
       throw incorrect();
     }
-    const result = await finishSignIn(parts, account, body.authType, origin, async (rows) => {
+    const wanted = { type: body.authType, tenant: body.tenant_Id };
+    const result = await finishSignIn(parts, account, wanted, origin, async (rows) => {
       const now = await hashOf(rows, account.id);
       if (now !== hash && !(await parts.passwords.verify(body.password, now))) throw incorrect();
     });

@@ -13,7 +13,7 @@ import {
   useOtpBody,
 } from "./model";
 import type { AuthParts } from "./parts";
-import type { SessionType } from "./session-limits";
+import type { WantedSession } from "./finish-sign-in";
 
 const told = { message: "Instruction sent to your email" };
 
@@ -54,24 +54,24 @@ export function mailSignInRoutes(parts: AuthParts) {
   }
 
   function useLink(body: unknown, request: Request): Promise<Response> {
-    const { token, email, code, authMode, authType } = checkedType(useMagicLinkBody, body);
+    const { token, email, code, authMode, authType, tenant_Id } = checkedType(useMagicLinkBody, body);
     guardCookieMode(parts, authMode, request);
     if (!token)
       requireTexts({ email, code }, ["email", "code"], "A token, or an email and a code, are required");
     const secret = token
       ? { token }
       : ({ kind: "magic-link", email: email ?? "", code: code ?? "" } as const);
-    return signIn(secret, authMode, authType, request);
+    return signIn(secret, authMode, { type: authType, tenant: tenant_Id }, request);
   }
 
   function followLink(token: string, request: Request): Promise<Response> {
     const query = Object.fromEntries(new URL(request.url).searchParams);
-    const { authMode, authType } = checkedType(
-      useMagicLinkBody.pick({ authMode: true, authType: true }),
+    const { authMode, authType, tenant_Id } = checkedType(
+      useMagicLinkBody.pick({ authMode: true, authType: true, tenant_Id: true }),
       query,
     );
     guardCookieLink(parts, authMode, request);
-    return signIn({ token }, authMode, authType, request);
+    return signIn({ token }, authMode, { type: authType, tenant: tenant_Id }, request);
   }
 
   function askOtp(body: unknown, request: Request): Response {
@@ -82,17 +82,18 @@ export function mailSignInRoutes(parts: AuthParts) {
 
   function useOtp(body: unknown, request: Request): Promise<Response> {
     requireTexts(body, ["email", "code"], "Email and code are required");
-    const { email, code, authMode, authType } = checkedType(useOtpBody, body);
+    const { email, code, authMode, authType, tenant_Id } = checkedType(useOtpBody, body);
     guardCookieMode(parts, authMode, request);
-    return signIn({ kind: "otp", email, code }, authMode, authType, request);
+    const wanted = { type: authType, tenant: tenant_Id };
+    return signIn({ kind: "otp", email, code }, authMode, wanted, request);
   }
 
   async function signIn(
     secret: MailedSecret,
     authMode: AuthMode,
-    authType: SessionType,
+    wanted: WantedSession,
     request: Request,
   ): Promise<Response> {
-    return signedInAnswer(parts, await signInByMail(parts, secret, authType, originOf(request)), authMode);
+    return signedInAnswer(parts, await signInByMail(parts, secret, wanted, originOf(request)), authMode);
   }
 }

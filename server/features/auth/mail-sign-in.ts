@@ -1,11 +1,10 @@
 /** Signing in without a password, by what is mailed to the account's address: a link, or a code to type. */
 import { findByEmail, markVerified, normalizeEmail } from "./accounts";
 import { appAddress } from "./app-links";
-import { finishSignIn } from "./finish-sign-in";
+import { finishSignIn, type WantedSession } from "./finish-sign-in";
 import { mailTo } from "./mailed";
 import type { Proven } from "./one-time";
 import { invalidOneTime } from "./reset-password";
-import type { SessionType } from "./session-limits";
 import {
   barred,
   countClient,
@@ -76,7 +75,7 @@ export type MailedSecret =
 export async function signInByMail(
   parts: SignInParts,
   secret: MailedSecret,
-  type: SessionType,
+  wanted: WantedSession,
   origin: Origin,
 ): Promise<SignInResult> {
   requireLocal(parts.config);
@@ -87,7 +86,7 @@ export async function signInByMail(
   if (account === null) throw invalidOneTime();
   if (account.status !== "active") throw barred(account);
   await markVerified(parts.data, account);
-  return finishSignIn(parts, { ...account, emailVerified: true }, type, origin, async (rows) => {
+  return finishSignIn(parts, { ...account, emailVerified: true }, wanted, origin, async (rows) => {
     if (!(await parts.oneTimes.stands(rows, proven))) throw invalidOneTime();
   });
 }

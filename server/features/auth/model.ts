@@ -20,6 +20,27 @@ const link = optional(z.string()).meta({
   description: "Where the link of the mail leads: an entry of AUTH_APP_URL; the first one when it is missing",
 });
 const authType = z.enum(["default", "mobile", "web"]).default("default");
+const tenant_Id = optional(z.string()).meta({
+  description: "The tenant to act in; by default the one that the account joined first",
+});
+
+const mailTenant = optional(z.string()).meta({
+  description: "Whose words and looks the mail has, where the account is one of its members",
+});
+
+/** Body of `POST /auth/tenants`. */
+export const newTenant = z.strictObject({
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(255)
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]+$/u, "must be one line")
+    .meta({ description: "A name that no other tenant has" }),
+});
+
+/** Body of `POST /auth/switch-tenant`. */
+export const switchTenantBody = z.object({ tenant_Id: z.string(), authMode });
 
 /** Body of `POST /auth/register`: these fields and no other. */
 export const registerBody = z.strictObject({
@@ -30,6 +51,7 @@ export const registerBody = z.strictObject({
   username: optional(username),
   phone: optional(z.string().trim().max(50)),
   link,
+  tenant: optional(newTenant).meta({ description: "Founds a tenant of which the account is the owner" }),
   authMode,
 });
 
@@ -41,10 +63,16 @@ export const loginBody = z.object({
   password: z.string(),
   authMode,
   authType,
+  tenant_Id,
 });
 
 /** Body of `POST /auth/password/reset`. `redirectUrl` is another word for `link`. */
-export const requestResetBody = z.object({ email: z.string(), link, redirectUrl: link });
+export const requestResetBody = z.object({
+  email: z.string(),
+  link,
+  redirectUrl: link,
+  tenant_Id: mailTenant,
+});
 
 /** Body of `POST /auth/password/reset/:token`. */
 export const resetBody = z.object({ password: z.string() });
@@ -68,6 +96,7 @@ export const magicLinkBody = z.object({
   mode: z.enum(["link", "code"]).default("link"),
   link,
   redirectUrl: link,
+  tenant_Id: mailTenant,
 });
 
 /** Body of `POST /auth/magiclink/verify`: the token of a link, or a code with its address. */
@@ -77,16 +106,22 @@ export const useMagicLinkBody = z.object({
   code: z.string().optional(),
   authMode,
   authType,
+  tenant_Id,
 });
 
 /** Body of `POST /auth/otp`. */
-export const otpBody = z.object({ email: z.string() });
+export const otpBody = z.object({ email: z.string(), tenant_Id: mailTenant });
 
 /** Body of `POST /auth/otp/verify`. */
-export const useOtpBody = z.object({ email: z.string(), code: z.string(), authMode, authType });
+export const useOtpBody = z.object({ email: z.string(), code: z.string(), authMode, authType, tenant_Id });
 
 /** Body of `POST /auth/email/verify`. `email`: from who is not signed in. */
-export const verifyBody = z.object({ email: optional(z.string()), link, redirectUrl: link });
+export const verifyBody = z.object({
+  email: optional(z.string()),
+  link,
+  redirectUrl: link,
+  tenant_Id: mailTenant,
+});
 
 /** Body of `POST /auth/refresh`; all of it may be missing when a cookie or an access token says who asks. */
 export const refreshBody = z.object({ refreshToken: z.string().nullish(), authMode: authMode.optional() });
@@ -107,6 +142,7 @@ export const apiTokenBody = z.strictObject({
     description:
       "The account that it acts as, which must have the role; without it a service account is made",
   }),
+  tenant_Id: z.uuid().nullish().meta({ description: "The tenant that it acts in, for a role of tenants" }),
   expiresAt: ends.nullish(),
 });
 
@@ -117,11 +153,12 @@ export type ApiTokenInput = {
   readonly name: string;
   readonly role_Id: string;
   readonly user_Id: string | null;
+  readonly tenant_Id: string | null;
   readonly expiresAt: string | null;
 };
 
 export type RegisterBody = z.output<typeof registerBody>;
-export type LoginBody = Pick<z.output<typeof loginBody>, "password" | "authMode" | "authType"> & {
+export type LoginBody = Omit<z.output<typeof loginBody>, "email" | "username" | "identifier"> & {
   /** A mail address or a username. */
   readonly name: string;
 };
@@ -177,8 +214,8 @@ export function parseReauthenticate(body: unknown): string {
 
 /** @throws AppError VALIDATION_ERROR */
 export function parseApiToken(body: unknown): ApiTokenInput {
-  const { user_Id = null, expiresAt = null, ...rest } = checked(apiTokenBody, body);
-  return { ...rest, user_Id, expiresAt };
+  const { user_Id = null, tenant_Id = null, expiresAt = null, ...rest } = checked(apiTokenBody, body);
+  return { ...rest, user_Id, tenant_Id, expiresAt };
 }
 
 /** The new end of a token; undefined: as it was. @throws AppError VALIDATION_ERROR */

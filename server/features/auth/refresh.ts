@@ -9,8 +9,8 @@ import { type Authenticator, foreignPage } from "./authenticate";
 import { findCredential, readCookie, refreshCookie } from "./credentials";
 import { requireSession } from "./fresh";
 import type { RefreshBody } from "./model";
-import { rolesOf } from "./roles";
-import type { Sessions } from "./sessions";
+import { belongsTo, membershipsOf, rolesIn } from "./roles";
+import type { Session, Sessions } from "./sessions";
 import { type AccessToken, invalidToken, type Tokens } from "./tokens";
 
 export type RefreshParts = {
@@ -22,6 +22,7 @@ export type RefreshParts = {
   /** Counts refreshes per session in windows of a minute. */
   readonly refreshes: WindowCounter;
   readonly clock: () => number;
+  readonly config: { readonly MULTI_TENANT: boolean };
 };
 
 /** New tokens. No refresh token when an access token asked: who holds that alone must not gain a longer one. */
@@ -48,17 +49,27 @@ export async function refresh(parts: RefreshParts, request: Request, body: Refre
   if (id === null) throw invalidToken();
   countRefresh(parts, id);
   const session = await parts.sessions.rotate(presented);
-  const [account, roles] = await Promise.all([
-    findAccount(parts.data, session.user),
-    rolesOf(parts.data, session.user),
-  ]);
-  if (account?.status !== "active" || roles.length === 0) throw invalidToken();
+  await requireStanding(parts, session);
   const access = await parts.tokens.signAccess({
     user: session.user,
     session: id,
     notAfter: session.expiresAt,
   });
   return { access, refreshToken: session.refreshToken, authMode: byCookie ? "cookie" : body.authMode };
+}
+
+/** What the authenticator asks of every request. A membership that is gone takes the session with it, should it come back. */
+async function requireStanding(
+  { config: { MULTI_TENANT }, data, sessions }: RefreshParts,
+  { id, user, tenant }: Session,
+): Promise<void> {
+  const [account, memberships] = await Promise.all([findAccount(data, user), membershipsOf(data, user)]);
+  if (!belongsTo(memberships, tenant, MULTI_TENANT)) {
+    await sessions.end(id);
+    throw invalidToken();
+  }
+  const isEmpty = !MULTI_TENANT && rolesIn(memberships, null, false).length === 0;
+  if (account?.status !== "active" || isEmpty) throw invalidToken();
 }
 
 async function refreshByAccess(parts: RefreshParts, request: Request, wished: AuthMode): Promise<Refreshed> {

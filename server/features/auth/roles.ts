@@ -93,6 +93,16 @@ async function oneRole(data: Data, filter: object): Promise<HeldRole | null> {
   return found[0] ?? null;
 }
 
+/** The refusal when a configured role is missing: the operator's mistake, so the log has the name and the client has not. */
+export function noSuchRole(name: string, setting = "DEFAULT_ROLE_REGISTERED"): AppError {
+  return new AppError(
+    "INTERNAL_ERROR",
+    "The role of new accounts does not exist; an administrator must make it",
+    null,
+    { cause: new Error(`${setting}: there is no role '${name}'`) },
+  );
+}
+
 /** True when a role is for those alone who have proven two factors. */
 export function asksForSecondFactor({ enforceTotp }: HeldRole): boolean {
   return enforceTotp;

@@ -8,6 +8,7 @@ import { mfaRoutes } from "./mfa/routes";
 import { passwordRoutes } from "./password-routes";
 import { sessionRoutes } from "./session-routes";
 import { signInRoutes } from "./sign-in-routes";
+import { tenantRoutes } from "./tenant-routes";
 
 /** The routes of accounts, sessions and API tokens. */
 export function authRoutes(parts: AuthParts) {
@@ -18,5 +19,6 @@ export function authRoutes(parts: AuthParts) {
     .use(emailRoutes(parts))
     .use(mfaRoutes(parts))
     .use(sessionRoutes(parts))
+    .use(tenantRoutes(parts))
     .use(apiTokenRoutes(parts));
 }

@@ -1,6 +1,8 @@
-/** How many sessions of a kind an account may have open. Pure: counting is `sessions.ts`. */
+/** How many sessions of a kind an account may have open. Counting is `sessions.ts`. */
 import { administratorRole } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
+import type { Rows } from "../../data";
+import { settingsOf } from "../settings";
 import type { HeldRole } from "./roles";
 
 /** What a session is opened for; only `mobile` and `web` are ever limited. */
@@ -13,6 +15,22 @@ export type SessionLimitConfig = {
   /** Names or ids of the roles that are limited; none: all. */
   readonly SESSION_LIMIT_ROLES: readonly string[];
 };
+
+/** The limits that hold in a tenant (null: outside of them): those of `baasix_Settings`, else those of the environment. */
+export async function limitsIn(
+  rows: Rows,
+  config: SessionLimitConfig,
+  tenant: string | null,
+): Promise<SessionLimitConfig> {
+  const { mobile_session_limit, web_session_limit, session_limit_roles } = await settingsOf(rows, tenant);
+  const limit = (set: number | null, otherwise: number | null): number | null =>
+    set === null ? otherwise : set < 0 ? null : set;
+  return {
+    MOBILE_SESSION_LIMIT: limit(mobile_session_limit, config.MOBILE_SESSION_LIMIT),
+    WEB_SESSION_LIMIT: limit(web_session_limit, config.WEB_SESSION_LIMIT),
+    SESSION_LIMIT_ROLES: session_limit_roles ?? config.SESSION_LIMIT_ROLES,
+  };
+}
 
 /**
  * How many sessions of a type an account with these roles may have; null: any number. Administrators are never limited;

@@ -53,6 +53,7 @@ describe("one's own sessions", () => {
     expect(second).toEqual({
       id: expect.any(String),
       type: "mobile",
+      tenant_Id: null,
       createdAt: expect.any(String),
       lastUsedAt: expect.any(String),
       expiresAt: expect.any(String),

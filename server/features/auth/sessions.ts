@@ -17,8 +17,11 @@ export const refreshGrace = 10_000;
 export type SessionStart = {
   readonly user: string;
   readonly type: SessionType;
-  /** How many factors were proven. */
+  /** Where it acts; null: in no tenant. */
+  readonly tenant: string | null;
+  /** How many factors were proven, and when (ms since 1970). */
   readonly aal: 1 | 2;
+  readonly authenticatedAt: number;
   readonly client: string;
   readonly userAgent: string | null;
 };
@@ -27,8 +30,16 @@ export type SessionStart = {
 export type Session = {
   readonly id: string;
   readonly user: string;
+  readonly tenant: string | null;
   readonly expiresAt: number;
   readonly refreshToken: string;
+};
+
+/** What a session was opened with that is handed on. `authenticatedAt` in ms since 1970; 0 for never. */
+export type Predecessor = {
+  readonly type: SessionType;
+  readonly aal: 1 | 2;
+  readonly authenticatedAt: number;
 };
 
 export type Sessions = {
@@ -50,8 +61,17 @@ export type Sessions = {
   readonly requireOpen: (rows: Data, session: string) => Promise<void>;
   /** Ends a session; nothing happens when it has ended already. */
   readonly end: (session: string) => Promise<void>;
-  /** How many sessions of a type an account has open; inside the transaction that opens another. */
-  readonly count: (rows: Data, user: string, type: SessionType) => Promise<number>;
+  /**
+   * Ends a session that another one takes the place of, in the same transaction; gives what it was opened with.
+   * @throws AppError UNAUTHORIZED when it has ended meanwhile
+   */
+  readonly endForSuccessor: (rows: Data, user: string, session: string) => Promise<Predecessor>;
+  /** How many sessions of a type an account has open, in one tenant or in all; inside the transaction that opens another. */
+  readonly count: (
+    rows: Data,
+    user: string,
+    among: { readonly type: SessionType; readonly tenant?: string | null },
+  ) => Promise<number>;
   /** The open sessions of an account, the one that was used last first, 1,000 at most. `current`: the asking one's id. */
   readonly list: (user: string, current: string | null) => Promise<readonly SessionInfo[]>;
   /** Ends a session of an account; false when it has no such session. */
@@ -78,6 +98,7 @@ export type SessionParts = {
 type SessionRow = {
   readonly id: string;
   readonly user_Id: string;
+  readonly tenant_Id: string | null;
   readonly token: string;
   readonly previousToken: string | null;
   readonly rotatedAt: string | null;
@@ -95,7 +116,7 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
   const find = async (id: string): Promise<SessionRow | null> => {
     const found = await data.find<SessionRow>(keeping, collection, {
       filter: { id: { eq: id } },
-      fields: ["id", "user_Id", "token", "previousToken", "rotatedAt", "expiresAt"],
+      fields: ["id", "user_Id", "tenant_Id", "token", "previousToken", "rotatedAt", "expiresAt"],
       limit: 1,
     });
     const session = found[0];
@@ -119,11 +140,12 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
         expiresAt: new Date(expiresAt).toISOString(),
       },
     );
-    return won.length === 0 ? null : { id: session.id, user: session.user_Id, expiresAt, refreshToken };
+    const { id, user_Id: user, tenant_Id: tenant } = session;
+    return won.length === 0 ? null : { id, user, tenant, expiresAt, refreshToken };
   };
 
   return {
-    open: async (rows, { user, type, aal, client, userAgent }) => {
+    open: async (rows, { user, type, tenant, aal, authenticatedAt, client, userAgent }) => {
       const id = crypto.randomUUID();
       const refreshToken = tokens.firstRefresh(id);
       const expiresAt = expiry();
@@ -135,14 +157,15 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
           token: tokens.hashRefresh(refreshToken),
           expiresAt: new Date(expiresAt).toISOString(),
           type,
+          tenant_Id: tenant,
           aal,
-          authenticatedAt: now,
+          authenticatedAt: new Date(authenticatedAt).toISOString(),
           lastUsedAt: now,
           ipAddress: client,
           userAgent: userAgent === null ? null : userAgent.toWellFormed().replaceAll("\0", "").slice(0, 500),
         },
       ]);
-      return { id, user, expiresAt, refreshToken };
+      return { id, user, tenant, expiresAt, refreshToken };
     },
 
     rotate: async (presented) => {
@@ -163,7 +186,8 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
         // Another server may have replaced it, which has another secret since, or not yet.
         const refreshToken = tokens.successorOf(presented, now.token);
         if (refreshToken === null) throw invalidToken();
-        return { id, user: now.user_Id, expiresAt: Date.parse(now.expiresAt), refreshToken };
+        const { user_Id: user, tenant_Id: tenant } = now;
+        return { id, user, tenant, expiresAt: Date.parse(now.expiresAt), refreshToken };
       }
       await removeOne(data, id);
       onReuse({ session: id, user: now.user_Id });
@@ -181,8 +205,21 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
     },
     end: (id) => removeOne(data, id),
 
-    count: async (rows, user, type) => {
-      const filter = { AND: [openOf(user), { type: { eq: type } }] };
+    endForSuccessor: async (rows, user, session) => {
+      const filter = { AND: [{ id: { eq: session } }, openOf(user)] };
+      const [row] = await rows.find<
+        Omit<Predecessor, "authenticatedAt"> & { authenticatedAt: string | null }
+      >(keeping, collection, { filter, fields: ["type", "aal", "authenticatedAt"], limit: 1 });
+      const ended = await rows.removeWhere(keeping, collection, filter);
+      if (!row || ended.length === 0) throw invalidToken();
+      const { type, aal, authenticatedAt: at } = row;
+      return { type, aal: aal === 2 ? 2 : 1, authenticatedAt: at === null ? 0 : Date.parse(at) };
+    },
+
+    count: async (rows, user, { type, tenant }) => {
+      const place = tenant === null ? { isNull: true } : { eq: tenant };
+      const there = tenant === undefined ? [] : [{ tenant_Id: place }];
+      const filter = { AND: [openOf(user), { type: { eq: type } }, ...there] };
       const { totalCount } = await rows.read(keeping, collection, { filter, fields: ["id"], limit: 1 });
       // A number that cannot be told must not let anybody in.
       return totalCount ?? Infinity;
@@ -191,7 +228,7 @@ export function createSessions({ data, tokens, config, clock, onReuse }: Session
     list: async (user, current) => {
       const found = await data.find<Omit<SessionInfo, "current">>(keeping, collection, {
         filter: openOf(user),
-        fields: ["id", "type", "createdAt", "lastUsedAt", "expiresAt", "ipAddress", "userAgent"],
+        fields: ["id", "type", "tenant_Id", "createdAt", "lastUsedAt", "expiresAt", "ipAddress", "userAgent"],
         sort: ["-lastUsedAt", "id"],
         limit: -1,
       });

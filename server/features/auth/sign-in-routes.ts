@@ -26,7 +26,7 @@ import { type Pending, register } from "./register";
 
 /** Mounts them. */
 export function signInRoutes(parts: AuthParts) {
-  const { authenticator, config, data, clock, identity } = parts;
+  const { authenticator, config, identity } = parts;
   return new Elysia({ name: "auth sign-in" })
     .post(
       "/auth/register",
@@ -86,11 +86,11 @@ export function signInRoutes(parts: AuthParts) {
   }
 
   async function me(actor: Actor): Promise<Response> {
-    return new Response(await describeMe(data, requireUser(actor), clock()), { headers: privateJson });
+    return new Response(await describeMe(parts, requireUser(actor)), { headers: privateJson });
   }
 }
 
-function pendingAnswer({ account, role, permissions }: Pending): Response {
+function pendingAnswer({ account, role, permissions, tenant }: Pending): Response {
   const { id, email, firstName, lastName } = account;
   const body: PendingResult = {
     message: "User registered successfully. Please verify your email to login.",
@@ -98,7 +98,7 @@ function pendingAnswer({ account, role, permissions }: Pending): Response {
     user: { id, email, firstName, lastName },
     role,
     permissions,
-    tenant: null,
+    tenant,
   };
   return answer(body);
 }

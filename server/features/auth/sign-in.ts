@@ -1,5 +1,5 @@
 /** What register and login share: the parts they work with, and the opened session that both end in. */
-import type { AuthRole, MfaFactorSummary, Permission } from "@baasix/types";
+import type { AuthRole, MfaFactorSummary, Permission, Tenant } from "@baasix/types";
 import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, Rows } from "../../data";
@@ -9,13 +9,20 @@ import { type Account, permissionsOf } from "./accounts";
 import { isServiceAccount } from "./api-tokens";
 import type { AppLinkConfig } from "./app-links";
 import { type Attempts, tooMany } from "./attempts";
+import type { Entry, TenantConfig } from "./entry";
 import type { Errands } from "./errands";
 import type { OneTimes } from "./one-time";
 import type { Passwords } from "./passwords";
 import { challengeLifetime, openSignIn } from "./mfa/challenges";
 import { verifiedFactors } from "./mfa/rows";
-import { asksForSecondFactor, type HeldRole, shownRole } from "./roles";
-import { requireRoom, type SessionLimitConfig, sessionLimit, type SessionType } from "./session-limits";
+import { asksForSecondFactor, shownRole } from "./roles";
+import {
+  limitsIn,
+  requireRoom,
+  type SessionLimitConfig,
+  sessionLimit,
+  type SessionType,
+} from "./session-limits";
 import type { Session, Sessions } from "./sessions";
 import type { AccessToken, Tokens } from "./tokens";
 
@@ -23,13 +30,13 @@ const noting = system("a sign-in is noted on the account");
 
 /** Settings of the auth feature; `Config` fits. */
 export type AuthConfig = SessionLimitConfig &
+  TenantConfig &
   AppLinkConfig & {
     readonly PUBLIC_REGISTRATION: boolean;
     /** `LOCAL` among them: accounts sign in and register with passwords. */
     readonly AUTH_SERVICES_ENABLED: readonly string[];
     readonly REQUIRE_EMAIL_VERIFICATION: boolean;
     readonly SEND_WELCOME_EMAIL: boolean;
-    readonly DEFAULT_ROLE_REGISTERED: string;
     /** Tries of login and register per client and minute. */
     readonly LOGIN_RATE_LIMIT: number;
   };
@@ -70,8 +77,10 @@ export type SignedIn = Opened & {
   /** A role asks for a second factor, and the account has none: the session is good for getting one. */
   readonly mustEnroll: boolean;
   readonly account: Account;
-  /** Those that may be used from where the sign-in comes, the oldest first. */
-  readonly roles: readonly [AuthRole, ...AuthRole[]];
+  /** Where the session acts. */
+  readonly tenant: Tenant | null;
+  /** Those that count there and may be used from where the sign-in comes, the oldest first. */
+  readonly roles: readonly AuthRole[];
   readonly permissions: readonly Permission[];
 };
 
@@ -91,11 +100,15 @@ export function requireLocal({ AUTH_SERVICES_ENABLED: ways }: AuthConfig): void 
     );
 }
 
-/** What a session is opened with. `roles`: those that may be used from there; `aal`: how many factors were proven. */
+/**
+ * What a session is opened with. `entry`: where it leads; `aal`: how many factors were proven; `authenticatedAt`: when, in ms
+ * since 1970, by default now.
+ */
 export type NewSession = {
   readonly type: SessionType;
-  readonly roles: readonly HeldRole[];
+  readonly entry: Entry;
   readonly aal: 1 | 2;
+  readonly authenticatedAt?: number;
 };
 
 /**
@@ -107,22 +120,35 @@ export async function openSession(
   parts: SignInParts,
   rows: Data,
   account: Pick<Account, "id">,
-  { type, roles, aal }: NewSession,
+  { type, entry: { tenant, roles }, aal, authenticatedAt = parts.clock() }: NewSession,
   { client, userAgent }: Origin,
 ): Promise<Opened | SecondStep> {
   if (await isServiceAccount(rows, account.id))
     throw new AppError("FORBIDDEN", "Service accounts do not sign in; they use API tokens");
   await lockAccount(rows, account.id, parts.clock());
+  const place = tenant?.id ?? null;
   if (aal === 1) {
     const factors = await verifiedFactors(rows, account.id);
     if (factors.length > 0) {
-      const mfaToken = await openSignIn(rows, account.id, { type }, parts.clock());
+      const mfaToken = await openSignIn(rows, account.id, { type, tenant: place }, parts.clock());
       return { mfaToken, expiresIn: challengeLifetime / 1000, factors };
     }
   }
-  const limit = sessionLimit(parts.config, type, roles);
-  if (limit !== null) requireRoom(type, limit, await parts.sessions.count(rows, account.id, type));
-  const session = await parts.sessions.open(rows, { user: account.id, type, aal, client, userAgent });
+  const { config, sessions } = parts;
+  const limit = type === "default" ? null : sessionLimit(await limitsIn(rows, config, place), type, roles);
+  if (limit !== null) {
+    const among = config.MULTI_TENANT ? { type, tenant: place } : { type };
+    requireRoom(type, limit, await sessions.count(rows, account.id, among));
+  }
+  const session = await sessions.open(rows, {
+    user: account.id,
+    type,
+    tenant: place,
+    aal,
+    authenticatedAt,
+    client,
+    userAgent,
+  });
   const access = await parts.tokens.signAccess({
     user: account.id,
     session: session.id,
@@ -145,16 +171,16 @@ export async function describeSignIn(
   { data }: SignInParts,
   opened: Opened | SecondStep,
   account: Account,
-  [first, ...more]: readonly [HeldRole, ...HeldRole[]],
+  { tenant, roles }: Entry,
 ): Promise<SignInResult> {
   if ("mfaToken" in opened) return opened;
-  const held = [first, ...more];
-  const ids = held.map(({ id }) => id);
+  const ids = roles.map(({ id }) => id);
   return {
     ...opened,
-    mustEnroll: opened.aal === 1 && held.some(asksForSecondFactor),
+    mustEnroll: opened.aal === 1 && roles.some(asksForSecondFactor),
     account,
-    roles: [shownRole(first), ...more.map(shownRole)],
+    tenant,
+    roles: roles.map(shownRole),
     permissions: await permissionsOf(data, ids),
   };
 }

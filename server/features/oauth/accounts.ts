@@ -107,7 +107,9 @@ async function makeAccount(
   const person = { email, emailVerified, firstName, lastName: shortened(names.lastName) };
   const [created] = await rows.create(linking, "baasix_User", [{ ...person, status: "active" }]);
   const id = String(created);
-  await rows.create(linking, "baasix_UserRole", [{ user_Id: id, role_Id: role.id }]);
+  // A role of tenants gives nothing outside of them: its owner founds one, or accepts an invitation to one.
+  if (!config.MULTI_TENANT || !role.isTenantSpecific)
+    await rows.create(linking, "baasix_UserRole", [{ user_Id: id, role_Id: role.id }]);
   await rows.create(linking, "baasix_Account", [{ user_Id: id, providerId: provider, accountId: subject }]);
   const account = await findAccount(rows, id);
   if (account === null) throw new Error("an account that was just made is not there");

@@ -15,7 +15,7 @@ import { withParameters } from "./redirects";
 
 /**
  * How a flow ends: `app`: at an address of an application, with a proof or an error in the query; `json`: as the answer
- * to the last request.
+ * to the last request. `tenant`: where the session is to act.
  */
 const endSchema = z.discriminatedUnion("kind", [
   z.object({
@@ -25,12 +25,14 @@ const endSchema = z.discriminatedUnion("kind", [
     state: z.string().nullable(),
     challenge: challengeSchema.nullable(),
     link: linkSchema.nullable(),
+    tenant: z.string().nullish(),
   }),
   z.object({
     kind: z.literal("json"),
     errorAddress: z.string().nullable(),
     authMode: z.enum(["jwt", "cookie"]),
     authType: z.enum(["default", "mobile", "web"]),
+    tenant: z.string().nullish(),
   }),
 ]);
 const flowSchema = z.object({
@@ -134,16 +136,13 @@ async function conclude(
 ): Promise<Response> {
   if (end.kind === "json") {
     const account = await openAccount(parts, identity);
-    return signedInAnswer(
-      parts.auth,
-      await finishSignIn(parts.auth, account, end.authType, originOf(request)),
-      end.authMode,
-    );
+    const wanted = { type: end.authType, tenant: end.tenant ?? undefined };
+    const result = await finishSignIn(parts.auth, account, wanted, originOf(request));
+    return signedInAnswer(parts.auth, result, end.authMode);
   }
-  const { challenge, link, address, state } = end;
-  return redirect(
-    withParameters(address, { token: await issueProof(parts, { identity, challenge, link }), state }),
-  );
+  const { challenge, link, address, state, tenant = null } = end;
+  const token = await issueProof(parts, { identity, challenge, link, tenant });
+  return redirect(withParameters(address, { token, state }));
 }
 
 /** Tells an application of an error: the provider's code or ours, and words that are ours. */

@@ -8,6 +8,9 @@ const authMode = z.enum(["jwt", "cookie"]).catch("jwt").default("jwt");
 const authType = z.enum(["default", "mobile", "web"]).default("default");
 const optional = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => value ?? null);
+const tenant_Id = optional(z.string().max(64)).meta({
+  description: "The tenant to act in; by default the one that the account joined first",
+});
 const provider = z.string().meta({ description: "A name that GET /auth/providers lists" });
 const address = z.string().max(2048).meta({ description: "Where to come back to: listed in AUTH_APP_URL" });
 const scopes = z
@@ -37,6 +40,7 @@ export const startQuery = z.object({
   ...appStart,
   redirect_url: optional(address),
   error_url: optional(address),
+  tenant_Id,
   ticket: optional(z.string()).meta({ description: "Of a link that POST /auth/social/link began" }),
 });
 
@@ -56,6 +60,7 @@ export const signInBody = z.object({
   idToken: optional(idToken),
   authMode,
   authType,
+  tenant_Id,
 });
 
 /** Body of `POST /auth/social/exchange`. */
@@ -64,6 +69,7 @@ export const exchangeBody = z.strictObject({
   code_verifier: optional(verifier),
   authMode,
   authType,
+  tenant_Id: tenant_Id.describe("The tenant to act in; by default the one that the sign-in began for"),
 });
 
 /** Body of `POST /auth/social/link`: a beginning (`redirectUrl`), an end (`token`), or both at once (`idToken`). */

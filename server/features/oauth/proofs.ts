@@ -30,14 +30,19 @@ const proofSchema = z.object({
   identity: identitySchema,
   challenge: challengeSchema.nullable(),
   link: linkSchema.nullable(),
+  tenant: z.string().nullish(),
 });
 
-/** Who it is, and what for: a sign-in, or a link to an account (`link`). */
+/** Who it is, and what for: a sign-in (into `tenant`, where one was named), or a link to an account (`link`). */
 export type Proof = {
   readonly identity: Identity;
   readonly challenge: Challenge | null;
   readonly link: LinkFor | null;
+  readonly tenant: string | null;
 };
+
+/** What a proof was good for. */
+export type Used = Pick<Proof, "identity" | "tenant">;
 
 /** Makes the text. */
 export async function issueProof({ auth }: OAuthParts, proof: Proof): Promise<string> {
@@ -55,7 +60,7 @@ export async function useProof(
   token: string,
   verifier: string | null,
   link: LinkFor | null,
-): Promise<Identity> {
+): Promise<Used> {
   const found = await auth.oneTimes.find(auth.data, "oauth-proof", token);
   const proof = proofSchema.safeParse(found?.data).data;
   if (!proof || !isMeant(proof.link, link) || !(await meets(proof.challenge, verifier))) throw unusable();
@@ -63,7 +68,7 @@ export async function useProof(
   if (used === null) throw unusable();
   // It tells who somebody is: not for longer than it is of use.
   await auth.oneTimes.end(auth.data, used.subject, ["oauth-proof"]);
-  return proof.identity;
+  return { identity: proof.identity, tenant: proof.tenant ?? null };
 }
 
 function isMeant(link: LinkFor | null, asking: LinkFor | null): boolean {

@@ -55,6 +55,7 @@ export async function startInBrowser(parts: OAuthParts, name: string, request: R
     state: query.state,
     challenge: challengeOf(query),
     link: null,
+    tenant: query.tenant_Id,
   } as const;
   return sendOn(parts, provider, scopesOf(provider, query.scopes), end, request);
 }
@@ -89,47 +90,49 @@ export async function signInByCall(
   request: Request,
 ): Promise<Response> {
   const { auth } = parts;
-  const { authMode, authType, callbackURL, errorCallbackURL, idToken } = body;
+  const { authMode, authType, callbackURL, errorCallbackURL, idToken, tenant_Id: tenant } = body;
   countClient(auth, originOf(request).client);
   guardCookieMode(auth, authMode, request);
   const provider = providerOf(parts, body.provider);
   if (idToken !== null) {
     const identity = await useIdToken(parts, provider, idToken);
-    return signIn(parts, identity, { authMode, authType, more: { redirect: false } }, request);
+    return signIn(parts, identity, { authMode, authType, tenant, more: { redirect: false } }, request);
   }
   const errorAddress =
     errorCallbackURL === null ? null : requireAddress(parts, errorCallbackURL, "errorCallbackURL");
   const redirectUri = callbackURL === null ? null : requireAddress(parts, callbackURL, "callbackURL");
   const scopes = scopesOf(provider, body.scopes);
-  const end = { kind: "json", errorAddress, authMode, authType } as const;
+  const end = { kind: "json", errorAddress, authMode, authType, tenant } as const;
   return begunAnswer(await beginFlow(parts, { provider, scopes, redirectUri, end }, request));
 }
 
 /** `POST /auth/social/exchange`: what the browser brought back becomes a session. */
 export async function exchange(
   parts: OAuthParts,
-  { token, code_verifier, authMode, authType }: z.output<typeof exchangeBody>,
+  { token, code_verifier, authMode, authType, tenant_Id }: z.output<typeof exchangeBody>,
   request: Request,
 ): Promise<Response> {
   guardCookieMode(parts.auth, authMode, request);
-  const identity = await useProof(parts, token, code_verifier, null);
-  return signIn(parts, identity, { authMode, authType, more: {} }, request);
+  const { identity, tenant } = await useProof(parts, token, code_verifier, null);
+  return signIn(parts, identity, { authMode, authType, tenant: tenant_Id ?? tenant, more: {} }, request);
 }
 
 type Wanted = {
   readonly authMode: AuthMode;
   readonly authType: z.output<typeof exchangeBody>["authType"];
+  readonly tenant: string | null;
   readonly more: object;
 };
 
 async function signIn(
   parts: OAuthParts,
   identity: Identity,
-  { authMode, authType, more }: Wanted,
+  { authMode, authType, tenant, more }: Wanted,
   request: Request,
 ): Promise<Response> {
   const account = await openAccount(parts, identity);
-  const result = await finishSignIn(parts.auth, account, authType, originOf(request));
+  const wanted = { type: authType, tenant: tenant ?? undefined };
+  const result = await finishSignIn(parts.auth, account, wanted, originOf(request));
   return signedInAnswer(parts.auth, result, authMode, undefined, more);
 }
 
@@ -150,7 +153,7 @@ export async function link(
   const { auth } = parts;
   countClient(auth, originOf(request).client);
   if (body.token !== null) {
-    const identity = await useProof(parts, body.token, body.code_verifier, { user, session });
+    const { identity } = await useProof(parts, body.token, body.code_verifier, { user, session });
     await linkAccount(parts, { user, session }, identity);
     return { linked: identity.provider };
   }

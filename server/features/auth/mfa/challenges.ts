@@ -15,7 +15,7 @@ export const challengeLifetime = 5 * 60_000;
 const mostTries = 5;
 
 /** What the session will be opened with that a half-finished sign-in leads to. */
-export type Opens = { readonly type: SessionType };
+export type Opens = { readonly type: SessionType; readonly tenant: string | null };
 
 /** A challenge of which a try was counted. */
 export type Challenge = { readonly id: string; readonly user: string; readonly opens: Opens | null };

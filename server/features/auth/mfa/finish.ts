@@ -1,7 +1,7 @@
 /** `POST /auth/mfa/verify`: the second half of a sign-in. */
 import { AppError } from "../../../core/errors";
 import { findAccount } from "../accounts";
-import { createRoleFilter, rolesOf } from "../roles";
+import { entryOf } from "../entry";
 import { barred, describeSignIn, lockAccount, openSession, type Origin, type SignInResult } from "../sign-in";
 import { spendChallenge, tryChallenge } from "./challenges";
 import { asTry, type Code, type MfaParts, spendOf, wrongCode } from "./prove";
@@ -25,14 +25,15 @@ export async function finishSecondStep(
   return asTry(parts, account, origin, async () => {
     const spend = await spendOf(parts, account.id, typed);
     if (account.status !== "active") throw barred(account);
-    const roles = createRoleFilter(await rolesOf(data, account.id))(origin.client);
+    const { type, tenant } = opens;
+    const entry = await entryOf(parts, data, account.id, tenant, origin.client);
     const opened = await data.transaction(async (rows) => {
       await lockAccount(rows, account.id, clock());
       if (!(await spendChallenge(rows, id, clock()))) throw invalidStep();
       if (!(await spend(rows))) throw wrongCode();
-      return openSession(parts, rows, account, { ...opens, roles, aal: 2 }, origin);
+      return openSession(parts, rows, account, { type, entry, aal: 2 }, origin);
     });
-    return describeSignIn(parts, opened, account, roles);
+    return describeSignIn(parts, opened, account, entry);
   });
 }
 

@@ -4,7 +4,7 @@ import { system, type UserActor } from "../../../core/access/actor";
 import { AppError } from "../../../core/errors";
 import type { Data } from "../../../data";
 import { findAccount } from "../accounts";
-import { asksForSecondFactor, rolesOf } from "../roles";
+import { asksForSecondFactor, membershipsOf } from "../roles";
 import { lockAccount } from "../sign-in";
 import { openChallenge } from "./challenges";
 import { removeAllFactors, removeFactor } from "./factors";
@@ -61,7 +61,7 @@ export async function unenrollFactor(parts: MfaParts, actor: UserActor, factor: 
     if (known.status === "unverified") return removeFactor(rows, actor.id, factor);
     requireBoth(actor);
     const isLast = !all.some(({ id, status }) => id !== factor && status === "verified");
-    if (isLast && (await rolesOf(rows, actor.id)).some(asksForSecondFactor)) {
+    if (isLast && (await membershipsOf(rows, actor.id)).some(({ role }) => asksForSecondFactor(role))) {
       throw new AppError(
         "FORBIDDEN",
         "Your role asks for a second factor: add another one before you remove this",
@@ -96,10 +96,10 @@ export async function renewRecoveryCodes(parts: MfaParts, actor: UserActor): Pro
 export async function describeLevel(data: Data, actor: UserActor): Promise<MfaLevel> {
   const [verified, held, recoveryCodesLeft] = await Promise.all([
     verifiedFactors(data, actor.id),
-    rolesOf(data, actor.id),
+    membershipsOf(data, actor.id),
     countRecoveryCodes(data, actor.id),
   ]);
-  const asked = held.some((role) => actor.roles.includes(role.id) && asksForSecondFactor(role));
+  const asked = held.some(({ role }) => actor.roles.includes(role.id) && asksForSecondFactor(role));
   return {
     currentLevel: actor.aal === 2 ? "aal2" : "aal1",
     nextLevel: actor.aal === 2 || asked || verified.length > 0 ? "aal2" : "aal1",

@@ -79,7 +79,7 @@ const signIn = (email: string, more: object = {}): Promise<Answer> =>
   app.call("POST", "/auth/login", { body: { email, password, ...more } });
 /** The first half of a sign-in, as every way in leaves it, without the time that a password takes. */
 const half = (email: string): Promise<string> =>
-  openSignIn(app.data, ids.get(email) ?? "", { type: "default" }, time);
+  openSignIn(app.data, ids.get(email) ?? "", { type: "default", tenant: null }, time);
 const finish = (body: object, headers = {}): Promise<Answer> =>
   app.call("POST", "/auth/mfa/verify", { body, headers });
 const meStatus = async (token: string): Promise<number> =>
@@ -550,7 +550,7 @@ describe("of 50 uses at once exactly one counts:", () => {
   });
   test("a half-finished sign-in, which has five tries however many come", async () => {
     const { id } = await newPerson();
-    const token = await openSignIn(app.data, id, { type: "default" }, time);
+    const token = await openSignIn(app.data, id, { type: "default", tenant: null }, time);
     const tries = await Promise.all(
       Array.from({ length: 50 }, () => tryChallenge(app.data, { token }, time)),
     );
@@ -576,7 +576,7 @@ describe("tries", () => {
 
   test("a token has five of them", async () => {
     const { id, factor } = await guarded();
-    const mfaToken = await openSignIn(app.data, id, { type: "default" }, time);
+    const mfaToken = await openSignIn(app.data, id, { type: "default", tenant: null }, time);
     for (let i = 0; i < 5; i++) await tryChallenge(app.data, { token: mfaToken }, time);
     expect((await finish({ mfaToken, code: nextCode(factor) })).status).toBe(401);
   });

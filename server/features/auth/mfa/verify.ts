@@ -1,22 +1,17 @@
 /** `POST /auth/mfa/factors/:id/verify`: an open session proves a factor, for the first time or once more. */
 import type { MfaFactorSummary } from "@baasix/types";
-import { system, type UserActor } from "../../../core/access/actor";
+import type { UserActor } from "../../../core/access/actor";
 import { AppError } from "../../../core/errors";
-import type { Rows } from "../../../data";
 import { type Account, findAccount } from "../accounts";
+import { entryOf } from "../entry";
 import { requireFresh } from "../fresh";
-import { createRoleFilter, rolesOf } from "../roles";
-import type { SessionType } from "../session-limits";
 import { describeSignIn, lockAccount, openSession, type Origin, type SignInResult } from "../sign-in";
-import { invalidToken } from "../tokens";
 import { spendChallenge, tryChallenge } from "./challenges";
 import { noteFactor } from "./note";
 import { tellOwner } from "./notice";
 import { asTry, matchOf, type MfaParts, wrongCode } from "./prove";
 import { replaceRecoveryCodes } from "./recovery-codes";
 import { listFactors } from "./rows";
-
-const replacing = system("a session that has proven more is replaced by a new one");
 
 /** What is brought. `challengeId`: of a challenge of this session and factor, where one was asked for. */
 export type Verification = {
@@ -55,7 +50,7 @@ export async function verifyFactor(
   }
   return asTry(parts, account, origin, async () => {
     const match = await matchOf(parts, actor.id, code, id);
-    const roles = createRoleFilter(await rolesOf(data, actor.id))(origin.client);
+    const entry = await entryOf(parts, data, actor.id, actor.tenant, origin.client);
     const done = await data.transaction(async (rows) => {
       await lockAccount(rows, actor.id, clock());
       if (challengeId !== null && !(await spendChallenge(rows, challengeId, clock()))) throw wrongCode();
@@ -69,25 +64,15 @@ export async function verifyFactor(
         await noteFactor(rows, actor, "create", known);
         await tellOwner(parts, rows, actor.id, "added", known.friendlyName);
       }
-      const type = await endSession(rows, actor);
+      const { type } = await parts.sessions.endForSuccessor(rows, actor.id, actor.session);
       if (isNew) await parts.sessions.endAll(actor.id, null, rows);
-      const opened = await openSession(parts, rows, account, { type, roles, aal: 2 }, origin);
+      const opened = await openSession(parts, rows, account, { type, entry, aal: 2 }, origin);
       return { opened, recoveryCodes };
     });
-    const result = await describeSignIn(parts, done.opened, account satisfies Account, roles);
+    const result = await describeSignIn(parts, done.opened, account satisfies Account, entry);
     const { type, friendlyName } = known;
     return { result, factor: { id, type, friendlyName }, recoveryCodes: done.recoveryCodes };
   });
-}
-
-/** Ends the session that asks; gives what it was opened for. @throws AppError UNAUTHORIZED when it has ended meanwhile */
-async function endSession(rows: Rows, { id, session }: UserActor): Promise<SessionType> {
-  const filter = { AND: [{ id: { eq: session } }, { user_Id: { eq: id } }] };
-  const { json } = await rows.read(replacing, "baasix_Sessions", { filter, fields: ["type"], limit: 1 });
-  const [row]: readonly { readonly type: SessionType }[] = JSON.parse(json);
-  const ended = await rows.removeWhere(replacing, "baasix_Sessions", filter);
-  if (!row || ended.length === 0) throw invalidToken();
-  return row.type;
 }
 
 /** The refusal of a factor that is not there, or not the caller's. */

@@ -1,0 +1,2 @@
+export { checkSettings } from "./check";
+export { type Settings, settingsOf } from "./settings";

@@ -1,7 +1,20 @@
 /** Roles and users: the items of two system collections. */
-import type { FieldPath, ItemId, ItemInput, ListResult, Query, Role, User } from "@baasix/types";
+import type {
+  AdminLink,
+  AdminLinkInput,
+  FieldPath,
+  InviteResult,
+  ItemId,
+  ItemInput,
+  ListResult,
+  Query,
+  Role,
+  User,
+} from "@baasix/types";
 import { type CallOptions, type Http, type OneWriteOptions, path, type WriteOptions } from "./http";
+import type { InviteRequest } from "./invites";
 import { createItems, type Items } from "./items";
+import { createSentInvites, type SentInvites } from "./sent-invites";
 import { createUserSessions, type UserSessions } from "./sessions";
 
 /** A row of `baasix_User` as an administrator sees it. `status`: `active`, `inactive`, `suspended`, … */
@@ -9,6 +22,10 @@ export type UserRecord = User & {
   readonly username: string | null;
   readonly emailVerified: boolean;
   readonly status: string;
+  /** What the account says of itself. */
+  readonly userMetadata: { readonly [name: string]: unknown } | null;
+  /** What administrators say of it. */
+  readonly appMetadata: { readonly [name: string]: unknown } | null;
   readonly createdAt: string;
   readonly updatedAt: string;
 };
@@ -40,9 +57,17 @@ export type Users = {
   changePassword(id: ItemId, newPassword: string, options?: CallOptions): Promise<void>;
   /** Takes the second factors from a user who lost them; gives how many. @throws BaasixError REAUTHENTICATION_REQUIRED */
   removeFactors(id: ItemId, options?: CallOptions): Promise<number>;
-  /** Locks a user out. */
+  /** Locks a user out: all sessions end. */
   suspend(id: ItemId, options?: CallOptions): Promise<ItemId>;
   activate(id: ItemId, options?: CallOptions): Promise<ItemId>;
+  /** Says that the mail address is the user's. */
+  confirmEmail(id: ItemId, options?: CallOptions): Promise<ItemId>;
+  /** Has an invitation mailed. @throws BaasixError FORBIDDEN for a role that the caller may not give */
+  invite(request: InviteRequest, options?: CallOptions): Promise<InviteResult["invite"]>;
+  /** The invitations that the caller may make. */
+  readonly invites: SentInvites;
+  /** Makes a link of a mail, to hand it over; nothing is mailed. @throws BaasixError REAUTHENTICATION_REQUIRED, NOT_FOUND */
+  generateLink(input: AdminLinkInput, options?: CallOptions): Promise<AdminLink>;
   /** Open sessions of a user. */
   readonly sessions: UserSessions;
 };
@@ -91,6 +116,16 @@ export function createUsers(http: Http): Users {
     },
     suspend: (id, options) => items.update(id, { status: "suspended" }, options),
     activate: (id, options) => items.update(id, { status: "active" }, options),
+    confirmEmail: (id, options) => items.update(id, { emailVerified: true }, options),
+    async invite({ roleId, tenantId, redirectUrl, ...rest }, options) {
+      const body = { ...rest, role_Id: roleId, tenant_Id: tenantId, link: redirectUrl };
+      return (await http<InviteResult>({ ...options, method: "POST", path: "/auth/invite", body })).invite;
+    },
+    invites: createSentInvites(http),
+    async generateLink(body, options) {
+      const request = { ...options, method: "POST", path: "/auth/admin/links", body } as const;
+      return (await http<{ readonly data: AdminLink }>(request)).data;
+    },
     sessions: createUserSessions(http),
   };
 }

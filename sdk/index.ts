@@ -35,6 +35,7 @@ export type {
 } from "./schemas";
 export type { Server, ServerInfo } from "./server";
 export type { AuthEvent, AuthListener, AuthState, Tokens } from "./session";
+export type { SentInvites } from "./sent-invites";
 export type { OwnSessions, UserSessions } from "./sessions";
 export type { SocketLike } from "./socket";
 export {

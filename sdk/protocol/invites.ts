@@ -25,8 +25,8 @@ export type Invite = {
   readonly role: { readonly id: string; readonly name: string };
   readonly tenant_Id: string | null;
   readonly expiresAt: string;
-  /** When it was mailed last. */
-  readonly sentAt: string;
+  /** When it was mailed last; null: it was handed over. */
+  readonly sentAt: string | null;
   /** Null: whoever runs the server. */
   readonly invitedBy_Id: string | null;
   readonly acceptedBy_Id: string | null;

@@ -5,8 +5,8 @@ import { useBaasix } from "./provider";
 import type { AnyBaasix } from "./queries";
 
 /** The state of the session, and the calls that change it. */
-export type UseAuthResult = Pick<AuthState, "user" | "isAuthenticated" | "error"> &
-  Pick<Auth, "login" | "logout" | "register"> & {
+export type UseAuthResult = Pick<AuthState, "user" | "tenant" | "isAuthenticated" | "error"> &
+  Pick<Auth, "login" | "logout" | "register" | "switchTenant"> & {
     /** True until it is known whether someone is signed in. */
     readonly isPending: boolean;
     /** What the last `login` of this component asks for before it signs in; null when it asks for nothing. */
@@ -40,9 +40,9 @@ export function useAuthState(client: AnyBaasix): AuthState {
 /** Who is signed in, and how to sign in, out and up. */
 export function useAuth(): UseAuthResult {
   const client = useBaasix();
-  const { user, isAuthenticated, isLoading, error } = useAuthState(client);
+  const { user, tenant, isAuthenticated, isLoading, error } = useAuthState(client);
   const [secondStep, setSecondStep] = useState<MfaRequired | null>(null);
-  const { logout, register } = client.auth;
+  const { logout, register, switchTenant } = client.auth;
   const login = useCallback<Auth["login"]>(
     async (input, options) => {
       setSecondStep(null);
@@ -62,12 +62,14 @@ export function useAuth(): UseAuthResult {
   );
   return {
     user,
+    tenant,
     isAuthenticated,
     isPending: isLoading,
     error,
     login,
     logout,
     register,
+    switchTenant,
     secondStep,
     finishSignIn,
   };

@@ -234,7 +234,7 @@ test("what one user has read is gone when the next is there, placeholders too", 
     cache
       .getQueryCache()
       .getAll()
-      .map(({ queryKey }) => queryKey[2]);
+      .map(({ queryKey }) => queryKey[3]);
   expect(keys()).toEqual([first]);
   const before = list.all.length;
   await baasix.auth.login({ email: second.email, password: "password123" });

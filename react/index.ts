@@ -1,5 +1,23 @@
+export {
+  type AccountOptions,
+  usePermission,
+  type UsePermissionResult,
+  useRights,
+  useSession,
+  useTenants,
+  useUser,
+} from "./account";
 export { type SecondFactor, useAuth, type UseAuthResult } from "./auth";
 export { useIsConnected } from "./connection";
+export {
+  type GuardProps,
+  RequirePermission,
+  type RequirePermissionProps,
+  RequireRole,
+  type RequireRoleProps,
+  SignedIn,
+  SignedOut,
+} from "./guards";
 export {
   type InfiniteReadOptions,
   type ItemOptions,
@@ -43,7 +61,11 @@ export {
   type ItemQueryOptions,
   itemsQuery,
   type ItemsQueryOptions,
+  rightsQuery,
+  sessionQuery,
+  tenantsQuery,
 } from "./queries";
 export * from "./register";
+export { type Right, rightTo } from "./rights";
 export { type AnyTransaction, type ResultsFor, useTransaction } from "./transaction";
 export type { Ahead, MutateOptions, MutateResult } from "./write";

@@ -257,15 +257,15 @@ export function useAggregate(
 }
 
 /** Options of a query that waits until it is known who is signed in, and is followed when it is to be live. */
-function useReading<Read extends { readonly queryKey: QueryKey }, Options extends Reading>(
+export function useReading<Read extends { readonly queryKey: QueryKey }, Options extends Reading>(
   client: AnyBaasix,
   read: Read,
   { live = false, ...options }: Options,
-  target: (also: readonly string[]) => LiveTarget,
+  target?: (also: readonly string[]) => LiveTarget,
 ): Read & Options {
   const { isLoading } = useAuthState(client);
   const followed = live !== false && !isLoading && options.enabled !== false;
-  useFollow(client, followed ? target(typeof live === "object" ? live.also : none) : null);
+  useFollow(client, (followed && target?.(typeof live === "object" ? live.also : none)) || null);
   return {
     ...read,
     ...options,
@@ -291,12 +291,7 @@ function useFollow(client: AnyBaasix, target: LiveTarget | null): void {
 function ownPlaceholder(queryKey: QueryKey, placeholder: unknown): unknown {
   if (typeof placeholder !== "function") return placeholder;
   return (previous: unknown, query: CachedQuery | undefined) =>
-    query && sameScope(query.queryKey, queryKey)
+    query && queryKey.slice(0, 4).every((part, place) => query.queryKey[place] === part)
       ? placeholder(previous, query)
       : placeholder(undefined, undefined);
-}
-
-/** The server and the user. */
-function sameScope(one: QueryKey, other: QueryKey): boolean {
-  return one[1] === other[1] && one[2] === other[2];
 }

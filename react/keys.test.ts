@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Query } from "@baasix/sdk";
 import { hashKey } from "@tanstack/react-query";
-import { baasixKeys, canonicalQuery, type CanonicalQuery } from "./keys";
+import { baasixKeys, canonicalQuery, type CanonicalQuery, isOwnKey, type KeyScope } from "./keys";
 
 const scope = (identity: string | null) => ({ url: "http://h", auth: { state: { identity } } });
 
@@ -33,11 +33,12 @@ test.each<[string, Query, CanonicalQuery]>([
   expect(canonicalQuery(query)).toEqual(canonical);
 });
 
-test("keys begin with the server and the user, and widen step by step", () => {
+test("keys begin with the server, the tenant and the user, and widen step by step", () => {
   const list = baasixKeys.list(scope("ann"), "posts", { sort: "-a", limit: 2 });
   expect(list).toEqual([
     "baasix",
     "http://h",
+    null,
     "ann",
     "items",
     "posts",
@@ -48,6 +49,7 @@ test("keys begin with the server and the user, and widen step by step", () => {
     "baasix",
     "http://h",
     null,
+    null,
     "items",
     "posts",
     "item",
@@ -55,7 +57,7 @@ test("keys begin with the server and the user, and widen step by step", () => {
     ["a"],
   ]);
   const filter = { a: 1 };
-  const family = ["baasix", "http://h", "ann", "items", "posts"];
+  const family = ["baasix", "http://h", null, "ann", "items", "posts"];
   expect(baasixKeys.walk(scope("ann"), "posts", { count: "none", filter })).toEqual([
     ...family,
     "pages",
@@ -78,6 +80,21 @@ test("keys begin with the server and the user, and widen step by step", () => {
   ]) {
     expect(list.slice(0, wider.length)).toEqual([...wider]);
   }
+});
+
+test("whose a key is", () => {
+  const inTenant = (tenant: string | null, user = "ann") => ({
+    url: "http://h",
+    auth: { state: { identity: `${user}@${tenant}`, user: { id: user }, tenant: tenant && { id: tenant } } },
+  });
+  const mine = inTenant("t1") as KeyScope;
+  const key = baasixKeys.list(mine, "posts");
+  expect(key.slice(0, 4)).toEqual(["baasix", "http://h", "t1", "ann"]);
+  expect(isOwnKey(mine, key)).toBe(true);
+  for (const other of [inTenant("t2"), inTenant("t1", "bob"), inTenant(null), scope(null)])
+    expect(isOwnKey(other as KeyScope, key)).toBe(false);
+  expect(isOwnKey({ ...mine, url: "http://other" }, key)).toBeNull();
+  expect([isOwnKey(mine, ["todos"]), isOwnKey(mine, undefined)]).toEqual([null, null]);
 });
 
 test("the order of sort terms makes another key, that of filter members does not", () => {

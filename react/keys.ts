@@ -1,26 +1,50 @@
-/** All query keys. They begin with the server and the user: what one user read is never found by the next. */
+/**
+ * All query keys. They begin with the server, the organisation and the user: what one user read is never found by the next,
+ * nor by the same one elsewhere.
+ */
 import type {
   AggregateQuery,
   AnyQuery,
+  AuthState,
   CountQuery,
   FieldList,
   GenericItem,
   InnerRead,
   ItemId,
   Sort,
+  Tenant,
+  User,
 } from "@baasix/sdk";
 
 /** What keys need to know of a client. */
 export type KeyScope = {
   readonly url: string;
-  readonly auth: { readonly state: { readonly identity: string | null } };
+  readonly auth: {
+    readonly state: Pick<AuthState, "identity"> & {
+      readonly user?: Pick<User, "id"> | null;
+      readonly tenant?: Pick<Tenant, "id"> | null;
+    };
+  };
 };
+
+/** Whether a key belongs to who is signed in on this server now; null: it is none of this server's. */
+export function isOwnKey(scope: KeyScope, key: readonly unknown[] | undefined): boolean | null {
+  const own = baasixKeys.user(scope);
+  if (key?.[0] !== own[0] || key[1] !== own[1]) return null;
+  return own.every((part, place) => key[place] === part);
+}
 
 /** Keys from the widest to the narrowest; each is the beginning of those below it. */
 export const baasixKeys = {
   server: ({ url }: KeyScope) => ["baasix", url] as const,
-  user: (scope: KeyScope, identity: string | null = scope.auth.state.identity) =>
-    [...baasixKeys.server(scope), identity] as const,
+  /** Everything that the one who is signed in has read there. `identity` stands for a bare token, or nobody. */
+  user: (scope: KeyScope) => {
+    const { tenant, user, identity } = scope.auth.state;
+    return [...baasixKeys.server(scope), tenant?.id ?? null, user?.id ?? identity] as const;
+  },
+  session: (scope: KeyScope) => [...baasixKeys.user(scope), "session"] as const,
+  rights: (scope: KeyScope) => [...baasixKeys.user(scope), "rights"] as const,
+  tenants: (scope: KeyScope) => [...baasixKeys.user(scope), "tenants"] as const,
   items: (scope: KeyScope, collection: string) => [...baasixKeys.user(scope), "items", collection] as const,
   lists: (scope: KeyScope, collection: string) => [...baasixKeys.items(scope, collection), "list"] as const,
   list: <Item extends object = GenericItem>(

@@ -1,8 +1,8 @@
 /** Gives the client to the hooks below, and takes what one user read out of the cache before the next is there. */
-import type { Baasix } from "@baasix/sdk";
+import type { Baasix, MeResult } from "@baasix/sdk";
 import { QueryClient, QueryClientContext, QueryClientProvider } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
-import { baasixKeys } from "./keys";
+import { baasixKeys, isOwnKey } from "./keys";
 import type { AnyBaasix } from "./queries";
 import type { RegisteredCollections } from "./register";
 
@@ -40,10 +40,8 @@ export function useBaasix(): Baasix<RegisteredCollections> {
 /** Whenever another identity is signed in: removes queries and mutations of all others. Returns how to stop. */
 export function keepToIdentity(client: AnyBaasix, cache: QueryClient): () => void {
   const removeOthers = () => {
-    const { isLoading, identity } = client.auth.state;
-    if (isLoading) return;
-    const other = (key: readonly unknown[] | undefined) =>
-      key?.[0] === "baasix" && key[1] === client.url && key[2] !== identity;
+    if (client.auth.state.isLoading) return;
+    const other = (key: readonly unknown[] | undefined) => isOwnKey(client, key) === false;
     const stale = { predicate: ({ queryKey }: { queryKey: readonly unknown[] }) => other(queryKey) };
     void cache.cancelQueries(stale);
     cache.removeQueries(stale);
@@ -55,6 +53,13 @@ export function keepToIdentity(client: AnyBaasix, cache: QueryClient): () => voi
   return client.auth.onStateChange((event) => {
     removeOthers();
     // The same user again, but perhaps with other rights.
-    if (event === "SIGNED_IN") void cache.invalidateQueries({ queryKey: baasixKeys.user(client) });
+    if (event === "SIGNED_IN" || event === "TENANT_SWITCHED")
+      void cache.invalidateQueries({ queryKey: baasixKeys.user(client) });
+    const { user, tenant } = client.auth.state;
+    if (event === "USER_UPDATED" && user)
+      cache.setQueryData<MeResult | null>(
+        baasixKeys.session(client),
+        (session) => session && { ...session, user, tenant },
+      );
   });
 }

@@ -15,8 +15,11 @@ import {
   type ItemId,
   type Items,
   type ListResult,
+  type MemberTenant,
+  type MeResult,
   type NameFor,
   type Query,
+  type Rights,
   type Selected,
   type SubscribeOptions,
   type TransactionOperation,
@@ -29,6 +32,7 @@ import type { RegisteredItem, RegisteredName } from "./register";
 
 /** What is used of a client, whatever its collections. */
 export type AnyBaasix = Pick<Baasix, "url" | "auth"> & {
+  readonly permissions: Pick<Baasix["permissions"], "me">;
   readonly items: <Item extends object = never>(collection: NameFor<Item>) => Items<Item>;
   readonly transaction: (
     operations: readonly TransactionOperation[],
@@ -50,16 +54,29 @@ export type ItemRead<Data> = {
   readonly retry: (failures: number, error: BaasixError) => boolean;
 };
 
-/** Runs `work` if `identity` is still the one signed in, so that nobody's answer comes under another's key. */
-export function asIdentity<Result>(
+/** Runs `work` if `identity` is still the one signed in, so that nobody acts as another. */
+export async function asIdentity<Result>(
   client: Pick<AnyBaasix, "auth">,
   identity: string | null,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  if (client.auth.state.identity === identity) return work();
-  return Promise.reject(
-    new BaasixError("The user signed out or changed", { status: 0, code: "SESSION_CHANGED" }),
-  );
+  ensureIdentity(client, identity);
+  return work();
+}
+
+function ensureIdentity({ auth }: Pick<AnyBaasix, "auth">, identity: string | null): void {
+  if (auth.state.identity === identity) return;
+  throw new BaasixError("The user signed out or changed", { status: 0, code: "SESSION_CHANGED" });
+}
+
+/** The same for what is read: nobody's answer comes under another's key. */
+function readingAs(client: AnyBaasix) {
+  const { identity } = client.auth.state;
+  return async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const result = await asIdentity(client, identity, work);
+    ensureIdentity(client, identity);
+    return result;
+  };
 }
 
 /** Another try only for what may pass. */
@@ -76,10 +93,10 @@ function readAs<Data>(
   queryKey: QueryKey,
   read: (signal: AbortSignal) => Promise<Data>,
 ): ItemRead<Data> {
-  const { identity } = client.auth.state;
+  const reading = readingAs(client);
   return {
     queryKey,
-    queryFn: ({ signal }) => asIdentity(client, identity, () => read(signal)),
+    queryFn: ({ signal }) => reading(() => read(signal)),
     retry: retryRetryable,
   };
 }
@@ -126,14 +143,12 @@ export function infiniteItemsQuery<Item extends object = never>(
   query?: AnyQuery<NoInfer<Item>>,
 ): InfiniteItemsQueryOptions<Item, CountMode>;
 export function infiniteItemsQuery(client: AnyBaasix, collection: string, query: AnyQuery = {}) {
-  const { identity } = client.auth.state;
+  const reading = readingAs(client);
   const asked: AnyQuery = { count: "none", ...query };
   return pagesOptions<GenericItem, CountMode>(
     baasixKeys.walk(client, collection, asked),
     ({ pageParam: cursor, signal }) =>
-      asIdentity(client, identity, () =>
-        client.items<GenericItem>(collection).find({ ...asked, cursor }, { signal }),
-      ),
+      reading(() => client.items<GenericItem>(collection).find({ ...asked, cursor }, { signal })),
   );
 }
 
@@ -203,6 +218,31 @@ export function itemQuery(client: AnyBaasix, collection: string, id: ItemId, fie
     ),
   );
 }
+
+/** Milliseconds that what one may and is counts as known: many components ask, and each would ask again. */
+const accountStaleTime = 30_000;
+
+/** Options of asking the server who is signed in, as what and where; null when nobody is. */
+export const sessionQuery = (client: AnyBaasix) =>
+  queryOptions<MeResult | null, BaasixError>({
+    ...readAs(client, baasixKeys.session(client), async (signal) =>
+      client.auth.state.isAuthenticated ? client.auth.getSession({ signal }) : null,
+    ),
+    staleTime: accountStaleTime,
+  });
+
+/** Options of asking what the one who is signed in may do. */
+export const rightsQuery = (client: AnyBaasix) =>
+  queryOptions<Rights, BaasixError>({
+    ...readAs(client, baasixKeys.rights(client), (signal) => client.permissions.me({ signal })),
+    staleTime: accountStaleTime,
+  });
+
+/** Options of listing the organisations that the account may enter. */
+export const tenantsQuery = (client: AnyBaasix) =>
+  queryOptions<readonly MemberTenant[], BaasixError>(
+    readAs(client, baasixKeys.tenants(client), (signal) => client.auth.getTenants({ signal })),
+  );
 
 // `queryOptions` marks the key with the type of its data, for `queryClient.getQueryData`.
 const listOptions = <Item, Count extends CountMode>(read: ItemRead<ListResult<Item, Count>>) =>

@@ -1,5 +1,5 @@
 /** The board: filters, the list that keeps itself up to date, and the form for a new flight. */
-import { useIsConnected, useItems } from "@baasix/react";
+import { useIsConnected, useItems, usePermission } from "@baasix/react";
 import { keepPreviousData } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Flight } from "../baasix";
@@ -9,7 +9,6 @@ import { Filters } from "./filters";
 import { FlightTable } from "./flight-table";
 import { formatNumber } from "./format";
 import { Pager } from "./pager";
-import { useMay } from "./rights";
 
 /** What a signed-in user sees. */
 export function Board() {
@@ -20,7 +19,7 @@ export function Board() {
   });
   const { data, error, isPlaceholderData } = flights;
   const isConnected = useIsConnected();
-  const mayAdd = useMay("create", "flights");
+  const mayAdd = usePermission("flights", "create").allowed;
 
   const change = (part: Partial<BoardState>) => setBoard((before) => ({ ...before, page: 1, ...part }));
   const sortBy = (field: SortField) =>

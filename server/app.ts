@@ -24,6 +24,7 @@ import {
   removeExpiredSessions,
   sealFactorsAnew,
   type Secret,
+  sweepInvites,
 } from "./features/auth";
 import { filesRoutes } from "./features/files";
 import { healthRoutes } from "./features/health";
@@ -188,6 +189,7 @@ export async function createApp(
     for (const [what, remove] of [
       ["session sweep", () => removeExpiredSessions(data, now())],
       ["one-time token sweep", () => removeExpiredOneTimes(data, now())],
+      ["invitation sweep", () => sweepInvites(data, now())],
       ["second step sweep", () => removeExpiredChallenges(data, now())],
       ["sealing of second factors", () => sealFactorsAnew(data, factorSeal)],
       ["idempotency key sweep", () => removeExpiredKeys(data, now())],

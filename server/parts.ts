@@ -1,8 +1,22 @@
 /** The parts that commands of the terminal need, without HTTP. */
 import { resolve } from "node:path";
+import type { AdminLink } from "@baasix/types";
 import type { Config } from "./config";
 import { createData, createTotals, openSnapshot } from "./data";
-import { createAdmin, createPasswordPolicy, listAdmins, upsertAdmin } from "./features/auth";
+import {
+  confirmAddressOf,
+  createAdmin,
+  createPasswordPolicy,
+  listAccounts,
+  listAdmins,
+  type ListedAccount,
+  type OperatorLink,
+  operatorLink,
+  removeAccount,
+  setPasswordOf,
+  setStatus,
+  upsertAdmin,
+} from "./features/auth";
 import { openDatabase } from "./platform/postgres";
 import { attachEmbedded } from "./platform/postgres/embedded";
 import { openServerDatabase } from "./start";
@@ -17,6 +31,17 @@ export type Parts = {
       password: string,
     ) => Promise<{ readonly id: string; readonly created: boolean }>;
     readonly list: () => Promise<readonly { readonly id: string; readonly email: string }[]>;
+  };
+  /** Any account, by its mail address; gives its id. All throw AppError NOT_FOUND. */
+  readonly users: {
+    readonly list: (status?: ListedAccount["status"]) => AsyncGenerator<readonly ListedAccount[]>;
+    readonly suspend: (email: string) => Promise<string>;
+    readonly activate: (email: string) => Promise<string>;
+    readonly confirm: (email: string) => Promise<string>;
+    readonly setPassword: (email: string, password: string) => Promise<string>;
+    readonly remove: (email: string) => Promise<string>;
+    /** Makes a link of a mail, which nobody mails. */
+    readonly link: (input: OperatorLink) => Promise<AdminLink>;
   };
   readonly close: () => Promise<void>;
 };
@@ -47,6 +72,15 @@ export async function openParts(config: Config): Promise<Parts> {
         create: (email, password) => createAdmin(data, { email, password }, policy),
         upsert: (email, password) => upsertAdmin(data, { email, password }, policy),
         list: () => listAdmins(data),
+      },
+      users: {
+        list: (status) => listAccounts(data, status),
+        suspend: (email) => setStatus(data, email, "suspended"),
+        activate: (email) => setStatus(data, email, "active"),
+        confirm: (email) => confirmAddressOf(data, email),
+        setPassword: (email, password) => setPasswordOf(data, { email, password }, policy),
+        remove: (email) => removeAccount(data, email),
+        link: (input) => operatorLink(data, config, input),
       },
       close: async () => {
         await database.close();

@@ -1,4 +1,15 @@
 export { type AdminInput, createAdmin, ensureFirstAdmin, listAdmins, upsertAdmin } from "./admin";
+export {
+  confirmAddressOf,
+  listAccounts,
+  type ListedAccount,
+  type OperatorLink,
+  operatorLink,
+  removeAccount,
+  setPasswordOf,
+  setStatus,
+} from "./administration/operator";
+export { sweepInvites } from "./invites/rows";
 export { type Authenticator, type AuthenticatorParts, createAuthenticator } from "./authenticate";
 export { findCredential, type Credential } from "./credentials";
 export { requireAdministrator, requireFresh, requireSession, requireUser } from "./fresh";

@@ -24,9 +24,11 @@ const tenant_Id = optional(z.string()).meta({
   description: "The tenant to act in; by default the one that the account joined first",
 });
 
-const mailTenant = optional(z.string()).meta({
-  description: "Whose words and looks the mail has, where the account is one of its members",
-});
+const mailTenant = z
+  .uuid()
+  .nullish()
+  .transform((value) => value?.toLowerCase() ?? null)
+  .meta({ description: "Whose words and looks the mail has, where the account is one of its members" });
 
 /** Body of `POST /auth/tenants`. */
 export const newTenant = z.strictObject({
@@ -52,6 +54,9 @@ export const registerBody = z.strictObject({
   phone: optional(z.string().trim().max(50)),
   link,
   tenant: optional(newTenant).meta({ description: "Founds a tenant of which the account is the owner" }),
+  inviteToken: optional(z.string().max(200)).meta({
+    description: "Of an invitation to this address: it gives role and tenant, and needs no open registration",
+  }),
   authMode,
 });
 

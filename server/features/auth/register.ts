@@ -15,6 +15,7 @@ import {
 import { appAddress, loginAddress } from "./app-links";
 import { queueLetter } from "./mailed";
 import type { Entry } from "./entry";
+import { registerInvited } from "./invites/accept";
 import type { RegisterBody } from "./model";
 import { findRole, type HeldRole, noSuchRole, shownRole } from "./roles";
 import {
@@ -45,7 +46,7 @@ type Beginning = Entry & { readonly roles: readonly [HeldRole] };
  * at once cannot hide it. With `REQUIRE_EMAIL_VERIFICATION` nobody is signed in, and only a mail tells: that the address is to
  * be confirmed, or that it has an account. A username that is taken is told in any case: names are for others to see.
  * With tenants, `tenant` founds one of which the account is the owner; a name that is taken is told as well.
- * `PUBLIC_REGISTRATION=false` closes this door before anything is looked up.
+ * `PUBLIC_REGISTRATION=false` closes this door before anything is looked up, but for who was invited.
  * @throws AppError FORBIDDEN when registration is closed; VALIDATION_ERROR; CONFLICT; RATE_LIMITED; UNAVAILABLE;
  * MAIL_NOT_CONFIGURED.
  */
@@ -55,6 +56,7 @@ export async function register(
   origin: Origin,
 ): Promise<SignInResult | Pending> {
   const { config, data, passwords } = parts;
+  if (body.inviteToken !== undefined) return registerInvited(parts, body.inviteToken, body, origin);
   requireLocal(config);
   if (!config.PUBLIC_REGISTRATION)
     throw new AppError("FORBIDDEN", "Registration is closed; ask an administrator for an account");

@@ -319,7 +319,8 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
             defaultValue: "pending",
           },
           expiresAt: { type: "DateTime", allowNull: false },
-          sentAt: { type: "DateTime", allowNull: false },
+          // Null: nobody mailed it.
+          sentAt: { type: "DateTime" },
           // The application that its mail leads to.
           link: text,
           // What a new account begins with.
@@ -457,7 +458,6 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     },
   ],
   [
-  [
     "baasix_Settings",
     {
       guarded: false,
@@ -485,6 +485,7 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
       },
     },
   ],
+  [
     "baasix_Template",
     {
       guarded: false,

@@ -18,22 +18,12 @@ export type UseAuthResult = Pick<AuthState, "user" | "tenant" | "isAuthenticated
 /** A code of the app, or a recovery code. */
 export type SecondFactor = { readonly code: string } | { readonly recoveryCode: string };
 
-/** What a server renders, and a page until it has taken over: nothing is known yet. */
-const unknown: AuthState = {
-  user: null,
-  tenant: null,
-  isAuthenticated: false,
-  isLoading: true,
-  error: null,
-  identity: null,
-};
-
-/** The state of a client's session; renders again at each change. */
+/** The state of a client's session; renders again at each change. A page takes over what the client was made with. */
 export function useAuthState(client: AnyBaasix): AuthState {
   return useSyncExternalStore(
     client.auth.onStateChange,
     () => client.auth.state,
-    () => unknown,
+    () => client.auth.initialState,
   );
 }
 

@@ -178,6 +178,8 @@ export function createAuth(
     get state(): AuthState {
       return session.state();
     },
+    /** The state when the client was made: what pages are rendered with on a server, and taken over from there. */
+    initialState: session.initial,
     /** Asks the server whether the session holds. @throws BaasixError when it cannot be reached. */
     async checkSession(options?: CallOptions): Promise<boolean> {
       try {

@@ -12,7 +12,7 @@ import { createRealtime, type Realtime } from "./realtime";
 import { createReports, type Reports } from "./reports";
 import { createSchemas, type Schemas } from "./schemas";
 import { createServer, type Server } from "./server";
-import { type AuthListener, createSession, type Credential } from "./session";
+import { type AuthListener, createSession, type Credential, type SessionSeed } from "./session";
 import type { SocketLike } from "./socket";
 import { LocalStorageAdapter, MemoryStorageAdapter, type StorageAdapter } from "./storage";
 import { type ApiTokens, createApiTokens } from "./tokens";
@@ -32,6 +32,11 @@ export type BaasixOptions = {
   readonly storage?: StorageAdapter;
   /** A token that came from elsewhere; the storage is then not read. */
   readonly token?: string;
+  /**
+   * In `cookie` mode: what `auth.getSession` told a server that rendered the page. It is known from the first moment then who is
+   * signed in; null counts as not known.
+   */
+  readonly session?: SessionSeed | null;
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Used in place of the global `fetch`. */
@@ -95,6 +100,8 @@ export function createBaasix<Collections extends object = Record<string, Generic
     mode: authMode,
     storage,
     token: options.token,
+    seed: options.session,
+    confirm: () => void auth.getUser().catch(() => undefined),
     autoRefresh: options.autoRefresh ?? true,
     clock: Date.now,
     refresh: refreshCall(wire, authMode),
@@ -122,6 +129,7 @@ export function createBaasix<Collections extends object = Record<string, Generic
   });
   if (options.onAuthStateChange) session.listen(options.onAuthStateChange);
 
+  const auth = createAuth(wire, http, session, { authMode, storage });
   const byName = new Map<string, Items<object>>();
   const items = ((collection: string) => {
     const known = byName.get(collection) ?? createItems<object>(http, collection);
@@ -131,7 +139,7 @@ export function createBaasix<Collections extends object = Record<string, Generic
 
   return {
     url,
-    auth: createAuth(wire, http, session, { authMode, storage }),
+    auth,
     items,
     from: items,
     collection: items,

@@ -34,7 +34,7 @@ export type {
   SchemaUpdateOptions,
 } from "./schemas";
 export type { Server, ServerInfo } from "./server";
-export type { AuthEvent, AuthListener, AuthState, Tokens } from "./session";
+export type { AuthEvent, AuthListener, AuthState, SessionSeed, Tokens } from "./session";
 export type { SentInvites } from "./sent-invites";
 export type { OwnSessions, UserSessions } from "./sessions";
 export type { SocketLike } from "./socket";

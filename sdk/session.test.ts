@@ -359,3 +359,43 @@ test("in cookie mode nothing is sent for who signed in on another page meanwhile
     expect(await here.session.credential()).toMatchObject({ token: null });
   }
 });
+
+const seed = { user: ann, tenant: { id: "t1", name: "T1" } };
+
+test("what a server told is known from the first moment, and on a server nothing more is asked", async () => {
+  const asked: string[] = [];
+  const { session, storage } = setUp({ mode: "cookie", seed, confirm: () => asked.push("me") });
+  expect(session.initial).toMatchObject({ identity: "ann@t1", isLoading: false, isAuthenticated: true });
+  await session.load();
+  expect([session.state().identity, asked, (storage as MemoryStorageAdapter).size()]).toEqual([
+    "ann@t1",
+    [],
+    0,
+  ]);
+  const bearer = setUp({ seed });
+  expect(bearer.session.initial).toMatchObject({ identity: null, isLoading: true });
+});
+
+test.each([
+  ["nothing", null, 1],
+  ["the same", inTenant(ann, "t1"), 0],
+  ["another tenant", inTenant(ann, "t2"), 1],
+  ["another user", inTenant(bob, "t1"), 1],
+])("what a server told stands against %s in the storage until the server says otherwise", async (...row) => {
+  const [, before, confirmations] = row;
+  const page = sharedStorage();
+  const there = setUp({ mode: "cookie", storage: page() });
+  if (before) await there.session.begin(before);
+  const storage = page();
+  const asked: string[] = [];
+  const here = setUp({ mode: "cookie", storage, seed, confirm: () => asked.push("me") });
+  expect((await here.session.credential()).token).toBeNull();
+  expect([here.session.state().identity, asked.length]).toEqual(["ann@t1", confirmations]);
+  await here.session.setUser(ann, seed.tenant, here.session.current());
+  const later = setUp({ mode: "cookie", storage });
+  await later.session.load();
+  expect(later.session.state().identity).toBe("ann@t1");
+  await there.session.begin(inTenant(bob, "t3"));
+  await expect(here.session.credential()).rejects.toMatchObject({ code: "SESSION_CHANGED" });
+  expect(here.session.state().identity).toBe("bob@t3");
+});

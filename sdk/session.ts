@@ -46,11 +46,18 @@ export type Tokens = Omit<Kept, "user" | "tenant"> & { readonly expiresIn: numbe
 /** What a sign-in answers. */
 export type SignIn = RefreshResult & { readonly user: SessionUser; readonly tenant?: Tenant | null };
 
+/** Who is signed in, and where. */
+export type SessionSeed = { readonly user: SessionUser; readonly tenant: Tenant | null };
+
 /** What a session needs. `clock` answers ms since 1970. `refresh` rejects with BaasixError. */
 export type SessionOptions = {
   readonly mode: AuthMode;
   readonly storage: StorageAdapter;
   readonly token?: string;
+  /** In `cookie` mode: who is signed in, as a server that rendered the page was told. */
+  readonly seed?: SessionSeed | null;
+  /** Asks the server for the user, when a seed is not what the storage holds. */
+  readonly confirm?: () => void;
   readonly autoRefresh: boolean;
   readonly clock: () => number;
   readonly refresh: (refreshToken: string | null) => Promise<RefreshResult>;
@@ -70,7 +77,9 @@ export type Session = ReturnType<typeof createSession>;
 /** Makes the session of one client. */
 export function createSession(options: SessionOptions) {
   const { mode, storage, clock } = options;
-  let kept: Kept = options.token === undefined ? nothing : { ...nothing, token: options.token };
+  const seed = mode === "cookie" && options.seed;
+  let kept: Kept = { ...nothing, token: options.token ?? null };
+  if (seed) kept = { ...nothing, user: seed.user, tenant: seed.tenant };
   let lifetime: number | null = null;
   // The epoch tells one sign-in from the next, the generation one token from the next.
   let epoch = 0;
@@ -78,10 +87,13 @@ export function createSession(options: SessionOptions) {
   let cookieRefused = false;
   let error: BaasixError | null = null;
   let loading: Promise<void> | null = null;
-  let loaded = false;
+  let loaded = Boolean(seed);
+  // What other pages have kept counts for less than a seed, until the server has said who is right.
+  let doubtful = false;
   let writing: Promise<void> = Promise.resolve();
   let renewal: { readonly epoch: number; readonly done: Promise<boolean> } | null = null;
-  let state = describe();
+  const initial = describe();
+  let state = initial;
   let unwatch: (() => void) | undefined;
   let busy: Promise<unknown> | null = null;
   const listeners = new Set<AuthListener>();
@@ -114,6 +126,7 @@ export function createSession(options: SessionOptions) {
     generation += 1;
     kept = next;
     error = why;
+    doubtful = false;
     announce(event);
     return save();
   }
@@ -128,9 +141,14 @@ export function createSession(options: SessionOptions) {
     const before = epoch;
     const stored = options.token === undefined ? await readKept(storage, mode) : kept;
     loaded = true;
-    if (epoch === before) kept = stored;
     if (options.token === undefined) unwatch = storage.watch?.(storageKeys.change, () => void adopt());
+    if (epoch === before) {
+      const same = stored.user?.id === kept.user?.id && stored.tenant?.id === kept.tenant?.id;
+      if (!seed || same) kept = stored;
+      else doubtful = unwatch !== undefined;
+    }
     announce("INITIALIZED");
+    if (doubtful) options.confirm?.();
   }
 
   function load(): Promise<void> {
@@ -140,6 +158,7 @@ export function createSession(options: SessionOptions) {
   /** Takes over what another page of the same storage has put there. */
   async function adopt(): Promise<void> {
     await writing;
+    if (doubtful) return;
     const before = kept;
     const stored = await readKept(storage, mode);
     if (kept !== before || JSON.stringify(stored) === JSON.stringify(kept)) return;
@@ -251,6 +270,8 @@ export function createSession(options: SessionOptions) {
     load,
     /** Who is signed in, now. */
     state: () => state,
+    /** What was known when it was made. */
+    initial,
     /** Calls `listener` at each change, and returns how to stop. */
     listen(listener: AuthListener): () => void {
       listeners.add(listener);
@@ -326,8 +347,9 @@ export function createSession(options: SessionOptions) {
       const known = JSON.stringify([user, tenant]) === JSON.stringify([kept.user, kept.tenant]);
       const wasSignedIn = signedIn();
       kept = next;
-      if (known) return;
-      announce(wasSignedIn ? "USER_UPDATED" : "SIGNED_IN");
+      if (!known) announce(wasSignedIn ? "USER_UPDATED" : "SIGNED_IN");
+      if (known && !doubtful) return;
+      doubtful = false;
       await save();
     },
     /** Forgets the user and the tokens, and answers the token and refresh token that were in use. */

@@ -1,7 +1,7 @@
 /** Wiring: every part is built once, handed to those that need it, and its routes are mounted. */
 import { join } from "node:path";
 import { Elysia } from "elysia";
-import { type Config, ConfigError } from "./config";
+import { type Config, ConfigError, tenantsOf } from "./config";
 import { rightsCollections } from "./core/access/policy";
 import { createData, createJudge, createTotals, openSnapshot, type SnapshotStore, tellMissing } from "./data";
 import { removeOldEntries } from "./features/audit";
@@ -96,7 +96,7 @@ export async function createApp(
         : logger.warn("database is lost", { error: error.message }),
   });
   opened.defer(() => database.close());
-  const snapshot = await openSnapshot(database);
+  const snapshot = await openSnapshot(database, { tenants: tenantsOf(config) });
   for (const line of tellMissing(snapshot.current().schema.extensions)) logger.warn(line);
   tellProblems(snapshot, logger);
   tellUnknownRoles(config.SESSION_LIMIT_ROLES, snapshot, logger);

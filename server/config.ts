@@ -229,3 +229,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (fault !== null || "fault" in oidc) throw new ConfigError(`${fault?.key}: ${fault?.message}`);
   return Object.freeze({ ...result.data, OIDC_PROVIDERS: oidc.providers });
 }
+
+/** Which collections have no tenants, where there are any; else null. */
+export function tenantsOf({
+  MULTI_TENANT,
+  TENANT_IGNORED_TABLES,
+}: Pick<Config, "MULTI_TENANT" | "TENANT_IGNORED_TABLES">): { readonly ignored: ReadonlySet<string> } | null {
+  return MULTI_TENANT ? { ignored: new Set(TENANT_IGNORED_TABLES) } : null;
+}

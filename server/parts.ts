@@ -1,7 +1,7 @@
 /** The parts that commands of the terminal need, without HTTP. */
 import { resolve } from "node:path";
 import type { AdminLink } from "@baasix/types";
-import type { Config } from "./config";
+import { type Config, tenantsOf } from "./config";
 import { createData, createTotals, openSnapshot } from "./data";
 import {
   confirmAddressOf,
@@ -56,7 +56,7 @@ export async function openParts(config: Config): Promise<Parts> {
   const opened = running ? { address: running, stop: async () => {} } : await openServerDatabase(config);
   try {
     const database = await openDatabase(opened.address, { shortPool: 1, slowPool: 1 });
-    const snapshot = await openSnapshot(database);
+    const snapshot = await openSnapshot(database, { tenants: tenantsOf(config) });
     // A command reads too little to remember totals.
     const totals = createTotals({ schema: () => snapshot.current().schema, live: () => false });
     const data = createData({

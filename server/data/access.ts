@@ -34,5 +34,6 @@ export function requireRight(
   const collection = collectionFor(snapshot, actor, name, action);
   if (fields.length === 0 || action === "read") return;
   const columns = fields.map((field) => findColumn(collection, field, field));
-  authorizeWrite(collection, action, columns, null, accessOf(snapshot.rules, snapshot.schema, actor));
+  const { rules, schema } = snapshot;
+  authorizeWrite(schema, collection, action, columns, null, accessOf(rules, schema, actor));
 }

@@ -3,7 +3,7 @@ import type { SchemaRecord } from "@baasix/types";
 import { AppError } from "../core/errors";
 import { buildSchema, recordsOf, storedSchema } from "../core/schema/define";
 import { type Change, diffSchemas } from "../core/schema/diff";
-import type { Schema } from "../core/schema/model";
+import type { Schema, Tenants } from "../core/schema/model";
 import { sameJson } from "../core/schema/same";
 import {
   changePublication,
@@ -51,15 +51,20 @@ export type Prepared = {
 
 /**
  * Makes or upgrades what is ours in the database, and reads it. Where all is there, as at most starts, it is only
- * looked at, without waiting for anybody. `tableTimeout`: how long a change waits for a table, ms.
+ * looked at, without waiting for anybody. `tableTimeout`: how long a change waits for a table, ms. With `tenants` the
+ * collections of users that lack it get their tenant.
  * @throws AppError when the stored definitions cannot be understood: the server must not start without them.
  */
-export async function prepareDatabase(database: Database, tableTimeout: number): Promise<Prepared> {
-  return (await lookAround(database)) ?? (await makeReady(database, tableTimeout));
+export async function prepareDatabase(
+  database: Database,
+  tableTimeout: number,
+  tenants: Tenants | null,
+): Promise<Prepared> {
+  return (await lookAround(database, tenants)) ?? (await makeReady(database, tableTimeout, tenants));
 }
 
 /** The same steps, in a transaction that may not write: null when one of them would, or fails. */
-async function lookAround(database: Database): Promise<Prepared | null> {
+async function lookAround(database: Database, tenants: Tenants | null): Promise<Prepared | null> {
   try {
     return await database.transaction(async (runner) => {
       await runner.run(writeNothing);
@@ -72,7 +77,7 @@ async function lookAround(database: Database): Promise<Prepared | null> {
       };
       const published = await ensurePublication(looking);
       const extensions = await ensureExtensions(looking);
-      const records = await bootstrap(looking, published, extensions);
+      const records = await bootstrap(looking, published, extensions, tenants);
       return { published, extensions, records, rights: readRights(await looking.run(loadRights)) };
     });
   } catch {
@@ -84,13 +89,17 @@ async function lookAround(database: Database): Promise<Prepared | null> {
 /** Something is not as it should be. */
 class Unready extends Error {}
 
-async function makeReady(database: Database, tableTimeout: number): Promise<Prepared> {
+async function makeReady(
+  database: Database,
+  tableTimeout: number,
+  tenants: Tenants | null,
+): Promise<Prepared> {
   const published = await ensurePublication(database);
   const extensions = await ensureExtensions(database);
   const records = await database.transaction(
     async (runner) => {
       await takeTurn(runner, tableTimeout);
-      return bootstrap(runner, published, extensions);
+      return bootstrap(runner, published, extensions, tenants);
     },
     { pool: "slow" },
   );
@@ -126,11 +135,12 @@ async function bootstrap(
   runner: Runner,
   published: boolean,
   extensions: ReadonlySet<string>,
+  tenants: Tenants | null,
 ): Promise<readonly SchemaRecord[]> {
   await ensureFunctions(runner, extensions);
   const [there] = await runner.run(hasDefinitions);
   const stored = there?.[0] === true ? readDefinitions(await runner.run(loadDefinitions)) : [];
-  const next = buildSchema(1, stored);
+  const next = buildSchema(1, stored, undefined, undefined, tenants);
   const changes = diffSchemas(storedSchema(stored), next);
   checkUpgrade(changes);
   await runChanges(runner, changes, { published: false });
@@ -139,7 +149,8 @@ async function bootstrap(
   const before = new Map(stored.map((record) => [record.collectionName, record.schema]));
   const put = recordsOf(next).filter(
     ({ collectionName, schema }) =>
-      systemCollections.has(collectionName) && !sameJson(before.get(collectionName), schema),
+      (systemCollections.has(collectionName) || tenants !== null) &&
+      !sameJson(before.get(collectionName), schema),
   );
   if (put.length > 0) await runner.run(putDefinitions(put));
   if (stored.length > 0 && !before.has("baasix_Tenant")) await runner.run(limitRoles);

@@ -71,7 +71,7 @@ function requireNames(
     const field = collection.fields.get(name);
     return field?.managed === null ? [field] : [];
   });
-  authorizeWrite(collection, action, columns, null, accessOf(rules, schema, actor), named);
+  authorizeWrite(schema, collection, action, columns, null, accessOf(rules, schema, actor), named);
 }
 
 function listParts(session: Session): ListParts {

@@ -84,7 +84,7 @@ export async function perform(parts: WriteParts, job: Job): Promise<readonly Ite
   const { schema, rules } = snapshot;
   const authorize = (): KeptWrite["targets"] => {
     const access = accessOf(rules, schema, actor);
-    return authorizeWrite(collection, action, columns, condition, access, parts.related?.named);
+    return authorizeWrite(schema, collection, action, columns, condition, access, parts.related?.named);
   };
   const kept = form === null ? null : keepWrite(snapshot, actor, collection, columns, form, authorize);
   const targets = kept?.targets ?? authorize();

@@ -8,7 +8,7 @@ import { parseRules, type Rules } from "../core/access/rules";
 import { AppError } from "../core/errors";
 import { buildSchema } from "../core/schema/define";
 import type { SchemaEdit } from "../core/schema/edit";
-import type { Schema } from "../core/schema/model";
+import type { Schema, Tenants } from "../core/schema/model";
 import { sameJson } from "../core/schema/same";
 import { loadDefinitions, loadRights, readDefinitions, readRights, type Rights } from "../core/schema/store";
 import type { Database } from "../platform/postgres";
@@ -28,8 +28,8 @@ import { assessChanges } from "./migrate";
 /** One moment. `version` grows with every change of schema or rules; `schema.version` with those of the schema. */
 export type Snapshot = { readonly schema: Schema; readonly rules: Rules; readonly version: number };
 
-/** `tableTimeout`: how long a change waits for a table in use, ms; 5 s unless told. */
-export type SnapshotOptions = { readonly tableTimeout?: number };
+/** `tableTimeout`: how long a change waits for a table in use, ms; 5 s unless told. `tenants`: null where there are none. */
+export type SnapshotOptions = { readonly tableTimeout?: number; readonly tenants?: Tenants | null };
 
 /** `force`: accept that data is lost. `dryRun`: only tell what would change. `by`: whose change it is, for the audit log. */
 export type ChangeOptions = { readonly force?: boolean; readonly dryRun?: boolean; readonly by?: Actor };
@@ -65,10 +65,10 @@ const defaultTableTimeout = 5_000;
  */
 export async function openSnapshot(
   database: Database,
-  { tableTimeout = defaultTableTimeout }: SnapshotOptions = {},
+  { tableTimeout = defaultTableTimeout, tenants = null }: SnapshotOptions = {},
 ): Promise<SnapshotStore> {
-  const { published, extensions, records, rights } = await prepareDatabase(database, tableTimeout);
-  const schema = buildSchema(1, records, undefined, extensions);
+  const { published, extensions, records, rights } = await prepareDatabase(database, tableTimeout, tenants);
+  const schema = buildSchema(1, records, undefined, extensions, tenants);
   return createStore({ database, published, tableTimeout }, schema, rights);
 }
 
@@ -116,7 +116,9 @@ function createStore(
     const isSame =
       known.length === stored.size &&
       known.every(({ name, definition }) => sameJson(stored.get(name), definition));
-    return isSame ? schema : buildSchema(schema.version + 1, records, undefined, schema.extensions);
+    return isSame
+      ? schema
+      : buildSchema(schema.version + 1, records, undefined, schema.extensions, schema.tenants);
   }
 
   async function reloadSchema(): Promise<void> {

@@ -73,7 +73,7 @@ function openSorting(parts: SortParts, actor: Actor, name: string): Sorting {
   if (access(collection, "update") === null) throw refusal;
   const field = sortField(collection);
   try {
-    const targets = authorizeWrite(collection, "update", [field], null, access);
+    const targets = authorizeWrite(schema, collection, "update", [field], null, access);
     return { parts, actor, collection, field, targets, version: schema.version };
   } catch (error) {
     throw error instanceof AppError && error.code === "FORBIDDEN" ? refusal : error;

@@ -14,12 +14,13 @@ import {
   lockTarget,
   plainEqualities,
   restricts,
+  tenantOfKey,
   uniqueFields,
 } from "../core/query/upsert";
 import { bind, bindParam, readVariable } from "../core/query/variables";
 import { checkBulk } from "../core/query/write";
 import { toWire, type WireValue } from "../core/schema/fields";
-import type { Collection, Field } from "../core/schema/model";
+import type { Collection, Field, Schema } from "../core/schema/model";
 import type { Data, Upserted, WriteBody } from "./door";
 import { optionsFor } from "./read";
 import type { Snapshot } from "./snapshot";
@@ -64,9 +65,12 @@ async function upsertOn(
   fields: readonly Field[],
   bodies: readonly WriteBody[],
 ): Promise<readonly Upserted[]> {
-  const targets = bodies.map((body, i) =>
-    targetOf(collection, fields, body, bodies.length > 1 ? `[${i}].` : ""),
-  );
+  const within = tenantOfKey(collection, fields);
+  const targets = bodies.map((body, i) => {
+    const place = bodies.length > 1 ? `[${i}].` : "";
+    const values = targetOf(collection, fields, body, place);
+    return within ? [...values, tenantSaid(collection, within, actor, body, place)] : values;
+  });
   const made = new Set<ItemId>();
   const updates = new Map<number, ItemId>();
   let missing = bodies.map((_, i) => i);
@@ -129,6 +133,21 @@ function targetOf(
       errors: [error],
     });
   });
+}
+
+/** The tenant that a new item of the body would be of. */
+function tenantSaid(
+  collection: Collection,
+  tenant: Field,
+  actor: Actor,
+  body: WriteBody,
+  place: string,
+): WireValue {
+  for (const name of Object.keys(isObject(body) ? body : {})) {
+    if (body[name] === undefined || columnOf(collection, name) !== tenant) continue;
+    return toWire(body[name], tenant, `${place}${name}`);
+  }
+  return actor.kind === "user" && !actor.admin ? actor.tenant : null;
 }
 
 /** The column that a name of a body sets; null: none that it could be. */
@@ -194,6 +213,7 @@ function comparable(
     return findable(
       collection,
       planCondition(schema, collection, parseFilter(filter)),
+      schema,
       accessOf(rules, schema, actor),
     );
   } catch (error) {
@@ -203,9 +223,14 @@ function comparable(
 }
 
 /** What a condition finds for the upsert, whichever right the actor has. @throws AppError FORBIDDEN for what it may not read */
-function findable(collection: Collection, condition: Planned, access: Access): AuthorizedTarget {
+function findable(
+  collection: Collection,
+  condition: Planned,
+  schema: Schema,
+  access: Access,
+): AuthorizedTarget {
   const action = access(collection, "update") ? "update" : "create";
-  return authorizeWrite(collection, action, [], condition, access)[0];
+  return authorizeWrite(schema, collection, action, [], condition, access)[0];
 }
 
 function checkNamedOnce(found: readonly (ItemId | undefined)[]): void {
@@ -233,7 +258,7 @@ async function upsertWhere(
   }
   const { name } = collection;
   const planned = planCondition(schema, collection, parsed);
-  const target = findable(collection, planned, accessOf(rules, schema, actor));
+  const target = findable(collection, planned, schema, accessOf(rules, schema, actor));
   const statement = compileFindWhere(target, schema.version);
   const binding = { actor, now: parts.now() };
   // Before the statement that looks, so that it sees what the holder before has committed.

@@ -94,6 +94,7 @@ function builtInGrant(schema: Schema, collection: Collection, action: Action): G
     related: noRelationRules,
     defaults: [],
     defaultsKey: "null",
+    tenants: null,
   };
   builtInGrants.set(schema, grant);
   return grant;

@@ -2,6 +2,7 @@
 import type { Action } from "@baasix/types";
 import { AppError } from "../errors";
 import { auditCollection } from "../query/audit";
+import { allOf } from "../query/combine";
 import { comparedFields } from "../query/compared";
 import { type DefaultValue, planDefault } from "../query/defaults";
 import { filterBudget, isObject, parseFilter } from "../query/filter";
@@ -10,6 +11,7 @@ import { noRelationRules, planRelConditions, type RelationRules } from "../query
 import type { Collection, Field, Schema } from "../schema/model";
 import { type FieldGrant, parseFieldGrant } from "./grants";
 import { conditionOfRole, defaultOfRole, relationRulesOfRole } from "./ownRole";
+import { type TenantRules, tenantRulesOf } from "./tenants";
 
 /** A row of `baasix_Role` as it is loaded. */
 export type RoleRow = {
@@ -18,6 +20,8 @@ export type RoleRow = {
   readonly description?: string | null;
   /** Only `false` lets it see the rows of all tenants. */
   readonly isTenantSpecific?: boolean;
+  /** Roles that it may give others. */
+  readonly canInviteRoleIds?: readonly string[] | null;
 };
 
 /** A row of `baasix_Permission` as it is loaded: JSON columns parsed. */
@@ -49,6 +53,8 @@ export type Grant = {
   readonly defaults: readonly GrantDefault[];
   /** Equal for grants with equal defaults. */
   readonly defaultsKey: string;
+  /** Of a role that sees one tenant: what there is of it, here and behind relations; else null. */
+  readonly tenants: TenantRules | null;
 };
 
 export type RoleRules = {
@@ -85,13 +91,16 @@ export function parseRules(
   const byRole = new Map<string, RoleRules>();
   const known: KnownConditions = new Map();
   const rulesOf = (role: RoleRow, self: string | null): RoleRules => {
+    const admin = role.name === administratorRole;
+    const tenants = tenantRulesOf(schema, role, admin);
     const own = permissions.filter((row) => row.role_Id === role.id);
     const grants = new Map<string, Map<Action, Grant>>();
     for (const row of own) {
       // Callers without an account never read definitions, whatever a row says.
       if (self === null && row.collection === definitionsCollection) continue;
       try {
-        const grant = parseGrant(row, schema, self, known);
+        const grant = inTenants(parseGrant(row, schema, self, known), row, schema, tenants);
+        if (grant === null) continue;
         const collection = grants.get(row.collection) ?? new Map<Action, Grant>();
         collection.set(row.action as Action, grant);
         grants.set(row.collection, collection);
@@ -101,7 +110,7 @@ export function parseRules(
         if (self !== null) problems.push(problem);
       }
     }
-    return { role, admin: role.name === administratorRole, grants, permissions: own };
+    return { role, admin, grants, permissions: own };
   };
   for (const role of roles) byRole.set(role.id, rulesOf(role, role.id));
   const everyone = roles.find(({ name }) => name === publicRole);
@@ -162,6 +171,42 @@ export function parseGrant(
         ? defaults
         : defaults.map(({ field, value }) => ({ field, value: defaultOfRole(value, role) })),
     defaultsKey: keyOf(row.defaultValues, role),
+    tenants: null,
+  };
+}
+
+/**
+ * The grant where there are tenants. New rows are of the tenant that their author acts in, unless told. `tenants`: of a role
+ * that sees one: its rows alone, and it may say the tenant, as its own. Null: the role has nothing there.
+ */
+function inTenants(
+  grant: Grant,
+  { collection: name, action }: PermissionRow,
+  schema: Schema,
+  tenants: TenantRules | null,
+): Grant | null {
+  const collection = schema.collections.get(name);
+  if (!collection || schema.tenants === null) return grant;
+  const rows = tenants?.rowsOf(collection, action as Action) ?? null;
+  if (rows === "denied") return null;
+  const { tenant } = collection;
+  const isSaid = grant.defaults.some(({ field }) => field === tenant);
+  const isFilled = tenant !== null && action === "create" && (tenants !== null || !isSaid);
+  const isOpened = tenant !== null && tenants !== null && (action === "create" || action === "update");
+  return {
+    ...grant,
+    tenants,
+    condition: allOf([rows, grant.condition]),
+    ...(isOpened && {
+      fields: { ...grant.fields, columns: new Set([...grant.fields.columns, tenant.name]) },
+    }),
+    ...(isFilled && {
+      defaults: [
+        ...grant.defaults.filter(({ field }) => field !== tenant),
+        { field: tenant, value: { variable: { kind: "currentTenant" } } },
+      ],
+      defaultsKey: isSaid ? `${grant.defaultsKey} of the tenant` : grant.defaultsKey,
+    }),
   };
 }
 

@@ -7,7 +7,7 @@ import { everyField, grantsColumn } from "../access/grants";
 import { type Access, type Policy, refusal } from "../access/policy";
 import type { Grant, GrantDefault } from "../access/rules";
 import { AppError } from "../errors";
-import type { Collection, Field } from "../schema/model";
+import type { Collection, Field, Relation, Schema } from "../schema/model";
 import { allOf, anyOf, same } from "./combine";
 import type { Named } from "./nestedBody";
 import { refusedName } from "./nestedNames";
@@ -55,15 +55,22 @@ export type AuthorizedTarget = {
    * What a row must meet: of the conditions that it meets as it is (a new row: of all) one as it becomes, so that one grant
    * carries the whole change. Null: nothing.
    */
-  readonly carriers: readonly Planned[] | null;
+  readonly carriers: readonly Carrier[] | null;
   /** It matters which of the carriers' conditions a row meets as it is: `rows` alone does not tell. */
   readonly noted: boolean;
   /** What the client asks of rows that it may read; null: it names them by key. */
   readonly filter: Planned | null;
   /** What fills the columns that the client left out. */
   readonly defaults: readonly GrantDefault[];
+  /** Relations that must lead to rows of the row's own tenant, or nowhere. */
+  readonly kept: readonly Relation[];
+  /** The column of the tenant, where the actor may say no other one than its own; else null. */
+  readonly tenant: Field | null;
   readonly [authorized]: true;
 };
+
+/** What a row meets as it is and as it becomes, and (`keys`) what the keys that the write sets must meet. */
+export type Carrier = { readonly condition: Planned; readonly keys: Planned | null };
 
 /**
  * Checks a read. `tell` hears of every decision.
@@ -141,7 +148,16 @@ export function authorizeAggregate(
 }
 
 const wideOpen = {
-  openings: [{ when: null, fields: [everyField], related: noRelationRules, role: null, permission: null }],
+  openings: [
+    {
+      when: null,
+      fields: [everyField],
+      related: noRelationRules,
+      role: null,
+      permission: null,
+      tenants: null,
+    },
+  ],
   rows: null,
   tell: null,
 } as const;
@@ -152,9 +168,11 @@ const wideOpen = {
  * carry the whole write with its own defaults. The more special come first: those with a condition. A filter finds the
  * same rows for each of them: those that the actor may read, and change by any grant. `related`: what the write says of
  * related items; the relation's name opens a key column that nothing else sets.
+ * `schema`: where the relations lead.
  * @throws AppError FORBIDDEN naming the first column that no grant opens.
  */
 export function authorizeWrite(
+  schema: Schema,
   collection: Collection,
   action: Exclude<Action, "read">,
   columns: readonly Field[],
@@ -170,9 +188,9 @@ export function authorizeWrite(
   const groups = action === "delete" ? [grants] : byDefaults(grants);
   const any = policy.unlimited ? null : anyOf(grants.map((grant) => grant.condition));
   const target = (group: readonly Grant[]): AuthorizedTarget => {
-    const conditions = group.map((grant) => grant.condition);
-    const own = policy.unlimited ? null : anyOf(conditions);
-    const carriers = own === null || action === "delete" ? null : distinct(conditions);
+    const own = policy.unlimited ? null : anyOf(group.map((grant) => grant.condition));
+    const set = writtenColumns(collection, action, columns, group[0]?.defaults ?? []);
+    const carriers = own === null || action === "delete" ? null : carriersOf(group, collection, set);
     const among = filter !== null && groups.length > 1;
     return {
       collection,
@@ -182,6 +200,8 @@ export function authorizeWrite(
       noted: action === "update" && carriers !== null && (carriers.length > 1 || among),
       filter: found,
       defaults: group[0]?.defaults ?? [],
+      kept: policy.secrets ? [] : keysWithin(schema, collection, set),
+      tenant: !policy.unlimited && group.every(({ tenants }) => tenants !== null) ? collection.tenant : null,
     } as unknown as AuthorizedTarget;
   };
   const [first = [], ...rest] = groups;
@@ -226,12 +246,53 @@ function byDefaults(grants: readonly Grant[]): readonly (readonly Grant[])[] {
   return [...groups.values()];
 }
 
-function distinct(conditions: readonly (Planned | null)[]): readonly Planned[] {
-  const found: Planned[] = [];
-  for (const one of conditions) {
-    if (one !== null && !found.some((other) => same(one, other))) found.push(one);
+/** The columns that a write may set: all those of a new row, as the database fills what is left out. */
+function writtenColumns(
+  collection: Collection,
+  action: Exclude<Action, "read">,
+  columns: readonly Field[],
+  defaults: readonly GrantDefault[],
+): ReadonlySet<Field> {
+  if (action === "delete" || collection.relations.size === 0) return new Set();
+  return new Set(
+    action === "create" ? collection.fields.values() : [...columns, ...defaults.map(({ field }) => field)],
+  );
+}
+
+function carriersOf(
+  grants: readonly Grant[],
+  collection: Collection,
+  set: ReadonlySet<Field>,
+): readonly Carrier[] {
+  const found: Carrier[] = [];
+  for (const { condition: one, tenants } of grants) {
+    if (one === null) continue;
+    const rules = tenants?.keysOf(collection) ?? noKeys;
+    const keys = rules.size === 0 ? null : allOf([...set].map(({ name }) => rules.get(name) ?? null));
+    const known = (other: Carrier): boolean =>
+      same(one, other.condition) &&
+      (keys === null || other.keys === null ? keys === other.keys : same(keys, other.keys));
+    if (!found.some(known)) found.push({ condition: one, keys });
   }
   return found;
+}
+
+const noKeys: ReadonlyMap<string, Planned> = new Map();
+
+/** The relations between rows of tenants whose keys, or whose row's tenant, the write may set. */
+function keysWithin(
+  schema: Schema,
+  { tenant, relations }: Collection,
+  set: ReadonlySet<Field>,
+): readonly Relation[] {
+  if (tenant === null || set.size === 0) return [];
+  const names = new Set([...set].map(({ name }) => name));
+  const moves = names.has(tenant.name);
+  return [...relations.values()].filter(({ keyOn, sourceColumn, target, scope }) => {
+    const leadsTo = schema.collections.get(target);
+    if (keyOn !== "source" || !leadsTo?.tenant) return false;
+    return moves || names.has(sourceColumn) || (scope !== null && names.has(scope.column));
+  });
 }
 
 function selectNode(node: SelectNode, scope: Scope): SelectNode {

@@ -60,7 +60,7 @@ function target(name: string, action: Action, filter: unknown = null) {
   const collection = schema.collections.get(name);
   if (!collection) throw new Error(name);
   const condition = filter === null ? null : planCondition(schema, collection, parseFilter(filter));
-  return authorizeWrite(collection, action, [], condition, accessOf(rules, schema, user))[0];
+  return authorizeWrite(schema, collection, action, [], condition, accessOf(rules, schema, user))[0];
 }
 
 function write(name: string, action: "create" | "update", entries: readonly WriteEntry[], filter?: unknown) {

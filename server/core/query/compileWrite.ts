@@ -4,8 +4,9 @@
  */
 import { sqlType, type WireValue } from "../schema/fields";
 import { insertDefaultSql, isInsertDefault } from "../schema/columnSql";
-import type { Field } from "../schema/model";
+import type { Collection, Field } from "../schema/model";
 import { givesPlaces, placeSql } from "../schema/places";
+import { tenantKey } from "../schema/tenants";
 import { auditOf } from "./audit";
 import type { AuthorizedTarget } from "./authorize";
 import { collectParameters, compileOperand, type Parameters } from "./compileCondition";
@@ -23,6 +24,7 @@ import {
   versionStands,
 } from "./writeStatement";
 import { quoteName } from "./statement";
+import { tenantOfKey } from "./upsert";
 import type { CompiledStatement } from "./variables";
 import type { WritePlan, WriteRow } from "./write";
 
@@ -57,7 +59,7 @@ export function compileCreate(
     if (index < 0) return insertDefaultSql(field, collection);
     return given(plan, index, parameters, () => insertDefaultSql(field, collection));
   });
-  const unique = skip === "any" ? "" : ` (${skip.map(({ name }) => quoteName(name)).join(", ")})`;
+  const unique = skip === "any" ? "" : ` (${uniqueKey(collection, skip).join(", ")})`;
   const present = skip.length > 0 ? ` on conflict${unique} do nothing` : "";
   const write =
     `insert into ${quoteName(collection.name)} (${columns.map((field) => quoteName(field.name)).join(", ")}) ` +
@@ -145,6 +147,11 @@ export function compileUpdate(
       ...permitted(target, parameters),
     ],
   });
+}
+
+function uniqueKey(collection: Collection, fields: readonly Field[]): readonly string[] {
+  const names = fields.map(({ name }) => quoteName(name));
+  return tenantOfKey(collection, fields) ? [...names, tenantKey] : names;
 }
 
 /** Input 0 of creates and updates: a JSON list of records, keyed by position; of one row its record alone. */

@@ -5,6 +5,7 @@
 import { type FieldGrant, grantsColumn, throughRelation } from "../access/grants";
 import { type Access, type Policy, refusal } from "../access/policy";
 import type { Grant } from "../access/rules";
+import type { TenantRules } from "../access/tenants";
 import { AppError } from "../errors";
 import type { Collection, Field, Relation } from "../schema/model";
 import { allOf, anyOf, alternatives, same } from "./combine";
@@ -22,6 +23,7 @@ export type Opening = {
   readonly related: RelationRules;
   readonly role: string | null;
   readonly permission: string | null;
+  readonly tenants: TenantRules | null;
 };
 
 /** A place: the collection itself, or what a relation of another place leads to. */
@@ -73,8 +75,8 @@ function ownScope(
 }
 
 function openingOf(grant: Grant, when: Planned | null, limits: RelationRules): Opening {
-  const { fields, related, role, permission } = grant;
-  return { when, fields: [fields], related: bothRules(related, limits), role, permission };
+  const { fields, related, role, permission, tenants } = grant;
+  return { when, fields: [fields], related: bothRules(related, limits), role, permission, tenants };
 }
 
 /**
@@ -161,8 +163,8 @@ function whereAny(scope: Scope, openings: readonly Opening[]): Planned | null {
 
 /**
  * A relation is open where a grant names a path through it, or where the actor may read the key that joins the two and
- * the related row itself. A path opens its fields on the related rows that its role may read; all of them, where the role
- * has no right of its own there. Either way only the rows that the grant leaves, by which it is passed. Null: closed.
+ * the related row itself. A path opens its fields on the related rows that its role may read; all of them (with tenants:
+ * that its tenant has), where the role has no right of its own there. Either way only the rows that the grant leaves, by which it is passed. Null: closed.
  */
 function openRelation(scope: Scope, relation: Relation, target: Collection): Scope | null {
   const { access, tell } = scope;
@@ -173,7 +175,9 @@ function openRelation(scope: Scope, relation: Relation, target: Collection): Sco
     const fields = throughRelation(opening.fields, relation.name);
     if (fields === null) return [];
     const { rows, nested } = ruleOf(opening, relation);
-    const ofRole = own && rowsOfRole(own, opening.role);
+    const ofTenant = opening.tenants?.rowsOf(target, "read") ?? null;
+    if (ofTenant === "denied") return [];
+    const ofRole = (own && rowsOfRole(own, opening.role)) ?? ofTenant;
     const when = allOf([above(whereAny(scope, [opening])), rows, ofRole]);
     return [{ ...opening, when, fields, related: nested }];
   });

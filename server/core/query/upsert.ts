@@ -1,6 +1,7 @@
 /** What names the item of an upsert: fields that are unique together, or what a filter says plainly. Pure. */
 import { AppError } from "../errors";
 import { sqlType, type WireValue } from "../schema/fields";
+import { tenantColumn } from "../schema/tenants";
 import type { Collection, Field } from "../schema/model";
 import type { Condition } from "./ast";
 import type { AuthorizedTarget } from "./authorize";
@@ -81,6 +82,19 @@ function uniqueSets({ primaryKey, fields, indexes }: Collection): readonly (read
   ].filter((set) => set.every(shown));
 }
 
+/** The column of the tenant, where fields are unique within one alone; null: over all rows. */
+export function tenantOfKey(collection: Collection, unique: readonly Field[]): Field | null {
+  const names = new Set(unique.map(({ name }) => name));
+  const [one] = unique;
+  const isWithin =
+    (unique.length === 1 && one?.perTenant === true) ||
+    collection.indexes.some(
+      ({ perTenant, fields }) =>
+        perTenant === true && fields.length === names.size && fields.every((name) => names.has(name)),
+    );
+  return isWithin ? (collection.fields.get(tenantColumn) ?? null) : null;
+}
+
 /** Values by which rows are looked for: one record a row, in the order of the fields. */
 export function encodeTargets(targets: readonly (readonly WireValue[])[]): string {
   return JSON.stringify(
@@ -89,8 +103,8 @@ export function encodeTargets(targets: readonly (readonly WireValue[])[]): strin
 }
 
 /**
- * Finds the rows of the target's filter that have the values of input 0 (`encodeTargets`), and locks them in the order of
- * their keys: rows of [place in the input, key, softly deleted].
+ * Finds the rows of the target's filter that have the values of input 0 (`encodeTargets`; behind them that of
+ * `tenantOfKey`), and locks them in the order of their keys: rows of [place in the input, key, softly deleted].
  */
 export function compileFind(
   target: AuthorizedTarget,
@@ -100,8 +114,15 @@ export function compileFind(
   const { collection } = target;
   const parameters = collectParameters();
   const key = `t.${quoteName(collection.primaryKey.name)}`;
-  const columns = fields.map((field, n) => `c${n} ${sqlType(field)}`).join(", ");
-  const on = fields.map((field, n) => `t.${quoteName(field.name)} = r.c${n}`).join(" and ");
+  const tenant = tenantOfKey(collection, fields);
+  const all = tenant ? [...fields, tenant] : fields;
+  const columns = all.map((field, n) => `c${n} ${sqlType(field)}`).join(", ");
+  const on = all
+    .map((field, n) => {
+      const equals = field === tenant ? "is not distinct from" : "=";
+      return `t.${quoteName(field.name)} ${equals} r.c${n}`;
+    })
+    .join(" and ");
   const deleted = collection.paranoid ? `t."deletedAt" is not null` : "false";
   const where = targetRows({ ...target, rows: null }, true, parameters).join(" and ");
   const text =

@@ -257,6 +257,7 @@ export function completeWrite(
 ): WritePlan {
   const { collection } = plan;
   const { defaults } = target;
+  if (target.tenant) checkTenant(plan, target.tenant, binding);
   const computed = new Map<Field, Operand>();
   for (const { field, value } of defaults) if ("operand" in value) computed.set(field, value.operand);
   const server = [...userColumns(collection, plan.action, binding), ...stampColumns(collection, stamp)];
@@ -272,6 +273,18 @@ export function completeWrite(
   const complete = { ...plan, rows, columns, computed };
   if (plan.action === "create") failWith(missing(complete));
   return complete;
+}
+
+/** Whoever acts in one tenant may say it, and no other one. */
+function checkTenant({ columns, rows }: WritePlan, tenant: Field, { actor }: Binding): void {
+  const column = columns.indexOf(tenant);
+  if (column < 0) return;
+  const own = actor.kind === "user" ? actor.tenant : null;
+  for (const { values } of rows) {
+    const said = values[column];
+    if (said === undefined || (own !== null && String(said).toLowerCase() === own)) continue;
+    throw new AppError("FORBIDDEN", "Cannot change item's tenant");
+  }
 }
 
 /** Fields without a value that must have one. */

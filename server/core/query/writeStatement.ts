@@ -1,6 +1,7 @@
 /** What all writing statements share: which rows they touch, what is checked on them, and what they are put together from. */
 import { isJson, isSpatial, jsonExpression } from "../schema/fields";
-import type { Collection, Field } from "../schema/model";
+import type { Collection, Field, Relation } from "../schema/model";
+import { tenantColumn } from "../schema/tenants";
 import type { AuthorizedTarget } from "./authorize";
 import { compileCondition, type Parameters, visible } from "./compileCondition";
 import { quoteLiteral, quoteName } from "./statement";
@@ -37,7 +38,7 @@ export function targetRows(target: AuthorizedTarget, withDeleted: boolean, param
 
 /** Which of the carriers' conditions a row meets as it is, one expression each. */
 export function conditionsMet(target: AuthorizedTarget, parameters: Parameters): readonly string[] {
-  return (target.carriers ?? []).map((one) => compileCondition(one, "t", parameters));
+  return (target.carriers ?? []).map(({ condition }) => compileCondition(condition, "t", parameters));
 }
 
 /** The rows as they are, as the first part of a statement. */
@@ -48,14 +49,40 @@ export function before(rows: string): string {
 /** The conditions of the permission on the row as it becomes; with `target.noted`, each only where it held before. */
 export function permitted(target: AuthorizedTarget, parameters: Parameters): readonly string[] {
   const { action, collection, carriers, noted } = target;
-  if (carriers === null) return [];
-  const met = carriers.map((one, i) => {
-    const condition = compileCondition(one, "w", parameters);
-    return noted ? `(w.${marked(i)} and ${condition})` : condition;
+  const within = target.kept.map((relation) => keptWithin(relation, target));
+  if (carriers === null) return within;
+  const met = carriers.map(({ condition, keys }, i) => {
+    const parts = [
+      ...(noted ? [`w.${marked(i)}`] : []),
+      compileCondition(condition, "w", parameters),
+      ...(keys === null ? [] : [compileCondition(keys, "w", parameters)]),
+    ];
+    return parts.length > 1 ? `(${parts.join(" and ")})` : parts.join("");
   });
   const verb = action === "create" ? "create" : "update";
   const message = `You don't have permission to ${verb} this item in '${collection.name}'`;
-  return [orRefuse(met.length > 0 ? met.join(" or ") : "false", "forbidden", message)];
+  return [orRefuse(met.length > 0 ? met.join(" or ") : "false", "forbidden", message), ...within];
+}
+
+/**
+ * A key leads to a row of the same tenant, or nowhere. Rows that the same statement writes are as it writes them. A key of
+ * no row is refused alike: it does not tell whether another tenant has that row.
+ */
+function keptWithin(relation: Relation, { collection, action }: AuthorizedTarget): string {
+  const { sourceColumn, target, targetColumn, scope } = relation;
+  const tenant = quoteName(tenantColumn);
+  const there = (rows: string, same = true): string =>
+    `exists (select 1 from ${rows} x where x.${quoteName(targetColumn)} = w.${quoteName(sourceColumn)}` +
+    `${same ? ` and x.${tenant} is not distinct from w.${tenant}` : ""})`;
+  const table = there(quoteName(target));
+  // What the statement has written is not in the table for it; what it changed stands there as it was.
+  const own = action === "create" ? table : `(not ${there(`"#w"`, false)} and ${table})`;
+  const found = target === collection.name ? `(${there(`"#w"`)} or ${own})` : table;
+  const elsewhere = scope
+    ? `w.${quoteName(scope.column)} is distinct from ${quoteLiteral(scope.value)} or `
+    : "";
+  const message = `${sourceColumn}: there is no such item of '${target}' in this tenant`;
+  return orRefuse(`w.${quoteName(sourceColumn)} is null or ${elsewhere}${found}`, "forbidden", message);
 }
 
 /** Whether the row `t` has one of the versions of a text, with commas between. */

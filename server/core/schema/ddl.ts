@@ -11,6 +11,7 @@ import { nameOf } from "./names";
 import { fillPlacesSql, givesPlaces } from "./places";
 import { sameJson } from "./same";
 import { searchIndexBody } from "./search";
+import { tenantKey } from "./tenants";
 
 /** The publication that carries the changes of live collections. */
 export const publicationName = "baasix_realtime";
@@ -78,9 +79,8 @@ function compileChange(change: Change, options: DdlOptions): readonly Part[] {
         : tighten(change.collection, change.to);
     case "changeUnique":
       return [
-        change.to.unique
-          ? ["attach", addUnique(change.collection, change.to)]
-          : ["detach", dropConstraint(table, nameOf.unique(change.collection.name, change.to.name))],
+        ...(change.from.unique ? [["detach", dropUnique(change.collection, change.from)] as const] : []),
+        ...(change.to.unique ? [["attach", addUnique(change.collection, change.to)] as const] : []),
       ];
     case "changeGenerated":
       return changeGenerated(change.collection, change.from, change.to);
@@ -150,12 +150,15 @@ function createTable(collection: Collection, options: DdlOptions): readonly Part
   const parts = [
     ...fields.map((field) => columnSql(collection, field)),
     key,
-    ...fields.filter(({ unique }) => unique).map((field) => uniqueSql(collection, field)),
+    ...fields.filter(isConstrained).map((field) => uniqueSql(collection, field)),
     ...fields.filter((field) => allowedValues(field)).map((field) => valuesSql(collection, field)),
   ];
   return [
     ...fields.flatMap(prepare),
     ["create", `create table ${quoteName(name)} (${parts.join(", ")})`],
+    ...fields
+      .filter(({ perTenant }) => perTenant)
+      .map((field) => ["attach", addUnique(collection, field)] as const),
     ...(collection.realtime ? publish(collection, options) : []),
     ...fields.flatMap((field) => verify(field)),
   ];
@@ -297,8 +300,23 @@ function uniqueSql(collection: Collection, field: Field): string {
   return `constraint ${quoteName(nameOf.unique(collection.name, field.name))} unique (${quoteName(field.name)})`;
 }
 
+/** A constraint cannot hold an expression: what is unique within a tenant is an index. */
+function isConstrained({ unique, perTenant }: Field): boolean {
+  return unique && !perTenant;
+}
+
 function addUnique(collection: Collection, field: Field): string {
-  return `alter table ${quoteName(collection.name)} add ${uniqueSql(collection, field)}`;
+  const table = quoteName(collection.name);
+  if (isConstrained(field)) return `alter table ${table} add ${uniqueSql(collection, field)}`;
+  const name = nameOf.unique(collection.name, field.name);
+  return `create unique index ${quoteName(name)} on ${table} (${quoteName(field.name)}, ${tenantKey})`;
+}
+
+function dropUnique(collection: Collection, field: Field): string {
+  const name = nameOf.unique(collection.name, field.name);
+  return isConstrained(field)
+    ? dropConstraint(quoteName(collection.name), name)
+    : `drop index ${quoteName(name)}`;
 }
 
 /** `table` is quoted, `name` is not. */
@@ -331,11 +349,11 @@ function createIndex(collection: Collection, index: Index, condition = ""): stri
   return `create ${unique}index ${condition}${quoteName(index.name)} on ${quoteName(collection.name)} ${body}`;
 }
 
-function plainIndexBody({ method, fields, nullsNotDistinct }: Index): string {
+function plainIndexBody({ method, fields, nullsNotDistinct, perTenant }: Index): string {
   const using = method === undefined ? "" : `using ${method} `;
   // Without it what was written since the last vacuum is read whole.
   const summed = method === "brin" ? " with (autosummarize = on)" : "";
-  return `${using}(${fields.map(quoteName).join(", ")})${nullsNotDistinct ? " nulls not distinct" : ""}${summed}`;
+  return `${using}(${[...fields.map(quoteName), ...(perTenant ? [tenantKey] : [])].join(", ")})${nullsNotDistinct ? " nulls not distinct" : ""}${summed}`;
 }
 
 /** Row rules on leaving and deleting need the old row, hence the full identity. */

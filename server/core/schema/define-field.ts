@@ -95,6 +95,7 @@ export function readField(name: string, entries: Entries, place: string, system:
     // A generated number is never null in PostgreSQL.
     allowNull: !primaryKey && fallback?.kind !== "autoincrement" && (allowNull ?? true),
     unique: !primaryKey && readUnique(entries, shape, place),
+    perTenant: false,
     immutable,
     default: fallback,
     validate: readRules(entries.get("validate"), shape, `${place}.validate`),

@@ -11,6 +11,7 @@ export const plainField: Omit<Field, "name" | "type"> = {
   primaryKey: false,
   allowNull: true,
   unique: false,
+  perTenant: false,
   immutable: false,
   default: null,
   validate: {},

@@ -1,5 +1,5 @@
 /** Definitions → Schema: resolves what one definition says of others. Every mistake is INVALID_SCHEMA with its place. */
-import type { SchemaRecord } from "@baasix/types";
+import type { SchemaDefinition, SchemaRecord } from "@baasix/types";
 import { suggestion } from "../errors";
 import { type Find, type Known, resolveRelation } from "./define-ends";
 import { readField } from "./define-field";
@@ -7,11 +7,12 @@ import type { RelationDraft } from "./define-relation";
 import { type Draft, readDraft } from "./draft";
 import { readExpression, readRowExpression } from "./expression";
 import { castType, extensionOf } from "./fields";
-import type { Collection, Field, Schema } from "./model";
+import type { Collection, Field, Schema, Tenants } from "./model";
 import { invalid, nameOf } from "./names";
 import { givesPlaces } from "./places";
 import { searchIndexes } from "./search";
 import { systemCollections } from "./system";
+import { isOfTenants, perTenant, tenantColumn, withTenant } from "./tenants";
 
 /** How `buildSchema` names the place of a definition in messages; by default the collection's name. */
 export type PlaceOf = (collection: string) => string;
@@ -21,10 +22,12 @@ export type PlaceOf = (collection: string) => string;
  * @throws AppError INVALID_SCHEMA `schema.fields.price.type: unknown type 'Decmal'; did you mean 'Decimal'?`
  */
 export function readDefinition(name: string, input: unknown, others: Schema): Collection {
+  const { version, extensions, tenants } = others;
   const records = recordsOf(others).filter((record) => record.collectionName !== name);
-  const drafts = readDrafts(records, (collection) => collection);
-  const draft = readDraft(name, input, { place: "schema", system: false, guarded: false });
-  const collection = assemble(others.version, [...drafts, draft], others.extensions).collections.get(name);
+  const drafts = readDrafts(records, (collection) => collection, tenants);
+  const given = isOfTenants(name, tenants) ? withTenant(input as SchemaDefinition, "schema") : input;
+  const draft = readDraft(name, given, { place: "schema", system: false, guarded: false });
+  const collection = assemble(version, [...drafts, draft], extensions, tenants).collections.get(name);
   if (!collection) throw invalid("collectionName", `'${name}' cannot be defined`);
   return collection;
 }
@@ -39,7 +42,7 @@ export function recordsOf(schema: Schema): readonly SchemaRecord[] {
 
 /**
  * Builds the whole: the built-in collections, with the reverse relations that were added to them, and the stored ones.
- * `extensions`: those of the database.
+ * `extensions`: those of the database. `tenants`: null where there are none; else the definitions of users get their tenant.
  * @throws AppError INVALID_SCHEMA
  */
 export function buildSchema(
@@ -47,8 +50,9 @@ export function buildSchema(
   records: readonly SchemaRecord[],
   placeOf: PlaceOf = (name) => name,
   extensions: ReadonlySet<string> = new Set(),
+  tenants: Tenants | null = null,
 ): Schema {
-  return assemble(version, readDrafts(records, placeOf), extensions);
+  return assemble(version, readDrafts(records, placeOf, tenants), extensions, tenants);
 }
 
 /** The Schema that stored rows describe, built-in collections as they were stored: the tables before an upgrade. */
@@ -63,10 +67,14 @@ export function storedSchema(records: readonly SchemaRecord[]): Schema {
       lowerCase: builtIn?.lowerCase,
     });
   });
-  return assemble(0, drafts, new Set());
+  return assemble(0, drafts, new Set(), null);
 }
 
-function readDrafts(records: readonly SchemaRecord[], placeOf: PlaceOf): readonly Draft[] {
+function readDrafts(
+  records: readonly SchemaRecord[],
+  placeOf: PlaceOf,
+  tenants: Tenants | null,
+): readonly Draft[] {
   const stored = new Map(records.map(({ collectionName, schema }) => [collectionName, schema] as const));
   const builtIn = [...systemCollections].map(([name, { definition, guarded, serverOwned, lowerCase }]) => {
     const added = Object.entries(stored.get(name)?.fields ?? {}).filter(
@@ -78,20 +86,27 @@ function readDrafts(records: readonly SchemaRecord[], placeOf: PlaceOf): readonl
   });
   const own = [...stored]
     .filter(([name]) => !systemCollections.has(name))
-    .map(([name, schema]) =>
-      readDraft(name, schema, { place: placeOf(name), system: false, guarded: false }),
-    );
+    .map(([name, schema]) => {
+      const place = placeOf(name);
+      const input = isOfTenants(name, tenants) ? withTenant(schema, place) : schema;
+      return readDraft(name, input, { place, system: false, guarded: false });
+    });
   return [...builtIn, ...own];
 }
 
-function assemble(version: number, drafts: readonly Draft[], extensions: ReadonlySet<string>): Schema {
+function assemble(
+  version: number,
+  drafts: readonly Draft[],
+  extensions: ReadonlySet<string>,
+  tenants: Tenants | null,
+): Schema {
   const byName = new Map(drafts.map((draft) => [draft.name, draft] as const));
   const columns = new Map(drafts.map((draft) => [draft.name, resolveColumns(draft, byName)] as const));
   const find: Find = (name) => columns.get(name);
   const collections = new Map<string, Collection>();
-  for (const [name, one] of columns) collections.set(name, resolveRelations(one, find));
+  for (const [name, one] of columns) collections.set(name, resolveRelations(one, find, tenants));
   checkDatabaseNames(collections);
-  return { version, extensions: withNeeded(extensions, collections), collections };
+  return { version, extensions: withNeeded(extensions, collections), tenants, collections };
 }
 
 /** A column of an extension's type is proof that the extension is there. */
@@ -173,12 +188,13 @@ function keyColumn(draft: Draft, relation: RelationDraft, targetKey: Field): Fie
   return readField(relation.column, typed, place, draft.system);
 }
 
-function resolveRelations(one: Known, find: Find): Collection {
+function resolveRelations(one: Known, find: Find, tenants: Tenants | null): Collection {
   const { draft, name, fields, primaryKey, guarded } = one;
   const relations = draft.relations.map((relation) => resolveRelation(one, relation, find));
-  const resolved = [...fields.values()].map((field) =>
-    resolveGenerated(resolveDefault(field, draft.place, find), one),
-  );
+  const resolved = [...fields.values()].map((field) => {
+    const whole = resolveGenerated(resolveDefault(field, draft.place, find), one);
+    return perTenant(whole, draft.perTenant) ? { ...whole, perTenant: true } : whole;
+  });
   const { indexes, searchable, timestamps, paranoid, usertrack, realtime, audit, system, definition } = draft;
   return {
     name,
@@ -194,8 +210,16 @@ function resolveRelations(one: Known, find: Find): Collection {
     audit,
     system,
     guarded,
+    tenant: isTenanted(draft, tenants)
+      ? (resolved.find((field) => field.name === tenantColumn) ?? null)
+      : null,
     definition,
   };
+}
+
+/** Built-in collections have the column where tenants mean something for them. */
+function isTenanted({ name, system }: Draft, tenants: Tenants | null): boolean {
+  return system ? tenants !== null : isOfTenants(name, tenants);
 }
 
 function resolveDefault(field: Field, place: string, find: Find): Field {

@@ -162,7 +162,7 @@ function diffFields(from: Field, to: Field, collection: Collection, scopes: bool
   }
   if (retyped || nameOfType(from) !== nameOfType(to)) add("changeType");
   if (from.allowNull !== to.allowNull) add("changeNull");
-  if (from.unique !== to.unique) add("changeUnique");
+  if (from.unique !== to.unique || from.perTenant !== to.perTenant) add("changeUnique");
   if (!sameJson(from.default, to.default)) add("changeDefault");
   if (!sameJson(allowedValues(from), allowedValues(to))) {
     changes.push({ kind: "changeValues", collection, from, to, ...(scopes && { deletes: true }) });
@@ -179,6 +179,7 @@ function sameColumn(from: Field, to: Field): boolean {
     sqlType(from) === sqlType(to) &&
     from.allowNull === to.allowNull &&
     from.unique === to.unique &&
+    from.perTenant === to.perTenant &&
     sameJson(allowedValues(from), allowedValues(to))
   );
 }

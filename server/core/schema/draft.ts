@@ -9,6 +9,7 @@ import type { Field, Index, SearchIndex } from "./model";
 import { checkCollectionName, checkFieldName, invalid } from "./names";
 import { type Entries, readFlag, readList, readObject, readWords } from "./readers";
 import { readSearchable } from "./search";
+import { isUniquePerTenant, tenantColumn } from "./tenants";
 import { readJson } from "./values";
 
 /** A definition whose relations and SQL defaults are not resolved yet. */
@@ -30,6 +31,8 @@ export type Draft = {
   readonly audit: boolean;
   readonly system: boolean;
   readonly guarded: boolean;
+  /** What is unique is so within a tenant. */
+  readonly perTenant: boolean;
   readonly definition: SchemaDefinition;
 };
 
@@ -85,6 +88,9 @@ export function readDraft(collection: unknown, input: unknown, options: DraftOpt
     if (field) parts.fields.set(lower, { ...field, lowerCase: true });
   }
   checkNames(parts, place);
+  const definition = storedDefinition(name, entries, flags);
+  const perTenant = !system && isUniquePerTenant(definition);
+  const columns = [...parts.fields.keys(), ...columnsOf(parts.relations)];
   return {
     name,
     place,
@@ -93,11 +99,16 @@ export function readDraft(collection: unknown, input: unknown, options: DraftOpt
     fields: parts.fields,
     followers: parts.followers,
     relations: parts.relations,
-    indexes: readIndexes(entries, name, [...parts.fields.keys(), ...columnsOf(parts.relations)], place),
+    indexes: readIndexes(entries, name, columns, place).map((index) =>
+      perTenant && index.unique && !index.fields.includes(tenantColumn)
+        ? { ...index, perTenant: true as const }
+        : index,
+    ),
     searchable: readSearchable(entries, parts.fields, place),
     primaryKey,
     ...flags,
-    definition: storedDefinition(name, entries, flags),
+    perTenant,
+    definition,
   };
 }
 

@@ -43,7 +43,7 @@ export function applyEdit(schema: Schema, edit: SchemaEdit, version: number): Ed
   const list = [...pruned].map(([collectionName, definition]) => ({ collectionName, schema: definition }));
   const said = edit.placeOf ?? (() => "schema");
   const placeOf = (name: string): string => (given.has(name) ? said(name) : name);
-  const next = buildSchema(version, list, placeOf, schema.extensions);
+  const next = buildSchema(version, list, placeOf, schema.extensions, schema.tenants);
   for (const name of given) checkExtensions(next, name, placeOf(name));
   const put = recordsOf(next).filter(
     (record) =>

@@ -25,6 +25,8 @@ export type Field = {
   readonly primaryKey: boolean;
   readonly allowNull: boolean;
   readonly unique: boolean;
+  /** It is unique among the rows of one tenant (`tenant_Id`) alone. */
+  readonly perTenant: boolean;
   /** Set once: what changes a value that is there is refused. */
   readonly immutable: boolean;
   readonly default: FieldDefault | null;
@@ -85,7 +87,8 @@ export type IndexMethod = (typeof indexMethods)[number];
 
 /**
  * An index over columns of one collection; `name` is unique in the database. `method`: btree unless told.
- * `nullsNotDistinct`: of a unique one, two rows without a value count as equal. `kind`: one that serves searches.
+ * `nullsNotDistinct`: of a unique one, two rows without a value count as equal. `perTenant`: unique among the rows of one
+ * tenant alone. `kind`: one that serves searches.
  */
 export type Index = {
   readonly name: string;
@@ -93,6 +96,7 @@ export type Index = {
   readonly unique: boolean;
   readonly method?: IndexMethod;
   readonly nullsNotDistinct?: true;
+  readonly perTenant?: true;
   readonly kind?: "search" | "fuzzy";
 };
 
@@ -118,16 +122,22 @@ export type Collection = {
   readonly system: boolean;
   /** Written by the server alone, whatever the role (definitions, sessions, credentials). */
   readonly guarded: boolean;
+  /** The column that says whose a row is, where there are tenants; else null: its rows are everybody's. */
+  readonly tenant: Field | null;
   /** The definition as it is stored; `describe.ts` makes from it what `/schemas` answers. */
   readonly definition: SchemaDefinition;
 };
 
 /**
  * All collections. `version` grows with every change and is part of each statement's text. `extensions`: those of the
- * database that statements may rely on (`unaccent`, `pg_trgm`, `postgis`).
+ * database that statements may rely on (`unaccent`, `pg_trgm`, `postgis`). `tenants`: null where there are none.
  */
 export type Schema = {
   readonly version: number;
   readonly extensions: ReadonlySet<string>;
+  readonly tenants: Tenants | null;
   readonly collections: ReadonlyMap<string, Collection>;
 };
+
+/** That rows belong to tenants. `ignored`: collections of users whose rows are everybody's all the same. */
+export type Tenants = { readonly ignored: ReadonlySet<string> };

@@ -10,6 +10,7 @@ import { diffSchemas } from "./diff";
 import { isGenerated } from "./edit";
 import { renameDefinition, renameIndex } from "./rename-definition";
 import type { Collection, Field, Relation, Schema } from "./model";
+import { isTenantEntry } from "./tenants";
 import { checkCollectionName, checkFieldName, checkRelationName, invalid, nameOf } from "./names";
 
 /** A collection (`field` null), or a field or relation of it, and what it is called from now on. */
@@ -53,7 +54,7 @@ export function renameIn(schema: Schema, rename: Rename, version: number): Renam
     collectionName: names.collection(one.name),
     schema: renameDefinition(one, withKey(one, rename), follow),
   }));
-  const next = buildSchema(version, records, undefined, schema.extensions);
+  const next = buildSchema(version, records, undefined, schema.extensions, schema.tenants);
   const rest = diffSchemas(renamedModel(schema, next, names, rows), next);
   if (rest[0]) {
     const [{ kind, collection: lost }] = rest;
@@ -119,6 +120,11 @@ function checkField(collection: Collection, name: string, to: string): void {
   const entry = collection.definition.fields[name];
   if (collection.system && !(entry && relation && isGenerated(entry)))
     throw invalid(`${collection.name}.${name}`, "it is built in; its name cannot be changed");
+  if (isTenantEntry(collection, name))
+    throw invalid(
+      `${collection.name}.${name}`,
+      "it says whose a row is, and the server knows it by this name",
+    );
   const flag = flagOf(collection, name);
   if (flag !== null)
     throw invalid(`${collection.name}.${name}`, `"${flag}" makes it, and the server knows it by this name`);
@@ -265,14 +271,14 @@ function thingsOf(collection: Collection): readonly { readonly what: Move["what"
     ),
     ...of("constraint", [
       nameOf.primaryKey(name),
-      ...listed((field) => field.unique, nameOf.unique),
+      ...listed((field) => field.unique && !field.perTenant, nameOf.unique),
       ...listed((field) => field.type === "Enum" || field.items === "Enum", nameOf.check),
       ...holders.map(({ sourceColumn }) => nameOf.reference(name, sourceColumn)),
     ]),
-    ...of(
-      "index",
-      indexesOf(collection).map((index) => index.name),
-    ),
+    ...of("index", [
+      ...listed((field) => field.perTenant, nameOf.unique),
+      ...indexesOf(collection).map((index) => index.name),
+    ]),
     ...of(
       "sequence",
       listed((field) => field.default?.kind === "autoincrement", nameOf.sequence),

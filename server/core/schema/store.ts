@@ -191,7 +191,7 @@ export const limitRoles: Statement = plain(
 /** All roles and permissions as one row of two JSON texts, so that both are of one moment. */
 export const loadRights: Statement = plain(
   `select (select coalesce(json_agg(r order by r."name"), '[]')::text ` +
-    `from (select "id", "name", "description", "isTenantSpecific" from "baasix_Role") r), ` +
+    `from (select "id", "name", "description", "isTenantSpecific", "canInviteRoleIds" from "baasix_Role") r), ` +
     `(select coalesce(json_agg(p order by p."id"), '[]')::text from (select "id", "role_Id", "collection", ` +
     `"action", "fields", "conditions", "relConditions", "defaultValues" from "baasix_Permission") p)`,
 );

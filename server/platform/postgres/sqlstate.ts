@@ -156,6 +156,8 @@ const byClass: { readonly [prefix: string]: Translation } = {
   "58": unreachable,
 };
 
+const perTenant = /, COALESCE\("tenant_Id", '[-0]+'::uuid\)$/;
+
 /** `posts.email`, `posts (a, b)` or the collection alone. */
 function place(failure: Failure, fields: readonly string[]): string {
   const collection = failure.table ?? "The row";
@@ -163,9 +165,15 @@ function place(failure: Failure, fields: readonly string[]): string {
   return fields.length === 1 ? `${collection}.${fields[0]}` : `${collection} (${fields.join(", ")})`;
 }
 
-/** Field names from `Key (a, "bC")=(…) …`, which has this form in every language of the server. */
+/**
+ * Field names from `Key (a, "bC")=(…) …`, which has this form in every language of the server. That values are unique within
+ * a tenant ends the key, and is no field of it.
+ */
 function keyFields(failure: Failure): readonly string[] {
   const names = /\((.+?)\)=\(/.exec(failure.detail ?? "")?.[1];
   if (names === undefined) return [];
-  return names.split(", ").map((name) => name.replace(/^"(.*)"$/, "$1").replaceAll('""', '"'));
+  return names
+    .replace(perTenant, "")
+    .split(", ")
+    .map((name) => name.replace(/^"(.*)"$/, "$1").replaceAll('""', '"'));
 }

@@ -37,6 +37,7 @@ import { openApiRoutes } from "./features/openapi";
 import { createExplain, permissionsRoutes, protectRights } from "./features/permissions";
 import { createRealtime } from "./features/realtime";
 import { schemasRoutes } from "./features/schemas";
+import { checkSettings } from "./features/settings";
 import { sortRoutes } from "./features/sort";
 import { transactionRoutes } from "./features/transactions";
 import {
@@ -55,7 +56,7 @@ import { type DatabaseAddress, openDatabase, openFeed } from "./platform/postgre
 import { openLocalStorage, openSpool } from "./platform/storage";
 import { followChanges } from "./follow";
 import { providersOf } from "./oauth";
-import { brandingOf, mailerOf, senderOf } from "./mail";
+import { brandingIn, mailerOf, senderOf } from "./mail";
 
 /**
  * `now`: how the app is told about time (milliseconds since 1970); tests hand in a clock of their own. `sendMail`: an
@@ -117,6 +118,7 @@ export async function createApp(
     totals,
   });
   data.beforeWrite((write) => protectRights(write, snapshot.current().rules));
+  data.beforeWrite(checkSettings);
   data.onWrite(({ collection }) => (rightsCollections.has(collection) ? snapshot.reloadRules() : undefined));
 
   const secret = await loadSecret(config);
@@ -164,7 +166,7 @@ export async function createApp(
     mailer,
     from: senderOf(config),
     keys: [sealKey(secret), ...(secret.previous ?? []).map(sealKey)],
-    branding: () => brandingOf(config),
+    branding: (tenant) => brandingIn(data, config, tenant),
     logger,
     now,
   });

@@ -1,7 +1,9 @@
 /** Config → the way that mails go, and who they say they come from. For the server and for commands of the terminal. */
 import type { Config } from "./config";
 import { AppError } from "./core/errors";
+import type { Data } from "./data";
 import { type Branding, renderDefault } from "./features/mail";
+import { settingsOf } from "./features/settings";
 import {
   type Address,
   createHookMailer,
@@ -45,6 +47,18 @@ export function brandingOf(config: Config): Branding {
     url: config.PROJECT_URL ?? null,
     logoUrl: config.PROJECT_LOGO_URL ?? null,
     color: config.PROJECT_COLOR,
+  };
+}
+
+/** The same in a tenant (null: outside of them), where `baasix_Settings` may say more than the environment. */
+export async function brandingIn(data: Data, config: Config, tenant: string | null): Promise<Branding> {
+  const { name, url, logoUrl, color } = brandingOf(config);
+  const { project_name, project_url, project_logo_url, project_color } = await settingsOf(data, tenant);
+  return {
+    name: project_name ?? name,
+    url: project_url ?? url,
+    logoUrl: project_logo_url ?? logoUrl,
+    color: project_color ?? color,
   };
 }
 

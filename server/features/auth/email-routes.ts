@@ -26,10 +26,10 @@ export function emailRoutes(parts: AuthParts) {
     );
 
   async function ask(actor: Actor, sent: unknown, request: Request): Promise<Response> {
-    const { email, link, redirectUrl } = checked(verifyBody, sent ?? {});
+    const { email, link, redirectUrl, tenant_Id: tenant } = checked(verifyBody, sent ?? {});
     const app = link ?? redirectUrl;
     if (actor.kind === "anonymous" && email !== undefined) {
-      requestVerification(parts, { email, link: app }, originOf(request));
+      await requestVerification(parts, { email, link: app, tenant }, originOf(request));
       return answer({ message: "Verification email sent" });
     }
     const isSent = await requestOwnVerification(parts, requireSession(actor), app);

@@ -46,10 +46,10 @@ export function mailSignInRoutes(parts: AuthParts) {
       documented("Sign in with a one-time code", useOtpBody),
     );
 
-  function askLink(body: unknown, request: Request): Response {
+  async function askLink(body: unknown, request: Request): Promise<Response> {
     requireTexts(body, ["email"], "Email is required");
-    const { email, mode, link, redirectUrl } = checked(magicLinkBody, body);
-    requestMagicLink(parts, { email, mode, link: link ?? redirectUrl }, originOf(request));
+    const { email, mode, link, redirectUrl, tenant_Id: tenant } = checked(magicLinkBody, body);
+    await requestMagicLink(parts, { email, mode, link: link ?? redirectUrl, tenant }, originOf(request));
     return answer(told);
   }
 
@@ -76,7 +76,8 @@ export function mailSignInRoutes(parts: AuthParts) {
 
   function askOtp(body: unknown, request: Request): Response {
     requireTexts(body, ["email"], "Email is required");
-    requestOtp(parts, checked(otpBody, body).email, originOf(request));
+    const { email, tenant_Id: tenant } = checked(otpBody, body);
+    requestOtp(parts, { email, tenant }, originOf(request));
     return answer(told);
   }
 

@@ -1,6 +1,6 @@
 /** Signing in without a password, by what is mailed to the account's address: a link, or a code to type. */
 import { findByEmail, markVerified, normalizeEmail } from "./accounts";
-import { appAddress } from "./app-links";
+import { appLink } from "./app-links";
 import { finishSignIn, type WantedSession } from "./finish-sign-in";
 import { mailTo } from "./mailed";
 import type { Proven } from "./one-time";
@@ -15,28 +15,34 @@ import {
 } from "./sign-in";
 
 /** What is asked for. `link`: where the mail leads, in the mode `link`. */
-export type MagicLinkInput = {
-  readonly email: string;
+export type MagicLinkInput = MailRequest & {
   readonly mode: "link" | "code";
   readonly link: string | undefined;
 };
+
+/** Who asks for a mail; `tenant`: in whose words it is, for its members. */
+export type MailRequest = { readonly email: string; readonly tenant: string | null };
 
 /**
  * Mails a link or a code of 15 minutes to the account of an address, if there is one.
  * @throws AppError VALIDATION_ERROR `Invalid link`; RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
  */
-export function requestMagicLink(parts: SignInParts, input: MagicLinkInput, origin: Origin): void {
+export async function requestMagicLink(
+  parts: SignInParts,
+  input: MagicLinkInput,
+  origin: Origin,
+): Promise<void> {
   requireLocal(parts.config);
-  const { email, mode, link } = input;
+  const { email, mode, link, tenant } = input;
   const kind = "magic-link";
   if (mode === "code") {
-    return mailTo(parts, email, origin, async (rows, subject, account) => {
+    return mailTo(parts, { email, tenant, app: null }, origin, async (rows, subject, account) => {
       const { text: code, expiresAt } = await parts.oneTimes.createCode(rows, { kind, subject }, "letters");
       return account && { type: "magicLinkCode", values: { code, expiresAt } };
     });
   }
-  const app = appAddress(parts.config, link);
-  mailTo(parts, email, origin, async (rows, subject, account) => {
+  const to = { email, tenant, app: await appLink(parts, { link, tenant }) };
+  mailTo(parts, to, origin, async (rows, subject, account, app) => {
     const { text, expiresAt } = await parts.oneTimes.create(rows, { kind, subject });
     return (
       account && {
@@ -51,9 +57,9 @@ export function requestMagicLink(parts: SignInParts, input: MagicLinkInput, orig
  * Mails a code of six digits and 5 minutes to the account of an address, if there is one.
  * @throws AppError RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
  */
-export function requestOtp(parts: SignInParts, email: string, origin: Origin): void {
+export function requestOtp(parts: SignInParts, request: MailRequest, origin: Origin): void {
   requireLocal(parts.config);
-  mailTo(parts, email, origin, async (rows, subject, account) => {
+  mailTo(parts, { ...request, app: null }, origin, async (rows, subject, account) => {
     const { text: code, expiresAt } = await parts.oneTimes.createCode(
       rows,
       { kind: "otp", subject },

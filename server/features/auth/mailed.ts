@@ -2,24 +2,33 @@
 import type { Data } from "../../data";
 import type { MailType, NewMail } from "../mail";
 import { type Account, findByEmail, invalidEmail, normalizeEmail } from "./accounts";
+import type { AppLink } from "./app-links";
 import { isServiceAccount } from "./api-tokens";
+import { belongsTo, membershipsOf } from "./roles";
 import { countClient, type Origin, type SignInParts } from "./sign-in";
 
 /** A mail of any one kind, without its recipient. */
 export type Letter = { readonly [Type in MailType]: Omit<NewMail<Type>, "to"> }[MailType];
 
+/** Whom a mail goes to, and whose it is to be: a tenant's, for its members. `app`: where its links lead, if it has any. */
+export type Addressed = {
+  readonly email: string;
+  readonly tenant: string | null;
+  readonly app: AppLink | null;
+};
+
 /**
  * Writes the letter to the account of an address after the answer; `write` runs whether there is one that may come in or not,
- * so that what it makes (a code to try) is there in both cases.
+ * so that what it makes (a code to try) is there in both cases. It gets the address that the links begin with.
  * @throws AppError VALIDATION_ERROR for a text that is no address; RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
  */
 export function mailTo(
   parts: SignInParts,
-  email: string,
+  { email, tenant, app }: Addressed,
   origin: Origin,
-  write: (rows: Data, address: string, account: Account | null) => Promise<Letter | null>,
+  write: (rows: Data, address: string, account: Account | null, app: string) => Promise<Letter | null>,
 ): void {
-  const { data, errands, mail } = parts;
+  const { config, data, errands, mail } = parts;
   countClient(parts, origin.client);
   const address = normalizeEmail(email);
   if (address === null) throw invalidEmail();
@@ -27,25 +36,39 @@ export function mailTo(
   mail.limits.take(address);
   errands.take("a mail could not be written", () =>
     data.transaction(async (rows) => {
-      const account = await reachable(rows, address);
-      const letter = await write(rows, address, account);
-      if (letter !== null && account !== null) await queueLetter(parts, rows, account, letter);
+      const found = await reachable(rows, address);
+      const isMember =
+        found !== null &&
+        tenant !== null &&
+        belongsTo(await membershipsOf(rows, found.id), tenant, config.MULTI_TENANT);
+      const place = app && (isMember ? app.members : app.others);
+      const account = app !== null && place === null ? null : found;
+      const letter = await write(rows, address, account, place ?? "");
+      if (letter !== null && account !== null)
+        await queueLetter(parts, rows, account, letter, isMember ? tenant : null);
     }),
   );
 }
 
-/** Queues a letter to an account, in the transaction of `rows`. */
+/** Queues a letter to an account, in the transaction of `rows`, in the words of a tenant (null: of the installation). */
 export async function queueLetter(
   { mail }: Pick<SignInParts, "mail">,
   rows: Data,
   { email, firstName }: Pick<Account, "email" | "firstName">,
   letter: Letter,
+  tenant: string | null = null,
 ): Promise<void> {
   const name = firstName as string | null;
   const values = { ...letter.values, ...(name !== null && name !== "" && { name }) };
   const { expiresAt } = { expiresAt: null, ...letter.values };
   const until = typeof expiresAt === "string" ? { until: Date.parse(expiresAt) } : {};
-  await mail.queue(rows, { ...letter, ...until, values, to: { address: email, name } } as NewMail<MailType>);
+  await mail.queue(rows, {
+    ...letter,
+    ...until,
+    tenant,
+    values,
+    to: { address: email, name },
+  } as NewMail<MailType>);
 }
 
 /** The account of an address, when it may come in. */

@@ -53,10 +53,10 @@ export function passwordRoutes(parts: AuthParts) {
     .post("/auth/admin/password/change", ({ actor, body }) => changeOf(actor, body), changeOfDocumented)
     .post("/auth/admin/change-password", ({ actor, body }) => changeOf(actor, body), changeOfDocumented);
 
-  function ask(body: unknown, request: Request): Response {
+  async function ask(body: unknown, request: Request): Promise<Response> {
     requireTexts(body, ["email"], "Email is required");
-    const { email, link, redirectUrl } = checked(requestResetBody, body);
-    requestReset(parts, { email, link: link ?? redirectUrl }, originOf(request));
+    const { email, link, redirectUrl, tenant_Id: tenant } = checked(requestResetBody, body);
+    await requestReset(parts, { email, link: link ?? redirectUrl, tenant }, originOf(request));
     return answer({ message: "If an account exists, a reset link will be sent" });
   }
 

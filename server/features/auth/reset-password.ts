@@ -1,7 +1,7 @@
 /** A forgotten password: ask for a link by mail, see whether it holds, choose a new password with it. */
 import { AppError } from "../../core/errors";
 import { type Account, findByEmail, markVerified, setPassword, unlinkProviders } from "./accounts";
-import { appAddress } from "./app-links";
+import { appLink, type AskedLink } from "./app-links";
 import { mailTo } from "./mailed";
 import { barred, countClient, lockAccount, type Origin, requireLocal, type SignInParts } from "./sign-in";
 
@@ -9,14 +9,14 @@ import { barred, countClient, lockAccount, type Origin, requireLocal, type SignI
  * Mails a link to the account of an address, if there is one. What becomes of it is found out after the answer.
  * @throws AppError VALIDATION_ERROR `Invalid link`; RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
  */
-export function requestReset(
+export async function requestReset(
   parts: SignInParts,
-  { email, link }: { readonly email: string; readonly link: string | undefined },
+  { email, ...asked }: AskedLink & { readonly email: string },
   origin: Origin,
-): void {
+): Promise<void> {
   requireLocal(parts.config);
-  const app = appAddress(parts.config, link);
-  mailTo(parts, email, origin, async (rows, subject, account) => {
+  const to = { email, tenant: asked.tenant, app: await appLink(parts, asked) };
+  mailTo(parts, to, origin, async (rows, subject, account, app) => {
     const { text, expiresAt } = await parts.oneTimes.create(rows, { kind: "password-reset", subject });
     return (
       account && {

@@ -2,8 +2,8 @@
 import { system, type UserActor } from "../../core/access/actor";
 import type { Data } from "../../data";
 import { type Account, findAccount, findByEmail, markVerified } from "./accounts";
-import { appAddress, loginAddress } from "./app-links";
-import { mailTo, queueLetter } from "./mailed";
+import { appLink, type AskedLink, loginAddress } from "./app-links";
+import { type Letter, mailTo, queueLetter } from "./mailed";
 import { invalidOneTime } from "./reset-password";
 import { countClient, type Origin, type SignInParts } from "./sign-in";
 
@@ -18,12 +18,13 @@ export async function requestOwnVerification(
   actor: UserActor,
   link: string | undefined,
 ): Promise<boolean> {
-  const app = appAddress(parts.config, link);
+  const { tenant } = actor;
+  const { members: app } = await appLink(parts, { link, tenant });
   const account = await findAccount(parts.data, actor.id);
   if (account === null || account.emailVerified) return false;
   parts.mail.requireWay();
   parts.mail.limits.take(account.email);
-  await parts.data.transaction((rows) => mailVerification(parts, rows, account, app));
+  await parts.data.transaction((rows) => mailVerification(parts, rows, account, app, tenant));
   return true;
 }
 
@@ -31,31 +32,40 @@ export async function requestOwnVerification(
  * Mails the link to the account of an address, if there is one that is not confirmed: for who cannot sign in without.
  * @throws AppError VALIDATION_ERROR `Invalid link`; RATE_LIMITED; MAIL_NOT_CONFIGURED; UNAVAILABLE
  */
-export function requestVerification(
+export async function requestVerification(
   parts: SignInParts,
-  { email, link }: { readonly email: string; readonly link: string | undefined },
+  { email, ...asked }: AskedLink & { readonly email: string },
   origin: Origin,
-): void {
-  const app = appAddress(parts.config, link);
-  mailTo(parts, email, origin, async (rows, _, account) => {
-    if (account !== null && !account.emailVerified) await mailVerification(parts, rows, account, app);
-    return null;
-  });
+): Promise<void> {
+  const to = { email, tenant: asked.tenant, app: await appLink(parts, asked) };
+  mailTo(parts, to, origin, async (rows, _, account, app) =>
+    account === null || account.emailVerified ? null : verificationOf(parts, rows, account, app),
+  );
 }
 
-/** Writes the mail in the transaction of `rows`; `app` is an address of `appAddress`. */
+/** Writes the mail in the transaction of `rows`; `app` is an address of `app-links.ts`, `tenant` in whose words it is. */
 export async function mailVerification(
   parts: Pick<SignInParts, "mail" | "oneTimes">,
   rows: Data,
   account: Pick<Account, "email" | "firstName">,
   app: string,
+  tenant: string | null = null,
 ): Promise<void> {
+  await queueLetter(parts, rows, account, await verificationOf(parts, rows, account, app), tenant);
+}
+
+async function verificationOf(
+  parts: Pick<SignInParts, "oneTimes">,
+  rows: Data,
+  account: Pick<Account, "email">,
+  app: string,
+): Promise<Letter> {
   const { text, expiresAt } = await parts.oneTimes.create(rows, {
     kind: "email-verification",
     subject: account.email,
   });
   const verifyUrl = `${app}/auth/verify-email/${text}`;
-  await queueLetter(parts, rows, account, { type: "emailVerification", values: { verifyUrl, expiresAt } });
+  return { type: "emailVerification", values: { verifyUrl, expiresAt } };
 }
 
 /**

@@ -3,3 +3,4 @@ export type { MailLimits } from "./limits";
 export type { NewMail } from "./outbox";
 export { renderDefault } from "./template";
 export type { Branding, MailType, MailValues } from "./types";
+export { toLabel } from "./values";

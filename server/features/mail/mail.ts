@@ -13,14 +13,14 @@ import { createWorker } from "./worker";
 
 /**
  * What it needs. `mailer` null: there is no way to send, and every mail is refused. `keys` seal waiting mails: 32 bytes
- * each, the same for all instances. `now` in ms since 1970.
+ * each, the same for all instances. `branding`: of a tenant, or (null) of the installation. `now` in ms since 1970.
  */
 export type MailParts = {
   readonly data: Data;
   readonly mailer: Mailer | null;
   readonly from: Address | null;
   readonly keys: SealKeys;
-  readonly branding: () => Branding;
+  readonly branding: (tenant: string | null) => Promise<Branding>;
   readonly logger: Logger;
   readonly now: () => number;
 };

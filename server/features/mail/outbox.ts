@@ -21,11 +21,15 @@ export const longestTrying = 24 * 3_600_000;
 /** How long whoever tries a mail has it for itself, in ms: longer than a try may take. */
 export const lease = 5 * 60_000;
 
-/** A mail to send. `to`: an address, or one with a name. `until`: when it is of no use any more, in ms since 1970. */
+/**
+ * A mail to send. `to`: an address, or one with a name. `tenant`: whose words and looks it has. `until`: when it is of no use any
+ * more, in ms since 1970.
+ */
 export type NewMail<Type extends MailType> = {
   readonly type: Type;
   readonly to: string | { readonly address: string; readonly name?: string | null };
   readonly values: MailValues<Type>;
+  readonly tenant?: string | null;
   readonly until?: number;
 };
 
@@ -33,6 +37,7 @@ export type NewMail<Type extends MailType> = {
 export type WaitingMail = {
   readonly id: string;
   readonly email: string;
+  readonly tenant_Id: string | null;
   readonly templateName: string;
   readonly attempts: number;
   readonly nextAttemptAt: string;
@@ -53,7 +58,7 @@ const iso = (time: number): string => new Date(time).toISOString();
 export async function writeMail<Type extends MailType>(
   rows: Rows,
   seal: Seal,
-  { type, to, values, until }: NewMail<Type>,
+  { type, to, values, tenant = null, until }: NewMail<Type>,
   now: number,
 ): Promise<string> {
   const { address, name = null } = typeof to === "string" ? { address: to } : to;
@@ -65,6 +70,7 @@ export async function writeMail<Type extends MailType>(
   const payload: Payload = { name: label, values: checkValues(type, values) };
   const row = {
     email: address,
+    tenant_Id: tenant,
     templateName: type,
     status: "pending",
     nextAttemptAt: iso(now),
@@ -79,7 +85,7 @@ export async function writeMail<Type extends MailType>(
 export function findDue(data: Data, now: number, limit: number): Promise<readonly WaitingMail[]> {
   return data.find<WaitingMail>(keeping, collection, {
     filter: { AND: [{ status: { eq: "pending" } }, { nextAttemptAt: { lte: iso(now) } }] },
-    fields: ["id", "email", "templateName", "attempts", "nextAttemptAt", "giveUpAt", "payload"],
+    fields: ["id", "email", "tenant_Id", "templateName", "attempts", "nextAttemptAt", "giveUpAt", "payload"],
     sort: "nextAttemptAt",
     limit,
     count: "none",

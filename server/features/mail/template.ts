@@ -15,15 +15,21 @@ export function defaultTemplate(type: string): Template {
   return { subject: kind.subject, body: kind.body, text: null };
 }
 
-/** The stored template of a kind that is in use, or null. */
-export async function storedTemplate(data: Data, type: string): Promise<Template | null> {
-  const found = await data.find<Template>(rendering, collection, {
-    filter: { AND: [{ type: { eq: type } }, { isActive: { eq: true } }] },
-    fields: ["subject", "body", "text"],
-    limit: 1,
+/** The stored template of a kind that is in use: a tenant's own (null: of the installation), else the one for all; or null. */
+export async function storedTemplate(
+  data: Data,
+  type: string,
+  tenant: string | null,
+): Promise<Template | null> {
+  const forAll = { tenant_Id: { isNull: true } };
+  const place = tenant === null ? forAll : { OR: [forAll, { tenant_Id: { eq: tenant } }] };
+  const found = await data.find<Template & { readonly tenant_Id: string | null }>(rendering, collection, {
+    filter: { AND: [{ type: { eq: type } }, { isActive: { eq: true } }, place] },
+    fields: ["tenant_Id", "subject", "body", "text"],
+    limit: 2,
     count: "none",
   });
-  return found[0] ?? null;
+  return found.find(({ tenant_Id }) => tenant_Id !== null) ?? found[0] ?? null;
 }
 
 /** A rendered mail, and the subject that may be kept. */

@@ -28,7 +28,8 @@ export type WorkerParts = {
   readonly from: Address | null;
   readonly seal: Seal;
   readonly renderer: Renderer;
-  readonly branding: () => Branding;
+  /** How mails of a tenant (null: of the installation) show who sends them. */
+  readonly branding: (tenant: string | null) => Promise<Branding>;
   readonly logger: Logger;
   readonly now: () => number;
 };
@@ -165,8 +166,9 @@ async function sendOne(parts: WorkerParts, mail: WaitingMail, signal: AbortSigna
   const { data, mailer, from, seal, renderer, branding, logger } = parts;
   const { name, values } = await seal.open(mail.payload ?? "");
   const type = mail.templateName;
-  const shown = { type, values, branding: branding() };
-  const rendered = renderWith(renderer, await storedTemplate(data, type), shown, (reason) =>
+  const tenant = mail.tenant_Id;
+  const shown = { type, values, branding: await branding(tenant) };
+  const rendered = renderWith(renderer, await storedTemplate(data, type, tenant), shown, (reason) =>
     logger.warn("a stored template cannot be used", { type, error: reason }),
   );
   const { subject, html, text } = rendered;

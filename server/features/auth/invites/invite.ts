@@ -162,6 +162,7 @@ async function mailInvite(
   await mail.queue(rows, {
     type: account === null ? "inviteNewUser" : "inviteExistingUser",
     to: row.email,
+    tenant: row.tenant?.id ?? null,
     values: {
       inviterName: inviter && nameOf(inviter),
       tenant: row.tenant?.name,

@@ -1,0 +1,245 @@
+/** What only browsers have: pages that share a session, and pages that a server rendered. In real Chromium. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import type { AuthMode, Baasix, MeResult } from "@baasix/sdk";
+import { createBaasix, MemoryStorageAdapter } from "@baasix/sdk";
+import { dehydrate, QueryClient } from "@tanstack/react-query";
+import type { BrowserContext, Page } from "playwright-core";
+import { renderToString } from "react-dom/server";
+import { startBrowser, type TestBrowser } from "../examples/flights/e2e/browser";
+import { type TestApp, testAdmin, testApp } from "../server/testing/app";
+import { BaasixProvider, itemsQuery, rightsQuery, sessionQuery, tenantsQuery } from ".";
+import { type Note, NotesPage } from "./testing/notes";
+
+/** What the page's script puts on the window. */
+type Bench = {
+  readonly baasix: Baasix;
+  /** Everything that the page could still show or read, as text. */
+  readable(): string;
+  /** What the page has read, at each change of it. */
+  readonly shown: string[];
+};
+declare const bench: Bench;
+
+const password = "password123";
+let app: TestApp;
+let browser: TestBrowser;
+let site: Bun.Server<undefined>;
+let bundle = "";
+/** A page that the server has kept, and should not have. */
+let stale: string | null = null;
+const tenants = new Map<string, string>();
+
+const script = (url: string) => `
+import { createBaasix } from "@baasix/sdk";
+import { hydrate, QueryClient } from "@tanstack/react-query";
+import { createRoot, hydrateRoot } from "react-dom/client";
+import { BaasixProvider } from ${JSON.stringify(join(import.meta.dir, "index.ts"))};
+import { NotesPage } from ${JSON.stringify(join(import.meta.dir, "testing/notes.tsx"))};
+const { authMode, session, state } = JSON.parse(document.getElementById("given").textContent);
+const baasix = createBaasix({ url: ${JSON.stringify(url)}, authMode, session });
+const cache = new QueryClient();
+if (state) hydrate(cache, state);
+const page = <BaasixProvider client={baasix} queryClient={cache}><NotesPage /></BaasixProvider>;
+const root = document.getElementById("root");
+const shown = [];
+new MutationObserver(() => shown.push(root.textContent)).observe(root, { childList: true, subtree: true, characterData: true });
+if (session) hydrateRoot(root, page, { onRecoverableError: (error) => shown.push("MISMATCH " + error) });
+else createRoot(root).render(page);
+const readable = () => JSON.stringify([
+  root.textContent,
+  cache.getQueryCache().getAll().map(({ queryKey, state }) => [queryKey, state]),
+  cache.getMutationCache().getAll().map(({ state }) => state),
+  baasix.auth.state,
+  { ...localStorage, ...sessionStorage },
+]);
+globalThis.bench = { baasix, readable, shown };
+`;
+
+const html = (root: string, given: object) =>
+  `<!doctype html><div id="root">${root}</div><script id="given" type="application/json">${JSON.stringify(given).replaceAll("<", "\\u003c")}</script><script type="module" src="/bench.js"></script>`;
+
+/** As a server would do it: for who sends the cookies. */
+async function rendered(url: string, cookie: string): Promise<string> {
+  const options = { url, authMode: "cookie", autoRefresh: false, headers: { cookie } } as const;
+  const session = await createBaasix(options).auth.getSession();
+  if (!session) return html("", { authMode: "cookie" });
+  const client = createBaasix({ ...options, session });
+  const cache = new QueryClient();
+  await Promise.all([
+    cache.prefetchQuery(itemsQuery<Note>(client, "notes")),
+    cache.prefetchQuery(sessionQuery(client)),
+    cache.prefetchQuery(rightsQuery(client)),
+    cache.prefetchQuery(tenantsQuery(client)),
+  ]);
+  const page = renderToString(
+    <BaasixProvider client={client} queryClient={cache}>
+      <NotesPage />
+    </BaasixProvider>,
+  );
+  const { user, tenant }: Pick<MeResult, "user" | "tenant"> = session;
+  return html(page, { authMode: "cookie", session: { user, tenant }, state: dehydrate(cache) });
+}
+
+beforeAll(async () => {
+  let url = "";
+  site = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(request) {
+      const { pathname, searchParams } = new URL(request.url);
+      if (pathname === "/bench.js")
+        return new Response(bundle, { headers: { "content-type": "text/javascript" } });
+      const page =
+        pathname === "/rendered"
+          ? (stale ?? (await rendered(url, request.headers.get("cookie") ?? "")))
+          : html("", { authMode: searchParams.get("mode") ?? "jwt" });
+      return new Response(page, { headers: { "content-type": "text/html" } });
+    },
+  });
+  app = await testApp({ env: { MULTI_TENANT: "true", AUTH_CORS_ALLOWED_ORIGINS: site.url.origin } });
+  url = app.listen();
+  const entry = join(import.meta.dir, "bench-entry.tsx");
+  const built = await Bun.build({
+    entrypoints: [entry],
+    files: { [entry]: script(url) },
+    target: "browser",
+    define: { "process.env.NODE_ENV": '"production"' },
+  });
+  bundle = (await built.outputs[0]?.text()) ?? "";
+  await furnish(url);
+  browser = await startBrowser();
+});
+afterAll(async () => {
+  await browser.close();
+  await site.stop(true);
+  await app.close();
+});
+
+/** Ann is a member of Alpha and Beta, Bob of Gamma; in each there is a note. */
+async function furnish(url: string): Promise<void> {
+  const baasix = createBaasix({ url, storage: new MemoryStorageAdapter() });
+  await baasix.auth.login(testAdmin);
+  await baasix.schemas.create("notes", {
+    name: "Note",
+    fields: {
+      id: { type: "UUID", primaryKey: true, defaultValue: { type: "UUIDV4" } },
+      text: { type: "String" },
+    },
+  });
+  const role = (await baasix.roles.findByName("user"))?.id ?? "";
+  await baasix.permissions.createCrudPermissions(role, "notes", { read: {}, create: {} });
+  const note = async (tenant: string) => {
+    await baasix.items("notes").create({ text: `secret of ${tenant}` });
+    tenants.set(tenant, baasix.auth.state.tenant?.id ?? "");
+  };
+  for (const [firstName, tenant] of [
+    ["Bob", "Gamma"],
+    ["Ann", "Alpha"],
+  ] as const) {
+    const email = `${firstName}@example.com`;
+    // oxlint-disable-next-line no-await-in-loop
+    await baasix.auth.register({ email, password, firstName, tenant: { name: tenant } });
+    // oxlint-disable-next-line no-await-in-loop
+    await note(tenant);
+  }
+  const beta = await baasix.auth.createTenant({ name: "Beta" });
+  await baasix.auth.switchTenant(beta.id);
+  await note("Beta");
+  baasix.close();
+}
+
+async function openPage(context: BrowserContext, path: string): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(new URL(path, site.url).href);
+  await page.waitForFunction(() => "bench" in globalThis);
+  return page;
+}
+
+const login = (page: Page, firstName: string) =>
+  page.evaluate((account) => bench.baasix.auth.login(account).then(() => undefined), {
+    email: `${firstName}@example.com`,
+    password,
+  });
+const enter = (page: Page, tenant: string) =>
+  page.evaluate((id) => bench.baasix.auth.switchTenant(id).then(() => undefined), tenants.get(tenant) ?? "");
+const text = (page: Page) => page.evaluate(() => document.getElementById("root")?.textContent ?? "");
+const shows = (page: Page, wanted: string) =>
+  page.waitForFunction((text) => document.getElementById("root")?.textContent === text, wanted, {
+    polling: 20,
+    timeout: 4_000,
+  });
+
+const ofAlpha = "Ann in Alphasecret of Alphaof 2may write";
+
+test.each<[AuthMode, string, string]>([
+  ["jwt", "Bob", "Gamma"],
+  ["cookie", "Bob", "Gamma"],
+  ["jwt", "Ann", "Beta"],
+  ["cookie", "Ann", "Beta"],
+])("%s: nothing of before is readable on any page when %s acts in %s", async (mode, user, tenant) => {
+  const context = await browser.browser.newContext();
+  const [first, second] = [
+    await openPage(context, `/?mode=${mode}`),
+    await openPage(context, `/?mode=${mode}`),
+  ];
+  await shows(first, "nobody");
+  await login(first, "Ann");
+  await Promise.all([first, second].map((page) => shows(page, ofAlpha)));
+
+  if (user === "Ann") await enter(first, tenant);
+  else await login(first, user);
+  const after = `${user} in ${tenant}secret of ${tenant}of ${user === "Ann" ? 2 : 1}may write`;
+  await Promise.all([first, second].map((page) => shows(page, after)));
+  for (const page of [first, second]) {
+    // oxlint-disable-next-line no-await-in-loop
+    const { readable, shown } = await page.evaluate(() => ({
+      readable: bench.readable(),
+      shown: bench.shown,
+    }));
+    expect(readable).toContain(`secret of ${tenant}`);
+    expect(readable).not.toContain("secret of Alpha");
+    if (user !== "Ann") expect(readable.toLowerCase()).not.toMatch(/ann@|"ann"|alpha/);
+    const mixed = shown.filter((text) => text.includes(`in ${tenant}`) && text.includes("of Alpha"));
+    expect(mixed).toEqual([]);
+  }
+  // Each page acts where it says: what it writes goes there.
+  const [id] = await second.evaluate(() => bench.baasix.items("notes").createMany([{ text: "of mine" }]));
+  await app
+    .call("GET", `/items/notes/${id}`, { token: app.admin })
+    .then(({ body }) => expect(body).toMatchObject({ data: { tenant_Id: tenants.get(tenant) } }));
+  await app.call("DELETE", `/items/notes/${id}`, { token: app.admin });
+
+  await second.evaluate(() => bench.baasix.auth.logout());
+  await Promise.all([first, second].map((page) => shows(page, "nobody")));
+  for (const page of [first, second])
+    // oxlint-disable-next-line no-await-in-loop
+    expect(await page.evaluate(() => bench.readable())).not.toMatch(/secret|@example.com/i);
+  await context.close();
+});
+
+test("a page that a server rendered is taken over as it is, and follows changes on other pages", async () => {
+  const context = await browser.browser.newContext();
+  const other = await openPage(context, "/?mode=cookie");
+  await login(other, "Ann");
+  const page = await openPage(context, "/rendered");
+  const source = await page.evaluate(async () => (await fetch(location.href)).text());
+  expect(source.replaceAll("<!-- -->", "")).toContain("Ann in Alpha<ul><li>secret of Alpha</li></ul>");
+  for (const { value } of await context.cookies()) expect(source).not.toContain(value);
+  await shows(page, ofAlpha);
+  expect(await page.evaluate(() => bench.shown)).toEqual([]);
+
+  await enter(other, "Beta");
+  await shows(page, "Ann in Betasecret of Betaof 2may write");
+  expect(await page.evaluate(() => bench.readable())).not.toContain("secret of Alpha");
+
+  // What the server tells is old by now, and what pages have kept is gone.
+  stale = source;
+  await page.evaluate(() => localStorage.clear());
+  await page.reload();
+  await page.waitForFunction(() => "bench" in globalThis);
+  await shows(page, "Ann in Betasecret of Betaof 2may write");
+  expect(await page.evaluate(() => bench.readable())).not.toContain("secret of Alpha");
+  await shows(other, await text(page));
+  await context.close();
+});

@@ -221,7 +221,7 @@ function receive(state: RealtimeState, frame: ServerFrame): Step {
       return state.phase === "proving" && (frame.id === proofId || frame.id === null)
         ? refuseProof(state, frame.code, frame.message)
         : refuse(state, frame);
-    case "unsubscribed":
+    default:
       return [state, []];
   }
 }

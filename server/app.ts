@@ -147,6 +147,7 @@ export async function createApp(
   const explain = createExplain({ data, rules: () => snapshot.current().rules });
   const realtime = createRealtime({
     judge: createJudge({ database, snapshot: snapshot.current, now }),
+    data,
     snapshot: snapshot.current,
     onSnapshotChange: snapshot.onChange,
     feed,

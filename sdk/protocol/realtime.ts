@@ -41,7 +41,111 @@ export type ClientFrame =
       readonly fields?: readonly string[];
     }
   | { readonly type: "unsubscribe"; readonly id: string; readonly subscription: string }
-  | { readonly type: "ping"; readonly id: string };
+  | { readonly type: "ping"; readonly id: string }
+  | RoomRequest
+  | PresenceRequest
+  | BroadcastRequest
+  /** Calls a handler of the server. Answer: `result`. */
+  | { readonly type: "invoke"; readonly id: string; readonly event: string; readonly payload?: unknown }
+  /** Events that the server's own code publishes, such as the progress of a job. Answer: `done`. */
+  | { readonly type: "topic.follow" | "topic.unfollow"; readonly id: string; readonly topic: string };
+
+/** Rooms: members see each other, messages are kept for those who come later. */
+export type RoomRequest =
+  /** Answer: `room.joined`. `metadata` is shown to the other members. */
+  | {
+      readonly type: "room.join";
+      readonly id: string;
+      readonly room: string;
+      readonly metadata?: Profile;
+    }
+  /** Answer: `done`. */
+  | { readonly type: "room.leave"; readonly id: string; readonly room: string }
+  /** Members only. Answer: `room.members`. */
+  | { readonly type: "room.members"; readonly id: string; readonly room: string }
+  /** Rooms that one may join. Answer: `room.list`. */
+  | { readonly type: "room.list"; readonly id: string; readonly prefix?: string }
+  /** Members only; the sender hears it, too. `history: false`: not kept. Answer: `done`. */
+  | {
+      readonly type: "room.send";
+      readonly id: string;
+      readonly room: string;
+      readonly event: string;
+      readonly payload?: unknown;
+      readonly history?: boolean;
+    }
+  /** The room's creator only: all sockets of that user leave. Answer: `done`. */
+  | { readonly type: "room.kick"; readonly id: string; readonly room: string; readonly userId: string };
+
+/** Presence: who is there, each with a state of its own that may change. */
+export type PresenceRequest =
+  /** Answer: `presence.state`; then `presence.changed`. */
+  | { readonly type: "presence.subscribe"; readonly id: string; readonly channel: string }
+  /** Shows this socket to those who are subscribed, or changes its state. Answer: `done`. */
+  | {
+      readonly type: "presence.track";
+      readonly id: string;
+      readonly channel: string;
+      readonly state: Profile;
+    }
+  | {
+      readonly type: "presence.untrack" | "presence.unsubscribe";
+      readonly id: string;
+      readonly channel: string;
+    };
+
+/** Broadcast: messages between clients, kept nowhere. All answers: `done`. */
+export type BroadcastRequest =
+  | {
+      readonly type: "broadcast.subscribe" | "broadcast.unsubscribe";
+      readonly id: string;
+      readonly channel: string;
+    }
+  /** To those who are subscribed; needs a subscription. `self`: to the sender, too. */
+  | {
+      readonly type: "broadcast.send";
+      readonly id: string;
+      readonly channel: string;
+      readonly event: string;
+      readonly payload?: unknown;
+      readonly self?: boolean;
+    };
+
+/** What a member shows of itself: at most 4 KiB as JSON. */
+export type Profile = { readonly [key: string]: unknown };
+
+/** Who sent a message, stamped by the server. Both null: the server itself. */
+export type Sender = { readonly userId: string | null; readonly socketId: string | null };
+
+/** A message of a room, as it comes and as it is kept. `timestamp` is ISO 8601, of the server that took it. */
+export type RoomMessage = {
+  readonly messageId: string;
+  readonly event: string;
+  readonly payload: unknown;
+  readonly sender: Sender;
+  readonly timestamp: string;
+};
+
+/** A socket in a room. */
+export type RoomMember = {
+  readonly socketId: string;
+  readonly userId: string;
+  readonly isCreator: boolean;
+  readonly metadata: Profile;
+};
+
+/** A room in a list; members are counted by sockets. */
+export type RoomSummary = { readonly name: string; readonly memberCount: number };
+
+/** A socket that is present. */
+export type PresenceMember = { readonly socketId: string; readonly userId: string; readonly state: Profile };
+
+/**
+ * Names of events that clients may not give to their messages: those of the system, in any letter case, so that nobody
+ * can look like the server wherever events are told apart by name.
+ */
+export const reservedEvents =
+  /^(user:.*|room:.*|presence:.*|broadcast:.*|system:.*|baasix:.*|joined|left|kicked|sync|join|leave|creator:changed|connect|connected|connect_error|disconnect|disconnected|disconnecting|error|newlistener|removelistener)$/i;
 
 export type ServerFrame =
   /**
@@ -70,6 +174,34 @@ export type ServerFrame =
    * A `resync` of `to` follows.
    */
   | { readonly type: "renamed"; readonly subscription: string; readonly to: string }
+  /** The answer to what needs no other one. */
+  | { readonly type: "done"; readonly id: string }
+  /** The answer to `invoke`: what the handler gave. */
+  | { readonly type: "result"; readonly id: string; readonly data: unknown }
+  | RoomFrame
+  | PresenceFrame
+  | ({ readonly type: "broadcast.message"; readonly channel: string } & Omit<RoomMessage, "messageId">)
+  /** The server's word to this user, or to all. */
+  | {
+      readonly type: "notification";
+      readonly event: string;
+      readonly payload: unknown;
+      readonly timestamp: string;
+    }
+  | {
+      readonly type: "topic.event";
+      readonly topic: string;
+      readonly event: string;
+      readonly payload: unknown;
+      readonly timestamp: string;
+    }
+  /** What was subscribed under that name has ended: the right to it is gone, or the user is another one. */
+  | {
+      readonly type: "ended";
+      readonly kind: "presence" | "broadcast" | "topic";
+      readonly name: string;
+      readonly reason: string;
+    }
   /** Changes may have been missed: read again. `subscription: null` means all of them. */
   | { readonly type: "resync"; readonly subscription: string | null; readonly reason: string }
   /** `subscription`: it has ended, because its right, its fields or its collection are gone. */
@@ -79,6 +211,63 @@ export type ServerFrame =
       readonly subscription?: string;
       readonly code: ErrorCode;
       readonly message: string;
+    };
+
+export type RoomFrame =
+  /** Answer to `room.join`: what was said before, the oldest first (at most 200 messages of the last 24 hours). */
+  | {
+      readonly type: "room.joined";
+      readonly id: string;
+      readonly room: string;
+      readonly history: readonly RoomMessage[];
+    }
+  | {
+      readonly type: "room.members";
+      readonly id: string;
+      readonly room: string;
+      readonly members: readonly RoomMember[];
+    }
+  | { readonly type: "room.list"; readonly id: string; readonly rooms: readonly RoomSummary[] }
+  | ({ readonly type: "room.message"; readonly room: string } & RoomMessage)
+  | {
+      readonly type: "room.user.joined";
+      readonly room: string;
+      readonly userId: string;
+      readonly socketId: string;
+      readonly metadata: Profile;
+      readonly timestamp: string;
+    }
+  | {
+      readonly type: "room.user.left";
+      readonly room: string;
+      readonly userId: string;
+      readonly socketId: string;
+      readonly timestamp: string;
+    }
+  /** This socket is no member any more. `kickedBy` null: by the server, because a right has ended. */
+  | {
+      readonly type: "room.kicked";
+      readonly room: string;
+      readonly kickedBy: string | null;
+      readonly reason: string;
+    }
+  | { readonly type: "room.creator"; readonly room: string; readonly newCreatorUserId: string };
+
+export type PresenceFrame =
+  /** Answer to `presence.subscribe`. */
+  | {
+      readonly type: "presence.state";
+      readonly id: string;
+      readonly channel: string;
+      readonly members: readonly PresenceMember[];
+    }
+  /** What became of the members since: those that came or have another state, and those that went. */
+  | {
+      readonly type: "presence.changed";
+      readonly channel: string;
+      readonly joined: readonly PresenceMember[];
+      readonly updated: readonly PresenceMember[];
+      readonly left: readonly PresenceMember[];
     };
 
 /**

@@ -13,6 +13,10 @@ export type TestSocket = {
   readonly expect: <Type extends ServerFrame["type"]>(
     type: Type,
   ) => Promise<Extract<ServerFrame, { type: Type }>>;
+  /** The next frame of which that is true; those before it stay unread. Rejects as `next` does. */
+  readonly take: (test: (frame: ServerFrame) => boolean) => Promise<ServerFrame>;
+  /** Sends a frame and gives its answer, be it an error. */
+  readonly ask: (frame: Unsent<ClientFrame>) => Promise<ServerFrame>;
   /** Subscribes; gives the name. */
   readonly subscribe: (
     collection: string,
@@ -40,16 +44,22 @@ export async function openSocket(
   const closed = Promise.withResolvers<{ code: number; reason: string }>();
   let wake = Promise.withResolvers<void>();
   let isClosed = false;
+  // Shared by all that wait.
+  const wakeAll = (): void => {
+    const { resolve } = wake;
+    wake = Promise.withResolvers();
+    resolve();
+  };
   let count = 0;
   socket.addEventListener("message", ({ data }) => {
     heard.push(String(data));
     unread.push(JSON.parse(String(data)) as ServerFrame);
-    wake.resolve();
+    wakeAll();
   });
   socket.addEventListener("close", ({ code, reason }) => {
     isClosed = true;
     closed.resolve({ code, reason });
-    wake.resolve();
+    wakeAll();
   });
   await new Promise<void>((resolve, reject) => {
     socket.addEventListener("open", () => resolve());
@@ -66,7 +76,6 @@ export async function openSocket(
       const frame = unread.shift();
       if (frame) return frame;
       if (isClosed) throw new Error("the socket is closed");
-      wake = Promise.withResolvers();
       await wake.promise;
     }
   };
@@ -75,7 +84,21 @@ export async function openSocket(
     if (frame.type !== type) throw new Error(`expected ${type}, got ${JSON.stringify(frame)}`);
     return frame as Extract<ServerFrame, { type: Type }>;
   };
+  const take = async (wanted: (frame: ServerFrame) => boolean): Promise<ServerFrame> => {
+    for (;;) {
+      const at = unread.findIndex(wanted);
+      const [frame] = at < 0 ? [] : unread.splice(at, 1);
+      if (frame) return frame;
+      if (isClosed) throw new Error("the socket is closed");
+      await wake.promise;
+    }
+  };
   const test: TestSocket = {
+    take,
+    ask: (frame) => {
+      const id = send(frame);
+      return take((answer) => "id" in answer && answer.id === id);
+    },
     send,
     sendRaw: (message) => socket.send(message),
     next,

@@ -21,6 +21,8 @@ export type Peer = {
   /** Topics of Bun's publish. */
   readonly join: (topic: string) => void;
   readonly leave: (topic: string) => void;
+  /** To all other sockets of this instance that joined the topic. */
+  readonly publish: (topic: string, text: string) => void;
 };
 
 /** The frames that capabilities answer; `authenticate` and `ping` are the connection's own. */

@@ -118,6 +118,7 @@ export class Connection implements Peer {
   // Values, not methods: capabilities hand them on without their socket.
   readonly join = (topic: string): void => void this.#socket?.subscribe(topic);
   readonly leave = (topic: string): void => void this.#socket?.unsubscribe(topic);
+  readonly publish = (topic: string, text: string): void => void this.#socket?.publish(topic, text);
   readonly sendText = (text: string): void => void this.#socket?.send(text);
   readonly send = (frame: Exclude<ServerFrame, { readonly type: "change" }>): void =>
     this.sendText(encodeFrame(frame));

@@ -11,6 +11,32 @@ export const limits = {
   subscriptions: 100,
   /** Characters of all that its subscriptions ask for: they are kept, and read again when rules change. */
   requests: 256 * 1024,
+  /** Of each kind that a socket may hold: rooms, presence channels, broadcast channels, topics. */
+  rooms: 50,
+  /** Attempts to enter one a second, and at once: whoever comes back takes all its rooms at once. */
+  joins: 10,
+  joinBurst: 50,
+  /** What a member shows of itself, and all members of a room together. */
+  profile: 4 * 1024,
+  profiles: 512 * 1024,
+  members: 1_000,
+  /** Of a message of a room or a broadcast, of an event, and of a handler's result. */
+  payload: 64 * 1024,
+  /** What a room remembers: messages, their bytes, and for how long. */
+  history: 200,
+  historyBytes: 256 * 1024,
+  historyAge: 24 * 3_600_000,
+  /** What all rooms remember together, and how many without members are remembered at all. */
+  memory: 64 * 1024 * 1024,
+  emptyRooms: 1_000,
+  /** Rooms in one list, and rooms that are looked through for it. */
+  listed: 1_000,
+  /** For so long whoever was kicked may not come back. */
+  ban: 600_000,
+  /** For so long a handler of `invoke` may work. */
+  invoke: 30_000,
+  /** So long changes of presence are gathered. */
+  presencePause: 50,
   /** Messages a second, and at once. */
   rate: 20,
   burst: 40,

@@ -1,5 +1,5 @@
 /** The frames that clients send: what they must look like, and what an answer to a bad one says. */
-import type { ClientFrame } from "@baasix/types";
+import { type ClientFrame, reservedEvents } from "@baasix/types";
 import { z } from "zod";
 import { AppError } from "../../core/errors";
 import { checkJson } from "../../http";
@@ -7,6 +7,17 @@ import type { CapabilityFrame } from "./capability";
 
 const id = z.string().min(1).max(64);
 const name = z.string().min(1).max(128);
+// Control characters would let two names look alike; lone surrogates have no UTF-8.
+const printable = /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/u;
+const room = name.regex(printable, "no control characters");
+const event = z
+  .string()
+  .min(1)
+  .max(64)
+  .regex(printable, "no control characters")
+  .refine((text) => !reservedEvents.test(text), "this name is the system's own");
+const payload = z.unknown().optional();
+const profile = z.record(z.string(), z.unknown());
 
 const frame = z.discriminatedUnion("type", [
   z.strictObject({
@@ -24,6 +35,36 @@ const frame = z.discriminatedUnion("type", [
   }),
   z.strictObject({ type: z.literal("unsubscribe"), id, subscription: name }),
   z.strictObject({ type: z.literal("ping"), id }),
+  z.strictObject({ type: z.literal("room.join"), id, room, metadata: profile.optional() }),
+  z.strictObject({ type: z.literal("room.leave"), id, room }),
+  z.strictObject({ type: z.literal("room.members"), id, room }),
+  z.strictObject({ type: z.literal("room.list"), id, prefix: z.string().max(128).optional() }),
+  z.strictObject({
+    type: z.literal("room.send"),
+    id,
+    room,
+    event,
+    payload,
+    history: z.boolean().optional(),
+  }),
+  z.strictObject({ type: z.literal("room.kick"), id, room, userId: z.string().min(1).max(64) }),
+  z.strictObject({ type: z.literal("presence.subscribe"), id, channel: room }),
+  z.strictObject({ type: z.literal("presence.track"), id, channel: room, state: profile }),
+  z.strictObject({ type: z.literal("presence.untrack"), id, channel: room }),
+  z.strictObject({ type: z.literal("presence.unsubscribe"), id, channel: room }),
+  z.strictObject({ type: z.literal("broadcast.subscribe"), id, channel: room }),
+  z.strictObject({ type: z.literal("broadcast.unsubscribe"), id, channel: room }),
+  z.strictObject({
+    type: z.literal("broadcast.send"),
+    id,
+    channel: room,
+    event,
+    payload,
+    self: z.boolean().optional(),
+  }),
+  z.strictObject({ type: z.literal("invoke"), id, event: name.regex(printable), payload }),
+  z.strictObject({ type: z.literal("topic.follow"), id, topic: room }),
+  z.strictObject({ type: z.literal("topic.unfollow"), id, topic: room }),
 ]);
 
 /** A frame that was understood, or what is wrong with it and the `id` that the answer carries. */

@@ -1,12 +1,14 @@
 /** The parts of realtime, connected: sockets and their views on one side, the feed of changes on the other. */
 import type { Server, WebSocketHandler } from "bun";
 import { AppError } from "../../core/errors";
-import type { Judge, Snapshot } from "../../data";
+import type { Data, Judge, Snapshot } from "../../data";
 import { type ClientAddress, createOrigins, type Identity, type Logger, type OriginConfig } from "../../http";
 import type { ChangeFeed } from "../../platform/postgres";
 import { type Authenticator, findCredential } from "../auth";
 import { joinCapabilities } from "./capability";
+import { aloneCluster, type Cluster } from "./cluster";
 import { Connection, type ConnectionParts, everyone } from "./connection";
+import type { RealtimeFace } from "./face";
 import { followFeed } from "./feed";
 import { encodeFrame } from "./frames";
 import { limits } from "./limits";
@@ -14,10 +16,12 @@ import { capabilityTypes } from "./model";
 import { realtimeRoutes, type Status } from "./routes";
 import { createSockets } from "./sockets";
 import { createSubscriptions } from "./subscriptions";
+import { createTogether } from "./together";
 import { createViews } from "./views";
 
 export type RealtimeParts = {
   readonly judge: Judge;
+  readonly data: Pick<Data, "find">;
   readonly snapshot: () => Snapshot;
   /** Calls back after each change of schema or rules; gives the function that stops. */
   readonly onSnapshotChange: (listener: () => void) => () => void;
@@ -32,6 +36,8 @@ export type RealtimeParts = {
   readonly logger: Logger;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** The other instances; without it there are none. */
+  readonly cluster?: Cluster;
   /** Milliseconds that a socket has to say who it is; default 5,000. */
   readonly patience?: number;
 };
@@ -43,6 +49,8 @@ export type Realtime = {
   /** The identity of a user or session changed (logout, suspension, role): its sockets are asked again who they are. */
   readonly recheck: (who: { readonly user?: string; readonly session?: string }) => Promise<void>;
   readonly recheckAll: () => Promise<void>;
+  /** What is offered to code. */
+  readonly face: RealtimeFace;
   /** Closes every socket with 1001 and stops following the feed. */
   readonly close: () => Promise<void>;
 };
@@ -71,8 +79,10 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     for (const connection of sockets.all()) connection.renew();
   });
   const subscriptions = createSubscriptions({ views, requireFeed: () => requireFeed(feed) });
+  const { cluster = aloneCluster() } = parts;
+  const together = createTogether({ cluster, sockets, publish, parts });
   const connectionParts: ConnectionParts = {
-    capabilities: joinCapabilities([subscriptions], capabilityTypes),
+    capabilities: joinCapabilities([subscriptions, ...together.capabilities], capabilityTypes),
     proveToken: authenticator.proveToken,
     admit: sockets.admit,
     release: sockets.release,
@@ -119,10 +129,13 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     websocket,
     recheck: (who) => recheck(sockets.of(who)),
     recheckAll: () => recheck(sockets.all()),
+    face: together.face,
     close: async () => {
       stopSnapshots();
+      together.stop();
       following.stop();
       sockets.close();
+      await cluster.close();
     },
   };
 }

@@ -1,0 +1,115 @@
+/**
+ * Who may enter which name. Rooms, presence and broadcast channels of one name have the same gate, so that none of them
+ * is a way around the others.
+ */
+import type { UserActor } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+
+/** Decides for names with a prefix. What it throws counts as no. */
+export type RoomValidator = (actor: UserActor, name: string) => boolean | Promise<boolean>;
+
+export type GateParts = {
+  /** Whether the actor may read the collection at all; false for one that is not there. */
+  readonly mayReadCollection: (actor: UserActor, collection: string) => boolean;
+  /** Which of these items of a collection the actor may read. @throws AppError when it cannot be told */
+  readonly readable: (
+    actor: UserActor,
+    collection: string,
+    ids: readonly string[],
+  ) => Promise<ReadonlySet<string>>;
+};
+
+export type Gate = {
+  /** @throws AppError FORBIDDEN, the same for a name that is not there and one that is closed */
+  readonly enter: (actor: UserActor, name: string) => Promise<void>;
+  /** Those of the names that the actor may enter, in their order. */
+  readonly open: (actor: UserActor, names: readonly string[]) => Promise<readonly string[]>;
+  /** All validators whose prefix fits must agree. One prefix has one validator: a later one takes its place. */
+  readonly register: (prefix: string, validator: RoomValidator) => void;
+  readonly unregister: (prefix: string) => void;
+  /** Collections that private names were asked for, which the asker could read. */
+  readonly collections: ReadonlySet<string>;
+};
+
+/** `private:<collection>:<id>`, or `private:<collection>`: for those who may read that item, or items of the collection. */
+const privatePrefix = "private:";
+/** Names of the server's own. */
+const ownPrefix = /^(baasix|system):/i;
+
+/** Makes a gate without validators. */
+export function createGate({ mayReadCollection, readable }: GateParts): Gate {
+  const validators = new Map<string, RoomValidator>();
+  const collections = new Set<string>();
+
+  const agreed = async (actor: UserActor, name: string): Promise<boolean> => {
+    for (const [prefix, validator] of validators) {
+      if (!name.startsWith(prefix)) continue;
+      // oxlint-disable-next-line no-await-in-loop -- one no is enough: the others are not asked
+      if (!(await ask(validator, actor, name))) return false;
+    }
+    return true;
+  };
+
+  /** The private names that the actor may enter: one question for each collection. */
+  const openPrivate = async (actor: UserActor, names: readonly string[]): Promise<ReadonlySet<string>> => {
+    const open = new Set<string>();
+    const items = new Map<string, string[]>();
+    for (const name of names) {
+      const { collection, id } = partsOf(name);
+      if (!mayReadCollection(actor, collection)) continue;
+      collections.add(collection);
+      if (id === null) open.add(name);
+      else items.set(collection, [...(items.get(collection) ?? []), id]);
+    }
+    await Promise.all(
+      [...items].map(async ([collection, ids]) => {
+        for (const id of await readable(actor, collection, ids)) open.add(privateName(collection, id));
+      }),
+    );
+    return open;
+  };
+
+  const open = async (actor: UserActor, names: readonly string[]): Promise<readonly string[]> => {
+    const allowed = await openPrivate(actor, names.filter(isPrivate));
+    const candidates = names.filter((name) =>
+      isPrivate(name) ? allowed.has(name) : !ownPrefix.test(name) && !/^private\b/i.test(name),
+    );
+    const answers = await Promise.all(candidates.map((name) => agreed(actor, name)));
+    return candidates.filter((_, index) => answers[index]);
+  };
+
+  return {
+    open,
+    collections,
+    enter: async (actor, name) => {
+      const [entered] = await open(actor, [name]);
+      if (entered === undefined) throw new AppError("FORBIDDEN", `You may not join '${name}'`);
+    },
+    register: (prefix, validator) => void validators.set(prefix, validator),
+    unregister: (prefix) => void validators.delete(prefix),
+  };
+}
+
+/** Whether a name is for those who may read something. */
+export function isPrivate(name: string): boolean {
+  return name.startsWith(privatePrefix);
+}
+
+function partsOf(name: string): { readonly collection: string; readonly id: string | null } {
+  const rest = name.slice(privatePrefix.length);
+  const at = rest.indexOf(":");
+  return at < 0 ? { collection: rest, id: null } : { collection: rest.slice(0, at), id: rest.slice(at + 1) };
+}
+
+/** The private name of an item. */
+export function privateName(collection: string, id: string): string {
+  return `${privatePrefix}${collection}:${id}`;
+}
+
+async function ask(validator: RoomValidator, actor: UserActor, name: string): Promise<boolean> {
+  try {
+    return (await validator(actor, name)) === true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * What sockets hold by name (rooms, channels, topics), within their bounds and as long as they may. The question
+ * whether they may takes time; what happens meanwhile (closing, leaving, another user, other rights) is answered here.
+ */
+import type { Actor, UserActor } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
+import type { Peer } from "./capability";
+import { type Bucket, createBucket, limits } from "./limits";
+import { keyOf, scopeOf } from "./scope";
+
+export type HoldsParts = {
+  /** What is held, in words: `rooms`. */
+  readonly what: string;
+  /** @throws AppError when the actor may not */
+  readonly mayEnter: (actor: UserActor, name: string) => Promise<void>;
+  readonly now: () => number;
+};
+
+/** Why a hold has ended without the socket's doing. */
+type Lost = (name: string, key: string, reason: string) => void;
+
+export type Holds = {
+  /**
+   * Asks, and calls `take` at the moment that the socket gets the name: from then on it holds it. A name that is held
+   * is taken again at once. @throws AppError
+   */
+  readonly enter: (
+    peer: Peer,
+    actor: Actor,
+    name: string,
+    take: (actor: UserActor, key: string) => void,
+  ) => Promise<void>;
+  /** The key of a name that is held. @throws AppError FORBIDDEN */
+  readonly require: (peer: Peer, name: string) => string;
+  readonly keyOf: (peer: Peer, name: string) => string | null;
+  /** Ends a hold, also one that is still being asked for; gives its key, or null where there was none. */
+  readonly drop: (peer: Peer, name: string) => string | null;
+  /** Asks again about everything that a socket holds. */
+  readonly renew: (peer: Peer, actor: Actor, lost: Lost) => void;
+  /** The same about one name, for all sockets. */
+  readonly renewName: (name: string, lost: (peer: Peer) => Lost) => void;
+  /** All names that are held here, or asked for. */
+  readonly names: () => Iterable<string>;
+  /** Forgets a socket; gives what it held. */
+  readonly close: (peer: Peer) => readonly (readonly [name: string, key: string])[];
+};
+
+/** What capabilities with a gate let do by name. */
+export type Named = {
+  /** Names that sockets of this instance hold. */
+  readonly names: () => Iterable<string>;
+  /** Asks again whether those who hold a name may. */
+  readonly renewName: (name: string) => void;
+};
+
+type Hold = { key: string | null; readonly user: string };
+type Held = { readonly names: Map<string, Hold>; readonly joins: Bucket; renewals: number };
+
+/** Makes an empty registry. */
+export function createHolds({ what, mayEnter, now }: HoldsParts): Holds {
+  const byPeer = new Map<Peer, Held>();
+  /** Those who have a name, or are asking for it. */
+  const byName = new Map<string, Set<Peer>>();
+
+  const forget = (peer: Peer, name: string): void => {
+    byPeer.get(peer)?.names.delete(name);
+    const peers = byName.get(name);
+    peers?.delete(peer);
+    if (peers?.size === 0) byName.delete(name);
+  };
+
+  const heldBy = (peer: Peer): Held => {
+    const known = byPeer.get(peer);
+    if (known) return known;
+    const held = { names: new Map(), joins: createBucket(now, limits.joins, limits.joinBurst), renewals: 0 };
+    byPeer.set(peer, held);
+    return held;
+  };
+
+  const enter: Holds["enter"] = async (peer, actor, name, take) => {
+    let user = requireUser(actor, what);
+    const held = heldBy(peer);
+    if (!held.joins.take()) throw new AppError("RATE_LIMITED", `At most ${limits.joins} joins a second`);
+    const known = held.names.get(name);
+    if (known && known.key !== null) return take(user, known.key);
+    if (known) throw new AppError("CONFLICT", `'${name}' is being joined already`);
+    if (held.names.size >= limits.rooms) {
+      throw new AppError("QUERY_TOO_COMPLEX", `A socket may hold ${limits.rooms} ${what}`);
+    }
+    const hold: Hold = { key: null, user: user.id };
+    held.names.set(name, hold);
+    byName.set(name, (byName.get(name) ?? new Set()).add(peer));
+    try {
+      for (;;) {
+        const { renewals } = held;
+        // oxlint-disable-next-line no-await-in-loop -- rights changed while they were asked for: asked again
+        await mayEnter(user, name);
+        if (renewals === held.renewals) break;
+        user = requireSame(peer.actor, user);
+      }
+      if (held.names.get(name) !== hold) throw new AppError("CONFLICT", `'${name}' was left meanwhile`);
+      const key = keyOf(scopeOf(user), name);
+      take(user, key);
+      hold.key = key;
+    } catch (error) {
+      if (held.names.get(name) === hold) forget(peer, name);
+      throw error;
+    }
+  };
+
+  const drop = (peer: Peer, name: string): string | null => {
+    const key = byPeer.get(peer)?.names.get(name)?.key ?? null;
+    forget(peer, name);
+    return key;
+  };
+
+  const ask = async (peer: Peer, actor: UserActor, name: string, lost: Lost): Promise<void> => {
+    const hold = byPeer.get(peer)?.names.get(name);
+    if (!hold || hold.key === null) return;
+    try {
+      await mayEnter(actor, name);
+    } catch (error) {
+      if (byPeer.get(peer)?.names.get(name) !== hold) return;
+      const reason =
+        error instanceof AppError && error.code === "FORBIDDEN"
+          ? "the right has ended"
+          : "the right could not be checked";
+      drop(peer, name);
+      lost(name, hold.key, reason);
+    }
+  };
+
+  return {
+    enter,
+    drop,
+    keyOf: (peer, name) => byPeer.get(peer)?.names.get(name)?.key ?? null,
+    require: (peer, name) => {
+      const key = byPeer.get(peer)?.names.get(name)?.key ?? null;
+      if (key === null) throw new AppError("FORBIDDEN", `Not a member of '${name}'`);
+      return key;
+    },
+    renew: (peer, actor, lost) => {
+      const held = byPeer.get(peer);
+      if (!held) return;
+      held.renewals++;
+      for (const [name, { key, user }] of held.names) {
+        if (key === null) continue;
+        if (actor.kind === "user" && actor.id === user && keyOf(scopeOf(actor), name) === key) {
+          void ask(peer, actor, name, lost);
+        } else {
+          drop(peer, name);
+          lost(name, key, "the socket became another user's");
+        }
+      }
+    },
+    renewName: (name, lost) => {
+      for (const peer of byName.get(name) ?? []) {
+        const { actor } = peer;
+        heldBy(peer).renewals++;
+        if (actor?.kind === "user") void ask(peer, actor, name, lost(peer));
+      }
+    },
+    names: () => byName.keys(),
+    close: (peer) => {
+      const held = byPeer.get(peer);
+      const names = [...(held?.names ?? [])];
+      for (const [name] of names) forget(peer, name);
+      byPeer.delete(peer);
+      return names.flatMap(([name, { key }]) => (key === null ? [] : [[name, key] as const]));
+    },
+  };
+}
+
+/** Those who are nobody in particular may watch collections as the role `public` may, and nothing of this. */
+export function requireUser(actor: Actor, what: string): UserActor {
+  if (actor.kind === "user") return actor;
+  throw new AppError("UNAUTHORIZED", `Sign in to use ${what}`);
+}
+
+function requireSame(actor: Actor | null, { id, tenant }: UserActor): UserActor {
+  if (actor?.kind === "user" && actor.id === id && actor.tenant === tenant) return actor;
+  throw new AppError("CONFLICT", "The socket became another user's");
+}
+
+/** @throws AppError PAYLOAD_TOO_LARGE when a value is longer than `most` bytes of JSON */
+export function requireSize(what: string, value: unknown, most: number): number {
+  const size = Buffer.byteLength(JSON.stringify(value) ?? "");
+  if (size > most)
+    throw new AppError("PAYLOAD_TOO_LARGE", `${what} may take ${most} bytes, this takes ${size}`);
+  return size;
+}

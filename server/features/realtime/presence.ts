@@ -1,0 +1,157 @@
+/**
+ * Presence: who is there, each with a state of its own. Whoever is subscribed hears of all; whoever is tracked is shown.
+ * Changes are gathered for a moment, so that states that move all the time cost one frame for all of them.
+ */
+import type { PresenceMember, Profile } from "@baasix/types";
+import { AppError } from "../../core/errors";
+import type { Capability, Peer } from "./capability";
+import type { Cluster } from "./cluster";
+import { encodeFrame } from "./frames";
+import type { Gate } from "./gate";
+import { createHolds, type Named, requireSize, requireUser } from "./holds";
+import { limits } from "./limits";
+import { createRoster, type Seat } from "./roster";
+import { nameOf } from "./scope";
+
+export type PresenceParts = {
+  readonly cluster: Cluster;
+  readonly gate: Gate;
+  readonly publish: (topic: string, text: string) => void;
+  readonly now: () => number;
+};
+
+export type Presence = Capability & Named;
+
+/** What changed since it was told last: by socket, who is there now, or null for who has gone. */
+type Gathered = Map<string, { readonly before: PresenceMember | null; now: PresenceMember | null }>;
+
+/** Makes the capability of `presence.…` frames. */
+export function createPresence({ cluster, gate, publish, now }: PresenceParts): Presence {
+  const holds = createHolds({ what: "presence channels", mayEnter: gate.enter, now });
+  const gathered = new Map<string, Gathered>();
+  /** As it was told last, by key and socket. */
+  const told = new Map<string, Map<string, PresenceMember>>();
+  const topic = (key: string): string => `presence ${key}`;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+
+  const gather = (key: string, socketId: string, member: PresenceMember | null): void => {
+    const changes: Gathered = gathered.get(key) ?? new Map();
+    gathered.set(key, changes);
+    const known = changes.get(socketId);
+    if (known) known.now = member;
+    else changes.set(socketId, { before: told.get(key)?.get(socketId) ?? null, now: member });
+    timer ??= setTimeout(() => {
+      timer = null;
+      for (const each of gathered.keys()) flush(each);
+    }, limits.presencePause);
+  };
+
+  const flush = (key: string): void => {
+    const changes = gathered.get(key);
+    if (!changes) return;
+    gathered.delete(key);
+    const members = told.get(key) ?? new Map<string, PresenceMember>();
+    const [joined, updated, left]: [PresenceMember[], PresenceMember[], PresenceMember[]] = [[], [], []];
+    for (const [socketId, change] of changes) {
+      if (change.now) members.set(socketId, change.now);
+      else members.delete(socketId);
+      if (change.now) (change.before ? updated : joined).push(change.now);
+      else if (change.before) left.push(change.before);
+    }
+    if (members.size > 0) told.set(key, members);
+    else told.delete(key);
+    if (joined.length + updated.length + left.length === 0) return;
+    publish(
+      topic(key),
+      encodeFrame({ type: "presence.changed", channel: nameOf(key), joined, updated, left }),
+    );
+  };
+
+  const roster = createRoster<Profile>({
+    cluster,
+    kind: "presence",
+    now,
+    changed: (key, { joined, updated, left }) => {
+      for (const seat of [...joined, ...updated]) gather(key, seat.socketId, memberOf(seat));
+      for (const { socketId } of left) gather(key, socketId, null);
+    },
+  });
+
+  const track = (peer: Peer, userId: string, key: string, state: Profile): void => {
+    const seats = roster.at(key);
+    let bytes = requireSize("state", state, limits.profile);
+    if (!seats.has(peer.id) && seats.size >= limits.members) {
+      throw new AppError("QUERY_TOO_COMPLEX", `A channel shows ${limits.members} members at most`);
+    }
+    for (const { socketId, data } of seats.values()) if (socketId !== peer.id) bytes += sizeOf(data);
+    if (bytes > limits.profiles) {
+      throw new AppError(
+        "QUERY_TOO_COMPLEX",
+        `The members of a channel show ${limits.profiles} bytes at most`,
+      );
+    }
+    roster.set(key, peer.id, userId, state);
+  };
+
+  const stop = (peer: Peer, key: string): void => {
+    peer.leave(topic(key));
+    roster.remove(key, peer.id);
+  };
+
+  const lost =
+    (peer: Peer) =>
+    (name: string, key: string, reason: string): void => {
+      stop(peer, key);
+      peer.send({ type: "ended", kind: "presence", name, reason });
+    };
+
+  return {
+    handlers: {
+      "presence.subscribe": (peer, { id, channel }, actor) =>
+        holds.enter(peer, actor, channel, (_, key) => {
+          // What others are about to hear is in the answer already.
+          flush(key);
+          peer.join(topic(key));
+          peer.send({
+            type: "presence.state",
+            id,
+            channel,
+            members: [...roster.at(key).values()].map(memberOf),
+          });
+        }),
+      "presence.track": (peer, { id, channel, state }, actor) => {
+        track(peer, requireUser(actor, "presence").id, holds.require(peer, channel), state);
+        peer.send({ type: "done", id });
+      },
+      "presence.untrack": (peer, { id, channel }) => {
+        roster.remove(holds.require(peer, channel), peer.id);
+        peer.send({ type: "done", id });
+      },
+      "presence.unsubscribe": (peer, { id, channel }) => {
+        const key = holds.drop(peer, channel);
+        if (key !== null) stop(peer, key);
+        peer.send({ type: "done", id });
+      },
+    },
+    renew: (peer, actor) => holds.renew(peer, actor, lost(peer)),
+    names: holds.names,
+    renewName: (name) => holds.renewName(name, lost),
+    close: (peer) => {
+      for (const [, key] of holds.close(peer)) stop(peer, key);
+    },
+  };
+}
+
+function memberOf({ socketId, userId, data }: Seat<Profile>): PresenceMember {
+  return { socketId, userId, state: data };
+}
+
+const sizes = new WeakMap<Profile, number>();
+
+function sizeOf(state: Profile): number {
+  const known = sizes.get(state);
+  if (known !== undefined) return known;
+  const size = Buffer.byteLength(JSON.stringify(state));
+  sizes.set(state, size);
+  return size;
+}

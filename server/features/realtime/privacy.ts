@@ -1,0 +1,48 @@
+/**
+ * Private names and the rows they stand for: whoever may no longer read a row leaves. Rows that change are looked at as
+ * the log tells of them; conditions that reach over other rows, by the clock.
+ */
+import type { ChangeFeed } from "../../platform/postgres";
+import type { Schema } from "../../core/schema/model";
+import { type Gate, isPrivate, privateName } from "./gate";
+import type { Named } from "./holds";
+
+export type PrivacyParts = {
+  readonly feed: Pick<ChangeFeed, "onChanges">;
+  readonly schema: () => Schema;
+  readonly gate: Gate;
+  readonly holders: readonly Named[];
+};
+
+/** How often every private name is asked about, in ms. */
+const interval = 60_000;
+
+/** Follows until the function that it gives is called. */
+export function followPrivacy({ feed, schema, gate, holders }: PrivacyParts): () => void {
+  const renew = (names: Iterable<string>): void => {
+    for (const name of names) for (const holder of holders) holder.renewName(name);
+  };
+  const stop = feed.onChanges(
+    ({ changes }) => {
+      const names = new Set<string>();
+      for (const { table, before, after } of changes) {
+        if (!gate.collections.has(table)) continue;
+        const key = schema().collections.get(table)?.primaryKey.name ?? "";
+        for (const row of [before, after]) {
+          const id = row?.[key];
+          if (id !== null && id !== undefined) names.add(privateName(table, id));
+        }
+      }
+      renew(names);
+    },
+    (table) => gate.collections.has(table),
+  );
+  const timer = setInterval(() => {
+    renew(new Set(holders.flatMap((holder) => [...holder.names()].filter(isPrivate))));
+  }, interval);
+  timer.unref();
+  return () => {
+    stop();
+    clearInterval(timer);
+  };
+}

@@ -72,10 +72,10 @@ function selectRows(
   parameters: Parameters,
 ): string {
   if (shape === "one" && plan.select.relations.length === 0) return bareRow(plan, parameters);
-  return shown(plan, shape, page(plan, shape, parameters), count, parameters);
+  return shown(plan, shape, page(plan, shape, parameters), count && totalOf(plan, count), parameters);
 }
 
-/** The rows of a page as they are answered. */
+/** The rows of a page as they are answered. `count`: the total, as an expression. */
 function shown(
   plan: AuthorizedRead,
   shape: ReadShape,
@@ -83,7 +83,7 @@ function shown(
   count: string | null,
   parameters: Parameters,
 ): string {
-  const total = count === null ? (shape === "one" ? "" : ", null") : `, ${totalOf(plan, count)}`;
+  const total = count === null ? (shape === "one" ? "" : ", null") : `, ${count}`;
   const keys = shape === "one" ? `, ${rowVersion}` : plan.cursor === null ? ", null" : `, ${sortKeys}`;
   const { relations } = plan.select;
   if (relations.length === 0 && plan.cursor === null) {
@@ -144,7 +144,7 @@ function compileMatches(
     ? `select ${shownColumns} ${cut}`
     : `select ${shownColumns} from (select * ${cut}) m ` +
       `join ${quoteName(collection.name)} ${row} on ${row}.${key} = m."#i" order by ${order}`;
-  const count = shape === "list" ? 'select count(*) from "#m"' : null;
+  const count = shape === "list" ? '(select count(*) from "#m")' : null;
   const text = `with "#m" as materialized (select ${columns.join(", ")} from ${from}) ${shown(plan, shape, rows, count, parameters)}`;
   return {
     text: `/* s${version} */ ${text}`,
@@ -189,7 +189,9 @@ function where(
   after: string | null = null,
 ): string {
   const key = shape === "one" ? [keyEquals(plan.collection, alias, parameters)] : [];
-  const rows = compileRows(plan, alias, parameters);
+  // All that matches is asked of the index; a page may go along an index of its order instead.
+  const words = shape === "list" || shape === "matches" || shape === "count" ? "once" : "planned";
+  const rows = compileRows(plan, alias, parameters, words);
   return whereSql([...key, ...rows, ...(after === null ? [] : [after])]);
 }
 

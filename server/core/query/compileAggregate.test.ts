@@ -123,21 +123,21 @@ describe("searches", () => {
       "the words are one parameter, the expression is that of the index",
       "comments",
       { search: "a 'b' & c:*" },
-      `baasix_search_vector(coalesce(t0."text"::text, '')) @@ baasix_search_query($1::text)`,
+      `baasix_search_vector(coalesce(t0."text"::text, '')) @@ (select baasix_search_query($1::text))`,
       ["a b c"],
     ],
     [
       "without an index every text and UUID field is read",
       "authors",
       { search: "x" },
-      `baasix_search_vector(coalesce(t0."name"::text, '') || ' ' || coalesce(t0."mail"::text, '') || ' ' || coalesce(t0."account"::text, '')) @@ baasix_search_query($1::text)`,
+      `baasix_search_vector(coalesce(t0."name"::text, '') || ' ' || coalesce(t0."mail"::text, '') || ' ' || coalesce(t0."account"::text, '')) @@ (select baasix_search_query($1::text))`,
       ["x"],
     ],
     [
       "a field that the index does not have",
       "comments",
       { search: "x", searchFields: "text,id" },
-      `baasix_search_vector(coalesce(t0."text"::text, '') || ' ' || coalesce(t0."id"::text, '')) @@ baasix_search_query($1::text)`,
+      `baasix_search_vector(coalesce(t0."text"::text, '') || ' ' || coalesce(t0."id"::text, '')) @@ (select baasix_search_query($1::text))`,
       ["x"],
     ],
     ["no word", "comments", { search: "!" }, "false", []],
@@ -153,6 +153,16 @@ describe("searches", () => {
     expect(condition(collection, query)).toEqual([text, params]),
   );
 
+  test.each([
+    ["list", "@@ (select baasix_search_query($1::text))"],
+    ["matches", "@@ (select baasix_search_query($1::text))"],
+    ["page", "@@ baasix_search_query($1::text)"],
+    ["estimate", "@@ baasix_search_query($1::text)"],
+  ] as const)("what is planned without the words, and what with them: %s", (shape, text) => {
+    const plan = planRead(schema, parseRead("comments", { search: "x", fields: "id" }));
+    expect(compileRead(authorizeRead(plan, accessTo(schema)), shape, 7).text).toContain(text);
+  });
+
   test("relevance is the first sort key", () => {
     const plan = planRead(
       schema,
@@ -161,8 +171,8 @@ describe("searches", () => {
     const [text] = textOf(compileRead(authorizeRead(plan, accessTo(schema)), "page", 7));
     expect(text).toContain(
       `order by baasix_search_rank(setweight(baasix_search_vector(coalesce(t0."name"::text, '')), 'A') || ` +
-        `setweight(baasix_search_vector(coalesce(t0."mail"::text, '')), 'B'), baasix_search_query($1::text), ` +
-        `plainto_tsquery('simple', baasix_words($1::text))) desc, t0."id" limit 100`,
+        `setweight(baasix_search_vector(coalesce(t0."mail"::text, '')), 'B'), (select baasix_search_query($1::text)), ` +
+        `(select plainto_tsquery('simple', baasix_words($1::text)))) desc, t0."id" limit 100`,
     );
   });
 });

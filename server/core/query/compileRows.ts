@@ -1,21 +1,22 @@
 /** Which rows of its collection a read is about, as SQL. */
 import type { AuthorizedAggregate, AuthorizedRead } from "./authorize";
 import { compileCondition, joinKeys, type Parameters, visible } from "./compileCondition";
-import { compileSearch } from "./compileSearch";
+import { compileSearch, type WordsBecome } from "./compileSearch";
 import type { Hop } from "./planned";
 import { quoteName } from "./statement";
 
-/** The conditions of the rows of `alias`: not deleted, open to the actor, asked for. */
+/** The conditions of the rows of `alias`: not deleted, open to the actor, asked for. `words`: of a search. */
 export function compileRows(
   plan: AuthorizedRead | AuthorizedAggregate,
   alias: string,
   parameters: Parameters,
+  words: WordsBecome = "planned",
 ): readonly string[] {
   const { collection, withDeleted, rows, where, search } = plan;
   const conditions = visible(collection, withDeleted, alias);
   if (rows) conditions.push(compileCondition(rows, alias, parameters));
   if (where) conditions.push(compileCondition(where, alias, parameters));
-  if (search) conditions.push(compileSearch(search, collection, alias, parameters));
+  if (search) conditions.push(compileSearch(search, collection, alias, parameters, words));
   return conditions;
 }
 

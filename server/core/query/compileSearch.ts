@@ -5,16 +5,24 @@ import { column, compileCondition, type Parameters } from "./compileCondition";
 import type { PlannedSearch, SearchedField } from "./search";
 import { quoteName } from "./statement";
 
+/**
+ * When the words become a query. `planned`: while PostgreSQL plans, which may then choose by how often they come, and plans
+ * anew for each search. `once`: while it runs, so that one plan serves all words; for what goes to the index anyway.
+ */
+export type WordsBecome = "planned" | "once";
+
 /** The condition that a row of `alias` matches. */
 export function compileSearch(
   search: PlannedSearch,
   collection: Collection,
   alias: string,
   parameters: Parameters,
+  become: WordsBecome,
 ): string {
   if (search.each.length === 0 || search.fields.length === 0) return "false";
   if (search.mode === "fuzzy") return similar(search, alias, parameters);
-  const wanted = searchQuery(search, parameters);
+  const query = searchQuery(search, parameters);
+  const wanted = become === "once" ? `(select ${query})` : query;
   const indexed = indexedVector(search, collection, alias);
   if (indexed?.whole) return `${indexed.vector} @@ ${wanted}`;
   const own = `${searchVector(columnsOf(search, alias, parameters))} @@ ${wanted}`;
@@ -31,7 +39,8 @@ export function compileRelevance(search: PlannedSearch, alias: string, parameter
     (one, i) => `setweight(${searchVector([one])}, '${weights[i] ?? weights.at(-1)}')`,
   );
   const words = `plainto_tsquery('simple', baasix_words(${parameters.place(search.words)}::text))`;
-  return `baasix_search_rank(${vectors.join(" || ")}, ${searchQuery(search, parameters)}, ${words})`;
+  // In sub-selects, or a plan that serves all words would make the queries for each row.
+  return `baasix_search_rank(${vectors.join(" || ")}, (select ${searchQuery(search, parameters)}), (select ${words}))`;
 }
 
 const weights = ["A", "B", "C", "D"] as const;

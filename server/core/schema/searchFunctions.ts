@@ -83,7 +83,7 @@ function searchFunctions(unaccented: boolean): readonly SqlFunction[] {
       // All words, each by its beginning or its stem. Words such as "the" count only where there are no others.
       name: "baasix_search_query",
       takes: "content text",
-      head: `returns tsquery ${lead} cost 10000`,
+      head: `returns tsquery ${lead} cost 1000`,
       body: `declare word text; exact tsquery; stem text; wanted tsquery; common tsquery;
 begin
   foreach word in array regexp_split_to_array(lower(public.baasix_words(content)), '\\s+') loop

@@ -180,7 +180,7 @@ export async function createApp(
     throw new ConfigError(`SMTP_HOST: is needed beside ${needsMail}: there is no way to send mails`);
   const policy = createPasswordPolicy(config, checkPassword);
   const passwords = createPasswords({ policy });
-  joinAccountWrites(data, passwords, now);
+  joinAccountWrites(data, { passwords, config, clock: now });
   const errands = createErrands({ logger });
   const factorKey = (one: Secret): Uint8Array => deriveKey(one, "second factors");
   const factorSeal = createFactorSeal([factorKey(secret), ...(secret.previous ?? []).map(factorKey)]);

@@ -136,6 +136,7 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           description: "What the account signs in with, from administrators",
         },
         role_Id: { type: "string", format: "uuid", description: "The role that the account gets" },
+        tenant_Id: { type: "string", format: "uuid", description: "With tenants: where it gets the role" },
       },
       definition: {
         name: "User",

@@ -1,7 +1,8 @@
 /**
  * What bodies of `baasix_User` mean beyond columns, at every door to items: the password that an administrator gives a new
- * account and its role, and that an address which changes is no longer confirmed.
+ * account, its role and in which tenant it has it, and that an address which changes is no longer confirmed.
  */
+import { z } from "zod";
 import { type Actor, system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, PendingWrite, WriteBody, WriteJoin } from "../../data";
@@ -10,6 +11,7 @@ import { normalizeEmail, setPassword } from "./accounts";
 import { requireFresh, requireSession } from "./fresh";
 import type { PasswordOwner } from "./password-policy";
 import type { Passwords } from "./passwords";
+import { findRoleById } from "./roles";
 
 const collection = "baasix_User";
 const keeping = system("the credential and the confirmed address of an account follow its row");
@@ -17,19 +19,29 @@ const keeping = system("the credential and the confirmed address of an account f
 /** Most accounts with passwords in one request: each hash takes a while. */
 const mostPasswords = 100;
 
-/** Takes part in the writes of accounts. `clock` in ms since 1970. */
-export function joinAccountWrites(data: Data, passwords: Passwords, clock: () => number): void {
+/** What the writes take. `clock` in ms since 1970. */
+export type AccountWriteParts = {
+  readonly passwords: Passwords;
+  readonly config: { readonly MULTI_TENANT: boolean };
+  readonly clock: () => number;
+};
+
+/** Takes part in the writes of accounts. */
+export function joinAccountWrites(data: Data, { passwords, config, clock }: AccountWriteParts): void {
+  const multiTenant = config.MULTI_TENANT;
   const join: WriteJoin = async (write, rows) => {
     // What is no object is refused where the columns are read.
     if (!write.bodies.every(isObject)) return { bodies: write.bodies };
-    return write.action === "create" ? joinCreate(passwords, write, rows) : joinUpdate(write, rows, clock);
+    return write.action === "create"
+      ? joinCreate({ passwords, multiTenant }, write, rows)
+      : joinUpdate(write, rows, clock);
   };
   data.joinWrites(collection, join);
   data.beforeWrite(requireOthers);
 }
 
 async function joinCreate(
-  passwords: Passwords,
+  { passwords, multiTenant }: { readonly passwords: Passwords; readonly multiTenant: boolean },
   { actor, bodies }: PendingWrite,
   rows: Data,
 ): ReturnType<WriteJoin> {
@@ -37,11 +49,13 @@ async function joinCreate(
     requireVouching(actor, body);
     requireAddress(body);
     requireMetadata(actor, body);
+    // oxlint-disable-next-line no-await-in-loop -- as many questions as roles are given
+    if (multiTenant) await requirePlace(rows, actor, body);
   }
   const extras = bodies.filter((body) => given(body, "password") || given(body, "role_Id"));
   if (extras.length === 0) return { bodies };
   const hashes = new Map<string, string>();
-  const roles = new Map<string, unknown>();
+  const roles = new Map<string, object>();
   if (extras.filter((body) => given(body, "password")).length > mostPasswords) {
     throw new AppError(
       "QUERY_TOO_COMPLEX",
@@ -52,7 +66,7 @@ async function joinCreate(
     const email = String(body.email ?? "")
       .trim()
       .toLowerCase();
-    if (given(body, "role_Id")) roles.set(email, body.role_Id);
+    if (given(body, "role_Id")) roles.set(email, membershipIn(body, multiTenant));
     if (!given(body, "password")) continue;
     if (!isAdministrator(actor)) {
       throw new AppError("FORBIDDEN", "password: only administrators give accounts their passwords");
@@ -62,18 +76,17 @@ async function joinCreate(
     hashes.set(email, await passwords.hash(body.password, body as PasswordOwner));
   }
   return {
-    bodies: bodies.map((body) => without(body, ["password", "role_Id"])),
+    bodies: bodies.map((body) => without(body, multiTenant ? [...extraNames, "tenant_Id"] : extraNames)),
     after: async (ids) => {
       const made = await emailsOf(rows, ids);
       for (const [id, email] of made) {
         const hash = hashes.get(email);
         // oxlint-disable-next-line no-await-in-loop
         if (hash !== undefined) await setPassword(rows, id, hash);
-        if (!roles.has(email)) continue;
-        // By who makes the account: that needs the right to give roles.
-        const membership = { user_Id: id, role_Id: roles.get(email) };
+        const membership = roles.get(email);
+        // By who makes the account: that needs the right to give roles, and says in which tenant.
         // oxlint-disable-next-line no-await-in-loop
-        await rows.create(actor, "baasix_UserRole", [membership]);
+        if (membership) await rows.create(actor, "baasix_UserRole", [{ ...membership, user_Id: id }]);
       }
     },
   };
@@ -107,6 +120,38 @@ async function joinUpdate(write: PendingWrite, rows: Data, clock: () => number):
       await rows.update(keeping, collection, entries);
     },
   };
+}
+
+/** Of the body of a new account, what is no column. */
+const extraNames = ["password", "role_Id"];
+
+function membershipIn({ role_Id, tenant_Id }: WriteBody, multiTenant: boolean): object {
+  return { role_Id, ...(multiTenant && tenant_Id !== undefined && { tenant_Id }) };
+}
+
+/**
+ * A role of tenants gives nothing outside of them, and one that sees all tenants nothing in one. Who acts in a tenant makes
+ * accounts for that one: without a membership they would be out of its reach at once.
+ */
+async function requirePlace(rows: Data, actor: Actor, body: WriteBody): Promise<void> {
+  const within = actor.kind === "user" && !actor.admin ? actor.tenant : null;
+  if (!given(body, "role_Id")) {
+    if (given(body, "tenant_Id")) throw invalid("tenant_Id", "say with which role: role_Id is missing");
+    if (within === null) return;
+    throw new AppError("FORBIDDEN", "role_Id: a new account needs a role in your tenant, or an invitation");
+  }
+  const { role_Id: id } = body;
+  const role = z.uuid().safeParse(id).success ? await findRoleById(rows, String(id)) : null;
+  // What is no role is refused where the membership is written.
+  if (role === null) return;
+  const isPlaced = given(body, "tenant_Id") || (within !== null && body.tenant_Id === undefined);
+  if (role.isTenantSpecific === isPlaced) return;
+  throw invalid(
+    "tenant_Id",
+    isPlaced
+      ? "the role sees all tenants, and is held in none"
+      : "the role counts within a tenant: say in which",
+  );
 }
 
 /** That an address is confirmed is for its owner to show, or for an administrator to say. */

@@ -69,8 +69,8 @@ export type AuthorizedTarget = {
   readonly [authorized]: true;
 };
 
-/** What a row meets as it is and as it becomes, and (`keys`) what the keys that the write sets must meet. */
-export type Carrier = { readonly condition: Planned; readonly keys: Planned | null };
+/** What a row meets as it is and as it becomes, and (`keys`) what the keys that the write sets must meet; null: nothing. */
+export type Carrier = { readonly condition: Planned | null; readonly keys: Planned | null };
 
 /**
  * Checks a read. `tell` hears of every decision.
@@ -190,7 +190,7 @@ export function authorizeWrite(
   const target = (group: readonly Grant[]): AuthorizedTarget => {
     const own = policy.unlimited ? null : anyOf(group.map((grant) => grant.condition));
     const set = writtenColumns(collection, action, columns, group[0]?.defaults ?? []);
-    const carriers = own === null || action === "delete" ? null : carriersOf(group, collection, set);
+    const carriers = policy.unlimited || action === "delete" ? null : carriersOf(group, collection, set);
     const among = filter !== null && groups.length > 1;
     return {
       collection,
@@ -263,18 +263,20 @@ function carriersOf(
   grants: readonly Grant[],
   collection: Collection,
   set: ReadonlySet<Field>,
-): readonly Carrier[] {
+): readonly Carrier[] | null {
   const found: Carrier[] = [];
   for (const { condition: one, tenants } of grants) {
-    if (one === null) continue;
     const rules = tenants?.keysOf(collection) ?? noKeys;
     const keys = rules.size === 0 ? null : allOf([...set].map(({ name }) => rules.get(name) ?? null));
-    const known = (other: Carrier): boolean =>
-      same(one, other.condition) &&
-      (keys === null || other.keys === null ? keys === other.keys : same(keys, other.keys));
+    if (one === null && keys === null) return null;
+    const known = (other: Carrier): boolean => alike(one, other.condition) && alike(keys, other.keys);
     if (!found.some(known)) found.push({ condition: one, keys });
   }
   return found;
+}
+
+function alike(one: Planned | null, other: Planned | null): boolean {
+  return one === null || other === null ? one === other : same(one, other);
 }
 
 const noKeys: ReadonlyMap<string, Planned> = new Map();

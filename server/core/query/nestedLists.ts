@@ -1,6 +1,7 @@
 /** The values of relations whose key lies in the related items: lists, single items, and rows of junctions. */
 import { AppError, suggestion } from "../errors";
 import type { Collection, Relation } from "../schema/model";
+import { tenantCollection, tenantColumn } from "../schema/tenants";
 import { isObject } from "./filter";
 import {
   type Body,
@@ -55,9 +56,10 @@ export function readList(
 function endsOf(junction: Collection, held: Relation): readonly End[] {
   if (junction.definition.isJunction !== true) return [];
   const leading = [...junction.relations.values()].filter(
-    ({ keyOn, sourceColumn }) =>
+    ({ keyOn, sourceColumn, target }) =>
       keyOn === "source" &&
       sourceColumn !== held.targetColumn &&
+      !(sourceColumn === tenantColumn && target === tenantCollection) &&
       junction.fields.get(sourceColumn)?.managed === null,
   );
   return [...Map.groupBy(leading, ({ sourceColumn }) => sourceColumn)].flatMap(

@@ -38,7 +38,9 @@ export function targetRows(target: AuthorizedTarget, withDeleted: boolean, param
 
 /** Which of the carriers' conditions a row meets as it is, one expression each. */
 export function conditionsMet(target: AuthorizedTarget, parameters: Parameters): readonly string[] {
-  return (target.carriers ?? []).map(({ condition }) => compileCondition(condition, "t", parameters));
+  return (target.carriers ?? []).map(({ condition }) =>
+    condition === null ? "true" : compileCondition(condition, "t", parameters),
+  );
 }
 
 /** The rows as they are, as the first part of a statement. */
@@ -54,8 +56,7 @@ export function permitted(target: AuthorizedTarget, parameters: Parameters): rea
   const met = carriers.map(({ condition, keys }, i) => {
     const parts = [
       ...(noted ? [`w.${marked(i)}`] : []),
-      compileCondition(condition, "w", parameters),
-      ...(keys === null ? [] : [compileCondition(keys, "w", parameters)]),
+      ...[condition, keys].flatMap((one) => (one === null ? [] : compileCondition(one, "w", parameters))),
     ];
     return parts.length > 1 ? `(${parts.join(" and ")})` : parts.join("");
   });

@@ -17,6 +17,7 @@ import type { RowWord } from "./report";
 import type { ReadRows } from "./rows";
 import { type Imported, runImport } from "./run";
 import { createSeats, type Seats } from "./seats";
+import { tenantOfRows } from "./tenant";
 
 /** What imports need. `maxBytes` of a file; `connections`: how many imports may write at a time. */
 export type ImportParts = {
@@ -131,12 +132,14 @@ async function importFile(
       const options = readOptions({ ...Object.fromEntries(received.fields), ...query });
       if (options.on === undefined) data.requireRight(actor, collection, "create");
       const work = async (rows: Data): Promise<Response> => {
+        const described = findCollection(schema(), collection);
+        const tenant = tenantOfRows(described, actor, options.tenant);
         const reader = () =>
-          format.reader(findCollection(schema(), collection), received, options, data, actor);
+          tenant.fill(format.reader(described, received, options, data, actor)(received.file.chunks));
         const imported = await runImport(
           rows,
           actor,
-          { ...options, collection, word: format.word, batches: () => reader()(received.file.chunks) },
+          { ...options, collection, word: format.word, batches: reader },
           request.signal,
         );
         return Response.json(answer(imported, options, format.word));

@@ -16,6 +16,8 @@ const options = z.object({
     .optional(),
   /** What an empty text means. By default nothing, but for a cell `""` of a CSV file. */
   empty: z.enum(["null", "text"], "expected null or text").optional(),
+  /** Whose the rows are that do not say it. */
+  tenant: z.uuid("expected the id of a tenant").optional(),
   delimiter: z
     .enum([",", ";", "|", "tab", "\t"], "expected one of , ; | tab")
     .transform((name) => (name === "tab" ? "\t" : name))

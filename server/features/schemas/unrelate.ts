@@ -3,6 +3,8 @@ import type { FieldDefinition, SchemaDefinition, SchemaRecord } from "@baasix/ty
 import { AppError, suggestion } from "../../core/errors";
 import { isGenerated, type SchemaEdit } from "../../core/schema/edit";
 import type { Collection, Relation, Schema } from "../../core/schema/model";
+import { invalid } from "../../core/schema/names";
+import { isTenantEntry } from "../../core/schema/tenants";
 import { builtIn, withoutEntries } from "./edits";
 
 /** A relation as the model and as the definition have it. `key`: the entry's name, which may be that of its column. */
@@ -27,6 +29,9 @@ export function findRelation(schema: Schema, name: string, field: string): Found
     );
   }
   const [key, entry] = found;
+  if (isTenantEntry(source, relation.name)) {
+    throw invalid(`${name}.${field}`, "it says whose a row is; the server makes it with MULTI_TENANT");
+  }
   if (source.system && !isGenerated(entry)) throw builtIn(name);
   return { source, relation, key, entry };
 }

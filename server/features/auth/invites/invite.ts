@@ -4,7 +4,7 @@ import type { UserActor } from "../../../core/access/actor";
 import { AppError } from "../../../core/errors";
 import type { Data } from "../../../data";
 import { type Account, findAccount, findByEmail, invalidEmail, normalizeEmail } from "../accounts";
-import { appAddress } from "../app-links";
+import { appLink } from "../app-links";
 import { noteChange } from "../note";
 import type { SignInParts } from "../sign-in";
 import { findGift, invitable, requireInvitable } from "./inviters";
@@ -27,9 +27,8 @@ import {
  * FORBIDDEN beyond what the caller may give; CONFLICT; RATE_LIMITED; MAIL_NOT_CONFIGURED
  */
 export async function invite(parts: SignInParts, actor: UserActor, request: InviteRequest): Promise<Invite> {
-  const { config, mail } = parts;
-  const { email, role, invitedBy, replaceable, tenant } = await judge(parts, actor, request);
-  const link = appAddress(config, request.link);
+  const { mail } = parts;
+  const { email, role, invitedBy, replaceable, tenant, link } = await judge(parts, actor, request);
   mail.requireWay();
   mail.limits.take(email);
   return parts.data.transaction(async (rows) => {
@@ -49,8 +48,7 @@ export async function inviteByHand(
   actor: UserActor | null,
   request: InviteRequest,
 ): Promise<MadeInvite & { readonly email: string; readonly url: string }> {
-  const { email, role, invitedBy, replaceable, tenant } = await judge(parts, actor, request);
-  const link = appAddress(parts.config, request.link);
+  const { email, role, invitedBy, replaceable, tenant, link } = await judge(parts, actor, request);
   return parts.data.transaction(async (rows) => {
     const { userMetadata } = request;
     const input = { email, role, tenant, link, userMetadata, invitedBy, mailed: false };
@@ -74,7 +72,8 @@ export async function resendInvite(
   const { data, config, clock, mail } = parts;
   const before = await requireOwn(parts, actor, id);
   const kept = config.AUTH_APP_URL.find((entry) => entry.replace(/\/+$/, "") === before.link);
-  const link = appAddress(config, app ?? kept);
+  const tenant = before.tenant?.id ?? null;
+  const { members: link } = await appLink(parts, { link: app ?? kept, tenant });
   mail.requireWay();
   mail.limits.take(before.email);
   return data.transaction(async (rows) => {
@@ -121,11 +120,11 @@ export function inviteUrl(app: string, token: string, userExists: boolean): stri
   return `${app}/accept-invite?token=${token}${userExists ? "&existing=true" : ""}`;
 }
 
-/** What of a request may be done, and by whom. */
+/** What of a request may be done, and by whom. `link`: the application that it leads to, which may be the tenant's own. */
 async function judge(
   { config, data }: Pick<SignInParts, "config" | "data">,
   actor: UserActor | null,
-  { email: text, role, tenant, userMetadata }: InviteRequest,
+  { email: text, role, tenant, userMetadata, link: asked }: InviteRequest,
 ) {
   const email = normalizeEmail(text);
   if (email === null) throw invalidEmail();
@@ -136,7 +135,8 @@ async function judge(
     throw new AppError("FORBIDDEN", "userMetadata: only administrators say what a new account begins with");
   }
   const invitedBy = actor?.id ?? null;
-  return { email, role: gift.role.id, tenant: gift.tenant, invitedBy, replaceable: roles };
+  const { members: link } = await appLink({ config, data }, { link: asked, tenant: gift.tenant });
+  return { email, role: gift.role.id, tenant: gift.tenant, link, invitedBy, replaceable: roles };
 }
 
 /** One that the caller could make; any other is as if it were not there. */
@@ -151,14 +151,14 @@ async function requireOwn({ data, config }: SignInParts, actor: UserActor, id: s
 }
 
 async function mailInvite(
-  { data, mail }: SignInParts,
+  { mail }: SignInParts,
   rows: Data,
   row: InviteRow,
   { token, expiresAt }: MadeInvite,
   app: string,
 ): Promise<void> {
   const { account } = await findByEmail(rows, row.email);
-  const inviter = row.invitedBy_Id === null ? null : await findAccount(data, row.invitedBy_Id);
+  const inviter = row.invitedBy_Id === null ? null : await findAccount(rows, row.invitedBy_Id);
   await mail.queue(rows, {
     type: account === null ? "inviteNewUser" : "inviteExistingUser",
     to: row.email,

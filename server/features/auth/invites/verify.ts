@@ -2,7 +2,7 @@
 import type { InviteInfo } from "@baasix/types";
 import { AppError } from "../../../core/errors";
 import { findByEmail } from "../accounts";
-import { appAddress } from "../app-links";
+import { appLink } from "../app-links";
 import { countClient, type Origin, type SignInParts } from "../sign-in";
 import { mayStillInvite } from "./inviters";
 import { invalidInvite } from "./model";
@@ -20,12 +20,12 @@ export async function verifyInvite(
 ): Promise<InviteInfo> {
   const { clock, config, data } = parts;
   countClient(parts, origin.client);
-  const app = link === null ? null : applicationOf(parts, link);
   const invite = await findByToken(data, token, clock());
   if (invite === null) throw invalidInvite();
   const { email, role, tenant } = invite;
   const gift = { role, tenant: tenant?.id ?? null };
   if (!(await mayStillInvite(data, config, invite.invitedBy_Id, gift))) throw invalidInvite();
+  const app = link === null ? null : await applicationOf(parts, link, gift.tenant);
   const userExists = (await findByEmail(data, email)).account !== null;
   return {
     valid: true,
@@ -43,12 +43,11 @@ function acceptUrl(app: string, token: string, email: string, userExists: boolea
     : `${app}/register?inviteToken=${token}&email=${encodeURIComponent(email)}`;
 }
 
-function applicationOf({ config }: SignInParts, link: string): string {
+async function applicationOf(parts: SignInParts, link: string, tenant: string | null): Promise<string> {
   try {
-    return appAddress(config, link);
-  } catch {
-    throw new AppError("VALIDATION_ERROR", "Invalid application URL", [
-      { field: "link", message: "must be one of the addresses in AUTH_APP_URL", rule: "allowed" },
-    ]);
+    return (await appLink(parts, { link, tenant })).members;
+  } catch (error) {
+    if (!(error instanceof AppError && error.code === "VALIDATION_ERROR")) throw error;
+    throw new AppError("VALIDATION_ERROR", "Invalid application URL", error.details, { cause: error });
   }
 }

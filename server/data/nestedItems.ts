@@ -4,6 +4,7 @@
  */
 import type { ItemId } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
+import { grantsColumn } from "../core/access/grants";
 import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
 import { authorizeWrite } from "../core/query/authorize";
@@ -13,7 +14,15 @@ import { mergeNames } from "../core/query/nestedNames";
 import { bulkLimit, parseKey } from "../core/query/write";
 import type { Collection, Field } from "../core/schema/model";
 import type { Data, Rows, UpdateEntry, WriteBody } from "./door";
-import { heldColumns, type Item, type ListParts, notRelated, writeLists, type Written } from "./nestedLists";
+import {
+  heldColumns,
+  inheritedColumns,
+  type Item,
+  type ListParts,
+  notRelated,
+  writeLists,
+  type Written,
+} from "./nestedLists";
 import { upsertOf } from "./upsert";
 import { type WriteParts, writesOf } from "./write";
 
@@ -40,7 +49,12 @@ export async function writeItems(
   if (action) requireNames(session, collection, action, items);
   const keys = await writeToOne(session, collection, items);
   const data = items.map((item, i) =>
-    Object.fromEntries([...item.body.own, ...heldColumns(item), ...(keys[i] ?? [])]),
+    Object.fromEntries([
+      ...item.body.own,
+      ...inheritedColumns(item, collection),
+      ...heldColumns(item),
+      ...(keys[i] ?? []),
+    ]),
   );
   const written = await write(flatWrites(session, items), data);
   const [only] = items;
@@ -83,7 +97,40 @@ function listParts(session: Session): ListParts {
     join: (collection, items, unique) => joinItems(session, collection, items, unique),
     update: (collection, items) => updateItems(session, collection, items),
     leave: (collection, items, filter, column) => leaveLists(session, collection, items, filter, column),
+    tenantsOf: (collection, keys) => tenantsOf(session, collection, keys),
   };
+}
+
+/** Whoever acts in a tenant makes everything there; of others an item that is made with another one is of its tenant. */
+function actsInTenant(actor: Actor): boolean {
+  return actor.kind === "user" && !actor.admin && actor.tenant !== null;
+}
+
+/** None for who may not read them: what is made then has none, and is refused where it must be of that tenant. */
+async function tenantsOf(
+  { parts, actor }: Session,
+  collection: Collection,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, string | null>> {
+  const found = new Map<string, string | null>();
+  const { name, primaryKey, tenant } = collection;
+  const { schema, rules } = parts.snapshot();
+  const policy = accessOf(rules, schema, actor)(collection, "read");
+  const isRead =
+    tenant !== null &&
+    (policy?.unlimited === true || policy?.grants.some(({ fields }) => grantsColumn(fields, tenant.name)));
+  if (tenant === null || !isRead || actsInTenant(actor)) return found;
+  for (let i = 0; i < keys.length; i += bulkLimit) {
+    const filter = { [primaryKey.name]: { in: keys.slice(i, i + bulkLimit) } };
+    const query = { fields: [primaryKey.name, tenant.name], filter };
+    for await (const rows of parts.stream(actor, name, query)) {
+      for (const text of rows) {
+        const row = JSON.parse(text) as Readonly<Record<string, string | null>>;
+        found.set(String(row[primaryKey.name]), row[tenant.name] ?? null);
+      }
+    }
+  }
+  return found;
 }
 
 /** The flat writes, for the items of one level. */
@@ -212,8 +259,13 @@ async function writeToOne(
   items: readonly Item[],
 ): Promise<readonly (readonly (readonly [column: string, value: unknown])[])[]> {
   const columns: (readonly [string, unknown])[][] = items.map(() => []);
-  const parts = items.flatMap(({ body }, i) =>
-    body.toOne.map((part) => ({ part, columns: columns[i] ?? [] })),
+  const own = collection.tenant && !actsInTenant(session.actor) ? collection.tenant.name : null;
+  const parts = items.flatMap(({ body, tenant }, i) =>
+    body.toOne.map((part) => ({
+      part,
+      columns: columns[i] ?? [],
+      tenant: own === null ? undefined : (body.own.get(own) ?? tenant),
+    })),
   );
   for (const group of Map.groupBy(parts, ({ part }) => part.relation).values()) {
     const [first] = group;
@@ -221,12 +273,7 @@ async function writeToOne(
     const { relation, target } = first.part;
     // Items of one request may lead to each other by keys that it gives them.
     const given = target === collection ? keysGiven(collection, items) : noKeys;
-    const keys = await writeTargets(
-      session,
-      target,
-      group.map(({ part }) => part),
-      given,
-    );
+    const keys = await writeTargets(session, target, group, given);
     group.forEach((one, i) => {
       const key = keys[i] ?? null;
       one.columns.push([relation.sourceColumn, key]);
@@ -249,14 +296,15 @@ function keysGiven({ primaryKey }: Collection, items: readonly Item[]): Readonly
 async function writeTargets(
   session: Session,
   target: Collection,
-  parts: readonly ToOne[],
+  parts: readonly { readonly part: ToOne; readonly tenant: unknown }[],
   coming: ReadonlySet<string>,
 ): Promise<readonly (ItemId | null)[]> {
   const create: Item[] = [];
   const update: (Item & Keyed)[] = [];
   const connect: Keyed[] = [];
-  for (const { reference, place } of parts) {
-    if (reference.kind === "create") create.push(reference);
+  for (const { part, tenant } of parts) {
+    const { reference, place } = part;
+    if (reference.kind === "create") create.push({ body: reference.body, tenant });
     if (reference.kind === "update") update.push({ key: reference.key, place, body: reference.body });
     if (reference.kind === "connect" && !coming.has(reference.key))
       connect.push({ key: reference.key, place });
@@ -268,7 +316,7 @@ async function writeTargets(
     if (reference.kind === "create") return made.next().value ?? null;
     return reference.kind === "detach" ? null : reference.key;
   };
-  return parts.map(({ reference }) => keyOf(reference));
+  return parts.map(({ part }) => keyOf(part.reference));
 }
 
 async function requireVisible(session: Session, target: Collection, named: readonly Keyed[]): Promise<void> {

@@ -34,16 +34,37 @@ export type ListParts = {
     filter: Readonly<Record<string, unknown>>,
     column: string | null,
   ) => Promise<unknown>;
+  /** The tenants of items, by their keys; nothing where new ones are of the tenant that the actor acts in, whoever holds them. */
+  readonly tenantsOf: (
+    collection: Collection,
+    keys: readonly string[],
+  ) => Promise<ReadonlyMap<string, string | null>>;
 };
 
-/** An item to write; `held`: the item in whose list it stands, whose key it gets, or has already. */
-export type Item = { readonly body: Body; readonly held?: Held };
+/**
+ * An item to write; `held`: the item in whose list it stands, whose key it gets, or has already. `tenant`: of the item that
+ * it is made with, and its own, unless it says one.
+ */
+export type Item = { readonly body: Body; readonly held?: Held; readonly tenant?: unknown };
 
 /** An item that was written. `isNew`: nothing is related to it yet. */
 export type Written = { readonly id: ItemId; readonly isNew: boolean };
 
 /** The item in whose list another stands: the relation, its key, and whether the other gets the key now. */
 export type Held = { readonly relation: Relation; readonly key: string; readonly attach: boolean };
+
+/** What an item gets of the one that it is made with: its tenant, where it may say it and does not. */
+export function inheritedColumns(
+  { body, tenant }: Item,
+  collection: Collection,
+): readonly (readonly [column: string, value: unknown])[] {
+  const column = collection.tenant?.name;
+  const isSaid =
+    column === undefined ||
+    body.own.get(column) !== undefined ||
+    body.toOne.some(({ relation }) => relation.sourceColumn === column);
+  return tenant === undefined || isSaid ? [] : [[column, tenant]];
+}
 
 /** What an item in a list is given of the item that holds it. */
 export function heldColumns({ held }: Item): readonly (readonly [column: string, value: unknown])[] {
@@ -137,8 +158,17 @@ async function writeRelation(parts: ListParts, part: ListPart, parents: readonly
       effects.change.map((one) => ({ ...one, held: { relation, key, attach: one.attach } })),
     ),
   );
+  const source = parts.schema.collections.get(relation.source);
+  const holders = planned.filter(({ effects }) => effects.create.length > 0).map(({ key }) => key);
+  const tenants =
+    target.tenant && source?.tenant && holders.length > 0 ? await parts.tenantsOf(source, holders) : null;
   const made = planned.flatMap(({ key, effects }) =>
-    effects.create.map(({ body, bare }) => ({ body, bare, held: { relation, key, attach: true } })),
+    effects.create.map(({ body, bare }) => ({
+      body,
+      bare,
+      held: { relation, key, attach: true },
+      tenant: tenants?.get(key),
+    })),
   );
   const unique = made.every(({ bare }) => bare) && there.length > 0 ? joiningColumns(part) : null;
   await (unique ? parts.join(target, made, unique) : parts.create(target, made));

@@ -11,7 +11,7 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * Reads the header; quotes around it, as the draft writes a key, are not part of it. Keys of accounts are apart from each
- * other. Callers without an account share theirs: only a UUID, which nobody hits by chance or guess, may be one. An address
+ * other, and those of one account in each tenant. Callers without an account share theirs: only a UUID, which nobody hits by chance or guess, may be one. An address
  * would not keep them apart, since several share one, and it changes between a try and the next.
  * @throws AppError BAD_REQUEST
  */
@@ -23,7 +23,9 @@ export function readKey(actor: Actor, header: string): HeldKey {
       `${idempotencyHeader}: expected 1 to 255 visible characters of ASCII, such as a UUID`,
     );
   }
-  if (actor.kind === "user") return { actor: `user:${actor.id}`, key };
+  if (actor.kind === "user") {
+    return { actor: `user:${actor.id}${actor.tenant === null ? "" : ` ${actor.tenant}`}`, key };
+  }
   if (!uuid.test(key)) {
     throw new AppError("BAD_REQUEST", `${idempotencyHeader}: without an account only a UUID may be the key`);
   }

@@ -7,6 +7,8 @@ import type { Rules } from "../../core/access/rules";
 export function markOfRights(rules: Rules, actor: Actor): string {
   const roles = rolesOf(rules, actor).map(({ role, admin, permissions }) => [
     role.id,
+    role.isTenantSpecific,
+    role.canInviteRoleIds,
     admin,
     permissions.map((permission) => JSON.stringify({ ...permission, id: null })).toSorted(),
   ]);

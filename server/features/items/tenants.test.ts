@@ -396,4 +396,28 @@ describe("keys that lead into another tenant", () => {
       expect(rows.filter(({ tenant_Id }) => tenant_Id === null)).toHaveLength(1);
     }
   });
+
+  test.each(["stan", "root"] as const)("what %s makes with an item is of its tenant", async (caller) => {
+    const changed = await scene.as(caller, `PATCH /items/folders/${folders.get("B")}`, {
+      notes: { create: [{ text: "deep", tags: [{ tags: { name: "deep tag" } }, { tags: tags.get("B") }] }] },
+    });
+    expect([changed.status, changed.text]).toEqual([200, changed.text]);
+    const made = await scene.as(caller, "POST /items/notes", {
+      text: "deep",
+      tenant_Id: scene.B,
+      folder: { name: "deep folder" },
+      tags: [{ tags: { name: "deep tag" } }],
+    });
+    expect([made.status, made.text]).toEqual([201, made.text]);
+    for (const [collection, count] of [
+      ["notes", 3],
+      ["tags", 3],
+      ["notes_tags_junction", 4],
+      ["folders", 2],
+    ] as const) {
+      const rows = await scene.everything(collection);
+      const own = rows.filter(({ tenant_Id }) => tenant_Id === scene.B);
+      expect([collection, own.length]).toEqual([collection, count]);
+    }
+  });
 });

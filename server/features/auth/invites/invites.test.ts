@@ -12,6 +12,7 @@ import {
 import { system } from "../../../core/access/actor";
 import { type Answer, type TestApp, testAdmin, testApp } from "../../../testing/app";
 import { type MailServer, openMailServer } from "../../../testing/mail-server";
+import { createPasswords } from "../passwords";
 import { inviteLifetime, sweepInvites } from "./rows";
 
 setDefaultTimeout(30_000);
@@ -24,8 +25,12 @@ const minute = 60_000;
 let server: MailServer;
 let people = 0;
 
+/** Of the password. */
+let hash = "";
+
 beforeAll(async () => {
   server = await openMailServer();
+  hash = await createPasswords().hash(password, {});
 });
 afterAll(() => server.close());
 
@@ -110,15 +115,15 @@ describe.each([
   /** An account that holds these roles, each in a tenant or (null) everywhere; signed in where the first one is. */
   const account = async (...held: (readonly [role: string, tenant: string | null])[]) => {
     const email = newMail();
-    const id = await made("baasix_User", {
-      email,
-      password,
-      firstName: "Ada",
-      lastName: "Lovelace",
-      emailVerified: true,
-    });
+    const person = { email, firstName: "Ada", lastName: "Lovelace", emailVerified: true };
+    const [id = ""] = (await app.data.create(root, "baasix_User", [person])).map(String);
+    const credential = { user_Id: id, accountId: id, providerId: "credential", password: hash };
+    await app.data.create(root, "baasix_Account", [credential]);
     for (const [role, tenant] of held) {
-      await made("baasix_UserRole", { user_Id: id, role_Id: roles[role], tenant_Id: tenant });
+      // oxlint-disable-next-line no-await-in-loop -- the first one is the oldest
+      await app.data.create(root, "baasix_UserRole", [
+        { user_Id: id, role_Id: roles[role], tenant_Id: tenant },
+      ]);
     }
     return { id, email, token: await signIn(email) };
   };

@@ -1,6 +1,8 @@
 /** The entry of the audit log that a writing statement makes of each row that it wrote, in that same statement. */
 import { jsonExpression } from "../schema/fields";
-import type { Collection, Field } from "../schema/model";
+import type { Field } from "../schema/model";
+import { tenantColumn } from "../schema/tenants";
+import type { AuthorizedTarget } from "./authorize";
 import type { Parameters } from "./compileCondition";
 import { quoteLiteral, quoteName } from "./statement";
 import type { Param } from "./variables";
@@ -33,11 +35,20 @@ const entryNames = [
   "transactionId",
 ] as const;
 export const entryColumns = entryNames.map(quoteName).join(", ");
+/** The column behind them, where there are tenants. */
+export const tenantEntry = quoteName(tenantColumn);
 
 export const currentUser: Param = { kind: "currentUser" };
 
+/** Where there are tenants: the entry of a row that belongs to none says the one in which its author acts. */
+const currentTenant: Param = { kind: "currentTenant" };
+
 /** `, "#a" as (insert …)` over the rows of `"#w"`; null where the collection keeps no entries. Hidden fields never appear. */
-export function auditOf(collection: Collection, audited: Audited, parameters: Parameters): string | null {
+export function auditOf(
+  { collection, stamped }: Pick<AuthorizedTarget, "collection" | "stamped">,
+  audited: Audited,
+  parameters: Parameters,
+): string | null {
   if (!collection.audit || collection.guarded) return null;
   const { action, before, after, without } = audited;
   const shown = [...collection.fields.values()].filter(({ hidden }) => !hidden);
@@ -58,6 +69,11 @@ export function auditOf(collection: Collection, audited: Audited, parameters: Pa
     transactionId: "pg_current_xact_id()::text",
   };
   const values = entryNames.map((name) => entry[name]).join(", ");
+  const tenant = !stamped
+    ? null
+    : collection.tenant
+      ? `w.${quoteName(collection.tenant.name)}`
+      : `${parameters.place(currentTenant)}::uuid`;
   // Rows that become JSON take half the time that objects built pair by pair do, in which each pair looks up its type.
   const named = (list: string | null, name: string): string =>
     `${list === null ? "null::jsonb" : list === "" ? "'{}'::jsonb" : `"#${name}"`} as ${name}`;
@@ -68,8 +84,8 @@ export function auditOf(collection: Collection, audited: Audited, parameters: Pa
     `lateral (select ${named(was, "before")}, ${named(is, "after")}) "#c"`,
   ];
   return (
-    `, "#a" as (insert into ${quoteName(auditCollection)} (${entryColumns}) ` +
-    `select ${values} from "#w" w, ${parts.join(", ")})`
+    `, "#a" as (insert into ${quoteName(auditCollection)} (${entryColumns}${tenant ? `, ${tenantEntry}` : ""}) ` +
+    `select ${values}${tenant ? `, ${tenant}` : ""} from "#w" w, ${parts.join(", ")})`
   );
 }
 

@@ -6,7 +6,7 @@
 import { isSpatial, jsonExpression } from "../schema/fields";
 import type { Collection, Field, Relation, Schema } from "../schema/model";
 import { joinNames } from "../schema/names";
-import { auditCollection, currentUser, entryColumns, members } from "./audit";
+import { auditCollection, currentUser, entryColumns, members, tenantEntry } from "./audit";
 import type { Parameters } from "./compileCondition";
 import { quoteLiteral, quoteName, type Statement } from "./statement";
 import { addressInput, requestInput } from "./writeStatement";
@@ -62,6 +62,7 @@ export function leadsOn(schema: Schema, { name }: Collection): boolean {
 }
 
 function functionBody(collection: Collection): string {
+  const { tenant } = collection;
   const shown = [...collection.fields.values()].filter(({ hidden }) => !hidden);
   const whole = `(select to_jsonb(r.*) from (select ${members(shown, (field) => valueIn("old", field))}) r)`;
   const changed = (row: "old" | "new"): string =>
@@ -81,10 +82,10 @@ begin
     if was = '{}' then return null; end if;
   end if;
   insert into public.${quoteName(auditCollection)}
-    (${entryColumns})
+    (${entryColumns}${tenant ? `, ${tenantEntry}` : ""})
   values ('data', tg_table_name, old.${quoteName(collection.primaryKey.name)}::text, lower(tg_op),
     jsonb_build_object('before', was, 'after', becomes), (who ->> 'user')::uuid, who ->> 'address', who ->> 'request',
-    pg_current_xact_id()::text);
+    pg_current_xact_id()::text${tenant ? `, old.${quoteName(tenant.name)}` : ""});
   return null;
 end`;
 }

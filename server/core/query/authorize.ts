@@ -66,6 +66,8 @@ export type AuthorizedTarget = {
   readonly kept: readonly Relation[];
   /** The column of the tenant, where the actor may say no other one than its own; else null. */
   readonly tenant: Field | null;
+  /** There are tenants: entries of the audit log say which one it was. */
+  readonly stamped: boolean;
   readonly [authorized]: true;
 };
 
@@ -202,6 +204,7 @@ export function authorizeWrite(
       defaults: group[0]?.defaults ?? [],
       kept: policy.secrets ? [] : keysWithin(schema, collection, set),
       tenant: !policy.unlimited && group.every(({ tenants }) => tenants !== null) ? collection.tenant : null,
+      stamped: schema.tenants !== null,
     } as unknown as AuthorizedTarget;
   };
   const [first = [], ...rest] = groups;

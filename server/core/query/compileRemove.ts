@@ -70,7 +70,7 @@ export function compileRemove(
     ...(!isPlain && { before: before(rows) }),
     write,
     single,
-    audit: auditOf(collection, audited, parameters),
+    audit: auditOf(target, audited, parameters),
     checks: [
       ...(versioned ? [versionStands(collection)] : []),
       ...(leadsOn && !soft ? [tellActor(parameters)] : []),
@@ -114,7 +114,7 @@ export function compileRestore(
     parameters,
     before: before(rows),
     write,
-    audit: auditOf(collection, { action: "restore", before: [mark], after: "whole" }, parameters),
+    audit: auditOf(target, { action: "restore", before: [mark], after: "whole" }, parameters),
     checks: permitted(target, parameters),
     single,
     all: true,

@@ -70,7 +70,7 @@ export function compileCreate(
     parameters,
     write,
     single: isSingle(plan),
-    audit: auditOf(collection, { action: "create", before: null, after: "whole" }, parameters),
+    audit: auditOf(target, { action: "create", before: null, after: "whole" }, parameters),
     checks: permitted(target, parameters),
   });
 }
@@ -106,7 +106,7 @@ export function compileUpdate(
   const remembered = new Set([...fixed, ...told]);
   const met = target.noted ? conditionsMet(target, parameters) : [];
   const isOne = plan.rows.length === 1 && !target.filter;
-  const audit = auditOf(collection, { action: "update", before: written, after: written }, parameters);
+  const audit = auditOf(target, { action: "update", before: written, after: written }, parameters);
   if (isOne && !versioned && met.length === 0 && (remembered.size === 0 || returnsOld)) {
     const was = [...remembered].map((field) => `, old.${quoteName(field.name)} as ${old(field)}`);
     const write =

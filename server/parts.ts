@@ -17,7 +17,7 @@ import {
   setStatus,
   upsertAdmin,
 } from "./features/auth";
-import { openDatabase } from "./platform/postgres";
+import { type DatabaseAddress, openDatabase } from "./platform/postgres";
 import { attachEmbedded } from "./platform/postgres/embedded";
 import { openServerDatabase } from "./start";
 
@@ -54,8 +54,17 @@ export type Parts = {
 export async function openParts(config: Config): Promise<Parts> {
   const running = config.DATABASE_URL ? null : attachEmbedded(resolve(config.BAASIX_DIR));
   const opened = running ? { address: running, stop: async () => {} } : await openServerDatabase(config);
+  return partsOn(opened.address, config, opened.stop);
+}
+
+/** The same on a database that is there; `stop` ends it when the parts are closed, or cannot be opened. */
+export async function partsOn(
+  address: DatabaseAddress,
+  config: Config,
+  stop: () => Promise<void>,
+): Promise<Parts> {
   try {
-    const database = await openDatabase(opened.address, { shortPool: 1, slowPool: 1 });
+    const database = await openDatabase(address, { shortPool: 1, slowPool: 1 });
     const snapshot = await openSnapshot(database, { tenants: tenantsOf(config) });
     // A command reads too little to remember totals.
     const totals = createTotals({ schema: () => snapshot.current().schema, live: () => false });
@@ -84,11 +93,11 @@ export async function openParts(config: Config): Promise<Parts> {
       },
       close: async () => {
         await database.close();
-        await opened.stop();
+        await stop();
       },
     };
   } catch (error) {
-    await opened.stop();
+    await stop();
     throw error;
   }
 }

@@ -53,7 +53,7 @@ test.each([
 });
 
 test("run", () => {
-  const said = "function baasix http://localhost  items products list [object Object]\n";
+  const said = "function baasix http://localhost   items products list [object Object]\n";
   expect(run([process.execPath, "script.mjs"])).toBe(said);
   const node = Bun.which("node");
   if (node) expect(run([node, "script.mjs"])).toBe(said);

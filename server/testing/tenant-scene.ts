@@ -2,7 +2,7 @@
 import type { AuthResult, Tenant } from "@baasix/types";
 import { system } from "../core/access/actor";
 import { createPasswords } from "../features/auth";
-import type { Answer, TestApp } from "./app";
+import { type Answer, type TestApp, testAdmin } from "./app";
 import { type MailServer, openMailServer } from "./mail-server";
 import { openOAuthScene, type OAuthScene } from "./oauth";
 
@@ -33,6 +33,7 @@ export async function openTenantScene(env: Readonly<Record<string, string>> = {}
       SMTP_PORT: String(mails.port),
       SMTP_SECURE: "none",
       MAIL_FROM: "no-reply@shop.example.com",
+      AUTH_CORS_ALLOWED_ORIGINS: "https://app.example.com",
       ...env,
     },
   });
@@ -43,14 +44,22 @@ export async function openTenantScene(env: Readonly<Record<string, string>> = {}
     "baasix_Role",
     names.map((name) => ({ name, isTenantSpecific: name !== "auditor" })),
   );
-  const [user] = await app.data.find<{ id: string }>(root, "baasix_Role", {
-    filter: { name: { eq: "user" } },
-    fields: ["id"],
+  const builtIn = await app.data.find<{ id: string; name: string }>(root, "baasix_Role", {
+    filter: { name: { in: ["user", "administrator"] } },
+    fields: ["id", "name"],
   });
   const roles = new Map(names.map((name, i) => [name, String(made[i])]));
-  roles.set("user", user?.id ?? "");
+  for (const { id, name } of builtIn) roles.set(name, id);
   const hash = await createPasswords().hash(password, {});
   let count = 0;
+
+  let administrator = { token: app.admin, at: 0 };
+  const admin = async (): Promise<string> => {
+    // Access tokens end after a quarter of an hour, and so does the freshness of the sign-in.
+    if (time.ahead - administrator.at > 300_000)
+      administrator = { token: await app.login(testAdmin.email, testAdmin.password), at: time.ahead };
+    return administrator.token;
+  };
 
   const role = (name: string): string => roles.get(name) ?? name;
   const join = async (person: Person, ...held: readonly Held[]): Promise<void> => {
@@ -68,12 +77,16 @@ export async function openTenantScene(env: Readonly<Record<string, string>> = {}
     oauth,
     mails,
     role,
+    /** A token of the administrator that is good now. */
+    admin,
     /** Gives memberships, one after the other. */
     join,
     /** Adds to the present, in ms: the clock of the app. */
     pass: (ms: number): void => {
       time.ahead += ms;
     },
+    /** How much that is by now, in ms. */
+    ahead: (): number => time.ahead,
     /** A tenant that nobody is a member of. */
     tenant: async (name: string): Promise<Tenant> => {
       const [id] = await app.data.create(root, "baasix_Tenant", [{ name }]);

@@ -70,7 +70,7 @@ const ways: Readonly<Record<string, Way>> = {
   username: async (person, asked) => {
     const username = `name${person.id.slice(0, 8)}`;
     await scene.app.call("PATCH", `/items/baasix_User/${person.id}`, {
-      token: scene.app.admin,
+      token: await scene.admin(),
       body: { username },
     });
     return call("/auth/login", { username, password, ...asked });
@@ -245,8 +245,8 @@ describe("where an account comes in", () => {
 });
 
 describe("an API token", () => {
-  const tokens = (body: object, token = scene.app.admin) =>
-    call("/auth/tokens", { name: "a program", ...body }, token);
+  const tokens = async (body: object, token?: string) =>
+    call("/auth/tokens", { name: "a program", ...body }, token ?? (await scene.admin()));
   const made = (answer: Answer) => (answer.body as { data: ApiToken & { token: string } }).data;
 
   test.each<[role: string, place: "first" | null, status: number, message: string]>([
@@ -284,9 +284,9 @@ describe("an API token", () => {
     expect((await get("/auth/me", token)).status).toBe(401);
     await scene.join(person, ["owner", tenants.first]);
     expect((await get("/auth/me", token)).status).toBe(401);
-    expect((await scene.app.call("DELETE", `/auth/tokens/${id}`, { token: scene.app.admin })).status).toBe(
-      200,
-    );
+    expect(
+      (await scene.app.call("DELETE", `/auth/tokens/${id}`, { token: await scene.admin() })).status,
+    ).toBe(200);
   });
 
   test("is made by administrators of the whole alone", async () => {

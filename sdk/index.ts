@@ -5,6 +5,14 @@ export type { InviteRequest, NoInvite } from "./invites";
 export type { MagicLinkRequest, MailedCode, MailedToken, MailRequest, SignInChoice } from "./mail-calls";
 export { type Baasix, type BaasixOptions, createBaasix } from "./client";
 export type { CollectionName, ItemOf, ItemsOf, NameFor, SystemCollections } from "./collections";
+export type {
+  BroadcastChannelHandle,
+  BroadcastMessage,
+  ChannelState,
+  PresenceCallbacks,
+  PresenceChannel,
+  TopicEvent,
+} from "./channels";
 export { BaasixError, type ClientErrorCode } from "./error";
 export type { FileChanges, Files, NativeFile, UploadOptions } from "./files";
 export type {
@@ -33,6 +41,14 @@ export type {
   SchemaSource,
   SchemaUpdateOptions,
 } from "./schemas";
+export type {
+  RoomCreatorChanged,
+  RoomKicked,
+  RoomMessageData,
+  RoomRejoined,
+  RoomUserJoined,
+  RoomUserLeft,
+} from "./rooms";
 export type { Server, ServerInfo } from "./server";
 export type { AuthEvent, AuthListener, AuthState, SessionSeed, Tokens } from "./session";
 export type { SentInvites } from "./sent-invites";
@@ -46,6 +62,7 @@ export {
   type StorageAdapter,
 } from "./storage";
 export type { SessionUser } from "./storage/kept";
+export type { Notification } from "./together";
 export type { ApiTokens } from "./tokens";
 export type {
   Operation,

@@ -26,6 +26,7 @@ import {
   type RealtimeEffect,
   type RealtimeEvent,
   type RealtimeState,
+  requestPrefix,
   type Step,
   type TimerName,
   type View,
@@ -58,6 +59,10 @@ export function step(state: RealtimeState, event: RealtimeEvent): Step {
       return add(state, event.key, event.view);
     case "remove":
       return remove(state, event.key);
+    case "hold":
+      return hold({ ...state, held: event.held });
+    case "send":
+      return [state, state.phase === "ready" ? [{ type: "send", frame: event.frame }] : []];
     case "proof":
       return takeProof(state, event.proof);
     case "noProof":
@@ -129,7 +134,7 @@ function giveUp(state: RealtimeState, code: ErrorCode, message: string): Step {
 
 function changeIdentity(state: RealtimeState): Step {
   const left = leave(state);
-  if (!state.explicit && state.entries.size === 0) return [{ ...forgetAnswers(state), phase: "off" }, left];
+  if (!isWanted(state)) return [{ ...forgetAnswers(state), phase: "off" }, left];
   const [next, effects] = ask({ ...state, attempt: 0, renew: false });
   return [next, [...left, ...effects]];
 }
@@ -178,7 +183,7 @@ function elapse(state: RealtimeState, name: TimerName): Step {
       ];
     }
     case "idle":
-      if (state.entries.size > 0 || state.explicit) return [state, []];
+      if (isWanted(state)) return [state, []];
       return [{ ...forgetAnswers(state), phase: "off" }, leave(state)];
     case "resubscribe":
       return state.phase === "ready" ? subscribeAll(state) : [state, []];
@@ -196,6 +201,7 @@ function receive(state: RealtimeState, frame: ServerFrame): Step {
           { type: "cancel", name: "deadline" },
           { type: "wait", name: "ping", ms: delays.ping },
           { type: "connection", connected: true },
+          { type: "frame", frame },
           ...effects,
         ],
       ];
@@ -218,11 +224,14 @@ function receive(state: RealtimeState, frame: ServerFrame): Step {
     case "renamed":
       return [rename(state, frame.subscription, frame.to), []];
     case "error":
+      if (frame.id?.startsWith(requestPrefix)) return [state, [{ type: "frame", frame }]];
       return state.phase === "proving" && (frame.id === proofId || frame.id === null)
         ? refuseProof(state, frame.code, frame.message)
         : refuse(state, frame);
-    default:
+    case "unsubscribed":
       return [state, []];
+    default:
+      return [state, [{ type: "frame", frame }]];
   }
 }
 
@@ -242,8 +251,22 @@ function add(state: RealtimeState, key: string, view: View): Step {
   return [following, [{ type: "cancel", name: "idle" }, ...effects]];
 }
 
+/** Whether something needs the connection. */
+function isWanted({ entries, explicit, held }: RealtimeState): boolean {
+  return entries.size > 0 || explicit || held;
+}
+
+function hold(state: RealtimeState): Step {
+  if (!state.held) {
+    if (isWanted(state) || state.phase === "off") return [state, []];
+    return [state, [{ type: "wait", name: "idle", ms: delays.idle }]];
+  }
+  const [next, effects] = state.phase === "off" ? ask(state) : [state, []];
+  return [next, [{ type: "cancel", name: "idle" }, ...effects]];
+}
+
 function remove(state: RealtimeState, key: string): Step {
   const [next, effects] = unsubscribe(state, key);
-  if (next.entries.size > 0 || state.explicit || state.phase === "off") return [next, effects];
+  if (isWanted(next) || state.phase === "off") return [next, effects];
   return [next, [...effects, { type: "wait", name: "idle", ms: delays.idle }]];
 }

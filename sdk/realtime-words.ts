@@ -28,6 +28,8 @@ export type RealtimeState = {
   readonly phase: Phase;
   /** Connected on demand of the caller, not only of subscriptions. */
   readonly explicit: boolean;
+  /** Rooms, channels or requests need the connection. */
+  readonly held: boolean;
   /** Attempts since frames last flowed for a while. */
   readonly attempt: number;
   readonly proof: Proof | null;
@@ -47,6 +49,9 @@ export type RealtimeEvent =
   | { readonly type: "start" | "stop" | "nudge" | "identity" | "opened" }
   | { readonly type: "add"; readonly key: string; readonly view: View }
   | { readonly type: "remove"; readonly key: string }
+  | { readonly type: "hold"; readonly held: boolean }
+  /** A frame that is no subscription's; sent only while frames flow. */
+  | { readonly type: "send"; readonly frame: ClientFrame }
   | { readonly type: "proof"; readonly proof: Proof }
   | {
       readonly type: "noProof";
@@ -69,6 +74,8 @@ export type RealtimeEffect =
   | { readonly type: "cancel"; readonly name: TimerName }
   | { readonly type: "connection"; readonly connected: boolean }
   | { readonly type: "live"; readonly key: string; readonly primaryKey: string }
+  /** A frame that concerns no subscription. */
+  | { readonly type: "frame"; readonly frame: ServerFrame }
   | { readonly type: "change"; readonly key: string; readonly change: ChangeFrame }
   | { readonly type: "resync"; readonly key: string; readonly reason: string }
   | {
@@ -93,12 +100,16 @@ export const delays = {
   lastRetry: 30_000,
 } as const;
 
+/** The ids of requests that are no subscription's begin so. */
+export const requestPrefix = "r";
+
 /** A next state, and what to do to get there. */
 export type Step = [RealtimeState, RealtimeEffect[]];
 
 export const initialState: RealtimeState = {
   phase: "off",
   explicit: false,
+  held: false,
   attempt: 0,
   proof: null,
   renew: false,

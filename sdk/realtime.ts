@@ -5,6 +5,7 @@ import { BaasixError } from "./error";
 import { tell } from "./listeners";
 import type { View } from "./realtime-words";
 import { createSocket, type Notice, type SocketOptions } from "./socket";
+import { createTogether } from "./together";
 
 /** A change of an item: its readable fields, or its primary key alone when it was deleted or left the view. */
 export type ChangePayload<Item = GenericItem> = {
@@ -98,6 +99,13 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
   const failures = new Set<(error: BaasixError) => void>();
   let connected = false;
   const socket = createSocket(options, receive);
+  const together = createTogether({
+    send: (frame) => socket.dispatch({ type: "send", frame }),
+    hold: (held) => {
+      if (held) watchNetwork();
+      socket.dispatch({ type: "hold", held });
+    },
+  });
   const online = () => socket.dispatch({ type: "nudge" });
   let watched = false;
 
@@ -108,9 +116,11 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
         live.clear();
         refused.clear();
       }
+      together.connection(connected);
       for (const listener of connectionListeners) tell(listener, connected);
       return;
     }
+    if (notice.type === "frame") return together.receive(notice.frame);
     if (notice.type === "failed") return fail(notice.key, notice.code, notice.message);
     const handlers = subscribers.get(notice.key) ?? new Set<Handlers>();
     switch (notice.type) {
@@ -134,6 +144,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     const error = new BaasixError(message, { status: 0, code });
     tell(onError, error);
     if (key === null) {
+      together.end(message, code);
       for (const failure of failures) tell(failure, error);
       return;
     }
@@ -250,10 +261,14 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
       };
       return channel;
     },
+    ...together.calls,
     /** Accepted for code written for Socket.IO, and without effect: the connection is a plain WebSocket. */
     setSocketClient(_client: unknown): void {},
     /** The user changed: the connection is made anew as the new one. */
-    changeIdentity: () => socket.dispatch({ type: "identity" }),
+    changeIdentity(): void {
+      together.changeIdentity();
+      socket.dispatch({ type: "identity" });
+    },
     /** Ends the connection for good. */
     close(): void {
       if (watched) removeEventListener("online", online);

@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { Elysia } from "elysia";
 import { type Config, ConfigError, tenantsOf } from "./config";
 import { rightsCollections } from "./core/access/policy";
-import { createData, createJudge, createTotals, openSnapshot, type SnapshotStore, tellMissing } from "./data";
+import {
+  createData,
+  createJudge,
+  createLiveQueries,
+  createTotals,
+  openSnapshot,
+  type SnapshotStore,
+  tellMissing,
+} from "./data";
 import { removeOldEntries } from "./features/audit";
 import {
   authRoutes,
@@ -147,6 +155,7 @@ export async function createApp(
   const explain = createExplain({ data, rules: () => snapshot.current().rules });
   const realtime = createRealtime({
     judge: createJudge({ database, snapshot: snapshot.current, now }),
+    queries: createLiveQueries({ database, snapshot: snapshot.current, now }),
     data,
     snapshot: snapshot.current,
     onSnapshotChange: snapshot.onChange,

@@ -7,6 +7,7 @@ export * from "./filter";
 export * from "./imports";
 export * from "./invites";
 export * from "./items";
+export * from "./live-queries";
 export * from "./mfa";
 export * from "./oauth";
 export * from "./operators";

@@ -3,6 +3,8 @@
  * The client gives each request an `id`; the answer carries it back.
  */
 import type { ErrorCode } from "./errors";
+import type { QueryFrame, QueryRequest } from "./live-queries";
+import type { ItemId } from "./items";
 
 export const realtimeVersion = 1;
 
@@ -33,13 +35,14 @@ export type ClientFrame =
       readonly token: string | null;
       readonly version: number;
     }
+  | ({ readonly type: "subscribe"; readonly id: string } & SubscriptionRequest)
+  /** Several at once. Answer: `subscribed.many`. */
   | {
-      readonly type: "subscribe";
+      readonly type: "subscribe.many";
       readonly id: string;
-      readonly collection: string;
-      readonly filter?: { readonly [key: string]: unknown };
-      readonly fields?: readonly string[];
+      readonly subscriptions: readonly SubscriptionRequest[];
     }
+  | QueryRequest
   | { readonly type: "unsubscribe"; readonly id: string; readonly subscription: string }
   | { readonly type: "ping"; readonly id: string }
   | RoomRequest
@@ -49,6 +52,17 @@ export type ClientFrame =
   | { readonly type: "invoke"; readonly id: string; readonly event: string; readonly payload?: unknown }
   /** Events that the server's own code publishes, such as the progress of a job. Answer: `done`. */
   | { readonly type: "topic.follow" | "topic.unfollow"; readonly id: string; readonly topic: string };
+
+/** What to watch of a collection. */
+export type SubscriptionRequest = {
+  readonly collection: string;
+  /** One item alone, by its primary key. */
+  readonly key?: ItemId;
+  readonly filter?: { readonly [key: string]: unknown };
+  readonly fields?: readonly string[];
+  /** Kinds of change to be told of; all unless given. */
+  readonly events?: readonly ChangeAction[];
+};
 
 /** Rooms: members see each other, messages are kept for those who come later. */
 export type RoomRequest =
@@ -166,6 +180,16 @@ export type ServerFrame =
       readonly subscription: string;
       readonly primaryKey: string;
     }
+  /** Answer to `subscribe.many`, one for each in order: the subscription, or why there is none. */
+  | {
+      readonly type: "subscribed.many";
+      readonly id: string;
+      readonly subscriptions: readonly (
+        | { readonly subscription: string; readonly primaryKey: string }
+        | { readonly code: ErrorCode; readonly message: string }
+      )[];
+    }
+  | QueryFrame
   | { readonly type: "unsubscribed"; readonly id: string }
   | { readonly type: "pong"; readonly id: string }
   | ChangeFrame
@@ -280,6 +304,8 @@ export type ChangeFrame = {
   readonly action: ChangeAction;
   readonly collection: string;
   readonly data: { readonly [field: string]: unknown };
+  /** With an update: the item's own fields as they were before, as far as they are shown. */
+  readonly _old?: { readonly [field: string]: unknown };
   /** Commit time, ISO 8601. */
   readonly timestamp: string;
 };

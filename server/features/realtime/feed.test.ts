@@ -8,7 +8,8 @@ import { createLogger } from "../../http";
 import type { ChangeFeed, ChangeSet, RowChange } from "../../platform/postgres";
 import { blogSchema } from "../../testing/blog";
 import { followFeed } from "./feed";
-import { createViews, type Member } from "./views";
+import type { Member } from "./seats";
+import { createViews } from "./views";
 
 const posts = blogSchema.collections.get("posts") as Collection;
 const member: Member = { has: () => false, join: () => {}, leave: () => {} };
@@ -23,7 +24,13 @@ const row = (id: number, title = "t"): RowChange => ({
 /** Every change enters every view. */
 function everyone(views: readonly View[], changes: readonly { after: RowChange["after"] }[]): Judgement {
   const verdicts = changes.flatMap(({ after }, change) =>
-    views.map((_, view): Verdict => ({ view, change, gone: null, now: `{"id":${after?.["id"]}}` })),
+    views.map((_, view): Verdict => ({
+      view,
+      change,
+      gone: null,
+      now: `{"id":${after?.["id"]}}`,
+      old: null,
+    })),
   );
   return { verdicts, failures: new Map(), untold: false };
 }
@@ -115,7 +122,7 @@ test("what was judged under rules that have changed is judged again, and not for
   const first = await asked();
   following.restart();
   first.answer({
-    verdicts: [{ view: 0, change: 0, gone: null, now: '{"secret":1}' }],
+    verdicts: [{ view: 0, change: 0, gone: null, now: '{"secret":1}', old: null }],
     failures: new Map(),
     untold: false,
   });
@@ -151,7 +158,7 @@ test("views that could not be judged read again, the others are told", async () 
   tell(row(1));
   const failures = new Map([[lives[0]?.view as View, new AppError("TIMEOUT", "too slow")]]);
   (await asked()).answer({
-    verdicts: [{ view: 1, change: 0, gone: null, now: '{"id":1}' }],
+    verdicts: [{ view: 1, change: 0, gone: null, now: '{"id":1}', old: null }],
     failures,
     untold: false,
   });

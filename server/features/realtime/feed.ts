@@ -2,7 +2,7 @@
  * The way of a change from the log to its subscribers: transactions in commit order, one judgement at a time, frames
  * in that order. What cannot be told or judged ends in "resync", never in silence and never in a guess.
  */
-import { touches } from "../../core/query/view";
+import { touches, type Verdict } from "../../core/query/view";
 import type { Judge, Judgement, View } from "../../data";
 import type { Logger } from "../../http";
 import type { ChangeFeed, ChangeSet, RowChange } from "../../platform/postgres";
@@ -122,19 +122,21 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
     told.sort((a, b) => a.origin.order - b.origin.order);
     const sizes = new Map<LiveView, number>();
     for (const { live, verdict } of told) {
-      sizes.set(live, (sizes.get(live) ?? 0) + (verdict.gone?.length ?? 0) + (verdict.now?.length ?? 0));
+      sizes.set(live, (sizes.get(live) ?? 0) + sizeOfVerdict(verdict));
     }
     for (const { verdict, live, change, origin } of told) {
       if ((sizes.get(live) ?? 0) > burst) continue;
       const { name } = live.view.collection;
       const common = { collection: name, committedAt: origin.committedAt };
-      const { gone, now } = verdict;
+      const { gone, now, old } = verdict;
       const moved = gone !== null && now !== null && keyChanged(live, change);
       if (gone !== null && (now === null || moved)) {
-        views.publish(live, { ...common, action: "delete", data: gone });
+        views.publish(live, { ...common, action: "delete", data: gone, old: null });
       }
       if (now === null) continue;
-      views.publish(live, { ...common, action: gone === null || moved ? "create" : "update", data: now });
+      const isNew = gone === null || moved;
+      const action = isNew ? "create" : "update";
+      views.publish(live, { ...common, action, data: now, old: isNew ? null : old });
     }
     for (const [live, size] of sizes) if (size > burst) views.resync(live, "many changes at once");
     for (const each of judged) {
@@ -203,6 +205,10 @@ function batchesOf(sets: readonly ChangeSet[]): readonly Batch[] {
 function keyChanged({ view }: LiveView, { before, after }: RowChange): boolean {
   const { name } = view.collection.primaryKey;
   return before?.[name] !== after?.[name];
+}
+
+function sizeOfVerdict({ gone, now, old }: Verdict): number {
+  return (gone?.length ?? 0) + (now?.length ?? 0) + (old?.length ?? 0);
 }
 
 function sizeOf({ before, after }: RowChange): number {

@@ -9,6 +9,9 @@ export const limits = {
   /** What may wait while a token is checked. */
   waiting: 1024 * 1024,
   subscriptions: 100,
+  /** Live queries of one socket, and bytes of the rows of one answer: half of what may wait to be sent. */
+  queries: 50,
+  result: 512 * 1024,
   /** Characters of all that its subscriptions ask for: they are kept, and read again when rules change. */
   requests: 256 * 1024,
   /** Of each kind that a socket may hold: rooms, presence channels, broadcast channels, topics. */

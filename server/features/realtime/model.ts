@@ -4,6 +4,7 @@ import { z } from "zod";
 import { AppError } from "../../core/errors";
 import { checkJson } from "../../http";
 import type { CapabilityFrame } from "./capability";
+import { limits } from "./limits";
 
 const id = z.string().min(1).max(64);
 const name = z.string().min(1).max(128);
@@ -19,6 +20,19 @@ const event = z
 const payload = z.unknown().optional();
 const profile = z.record(z.string(), z.unknown());
 
+/** What to watch of a collection. */
+const wish = {
+  collection: name,
+  key: z.union([z.string().max(1024), z.number()]).optional(),
+  filter: z.record(z.string(), z.unknown()).optional(),
+  fields: z.array(z.string().max(1024)).max(200).optional(),
+  events: z
+    .array(z.enum(["create", "update", "delete"]))
+    .min(1)
+    .max(3)
+    .optional(),
+};
+
 const frame = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("authenticate"),
@@ -26,12 +40,18 @@ const frame = z.discriminatedUnion("type", [
     token: z.string().max(8192).nullable(),
     version: z.int(),
   }),
+  z.strictObject({ type: z.literal("subscribe"), id, ...wish }),
   z.strictObject({
-    type: z.literal("subscribe"),
+    type: z.literal("subscribe.many"),
+    id,
+    subscriptions: z.array(z.strictObject(wish)).min(1).max(limits.subscriptions),
+  }),
+  z.strictObject({
+    type: z.literal("query"),
     id,
     collection: name,
-    filter: z.record(z.string(), z.unknown()).optional(),
-    fields: z.array(z.string().max(1024)).max(200).optional(),
+    query: z.record(z.string(), z.unknown()).optional(),
+    version: z.string().max(64).optional(),
   }),
   z.strictObject({ type: z.literal("unsubscribe"), id, subscription: name }),
   z.strictObject({ type: z.literal("ping"), id }),

@@ -1,10 +1,12 @@
 /** The parts of realtime, connected: sockets and their views on one side, the feed of changes on the other. */
 import type { Server, WebSocketHandler } from "bun";
 import { AppError } from "../../core/errors";
-import type { Data, Judge, Snapshot } from "../../data";
+import type { Data, Judge, LiveQueries, Snapshot } from "../../data";
 import { type ClientAddress, createOrigins, type Identity, type Logger, type OriginConfig } from "../../http";
 import type { ChangeFeed } from "../../platform/postgres";
 import { type Authenticator, findCredential } from "../auth";
+import { createLiveQueries } from "./live-queries";
+import { createLiveViews, followLive } from "./live-views";
 import { joinCapabilities } from "./capability";
 import { aloneCluster, type Cluster } from "./cluster";
 import { Connection, type ConnectionParts, everyone } from "./connection";
@@ -21,6 +23,7 @@ import { createViews } from "./views";
 
 export type RealtimeParts = {
   readonly judge: Judge;
+  readonly queries: LiveQueries;
   readonly data: Pick<Data, "find">;
   readonly snapshot: () => Snapshot;
   /** Calls back after each change of schema or rules; gives the function that stops. */
@@ -78,11 +81,22 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     following.restart();
     for (const connection of sockets.all()) connection.renew();
   });
-  const subscriptions = createSubscriptions({ views, requireFeed: () => requireFeed(feed) });
+  const liveViews = createLiveViews(publish, (error) => logger.warn("realtime: a query failed", { error }));
+  const stopLive = followLive(feed, liveViews);
+  const queries = createLiveQueries({
+    door: parts.queries,
+    views: liveViews,
+    requireFeed: () => requireFeed(feed),
+  });
+  const subscriptions = createSubscriptions({
+    views,
+    requireFeed: () => requireFeed(feed),
+    endOther: queries.end,
+  });
   const { cluster = aloneCluster() } = parts;
   const together = createTogether({ cluster, sockets, publish, parts });
   const connectionParts: ConnectionParts = {
-    capabilities: joinCapabilities([subscriptions, ...together.capabilities], capabilityTypes),
+    capabilities: joinCapabilities([subscriptions, queries, ...together.capabilities], capabilityTypes),
     proveToken: authenticator.proveToken,
     admit: sockets.admit,
     release: sockets.release,
@@ -116,6 +130,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       sockets: sockets.count(),
       subscriptions: subscriptions.count(),
       views: [...views.all()].length,
+      queries: { watched: queries.count(), run: liveViews.count() },
     };
   };
 
@@ -134,6 +149,8 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       stopSnapshots();
       together.stop();
       following.stop();
+      stopLive();
+      liveViews.close();
       sockets.close();
       await cluster.close();
     },

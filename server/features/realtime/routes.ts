@@ -17,6 +17,8 @@ export type Status = {
   readonly sockets: number;
   readonly subscriptions: number;
   readonly views: number;
+  /** Live queries: how many sockets watch together, and how many are run for them. */
+  readonly queries: { readonly watched: number; readonly run: number };
 };
 type CollectionConfig = { readonly enabled: true; readonly actions: readonly ["insert", "update", "delete"] };
 

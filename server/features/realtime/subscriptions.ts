@@ -1,15 +1,19 @@
 /** Subscriptions to changes: which views each socket watches, within its bounds. */
+import type { SubscriptionRequest } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { ViewRequest } from "../../core/query/view";
 import type { Capability, Peer } from "./capability";
+import { errorOf } from "./frames";
 import { limits } from "./limits";
-import type { Member, Subscription, Views } from "./views";
+import type { Member } from "./seats";
+import type { Asked, Subscription, Views } from "./views";
 
 export type SubscriptionsParts = {
   readonly views: Views;
   /** @throws AppError UNAVAILABLE when no changes are to be had */
   readonly requireFeed: () => void;
+  /** Ends what else a socket holds by such a name; false: nothing. */
+  readonly endOther: (peer: Peer, name: string) => boolean;
 };
 
 /** `count`: how many all sockets hold together. */
@@ -19,10 +23,10 @@ export type Subscriptions = Capability & { readonly count: () => number };
 type Held = { readonly member: Member; readonly byName: Map<string, Subscription> };
 
 /** Makes the capability of `subscribe` and `unsubscribe`. */
-export function createSubscriptions({ views, requireFeed }: SubscriptionsParts): Subscriptions {
+export function createSubscriptions({ views, requireFeed, endOther }: SubscriptionsParts): Subscriptions {
   const byPeer = new Map<Peer, Held>();
   /** Characters of what a subscription asked for. */
-  const sizes = new WeakMap<ViewRequest, number>();
+  const sizes = new WeakMap<Asked, number>();
 
   const heldBy = (peer: Peer): Held => {
     const known = byPeer.get(peer);
@@ -34,8 +38,12 @@ export function createSubscriptions({ views, requireFeed }: SubscriptionsParts):
     return held;
   };
 
-  const subscribe = (peer: Peer, id: string, actor: Actor, request: ViewRequest): void => {
-    requireFeed();
+  const subscribe = (
+    peer: Peer,
+    actor: Actor,
+    { collection, key, filter, fields, events }: SubscriptionRequest,
+  ): { readonly subscription: string; readonly primaryKey: string } => {
+    const request: Asked = { collection, key, filter, fields, events };
     const { member, byName } = heldBy(peer);
     if (byName.size >= limits.subscriptions) {
       throw new AppError("QUERY_TOO_COMPLEX", `A socket may hold ${limits.subscriptions} subscriptions`);
@@ -53,7 +61,7 @@ export function createSubscriptions({ views, requireFeed }: SubscriptionsParts):
     sizes.set(request, size);
     byName.set(subscription.name, subscription);
     const { primaryKey } = subscription.live.view.collection;
-    peer.send({ type: "subscribed", id, subscription: subscription.name, primaryKey: primaryKey.name });
+    return { subscription: subscription.name, primaryKey: primaryKey.name };
   };
 
   /** Authorizes every subscription of a socket again under the rules as they are now. */
@@ -76,14 +84,30 @@ export function createSubscriptions({ views, requireFeed }: SubscriptionsParts):
 
   return {
     handlers: {
-      subscribe: (peer, { id, collection, filter, fields }, actor) =>
-        subscribe(peer, id, actor, { collection, filter, fields }),
+      subscribe: (peer, frame, actor) => {
+        requireFeed();
+        peer.send({ type: "subscribed", id: frame.id, ...subscribe(peer, actor, frame) });
+      },
+      "subscribe.many": (peer, { id, subscriptions }, actor) => {
+        requireFeed();
+        const answers = subscriptions.map((request) => {
+          try {
+            return subscribe(peer, actor, request);
+          } catch (error) {
+            return errorOf(error);
+          }
+        });
+        peer.send({ type: "subscribed.many", id, subscriptions: answers });
+      },
       unsubscribe: (peer, { id, subscription: name }) => {
         const { member, byName } = heldBy(peer);
         const subscription = byName.get(name);
-        if (!subscription) throw new AppError("NOT_FOUND", `This socket has no subscription '${name}'`);
-        byName.delete(name);
-        views.exit(member, subscription);
+        if (subscription) {
+          byName.delete(name);
+          views.exit(member, subscription);
+        } else if (!endOther(peer, name)) {
+          throw new AppError("NOT_FOUND", `This socket has no subscription '${name}'`);
+        }
         peer.send({ type: "unsubscribed", id });
       },
     },

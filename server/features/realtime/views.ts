@@ -2,17 +2,18 @@
  * The views that somebody watches, and who. Subscribers of equal views share one: one judgement, one encoding and one
  * native publish. Knows topics, but no sockets and no protocol.
  */
+import type { ChangeAction } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import type { ViewRequest } from "../../core/query/view";
 import type { Judge, View } from "../../data";
 import { type Change, encodeChange, encodeFrame } from "./frames";
+import { createSeats, type Member, type Seats } from "./seats";
 
 /** A view with subscribers. `view` is replaced when the schema gets a new version that leaves it as it was. */
 export type LiveView = {
   readonly name: string;
   view: View;
-  /** Subscribers of each seat. */
-  readonly seats: number[];
+  readonly seats: Seats;
   /** Runs for a while after a resync for the sake of related rows; `again`: another one is due when it ends. */
   pause: ReturnType<typeof setTimeout> | null;
   again: boolean;
@@ -21,27 +22,19 @@ export type LiveView = {
 /** Milliseconds between two resyncs of a view because of related rows: each makes every subscriber read. */
 const relatedPause = 1000;
 
-/**
- * One subscription of one socket. `name` is the topic too. A second subscription of the same socket to the same view has
- * a seat, and so a name, of its own: names are unique within a socket.
- */
+/** What a subscriber asks for. `events`: kinds of change; all unless given. */
+export type Asked = ViewRequest & { readonly events?: readonly ChangeAction[] | undefined };
+
+/** One subscription of one socket. `name` is the topic too. */
 export type Subscription = {
   readonly name: string;
-  readonly request: ViewRequest;
+  readonly request: Asked;
   readonly live: LiveView;
-  readonly seat: number;
-};
-
-/** What the registry needs of a socket: which names it has, and its topics. */
-export type Member = {
-  readonly has: (name: string) => boolean;
-  readonly join: (topic: string) => void;
-  readonly leave: (topic: string) => void;
 };
 
 export type Views = {
   /** Enters a view as the actor. @throws AppError when the actor may not, or the request is wrong. */
-  readonly enter: (member: Member, actor: Actor, request: ViewRequest) => Subscription;
+  readonly enter: (member: Member, actor: Actor, request: Asked) => Subscription;
   readonly exit: (member: Member, subscription: Subscription) => void;
   /**
    * Authorizes a subscription again. Null: it has left its view and may not enter another, as `refused` was told.
@@ -79,45 +72,32 @@ export function createViews(judge: Judge, publish: (topic: string, text: string)
       known.view = view;
       return known;
     }
-    const live: LiveView = { name: `v${++count}`, view, seats: [], pause: null, again: false };
+    const name = `v${++count}`;
+    const live: LiveView = { name, view, seats: createSeats(name, publish), pause: null, again: false };
     byKey.set(view.key, live);
     addTo(byCollection, view.collection.name, live);
     for (const name of view.dependencies.keys()) addTo(byDependency, name, live);
     return live;
   };
 
-  const nameOf = (live: LiveView, seat: number): string =>
-    seat === 0 ? live.name : `${live.name}.${seat + 1}`;
-
-  const sit = (member: Member, view: View, request: ViewRequest): Subscription => {
+  const sit = (member: Member, view: View, request: Asked): Subscription => {
     const live = liveOf(view);
-    let seat = 0;
-    while (member.has(nameOf(live, seat))) seat++;
-    live.seats[seat] = (live.seats[seat] ?? 0) + 1;
-    const name = nameOf(live, seat);
+    const name = live.seats.sit(member, kindOf(request.events));
     member.join(name);
-    return { name, request, live, seat };
+    return { name, request, live };
   };
 
-  const exit = (member: Member, { name, live, seat }: Subscription): void => {
-    member.leave(name);
-    live.seats[seat] = (live.seats[seat] ?? 1) - 1;
-    if (live.seats.some((subscribers) => subscribers > 0)) return;
+  const exit = (member: Member, { name, live }: Subscription): void => {
+    live.seats.stand(member, name);
+    if (!live.seats.isEmpty()) return;
     byKey.delete(live.view.key);
     removeFrom(byCollection, live.view.collection.name, live);
     for (const collection of live.view.dependencies.keys()) removeFrom(byDependency, collection, live);
     if (live.pause) clearTimeout(live.pause);
   };
 
-  const tell = (live: LiveView, encode: (name: string) => string): void => {
-    live.seats.forEach((subscribers, seat) => {
-      const name = nameOf(live, seat);
-      if (subscribers > 0) publish(name, encode(name));
-    });
-  };
-
   const resync = (live: LiveView, reason: string): void =>
-    tell(live, (subscription) => encodeFrame({ type: "resync", subscription, reason }));
+    live.seats.tell((subscription) => encodeFrame({ type: "resync", subscription, reason }));
 
   const resyncRelated = (live: LiveView): void => {
     live.again = live.pause !== null;
@@ -151,10 +131,23 @@ export function createViews(judge: Judge, publish: (topic: string, text: string)
     dependingOn: (collection) => [...(byDependency.get(collection) ?? [])],
     watches: (collection) => byCollection.has(collection) || byDependency.has(collection),
     all: () => byKey.values(),
-    publish: (live, change) => tell(live, (name) => encodeChange(name, change)),
+    publish: (live, change) =>
+      live.seats.tell(
+        (name) => encodeChange(name, change),
+        (kind) => kind === "" || kind.includes(letters[change.action]),
+      ),
     resync,
     resyncRelated,
   };
+}
+
+/** Those who hear of some kinds alone have names of their own. */
+const letters = { create: "c", update: "u", delete: "d" } as const;
+
+function kindOf(events: readonly ChangeAction[] | undefined): string {
+  if (!events) return "";
+  const kind = (["create", "update", "delete"] as const).filter((action) => events.includes(action));
+  return kind.length === 3 ? "" : kind.map((action) => letters[action]).join("");
 }
 
 function addTo(index: Map<string, Set<LiveView>>, name: string, live: LiveView): void {

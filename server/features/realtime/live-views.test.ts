@@ -1,0 +1,213 @@
+/** When live queries are run, and who is told what: queries are answered by hand, through the runs they begin. */
+import { expect, test } from "bun:test";
+import { AppError } from "../../core/errors";
+import type { LiveAnswer, LiveQuery } from "../../data";
+import type { RowChange } from "../../platform/postgres";
+import { createLiveViews, type Watcher } from "./live-views";
+import type { Member } from "./seats";
+
+type Run = {
+  readonly key: string;
+  readonly signal: AbortSignal;
+  readonly answer: (rows: readonly string[]) => void;
+  readonly fail: (error: unknown) => void;
+};
+
+const change: RowChange = { table: "posts", action: "update", before: { a: "1" }, after: { a: "2" } };
+
+function stage() {
+  const runs: Run[] = [];
+  let wake = Promise.withResolvers<void>();
+  let begun = 0;
+  const published: string[] = [];
+  const errors: AppError[] = [];
+  const views = createLiveViews(
+    (topic, text) => void published.push(`${topic} ${text}`),
+    (error) => void errors.push(error),
+  );
+  const query = (key = "k", passes = false): LiveQuery => ({
+    key,
+    passes,
+    dependencies: new Map([["posts", { columns: new Set(["a"]), created: true }]]),
+    run: (signal) => {
+      const { promise, resolve, reject } = Promise.withResolvers<LiveAnswer>();
+      signal.addEventListener("abort", () => reject(new AppError("TIMEOUT", "cancelled")));
+      const answer = (rows: readonly string[]) =>
+        resolve({ rows, totalCount: rows.length, truncated: false });
+      runs.push({ key, signal, answer, fail: reject });
+      wake.resolve();
+      return promise;
+    },
+  });
+  return {
+    views,
+    published,
+    errors,
+    query,
+    runs,
+    /** The next run to begin. */
+    run: async (): Promise<Run> => {
+      while (runs.length <= begun) {
+        wake = Promise.withResolvers();
+        await wake.promise;
+      }
+      return runs[begun++] as Run;
+    },
+    /** A watcher, and what it is told first. */
+    enter: (key?: string, version: string | null = null, passes = false) => {
+      const names = new Set<string>();
+      const member: Member = {
+        has: (name) => names.has(name),
+        join: (name) => void names.add(name),
+        leave: () => {},
+      };
+      const told = Promise.withResolvers<Record<string, unknown>>();
+      told.promise.catch(() => {});
+      const watcher: Watcher = views.enter(query(key, passes), {
+        member,
+        id: "1",
+        version,
+        answer: (text) => told.resolve(JSON.parse(text) as Record<string, unknown>),
+        fail: (error) => {
+          views.exit(watcher);
+          told.reject(error as Error);
+        },
+      });
+      return { watcher, told: told.promise, names };
+    },
+  };
+}
+
+test("who comes while a statement runs is answered by the next one, which all share", async () => {
+  const { enter, run, runs, published } = stage();
+  const first = enter();
+  const one = await run();
+  const [second, third] = [enter(), enter()];
+  one.answer(['{"a":1}']);
+  expect(await first.told).toMatchObject({ type: "query.result", id: "1", data: [{ a: 1 }], totalCount: 1 });
+  expect(second.names.size).toBe(0);
+  (await run()).answer(['{"a":1}', '{"a":2}']);
+  const answers = await Promise.all([second.told, third.told]);
+  expect(answers.map(({ data }) => data)).toEqual([
+    [{ a: 1 }, { a: 2 }],
+    [{ a: 1 }, { a: 2 }],
+  ]);
+  expect(published).toHaveLength(1);
+  expect(JSON.parse(published[0]?.slice(3) ?? "")).toEqual({
+    type: "query.difference",
+    subscription: "q1",
+    from: ((await first.told) as { version: string }).version,
+    version: answers[0]?.["version"],
+    data: [[0, 1], { a: 2 }],
+    totalCount: 2,
+  });
+  expect(runs).toHaveLength(2);
+});
+
+test("changes make one run at once and one after the pause; equal answers are told to nobody", async () => {
+  const { enter, run, runs, views, published } = stage();
+  const { told } = enter();
+  (await run()).answer(["{}"]);
+  await told;
+  const second = run();
+  views.changed([change]);
+  const running = await second;
+  for (let i = 0; i < 10; i++) views.changed([change]);
+  views.changed([
+    { ...change, after: { a: "1", b: "9" } },
+    { ...change, table: "others" },
+  ]);
+  running.answer(["{}"]);
+  (await run()).answer(["{}"]);
+  await Bun.sleep(0);
+  expect(runs).toHaveLength(3);
+  expect(published).toEqual([]);
+});
+
+test("versions: the same is unchanged, one that is remembered gets the difference, others the whole", async () => {
+  const { enter, run, views } = stage();
+  const first = enter();
+  (await run()).answer(["1", "2", "3"]);
+  const { version } = (await first.told) as { version: string };
+  const again = enter("k", version);
+  (await run()).answer(["1", "2", "3"]);
+  expect(await again.told).toEqual({ type: "query.unchanged", id: "1", subscription: "q1", version });
+  // Nobody watches for a while.
+  views.exit(first.watcher);
+  views.exit(again.watcher);
+  views.changed([change]);
+  const [back, stranger] = [enter("k", version), enter("k", "another")];
+  (await run()).answer(["1", "9", "3"]);
+  expect(await back.told).toMatchObject({
+    type: "query.difference",
+    from: version,
+    data: [[0, 1], 9, [2, 1]],
+  });
+  expect(await stranger.told).toMatchObject({ type: "query.result", data: [1, 9, 3] });
+  expect(views.count()).toBe(1);
+});
+
+test("a run whose watchers have left is cancelled, and tells those who come then nothing", async () => {
+  const { enter, run, views, published, errors } = stage();
+  const left = enter();
+  const one = await run();
+  views.exit(left.watcher);
+  expect(one.signal.aborted).toBe(true);
+  const next = enter();
+  (await run()).answer(["1"]);
+  expect(await next.told).toMatchObject({ data: [1] });
+  expect([published, errors]).toEqual([[], []]);
+});
+
+test("what fails is told to who waits; who watches hears at the second time, and when it is over", async () => {
+  const { enter, run, views, published } = stage();
+  const watching = enter();
+  (await run()).answer(["1"]);
+  const { version } = (await watching.told) as { version: string };
+  const waiting = enter();
+  (await run()).fail(new AppError("UNAVAILABLE", "away"));
+  expect(waiting.told).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  (await run()).fail(new AppError("UNAVAILABLE", "away"));
+  (await run()).answer(["1"]);
+  views.changed([change]);
+  (await run()).fail(new AppError("INVALID_VALUE", "no such cast"));
+  await Bun.sleep(0);
+  expect(published.map((text) => JSON.parse(text.slice(3)) as unknown)).toEqual([
+    { type: "query.stale", subscription: "q1", reason: "away" },
+    { type: "query.unchanged", subscription: "q1", version },
+  ]);
+  expect(views.count()).toBe(0);
+});
+
+test("an answer of more than 512 KiB ends the query", async () => {
+  const { enter, run } = stage();
+  const { told } = enter();
+  (await run()).answer([JSON.stringify("\u20ac".repeat(200_000))]);
+  expect(told).rejects.toMatchObject({ code: "QUERY_TOO_COMPLEX" });
+});
+
+test("where time alone changes the answer, it is run again without a change", async () => {
+  const { enter, run } = stage();
+  const { told } = enter("k", null, true);
+  (await run()).answer(["1"]);
+  await told;
+  (await run()).answer(["2"]);
+});
+
+test("a dear statement holds up no other, and rests longer than it took", async () => {
+  const { enter, run, views } = stage();
+  const dear = enter("dear");
+  const first = await run();
+  await Bun.sleep(110);
+  first.answer(["1"]);
+  await dear.told;
+  views.changed([change]);
+  // It is due, and rests: others are answered meanwhile, as many as come.
+  for (const key of ["a", "b", "c", "d"]) {
+    const { told } = enter(key);
+    const next = await run();
+    expect(next.key).toBe(key);
+    next.answer(["1"]);
+    await told;
+  }
+});

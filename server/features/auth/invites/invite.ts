@@ -71,6 +71,7 @@ export async function resendInvite(
 ): Promise<Invite> {
   const { data, config, clock, mail } = parts;
   const before = await requireOwn(parts, actor, id);
+  if (before.status !== "pending" && before.status !== "expired") throw hasEnded(before);
   const kept = config.AUTH_APP_URL.find((entry) => entry.replace(/\/+$/, "") === before.link);
   const tenant = before.tenant?.id ?? null;
   const { members: link } = await appLink(parts, { link: app ?? kept, tenant });

@@ -24,7 +24,9 @@ declare const bench: Bench;
 const password = "password123";
 let app: TestApp;
 let browser: TestBrowser;
+/** Two applications on one server: their pages share its cookies, and nothing else. */
 let site: Bun.Server<undefined>;
+let otherSite: Bun.Server<undefined>;
 let bundle = "";
 /** A page that the server has kept, and should not have. */
 let stale: string | null = null;
@@ -83,21 +85,22 @@ async function rendered(url: string, cookie: string): Promise<string> {
 
 beforeAll(async () => {
   let url = "";
-  site = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    async fetch(request) {
-      const { pathname, searchParams } = new URL(request.url);
-      if (pathname === "/bench.js")
-        return new Response(bundle, { headers: { "content-type": "text/javascript" } });
-      const page =
-        pathname === "/rendered"
-          ? (stale ?? (await rendered(url, request.headers.get("cookie") ?? "")))
-          : html("", { authMode: searchParams.get("mode") ?? "jwt" });
-      return new Response(page, { headers: { "content-type": "text/html" } });
-    },
-  });
-  app = await testApp({ env: { MULTI_TENANT: "true", AUTH_CORS_ALLOWED_ORIGINS: site.url.origin } });
+  const serve = async (request: Request) => {
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/bench.js")
+      return new Response(bundle, { headers: { "content-type": "text/javascript" } });
+    const page =
+      pathname === "/rendered"
+        ? (stale ?? (await rendered(url, request.headers.get("cookie") ?? "")))
+        : html("", { authMode: searchParams.get("mode") ?? "jwt" });
+    return new Response(page, { headers: { "content-type": "text/html" } });
+  };
+  [site, otherSite] = [0, 0].map((port) => Bun.serve({ port, hostname: "127.0.0.1", fetch: serve })) as [
+    Bun.Server<undefined>,
+    Bun.Server<undefined>,
+  ];
+  const origins = [site.url.origin, otherSite.url.origin].join(",");
+  app = await testApp({ env: { MULTI_TENANT: "true", AUTH_CORS_ALLOWED_ORIGINS: origins } });
   url = app.listen();
   const entry = join(import.meta.dir, "bench-entry.tsx");
   const built = await Bun.build({
@@ -112,7 +115,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await browser.close();
-  await site.stop(true);
+  await Promise.all([site.stop(true), otherSite.stop(true)]);
   await app.close();
 });
 
@@ -241,5 +244,39 @@ test("a page that a server rendered is taken over as it is, and follows changes 
   await shows(page, "Ann in Betasecret of Betaof 2may write");
   expect(await page.evaluate(() => bench.readable())).not.toContain("secret of Alpha");
   await shows(other, await text(page));
+  await context.close();
+});
+
+test("cookies that another application has changed answer nobody in a wrong name", async () => {
+  const context = await browser.browser.newContext();
+  const page = await openPage(context, "/?mode=cookie");
+  const other = await openPage(context, new URL("/?mode=cookie", otherSite.url).href);
+  await login(page, "Ann");
+  await shows(page, ofAlpha);
+  const write = () =>
+    page.evaluate(() =>
+      bench.baasix
+        .items("notes")
+        .create({ text: "of Ann" })
+        .then(
+          () => "written",
+          (error: { code: string }) => error.code,
+        ),
+    );
+  await login(other, "Bob");
+  expect(await write()).toBe("SESSION_CHANGED");
+  await shows(page, "Bob in Gammasecret of Gammaof 1may write");
+  expect(await page.evaluate(() => bench.readable())).not.toContain("Alpha");
+  await other.evaluate(() => bench.baasix.auth.logout());
+  expect(await write()).toBe("UNAUTHORIZED");
+  await shows(page, "nobody");
+  expect(await page.evaluate(() => bench.readable())).not.toMatch(/secret|@example.com/i);
+
+  // A socket is let in by the cookie alone.
+  await login(page, "Ann");
+  await shows(page, ofAlpha);
+  await login(other, "Bob");
+  await page.evaluate(() => void bench.baasix.realtime.subscribe("notes", () => undefined));
+  await shows(page, "Bob in Gammasecret of Gammaof 1may write");
   await context.close();
 });

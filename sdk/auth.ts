@@ -87,7 +87,7 @@ export function createAuth(
   async function getSession(options?: CallOptions): Promise<MeResult | null> {
     const { epoch } = session.current();
     try {
-      return await askMe({ ...options });
+      return await askMe({ ...options, anyone: true });
     } catch (error) {
       if (!(error instanceof BaasixError) || error.status !== 401) throw error;
       if (session.current().epoch === epoch && session.state().isAuthenticated) await session.end().saved;

@@ -101,7 +101,7 @@ export function createBaasix<Collections extends object = Record<string, Generic
     storage,
     token: options.token,
     seed: options.session,
-    confirm: () => void auth.getUser().catch(() => undefined),
+    confirm: () => auth.getUser().catch(() => undefined),
     autoRefresh: options.autoRefresh ?? true,
     clock: Date.now,
     refresh: refreshCall(wire, authMode),
@@ -115,6 +115,8 @@ export function createBaasix<Collections extends object = Record<string, Generic
       throw new BaasixError("The session has ended: sign in again", { status: 401, code: "UNAUTHORIZED" });
     }
     proven = credential;
+    // The browser's cookie opens the socket, and nothing tells it whose it must be.
+    if (credential.expected) await http({ path: "/auth/check" });
     return { token: credential.token, cookie: authMode === "cookie" && session.state().isAuthenticated };
   }
   const socketUrl = `${url.replace(/^http/, "ws")}/realtime`;

@@ -2,7 +2,7 @@
 import { answerError, BaasixError } from "./error";
 import { tell } from "./listeners";
 import { sendWithProgress } from "./progress";
-import type { Session } from "./session";
+import type { Credential, Session } from "./session";
 import { streamOf } from "./stream";
 
 /** What is used of the global `fetch`. */
@@ -54,6 +54,8 @@ export type HttpRequest = OneWriteOptions & {
    */
   readonly answer?: "json" | "blob" | "stream" | "tagged";
   readonly onProgress?: OnProgress;
+  /** In `cookie` mode: also when somebody else has signed in meanwhile. */
+  readonly anyone?: boolean;
   /** Wraps each exchange, for what must not meet a renewal of the session. */
   readonly within?: <Answer>(exchange: () => Promise<Answer>) => Promise<Answer>;
 };
@@ -139,13 +141,20 @@ export function createHttp(wire: Wire, session: Session, onError?: (error: Baasi
   async function send<Answer>(request: HttpRequest): Promise<Answer> {
     const credential = await session.credential();
     const within = request.within ?? ((work) => work());
+    const sendAs = ({ token, expected }: Credential): Promise<Answer> => {
+      const headers = { ...wire.headers, "Baasix-Expect-User": expected ?? "" };
+      const from = expected === null || request.anyone ? wire : { ...wire, headers };
+      return within(() => exchangeKeyed<Answer>(from, request, token));
+    };
     try {
-      return await within(() => exchangeKeyed<Answer>(wire, request, credential.token));
+      return await sendAs(credential);
     } catch (error) {
-      if (!(error instanceof BaasixError) || error.status !== 401) throw error;
+      if (!(error instanceof BaasixError)) throw error;
+      if (error.status === 409 && error.code === "SESSION_CHANGED") await session.confirm();
+      if (error.status !== 401) throw error;
       const renewed = await session.renew(credential);
       if (renewed === null) throw error;
-      return within(() => exchangeKeyed<Answer>(wire, request, renewed.token));
+      return sendAs(renewed);
     }
   }
   return async (request) => {

@@ -364,7 +364,7 @@ const seed = { user: ann, tenant: { id: "t1", name: "T1" } };
 
 test("what a server told is known from the first moment, and on a server nothing more is asked", async () => {
   const asked: string[] = [];
-  const { session, storage } = setUp({ mode: "cookie", seed, confirm: () => asked.push("me") });
+  const { session, storage } = setUp({ mode: "cookie", seed, confirm: async () => asked.push("me") });
   expect(session.initial).toMatchObject({ identity: "ann@t1", isLoading: false, isAuthenticated: true });
   await session.load();
   expect([session.state().identity, asked, (storage as MemoryStorageAdapter).size()]).toEqual([
@@ -388,7 +388,7 @@ test.each([
   if (before) await there.session.begin(before);
   const storage = page();
   const asked: string[] = [];
-  const here = setUp({ mode: "cookie", storage, seed, confirm: () => asked.push("me") });
+  const here = setUp({ mode: "cookie", storage, seed, confirm: async () => asked.push("me") });
   expect((await here.session.credential()).token).toBeNull();
   expect([here.session.state().identity, asked.length]).toEqual(["ann@t1", confirmations]);
   await here.session.setUser(ann, seed.tenant, here.session.current());

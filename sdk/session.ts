@@ -33,9 +33,13 @@ export type AuthState = {
   readonly identity: string | null;
 };
 
-/** A token to send, and the session it belongs to. In `cookie` mode the token is null: the browser sends it. */
+/**
+ * A token to send, and the session it belongs to. In `cookie` mode the token is null: the browser sends it, and the server is
+ * told whose it is `expected` to be (an identity; null when nobody is known).
+ */
 export type Credential = {
   readonly token: string | null;
+  readonly expected: string | null;
   readonly epoch: number;
   readonly generation: number;
 };
@@ -56,8 +60,8 @@ export type SessionOptions = {
   readonly token?: string;
   /** In `cookie` mode: who is signed in, as a server that rendered the page was told. */
   readonly seed?: SessionSeed | null;
-  /** Asks the server for the user, when a seed is not what the storage holds. */
-  readonly confirm?: () => void;
+  /** Asks the server for the user, when what is known is in doubt. */
+  readonly confirm?: () => Promise<unknown>;
   readonly autoRefresh: boolean;
   readonly clock: () => number;
   readonly refresh: (refreshToken: string | null) => Promise<RefreshResult>;
@@ -99,7 +103,12 @@ export function createSession(options: SessionOptions) {
   const listeners = new Set<AuthListener>();
 
   const signedIn = () => (mode === "jwt" ? kept.token !== null : kept.user !== null);
-  const current = (): Credential => ({ token: kept.token, epoch, generation });
+  const current = (): Credential => ({
+    token: kept.token,
+    expected: mode === "cookie" && kept.user ? state.identity : null,
+    epoch,
+    generation,
+  });
   const canRenew = () => (mode === "jwt" ? kept.refreshToken !== null : !cookieRefused);
 
   function describe(): AuthState {
@@ -148,7 +157,7 @@ export function createSession(options: SessionOptions) {
       else doubtful = unwatch !== undefined;
     }
     announce("INITIALIZED");
-    if (doubtful) options.confirm?.();
+    if (doubtful) void options.confirm?.();
   }
 
   function load(): Promise<void> {
@@ -303,6 +312,8 @@ export function createSession(options: SessionOptions) {
       throw new BaasixError("The session has ended: sign in again", { status: 401, code: "UNAUTHORIZED" });
     },
     renew,
+    /** Asks the server who is signed in. */
+    confirm: async () => options.confirm?.(),
     /** Renews at once, whatever the token's age. @throws BaasixError when it cannot be done. */
     async refresh(): Promise<Tokens> {
       await load();

@@ -11,6 +11,7 @@ import { createOrigins, createRecent, type OriginConfig, requestFacts } from "..
 import { findAccount } from "./accounts";
 import { findApiToken, isApiToken, noteUse, noteUseEvery } from "./api-tokens";
 import { findCredential, needsOrigin } from "./credentials";
+import { expectUser } from "./expected-user";
 import {
   asksForSecondFactor,
   belongsTo,
@@ -215,10 +216,16 @@ export function createAuthenticator({
     (judge: (admitted: Admitted) => UserActor) =>
     (request: Request): Actor | Promise<Actor> => {
       const credential = findCredential(request);
-      if (credential === null) return anonymous;
-      if (credential.from === "cookie" && needsOrigin(request) && !origins.mayUseCookies(request))
-        throw foreignPage();
-      return whenKnown(admitToken(credential.token, requestFacts(request).client), judge);
+      if (credential === null) {
+        expectUser(request, null);
+        return anonymous;
+      }
+      const byCookie = credential.from === "cookie";
+      if (byCookie && needsOrigin(request) && !origins.mayUseCookies(request)) throw foreignPage();
+      return whenKnown(admitToken(credential.token, requestFacts(request).client), (admitted) => {
+        if (byCookie) expectUser(request, admitted.actor);
+        return judge(admitted);
+      });
     };
 
   const proveToken: Authenticator["proveToken"] = async (token, address) => {

@@ -596,6 +596,35 @@ describe.each([
       await nextMail();
     });
 
+    test("a hundred times an hour, asked for what it may or not; administrators as often as they like", async () => {
+      const { token } = await account(["member", home]);
+      const statuses = [];
+      for (let i = 0; i < 101; i++) statuses.push((await invite(newMail(), token)).status);
+      expect([statuses.slice(0, 100).every((status) => status === 403), statuses[100]]).toEqual([true, 429]);
+      for (let i = 0; i < 101; i++) await invite("nobody", app.admin);
+      expect((await invite("nobody", app.admin)).status).toBe(400);
+    });
+
+    if (tenants)
+      test("a tenant with an application of its own has its links there, and no other tenant has", async () => {
+        await ok("PUT", "/items/baasix_Settings", {
+          on: "tenant_Id",
+          data: { tenant_Id: away, app_url: "https://away.example.com" },
+        });
+        const { token } = await account(["manager", away]);
+        await tokenFor(newMail(), token, { link: undefined });
+        const invited = newMail();
+        const answer = await invite(invited, token, { link: "https://away.example.com" });
+        expect(told(answer)).toEqual(sent);
+        const mail = await nextMail();
+        expect(mail.url).toStartWith("https://away.example.com/accept-invite?token=");
+        expect((await verify(mail.token, "?link=https://away.example.com")).body).toMatchObject({
+          acceptUrl: expect.stringMatching(/^https:\/\/away\.example\.com\/register/),
+        });
+        const elsewhere = await invite(newMail(), await manager(), { link: "https://away.example.com" });
+        expect(told(elsewhere)).toEqual([400, "Invalid link"]);
+      });
+
     test("an address gets one mail a minute, whoever asks", async () => {
       const email = newMail();
       await tokenFor(email);

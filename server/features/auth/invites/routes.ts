@@ -1,8 +1,10 @@
 /** Invitations over HTTP. */
 import { Elysia } from "elysia";
 import type { InviteResult } from "@baasix/types";
-import type { Actor } from "../../../core/access/actor";
+import type { Actor, UserActor } from "../../../core/access/actor";
+import { createWindowCounter } from "../../../http";
 import { answer, documented, guardCookieMode, idFrom, originOf, signedInAnswer } from "../answers";
+import { tooMany } from "../attempts";
 import { findCredential } from "../credentials";
 import { requireSession, requireUser } from "../fresh";
 import type { AuthParts } from "../parts";
@@ -19,8 +21,14 @@ import {
 } from "./model";
 import { verifyInvite } from "./verify";
 
+const hour = 3_600_000;
+
+/** Invitations that an account may have mailed in an hour, if it is no administrator: addresses of strangers are mailed to. */
+const mostInvites = 100;
+
 /** Mounts them. Who lacks a second factor that a role asks for may still accept another one. */
 export function inviteRoutes(parts: AuthParts) {
+  const sent = createWindowCounter(hour);
   const accepting = new Elysia({ name: "auth accepting invitations" })
     .use(parts.enrolling)
     .post(
@@ -62,8 +70,17 @@ export function inviteRoutes(parts: AuthParts) {
     return answer(await verifyInvite(parts, token, link, originOf(request)));
   }
 
+  /** Counts them for each instance by itself. */
+  function countInviter({ id, admin }: UserActor): void {
+    if (admin) return;
+    const now = parts.clock();
+    const { count, endsAt } = sent.count(id, now);
+    if (count > mostInvites) throw tooMany((endsAt - now) / 1000);
+  }
+
   async function create(actor: Actor, body: unknown): Promise<Response> {
     const user = requireUser(actor);
+    countInviter(user);
     const { id, email, status, expiresAt } = await invite(parts, user, parseInvite(body));
     const told: InviteResult = {
       message: "Invitation sent successfully",
@@ -79,6 +96,7 @@ export function inviteRoutes(parts: AuthParts) {
 
   async function resend(actor: Actor, text: string, body: unknown): Promise<Response> {
     const user = requireUser(actor);
+    countInviter(user);
     const link = parseResend(body);
     const { id, email, status, expiresAt } = await resendInvite(
       parts,

@@ -28,6 +28,11 @@ const nativeStorage = `declare module "@react-native-async-storage/async-storage
   export { storage as default };
 }`;
 
+/** What the server of a guide is set to beyond the settings of all. */
+const settings: Readonly<Record<string, Record<string, string>>> = {
+  "tenants.md": { MULTI_TENANT: "true", TENANT_OWNER_ROLE: "owner" },
+};
+
 /** What the blocks of a guide share. */
 type Story = {
   readonly app: TestApp;
@@ -44,7 +49,7 @@ type Story = {
   page: Page | null;
 };
 
-async function begin(): Promise<Story> {
+async function begin(guide: string): Promise<Story> {
   const mails: string[] = [];
   const app = await testApp({
     env: {
@@ -52,6 +57,7 @@ async function begin(): Promise<Story> {
       AUTH_SERVICES_ENABLED: "LOCAL,GITHUB",
       GITHUB_CLIENT_ID: "our id at GitHub",
       GITHUB_CLIENT_SECRET: "our secret at GitHub",
+      ...settings[guide],
     },
     sendMail: ({ text }) => Promise.resolve(void mails.push(text)),
   });
@@ -130,7 +136,7 @@ for (const guide of guides) {
   describe(`docs/${guide}`, () => {
     let story: Story;
     beforeAll(async () => {
-      story = await begin();
+      story = await begin(guide);
       for (const block of programs) writeModule(story.folder, block, story.port);
     }, 60_000);
     afterAll(() => end(story));

@@ -70,7 +70,9 @@ export async function openShop(app: TestApp, admin: Baasix): Promise<ReadonlyMap
     onDelete: "CASCADE",
   });
   await grant(admin);
-  await app.signUp(customer.email, customer.password);
+  if (app.config.MULTI_TENANT) await admin.roles.create({ name: "owner", isTenantSpecific: true });
+  const founding = app.config.MULTI_TENANT ? { tenant: { name: "Ann's" } } : {};
+  await app.call("POST", "/auth/register", { body: { ...customer, ...founding } });
   const [shoes, hats] = await admin.items("categories").createMany([{ name: "Shoes" }, { name: "Hats" }]);
   const categories = new Map([
     ["Shoes", shoes],

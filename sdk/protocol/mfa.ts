@@ -61,6 +61,7 @@ export type MfaRequired = {
   readonly token?: undefined;
   readonly refreshToken?: undefined;
   readonly user?: undefined;
+  readonly tenant?: undefined;
 };
 
 /** What a way in answers. */

@@ -31,6 +31,7 @@ export type { OAuthRequest, ProviderIdToken } from "./oauth";
 export type { CrudGrants, ExplainRequest, Grant, PermissionInput, Permissions } from "./permissions";
 export type { FactorCode, FactorId, Mfa, SecondStepProof } from "./mfa";
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
+export type { LiveAggregate, LiveAnswers, LiveOptions, LiveQuery, LiveState, StopLive } from "./live-queries";
 export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
 export type { Reports } from "./reports";
 export type {

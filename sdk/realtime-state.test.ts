@@ -86,8 +86,15 @@ test.each<[string, (RealtimeEvent | ServerFrame)[], RealtimeEffect[]]>([
     [
       { type: "wait", name: "ping", ms: 25_000 },
       { type: "connection", connected: true },
-      subscribe("1", "posts"),
-      subscribe("2", "tags"),
+      { type: "frame", frame: connected },
+      {
+        type: "send",
+        frame: {
+          type: "subscribe.many",
+          id: "1",
+          subscriptions: [{ collection: "posts" }, { collection: "tags" }],
+        },
+      },
     ],
   ],
   ["a later subscription is sent at once", [...ready, add("posts")], [subscribe("1", "posts")]],
@@ -177,6 +184,7 @@ test.each<[string, (RealtimeEvent | ServerFrame)[], RealtimeEffect[]]>([
     [
       { type: "wait", name: "ping", ms: 25_000 },
       { type: "connection", connected: true },
+      { type: "frame", frame: connected },
       subscribe("2", "posts"),
     ],
   ],

@@ -17,22 +17,26 @@ import {
   refuse,
   rename,
   stand,
+  standMany,
   subscribeAll,
   unsubscribe,
 } from "./realtime-subscriptions";
+import { forgetQueries, receiveQuery, refreshQuery } from "./realtime-queries";
 import {
   delays,
+  type LiveAsk,
+  requestPrefix,
   type Proof,
   type RealtimeEffect,
   type RealtimeEvent,
   type RealtimeState,
-  requestPrefix,
   type Step,
   type TimerName,
   type View,
 } from "./realtime-words";
 
 const proofId = "proof";
+
 /** Attempt number, and so the delay, to go on with when the server has too many sockets. */
 const crowdedAttempt = 4;
 
@@ -56,7 +60,14 @@ export function step(state: RealtimeState, event: RealtimeEvent): Step {
     case "identity":
       return changeIdentity(state);
     case "add":
-      return add(state, event.key, event.view);
+      return add(
+        state,
+        event.key,
+        "view" in event ? event.view : null,
+        "query" in event ? event.query : null,
+      );
+    case "refresh":
+      return refreshQuery(state, event.key);
     case "remove":
       return remove(state, event.key);
     case "hold":
@@ -132,7 +143,8 @@ function giveUp(state: RealtimeState, code: ErrorCode, message: string): Step {
   ];
 }
 
-function changeIdentity(state: RealtimeState): Step {
+function changeIdentity(known: RealtimeState): Step {
+  const state = forgetQueries(known);
   const left = leave(state);
   if (!isWanted(state)) return [{ ...forgetAnswers(state), phase: "off" }, left];
   const [next, effects] = ask({ ...state, attempt: 0, renew: false });
@@ -217,6 +229,13 @@ function receive(state: RealtimeState, frame: ServerFrame): Step {
       ];
     case "subscribed":
       return stand(state, frame);
+    case "subscribed.many":
+      return standMany(state, frame);
+    case "query.result":
+    case "query.difference":
+    case "query.unchanged":
+    case "query.stale":
+      return receiveQuery(state, frame);
     case "change":
       return [state, announceChange(state, frame)];
     case "resync":
@@ -243,8 +262,8 @@ function refuseProof(state: RealtimeState, code: ErrorCode, message: string): St
   return [next, [...leave(state), ...effects]];
 }
 
-function add(state: RealtimeState, key: string, view: View): Step {
-  const entry = { view, request: null, subscription: null, stood: false };
+function add(state: RealtimeState, key: string, view: View | null, query: LiveAsk | null): Step {
+  const entry = { view, query, answer: null, request: null, subscription: null, stood: false };
   const next = { ...state, entries: new Map(state.entries).set(key, entry) };
   const [following, effects] =
     state.phase === "ready" ? subscribeAll(next) : state.phase === "off" ? ask(next) : [next, []];

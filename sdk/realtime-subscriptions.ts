@@ -1,6 +1,13 @@
 /** The subscriptions of the realtime state: asked for, standing, renamed, refused, forgotten. Pure. */
 import type { ChangeFrame, ErrorCode, ServerFrame } from "@baasix/types";
-import { delays, type Entry, type RealtimeEffect, type RealtimeState, type Step } from "./realtime-words";
+import {
+  delays,
+  type Entry,
+  type RealtimeEffect,
+  type RealtimeState,
+  type Step,
+  type View,
+} from "./realtime-words";
 
 /** Whether a refusal may be over at the next try. */
 export function mayPass(code: ErrorCode): boolean {
@@ -17,18 +24,78 @@ export function forgetAnswers(state: RealtimeState): RealtimeState {
   return { ...state, proof: null, entries };
 }
 
-/** Asks for every subscription that neither stands nor is being asked for. */
+/** Most subscriptions of one frame, and characters of what they ask for: a message may have 256 KiB. */
+const together = { count: 50, size: 64 * 1024 };
+
+/** Asks for everything that neither stands nor is being asked for: views together, each query by itself. */
 export function subscribeAll(state: RealtimeState): Step {
+  const wanted = [...state.entries].filter(
+    ([, entry]) => entry.request === null && entry.subscription === null,
+  );
   const entries = new Map(state.entries);
   const effects: RealtimeEffect[] = [];
   let { nextId } = state;
-  for (const [key, entry] of entries) {
-    if (entry.request !== null || entry.subscription !== null) continue;
+  const views: [string, Entry, View][] = [];
+  for (const [key, entry] of wanted) {
+    const { view, query, answer } = entry;
+    if (view) views.push([key, entry, view]);
+    if (!query) continue;
     const id = String(nextId++);
     entries.set(key, { ...entry, request: id });
-    effects.push({ type: "send", frame: { type: "subscribe", id, ...entry.view } });
+    const known = answer && { version: answer.version };
+    effects.push({ type: "send", frame: { type: "query", id, ...query, ...known } });
+  }
+  for (const group of groupsOf(views)) {
+    const id = String(nextId++);
+    const [[, , only] = []] = group;
+    const alone = group.length === 1 && only !== undefined;
+    group.forEach(([key, entry], place) =>
+      entries.set(key, { ...entry, request: alone ? id : placeOf(id, place) }),
+    );
+    const frame = alone
+      ? ({ type: "subscribe", id, ...only } as const)
+      : ({ type: "subscribe.many", id, subscriptions: group.map(([, , view]) => view) } as const);
+    effects.push({ type: "send", frame });
   }
   return [{ ...state, entries, nextId }, effects];
+}
+
+const placeOf = (id: string, place: number): string => `${id}.${place}`;
+
+function groupsOf<Member extends readonly [string, Entry, View]>(views: readonly Member[]): Member[][] {
+  const groups: Member[][] = [];
+  let size = 0;
+  for (const member of views) {
+    const length = JSON.stringify(member[2]).length;
+    const last = groups.at(-1);
+    if (last && last.length < together.count && size + length <= together.size) {
+      last.push(member);
+      size += length;
+    } else {
+      groups.push([member]);
+      size = length;
+    }
+  }
+  return groups;
+}
+
+/** The answers to several, in order. */
+export function standMany(
+  state: RealtimeState,
+  { id, subscriptions }: Extract<ServerFrame, { readonly type: "subscribed.many" }>,
+): Step {
+  let now = state;
+  const effects: RealtimeEffect[] = [];
+  subscriptions.forEach((answer, place) => {
+    const request = placeOf(id, place);
+    const [next, following] =
+      "code" in answer
+        ? refuse(now, { type: "error", id: request, ...answer })
+        : stand(now, { type: "subscribed", id: request, ...answer });
+    now = next;
+    effects.push(...following);
+  });
+  return [now, effects];
 }
 
 /** Drops a subscription. One that is still being asked for is dropped when its answer comes. */
@@ -40,7 +107,8 @@ export function unsubscribe(state: RealtimeState, key: string): Step {
   return subscription === null ? [next, []] : sendUnsubscribe(next, subscription);
 }
 
-function sendUnsubscribe(state: RealtimeState, subscription: string): Step {
+/** Tells the server that nobody listens any more. */
+export function sendUnsubscribe(state: RealtimeState, subscription: string): Step {
   const frame = { type: "unsubscribe", id: String(state.nextId), subscription } as const;
   return [{ ...state, nextId: state.nextId + 1 }, [{ type: "send", frame }]];
 }
@@ -80,9 +148,14 @@ export function announceResync(
   subscription: string | null,
   reason: string,
 ): RealtimeEffect[] {
-  return [...state.entries]
-    .filter(([, entry]) => entry.subscription !== null && [null, entry.subscription].includes(subscription))
-    .map(([key]) => ({ type: "resync", key, reason }));
+  return (
+    [...state.entries]
+      // The server itself runs queries again.
+      .filter(
+        ([, { view, subscription: name }]) => view && name !== null && [null, name].includes(subscription),
+      )
+      .map(([key]) => ({ type: "resync", key, reason }))
+  );
 }
 
 /** A refused request, or a subscription that the server has ended. It is asked for again if the reason may pass. */
@@ -100,14 +173,20 @@ export function refuse(
   const [key, entry] = found;
   const again = mayPass(code);
   const entries = new Map(state.entries);
-  entries.set(key, { ...entry, request: again ? null : refused, subscription: null });
+  entries.set(key, {
+    ...entry,
+    request: again ? null : refused,
+    subscription: null,
+    answer: again ? entry.answer : null,
+  });
   const effect: RealtimeEffect = again
     ? { type: "wait", name: "resubscribe", ms: delays.resubscribe }
     : { type: "failed", key, code, message };
   return [{ ...state, entries }, [effect]];
 }
 
-function find(state: RealtimeState, test: (entry: Entry) => boolean): [string, Entry] | null {
+/** The first entry that meets the test. */
+export function find(state: RealtimeState, test: (entry: Entry) => boolean): [string, Entry] | null {
   for (const each of state.entries) if (test(each[1])) return each;
   return null;
 }

@@ -1,16 +1,34 @@
 /** The words of the realtime state machine: what it knows, what can happen, what is to be done. */
-import type { ChangeFrame, ClientFrame, ErrorCode, ServerFrame } from "@baasix/types";
+import type {
+  ChangeAction,
+  ChangeFrame,
+  ClientFrame,
+  ErrorCode,
+  ItemId,
+  QueryRequest,
+  ServerFrame,
+} from "@baasix/types";
+import type { LiveAnswer } from "./live-answer";
 
 /** What a subscription watches. */
 export type View = {
   readonly collection: string;
+  readonly key?: ItemId;
   readonly filter?: { readonly [key: string]: unknown };
   readonly fields?: readonly string[];
+  readonly events?: readonly ChangeAction[];
 };
 
+/** What a live query asks. */
+export type LiveAsk = Pick<QueryRequest, "collection" | "query">;
+
+/** A view whose changes are followed, or a query whose answer is; the other one is null. */
 export type Entry = {
-  readonly view: View;
-  /** The unanswered `subscribe`. */
+  readonly view: View | null;
+  readonly query: LiveAsk | null;
+  /** What there is of the query's answer, also while it is asked for again. */
+  readonly answer: LiveAnswer | null;
+  /** The unanswered request; of several in one frame, with the place behind it. */
   readonly request: string | null;
   /** The server's name for the subscription, while it stands. */
   readonly subscription: string | null;
@@ -48,7 +66,8 @@ export type TimerName = "deadline" | "retry" | "ping" | "pong" | "idle" | "resub
 export type RealtimeEvent =
   | { readonly type: "start" | "stop" | "nudge" | "identity" | "opened" }
   | { readonly type: "add"; readonly key: string; readonly view: View }
-  | { readonly type: "remove"; readonly key: string }
+  | { readonly type: "add"; readonly key: string; readonly query: LiveAsk }
+  | { readonly type: "remove" | "refresh"; readonly key: string }
   | { readonly type: "hold"; readonly held: boolean }
   /** A frame that is no subscription's; sent only while frames flow. */
   | { readonly type: "send"; readonly frame: ClientFrame }
@@ -78,6 +97,9 @@ export type RealtimeEffect =
   | { readonly type: "frame"; readonly frame: ServerFrame }
   | { readonly type: "change"; readonly key: string; readonly change: ChangeFrame }
   | { readonly type: "resync"; readonly key: string; readonly reason: string }
+  /** The answer of a live query; the same object where it is still the one that was there. */
+  | { readonly type: "answer"; readonly key: string; readonly answer: LiveAnswer }
+  | { readonly type: "stale"; readonly key: string }
   | {
       readonly type: "failed";
       readonly key: string | null;

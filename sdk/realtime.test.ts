@@ -25,6 +25,15 @@ const server = Bun.serve({
         send(peer, { type: "subscribed", id: frame.id, subscription, primaryKey: "id" });
         change(peer, subscription, frame.collection);
       }
+      if (frame.type === "subscribe.many") {
+        const subscriptions = frame.subscriptions.map(({ collection }, place) => ({
+          subscription: `${collection}-${received.length}-${place}`,
+          primaryKey: "id",
+        }));
+        send(peer, { type: "subscribed.many", id: frame.id, subscriptions });
+        for (const [place, { collection }] of frame.subscriptions.entries())
+          change(peer, subscriptions[place]?.subscription ?? "", collection);
+      }
       for (const watch of watchers) watch();
     },
   },
@@ -121,6 +130,7 @@ test("a change of user makes the connection anew as the new one", async () => {
 
 test("many subscriptions stay below the server's limit of frames", async () => {
   const baasix = client();
+  await baasix.realtime.connect();
   for (let index = 0; index < 40; index++) baasix.realtime.subscribe(`c${index}`, () => undefined);
   await until(() => sent("subscribe").length >= 29);
   expect(received.length).toBe(30);

@@ -1,8 +1,9 @@
 /** Subscriptions to changes of items. Frames and their names are in `protocol/realtime.ts`. */
-import type { ChangeAction, ErrorCode, FieldPath, Filter, GenericItem } from "@baasix/types";
+import type { ChangeAction, ErrorCode, FieldPath, Filter, GenericItem, ItemId } from "@baasix/types";
 import type { CollectionName, ItemOf, NameFor } from "./collections";
 import { BaasixError } from "./error";
 import { tell } from "./listeners";
+import { createLiveQueries, type LiveAggregate, type LiveQuery } from "./live-queries";
 import type { View } from "./realtime-words";
 import { createSocket, type Notice, type SocketOptions } from "./socket";
 import { createTogether } from "./together";
@@ -12,12 +13,18 @@ export type ChangePayload<Item = GenericItem> = {
   readonly action: ChangeAction;
   readonly collection: string;
   readonly data: Item;
+  /** With an update: the item's own fields as they were before, as far as they are shown. */
+  readonly _old?: Partial<Item>;
   /** Commit time, ISO 8601. */
   readonly timestamp: string;
 };
 
 /** What to watch, and who is told what. */
 export type SubscribeOptions<Item = GenericItem> = {
+  /** One item alone, by its primary key. */
+  readonly key?: ItemId;
+  /** Kinds of change to be told of; all unless given. */
+  readonly events?: readonly ChangeAction[];
   /** Only changes of items that match, or matched before the change. */
   readonly filter?: Filter<Item>;
   readonly fields?: readonly FieldPath<Item>[];
@@ -29,7 +36,7 @@ export type SubscribeOptions<Item = GenericItem> = {
   readonly onError?: (error: BaasixError) => void;
 };
 
-type Handlers = Omit<SubscribeOptions, "filter" | "fields"> & {
+type Handlers = Omit<SubscribeOptions, keyof View> & {
   readonly onChange: Callback<GenericItem>;
 };
 
@@ -83,8 +90,13 @@ export type OnChange<Collections> = {
 };
 
 /** The realtime calls of a client; see `createRealtime`. */
-export type Realtime<Collections> = Omit<ReturnType<typeof createRealtime>, "subscribe" | "on"> & {
+export type Realtime<Collections> = Omit<
+  ReturnType<typeof createRealtime>,
+  "subscribe" | "on" | "liveQuery" | "liveAggregate"
+> & {
   readonly subscribe: Subscribe<Collections>;
+  readonly liveQuery: LiveQuery<Collections>;
+  readonly liveAggregate: LiveAggregate<Collections>;
   readonly on: OnChange<Collections>;
 };
 
@@ -106,6 +118,10 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
       socket.dispatch({ type: "hold", held });
     },
   });
+  const queries = createLiveQueries((event) => {
+    watchNetwork();
+    socket.dispatch(event);
+  });
   const online = () => socket.dispatch({ type: "nudge" });
   let watched = false;
 
@@ -113,6 +129,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     if (notice.type === "connection") {
       connected = notice.connected;
       if (!connected) {
+        queries.staleAll();
         live.clear();
         refused.clear();
       }
@@ -122,6 +139,8 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     }
     if (notice.type === "frame") return together.receive(notice.frame);
     if (notice.type === "failed") return fail(notice.key, notice.code, notice.message);
+    if (notice.type === "answer") return queries.answered(notice.key, notice.answer);
+    if (notice.type === "stale") return queries.stale(notice.key);
     const handlers = subscribers.get(notice.key) ?? new Set<Handlers>();
     switch (notice.type) {
       case "live":
@@ -130,8 +149,9 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
         for (const { onLive } of handlers) tell(onLive, notice.primaryKey);
         return;
       case "change": {
-        const { action, collection, data, timestamp } = notice.change;
-        for (const { onChange } of handlers) tell(onChange, { action, collection, data, timestamp });
+        const { action, collection, data, _old, timestamp } = notice.change;
+        const payload = { action, collection, data, ...(_old && { _old }), timestamp };
+        for (const { onChange } of handlers) tell(onChange, payload);
         return;
       }
       case "resync":
@@ -148,6 +168,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
       for (const failure of failures) tell(failure, error);
       return;
     }
+    if (queries.failed(key, error)) return;
     live.delete(key);
     refused.set(key, error);
     for (const each of subscribers.get(key) ?? []) tell(each.onError, error);
@@ -155,7 +176,8 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
 
   function subscribeTo(view: View, handlers: Handlers): () => void {
     watchNetwork();
-    const key = JSON.stringify([view.collection, view.filter ?? null, view.fields ?? null]);
+    const { collection, key: item, filter, fields, events } = view;
+    const key = JSON.stringify([collection, item, filter, fields, events]);
     const shared = subscribers.get(key);
     if (shared) shared.add(handlers);
     else subscribers.set(key, new Set([handlers]));
@@ -187,8 +209,8 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
   ): () => void {
     const [options, callback] = typeof first === "function" ? [{}, first] : [first, second];
     if (!callback) throw new TypeError("subscribe needs a callback");
-    const { filter, fields, ...handlers } = options;
-    return subscribeTo({ collection, filter, fields }, { ...handlers, onChange: callback });
+    const { key, filter, fields, events, ...handlers } = options;
+    return subscribeTo({ collection, key, filter, fields, events }, { ...handlers, onChange: callback });
   }
 
   return {
@@ -232,6 +254,10 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
       return () => resyncListeners.delete(callback);
     },
     subscribe,
+    /** A list that is kept up to date; see `LiveQuery`. */
+    liveQuery: queries.liveQuery,
+    /** An aggregate that is kept up to date; see `LiveAggregate`. */
+    liveAggregate: queries.liveAggregate,
     on(collection: string, event: ChangeAction, callback: (data: GenericItem) => void): () => void {
       return subscribe(collection, ({ action, data }) => {
         if (action === event) callback(data);
@@ -266,6 +292,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     setSocketClient(_client: unknown): void {},
     /** The user changed: the connection is made anew as the new one. */
     changeIdentity(): void {
+      queries.forget();
       together.changeIdentity();
       socket.dispatch({ type: "identity" });
     },

@@ -30,7 +30,7 @@ export type SocketOptions = {
 /** Effects that concern those who listen, not the transport. */
 export type Notice = Extract<
   RealtimeEffect,
-  { readonly type: "connection" | "frame" | "live" | "change" | "resync" | "failed" }
+  { readonly type: "connection" | "frame" | "live" | "change" | "resync" | "answer" | "stale" | "failed" }
 >;
 
 /** Frames at once, and then per second: below the server's limit of 40 and 20. */

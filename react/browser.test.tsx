@@ -272,6 +272,17 @@ test("cookies that another application has changed answer nobody in a wrong name
   await shows(page, "nobody");
   expect(await page.evaluate(() => bench.readable())).not.toMatch(/secret|@example.com/i);
 
+  // The server could not be told of the sign-out, and the cookie is still there.
+  await login(page, "Ann");
+  await shows(page, ofAlpha);
+  await page.route("**/auth/logout", (route) => route.abort());
+  await page.evaluate(() => bench.baasix.auth.logout());
+  expect(await write()).toBe("FORBIDDEN");
+  await page.reload();
+  await shows(page, "nobody");
+  expect(await write()).toBe("FORBIDDEN");
+  await page.unroute("**/auth/logout");
+
   // A socket is let in by the cookie alone.
   await login(page, "Ann");
   await shows(page, ofAlpha);

@@ -116,8 +116,9 @@ export function createBaasix<Collections extends object = Record<string, Generic
     }
     proven = credential;
     // The browser's cookie opens the socket, and nothing tells it whose it must be.
-    if (credential.expected) await http({ path: "/auth/check" });
-    return { token: credential.token, cookie: authMode === "cookie" && session.state().isAuthenticated };
+    const cookie = authMode === "cookie" && session.state().isAuthenticated;
+    if (cookie) await http({ path: "/auth/check" });
+    return { token: credential.token, cookie };
   }
   const socketUrl = `${url.replace(/^http/, "ws")}/realtime`;
   const open = options.webSocket ?? openWebSocket;

@@ -399,3 +399,18 @@ test.each([
   await expect(here.session.credential()).rejects.toMatchObject({ code: "SESSION_CHANGED" });
   expect(here.session.state().identity).toBe("bob@t3");
 });
+
+test("whom the server is told to expect of a cookie", async () => {
+  const expected = async (setting: Partial<SessionOptions>) => {
+    const { session } = setUp(setting);
+    const before = (await session.credential()).expected;
+    await session.begin(inTenant(ann, "t1"));
+    const during = (await session.credential()).expected;
+    await session.end().saved;
+    return [before, during, (await session.credential()).expected];
+  };
+  const page = sharedStorage();
+  expect(await expected({ mode: "jwt", storage: page() })).toEqual([null, null, null]);
+  expect(await expected({ mode: "cookie", storage: page() })).toEqual(["-", "ann@t1", "-"]);
+  expect(await expected({ mode: "cookie" })).toEqual([null, "ann@t1", null]);
+});

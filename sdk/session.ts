@@ -35,7 +35,7 @@ export type AuthState = {
 
 /**
  * A token to send, and the session it belongs to. In `cookie` mode the token is null: the browser sends it, and the server is
- * told whose it is `expected` to be (an identity; null when nobody is known).
+ * told whose it is `expected` to be: an identity, `-` for nobody, null when that is not known.
  */
 export type Credential = {
   readonly token: string | null;
@@ -105,7 +105,8 @@ export function createSession(options: SessionOptions) {
   const signedIn = () => (mode === "jwt" ? kept.token !== null : kept.user !== null);
   const current = (): Credential => ({
     token: kept.token,
-    expected: mode === "cookie" && kept.user ? state.identity : null,
+    // Without a storage that pages share nobody has kept who signed in: that is a server, which was sent the cookie.
+    expected: mode === "jwt" ? null : kept.user ? state.identity : unwatch ? "-" : null,
     epoch,
     generation,
   });

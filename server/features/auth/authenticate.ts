@@ -11,7 +11,7 @@ import { createOrigins, createRecent, type OriginConfig, requestFacts } from "..
 import { findAccount } from "./accounts";
 import { findApiToken, isApiToken, noteUse, noteUseEvery } from "./api-tokens";
 import { findCredential, needsOrigin } from "./credentials";
-import { expectUser } from "./expected-user";
+import { expectsNobody, expectUser } from "./expected-user";
 import {
   asksForSecondFactor,
   belongsTo,
@@ -221,6 +221,7 @@ export function createAuthenticator({
         return anonymous;
       }
       const byCookie = credential.from === "cookie";
+      if (byCookie && expectsNobody(request)) return anonymous;
       if (byCookie && needsOrigin(request) && !origins.mayUseCookies(request)) throw foreignPage();
       return whenKnown(admitToken(credential.token, requestFacts(request).client), (admitted) => {
         if (byCookie) expectUser(request, admitted.actor);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { Rights } from "@baasix/types";
 import { type TestApp, testApp } from "../../testing/app";
 
 let app: TestApp;
@@ -19,26 +20,28 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 const changed = [409, "SESSION_CHANGED"] as const;
-test.each<[string, string | null, string | null, readonly [number, string | null]]>([
-  ["the one who is", "ann", "ann@ann", [200, null]],
-  ["nobody in particular", "ann", null, [200, null]],
+test.each<[string, string | null, string | null, readonly [number, string]]>([
+  ["the one who is", "ann", "ann@ann", [200, "user"]],
+  ["nobody in particular", "ann", null, [200, "user"]],
   ["another user", "ann", "bob@bob", changed],
   ["the same outside of organisations", "ann", "ann", changed],
   ["the same in another organisation", "ann", "ann@bob", changed],
   ["an empty name", "ann", "", changed],
+  ["nobody, who is answered like nobody", "ann", "-", [200, "public"]],
   ["somebody, when nobody is", null, "ann@ann", [401, "UNAUTHORIZED"]],
-  ["nobody in particular, when nobody is", null, null, [200, null]],
-])("a page that expects %s", async (_name, cookie, expected, [status, code]) => {
+  ["nobody in particular, when nobody is", null, null, [200, "public"]],
+  ["nobody, when nobody is", null, "-", [200, "public"]],
+])("a page that expects %s", async (_name, cookie, expected, [status, told]) => {
   const [user = "", tenant] = expected?.split("@") ?? [];
-  const id = people.get(user)?.id ?? "";
+  const id = people.get(user)?.id ?? user;
   const place = tenant === undefined ? "" : `@${people.get(tenant)?.tenant}`;
   const token = people.get(cookie ?? "")?.token;
   const said = { ...(expected !== null && { "baasix-expect-user": id + place }) };
   const answer = await app.call("GET", "/permissions/me", {
     headers: { ...said, ...(token && { cookie: `token=${token}` }) },
   });
-  const { error } = answer.body as { error?: { code: string } };
-  expect([answer.status, error?.code ?? null]).toEqual([status, code]);
+  const { error, data } = answer.body as { error?: { code: string }; data?: Rights };
+  expect([answer.status, error?.code ?? data?.roles[0]?.name ?? null]).toEqual([status, told]);
   if (!token) return;
   // A header that carries the token leaves nothing to expect, and a socket cannot say it.
   const bearer = { headers: { ...said, authorization: `Bearer ${token}` } };

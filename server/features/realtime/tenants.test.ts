@@ -1,0 +1,107 @@
+/** Open sockets with tenants: each hears of what its tenant has, and no more, also when rows and memberships change. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { ServerFrame } from "@baasix/types";
+import { openSocket, type TestSocket } from "../../testing/socket";
+import { type Caller, openTwoTenants, type Owner, owners, type TwoTenants } from "../../testing/two-tenants";
+
+let scene: TwoTenants;
+let url: string;
+beforeAll(async () => {
+  scene = await openTwoTenants();
+  url = scene.listen();
+});
+afterAll(() => scene.close());
+
+const reads: Readonly<Partial<Record<Caller, readonly Owner[]>>> = {
+  ann: ["A"],
+  bob: ["B"],
+  cleo: ["A"],
+  mix: owners,
+  stan: owners,
+  root: owners,
+};
+
+type Change = Extract<ServerFrame, { type: "change" }>;
+
+/** The changes up to the last one that the socket hears of: of the row with the text `end`, in the last of its tenants. */
+async function heard(socket: TestSocket, last: string): Promise<readonly Change[]> {
+  const all: Change[] = [];
+  for (;;) {
+    const frame = await socket.expect("change");
+    all.push(frame);
+    if (JSON.stringify(frame).includes(last)) return all;
+  }
+}
+
+const write = async (request: string, body?: unknown): Promise<string> => {
+  const answer = await scene.as("root", request, body);
+  if (answer.status >= 300) throw new Error(`${request}: ${answer.status} ${answer.text}`);
+  return String((answer.body as { data?: { id?: string } }).data?.id);
+};
+
+test("a subscription tells of the rows of the tenant", async () => {
+  const sockets = await Promise.all(
+    Object.entries(reads).map(async ([caller, own]) => {
+      const socket = await openSocket(url, scene.tokenOf(caller as Caller));
+      await socket.subscribe("notes", { fields: ["id", "text", "folder.name"] });
+      return { caller, own, socket };
+    }),
+  );
+  for (const owner of owners) {
+    const tenant_Id = scene.tenants[owner];
+    const folder = { name: `«${owner}» folder` };
+    const id = await write("POST /items/notes", { text: `«${owner}» made`, tenant_Id, folder });
+    await write(`PATCH /items/notes/${id}`, { text: `«${owner}» changed` });
+    await write(`DELETE /items/notes/${id}`);
+  }
+  for (const owner of owners)
+    await write("POST /items/notes", { text: `end «${owner}»`, tenant_Id: scene.tenants[owner] });
+  for (const { caller, own, socket } of sockets) {
+    const frames = await heard(socket, `end «${own.at(-1)}»`);
+    const text = JSON.stringify(frames);
+    for (const owner of owners)
+      expect([caller, owner, text.includes(`«${owner}» made`)]).toEqual([caller, owner, own.includes(owner)]);
+    // Made, changed, gone and the end, of each.
+    expect([caller, frames.length]).toEqual([caller, own.length * 4]);
+    // What lies behind the notes of others stays closed to who may read the notes alone.
+    if (caller === "mix") expect(text).not.toContain("«B» folder");
+    socket.close();
+  }
+});
+
+test("a row that moves to another tenant leaves one view and enters another", async () => {
+  const [ann, bob] = await Promise.all(
+    (["ann", "bob"] as const).map(async (caller) => {
+      const socket = await openSocket(url, scene.tokenOf(caller));
+      await socket.subscribe("notes", { fields: ["id", "text"] });
+      return socket;
+    }),
+  );
+  if (!ann || !bob) throw new Error("no sockets");
+  const id = await write("POST /items/notes", { text: "moving", tenant_Id: scene.A });
+  expect(JSON.stringify(await ann.expect("change"))).toContain("moving");
+  await write(`PATCH /items/notes/${id}`, { tenant_Id: scene.B, text: "secret of B" });
+  const left = await ann.expect("change");
+  expect(left.type).toBe("change");
+  expect(JSON.stringify(left)).not.toContain("secret of B");
+  expect(JSON.stringify(left)).toContain(id);
+  const entered = await bob.expect("change");
+  expect(JSON.stringify(entered)).toContain("secret of B");
+  ann.close();
+  bob.close();
+});
+
+test("a socket ends with the membership that it came in with", async () => {
+  const inA = await openSocket(url, scene.tokenOf("cleo"));
+  const inB = await openSocket(url, await scene.enter("cleo", scene.B));
+  await inB.subscribe("notes", { fields: ["id", "text"] });
+  await inA.subscribe("notes", { fields: ["id", "text"] });
+  const [membership] = (await scene.everything("baasix_UserRole")).filter(
+    (row) => row.user_Id === scene.idOf("cleo") && row.tenant_Id === scene.B,
+  );
+  await write(`DELETE /items/baasix_UserRole/${String(membership?.id)}`);
+  expect((await inB.closed).code).toBeGreaterThan(4000);
+  await write("POST /items/notes", { text: "still here", tenant_Id: scene.A });
+  expect(JSON.stringify(await inA.expect("change"))).toContain("still here");
+  inA.close();
+});

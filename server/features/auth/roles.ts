@@ -73,11 +73,6 @@ export function belongsTo(
   return multiTenant && memberships.some((one) => one.tenant === tenant && one.role.isTenantSpecific);
 }
 
-/** The roles that an account has without tenants, the one that it has had longest first. */
-export async function rolesOf(data: Data, user: string): Promise<readonly HeldRole[]> {
-  return rolesIn(await membershipsOf(data, user), null, false);
-}
-
 /** The role with a name, or null. */
 export function findRole(data: Data, name: string): Promise<HeldRole | null> {
   return oneRole(data, { name: { eq: name } });

@@ -457,6 +457,41 @@ describe("what a session in a tenant stands on", () => {
     expect(await rolesOf(token)).toEqual(["member", "owner", "auditor"]);
   });
 
+  test("a socket loses what its roles there may no longer, and closes when the session goes elsewhere", async () => {
+    const [tenant, other] = [await newTenant(), await newTenant()];
+    const [notes] = await scene.app.data.find(root, "baasix_SchemaDefinition", {
+      filter: { collectionName: { eq: "notes" } },
+      fields: ["collectionName"],
+    });
+    if (!notes) {
+      const schema = {
+        name: "Note",
+        fields: {
+          id: { type: "UUID", primaryKey: true, defaultValue: { type: "UUIDV4" } },
+          text: { type: "Text" },
+        },
+      };
+      expect((await admin("POST", "/schemas", { collectionName: "notes", schema })).status).toBe(201);
+      await scene.app.data.create(root, "baasix_Permission", [
+        { role_Id: scene.role("owner"), collection: "notes", action: "read", fields: ["*"] },
+      ]);
+    }
+    const person = await scene.person(["owner", tenant], ["owner", other]);
+    const { token } = signedIn(await scene.signIn(person));
+    const socket = await openSocket(scene.app.listen(), token);
+    const subscription = await socket.subscribe("notes");
+    await scene.app.data.create(root, "notes", [
+      { text: "of others", tenant_Id: other.id },
+      { text: "own", tenant_Id: tenant.id },
+    ]);
+    expect(await socket.next()).toMatchObject({ type: "change", data: { text: "own" } });
+    const id = await membership({ person, tenant });
+    await admin("PATCH", `/items/baasix_UserRole/${id}`, { role_Id: scene.role("member") });
+    expect(await socket.next()).toMatchObject({ type: "error", code: "FORBIDDEN", subscription });
+    signedIn(await go(token, other));
+    expect((await socket.closed).code).toBe(4401);
+  });
+
   test("a half-finished sign-in opens nothing in a tenant that was left meanwhile", async () => {
     const tenant = await newTenant();
     const person = await scene.person(["member", tenant]);

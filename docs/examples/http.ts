@@ -15,7 +15,7 @@ export type Mailed = { readonly token: string; readonly code: string };
 /** What a mail carries, found in its text. */
 export function mailedIn(text: string): Mailed {
   return {
-    token: /\/([0-9a-f]{64})\b/.exec(text)?.[1] ?? "",
+    token: /[/=]([0-9a-f]{64})\b/.exec(text)?.[1] ?? "",
     code: /^\s*([0-9A-F]{12}|\d{6})\s*$/m.exec(text)?.[1] ?? "",
   };
 }

@@ -33,6 +33,7 @@ import {
   sealFactorsAnew,
   type Secret,
   sweepInvites,
+  tellMoved,
 } from "./features/auth";
 import { filesRoutes } from "./features/files";
 import { healthRoutes } from "./features/health";
@@ -189,7 +190,6 @@ export async function createApp(
     throw new ConfigError(`SMTP_HOST: is needed beside ${needsMail}: there is no way to send mails`);
   const policy = createPasswordPolicy(config, checkPassword);
   const passwords = createPasswords({ policy });
-  joinAccountWrites(data, { passwords, config, clock: now });
   const errands = createErrands({ logger });
   const factorKey = (one: Secret): Uint8Array => deriveKey(one, "second factors");
   const factorSeal = createFactorSeal([factorKey(secret), ...(secret.previous ?? []).map(factorKey)]);
@@ -235,6 +235,12 @@ export async function createApp(
     config,
     clock: now,
     logger,
+  });
+  joinAccountWrites(data, {
+    passwords,
+    config,
+    clock: now,
+    onMoved: (rows, actor, moved) => tellMoved(auth, rows, actor, moved),
   });
   const local = config.NODE_ENV !== "production";
   const protocol = createProtocol({

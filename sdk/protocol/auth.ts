@@ -108,10 +108,14 @@ export type OtpProof = {
   readonly tenant_Id?: string | null;
 };
 
-/** Answer of `GET /auth/email/verify/:token`. */
+/**
+ * Answer of `GET /auth/email/verify/:token`. `passwordRemoved`: it was the first proof of the address, and nobody knows who chose
+ * the password before; sign-ins by mail tell it, too.
+ */
 export type VerifyEmailResult = {
   readonly message: string;
-  readonly user: User & { readonly [field: string]: unknown };
+  readonly user: User & { readonly emailVerified: true };
+  readonly passwordRemoved?: true;
 };
 
 /** Answer of `POST /auth/refresh`. */

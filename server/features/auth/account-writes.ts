@@ -9,6 +9,7 @@ import type { Data, PendingWrite, WriteBody, WriteJoin } from "../../data";
 import { followStatus, requireMetadata, requireOthers } from "./account-settings";
 import { normalizeEmail, setPassword } from "./accounts";
 import { requireFresh, requireSession } from "./fresh";
+import { invalidToken } from "./tokens";
 import type { PasswordOwner } from "./password-policy";
 import type { Passwords } from "./passwords";
 import { findRoleById } from "./roles";
@@ -19,22 +20,27 @@ const keeping = system("the credential and the confirmed address of an account f
 /** Most accounts with passwords in one request: each hash takes a while. */
 const mostPasswords = 100;
 
-/** What the writes take. `clock` in ms since 1970. */
+/** An account whose address changed. `wasVerified`: the one before had been confirmed. */
+export type Moved = { readonly id: string; readonly before: string; readonly wasVerified: boolean };
+
+/** What the writes take. `clock` in ms since 1970; `onMoved` is called in the transaction of the write. */
 export type AccountWriteParts = {
   readonly passwords: Passwords;
   readonly config: { readonly MULTI_TENANT: boolean };
   readonly clock: () => number;
+  readonly onMoved: (rows: Data, actor: Actor, moved: Moved) => Promise<void>;
 };
 
 /** Takes part in the writes of accounts. */
-export function joinAccountWrites(data: Data, { passwords, config, clock }: AccountWriteParts): void {
+export function joinAccountWrites(data: Data, parts: AccountWriteParts): void {
+  const { passwords, config } = parts;
   const multiTenant = config.MULTI_TENANT;
   const join: WriteJoin = async (write, rows) => {
     // What is no object is refused where the columns are read.
     if (!write.bodies.every(isObject)) return { bodies: write.bodies };
     return write.action === "create"
       ? joinCreate({ passwords, multiTenant }, write, rows)
-      : joinUpdate(write, rows, clock);
+      : joinUpdate(write, rows, parts);
   };
   data.joinWrites(collection, join);
   data.beforeWrite(requireOthers);
@@ -78,8 +84,8 @@ async function joinCreate(
   return {
     bodies: bodies.map((body) => without(body, multiTenant ? [...extraNames, "tenant_Id"] : extraNames)),
     after: async (ids) => {
-      const made = await emailsOf(rows, ids);
-      for (const [id, email] of made) {
+      const made = await addressesOf(rows, ids);
+      for (const [id, { email }] of made) {
         const hash = hashes.get(email);
         // oxlint-disable-next-line no-await-in-loop
         if (hash !== undefined) await setPassword(rows, id, hash);
@@ -92,7 +98,11 @@ async function joinCreate(
   };
 }
 
-async function joinUpdate(write: PendingWrite, rows: Data, clock: () => number): ReturnType<WriteJoin> {
+async function joinUpdate(
+  write: PendingWrite,
+  rows: Data,
+  { clock, onMoved }: AccountWriteParts,
+): ReturnType<WriteJoin> {
   const { actor, ids, bodies } = write;
   const endSessions = followStatus(write);
   for (const body of bodies) {
@@ -107,17 +117,31 @@ async function joinUpdate(write: PendingWrite, rows: Data, clock: () => number):
   const columns = bodies.map((body) => without(body, ["password"]));
   const ended = async () => endSessions?.(rows);
   if (moving.length === 0) return { bodies: columns, after: ended };
-  const before = await emailsOf(rows, moving);
+  const before = await addressesOf(rows, moving);
   return {
     bodies: columns,
     after: async () => {
       await ended();
-      const now = await emailsOf(rows, moving);
+      const now = await addressesOf(rows, moving);
       const vouched = new Set(ids.filter((_, i) => bodies[i]?.emailVerified === true).map(String));
-      const changed = [...now].filter(([id, email]) => before.get(id) !== email && !vouched.has(id));
-      if ([...now].some(([id, email]) => before.get(id) !== email)) requireProof(actor, now, clock());
-      const entries = changed.map(([id]) => ({ id, data: { emailVerified: false } }));
+      const moved = [...now].flatMap(([id, { email }]) => {
+        const was = before.get(id);
+        return was && was.email !== email ? [{ id, before: was.email, wasVerified: was.emailVerified }] : [];
+      });
+      if (moved.length > 0) await requireProof(rows, actor, now, clock());
+      // Nothing was locked when they were read first: what says "confirmed" only since then may say it of another address.
+      const unproven = [...now.keys()].filter((id) => {
+        const [was, is] = [before.get(id), now.get(id)];
+        return was?.email !== is?.email || (is?.emailVerified === true && was?.emailVerified !== true);
+      });
+      const entries = unproven
+        .filter((id) => !vouched.has(id))
+        .map((id) => ({ id, data: { emailVerified: false } }));
       await rows.update(keeping, collection, entries);
+      for (const each of moved) {
+        // oxlint-disable-next-line no-await-in-loop -- in one transaction
+        await onMoved(rows, actor, each);
+      }
     },
   };
 }
@@ -165,10 +189,22 @@ function requireVouching(actor: Actor, body: WriteBody): void {
  * New passwords and sign-in links go to the address: who has no more than a session left open, or a program with one role of
  * an account, must not turn that into the account. Programs may change the addresses of others, as their role has it.
  */
-function requireProof(actor: Actor, accounts: ReadonlyMap<string, string>, now: number): void {
+async function requireProof(
+  rows: Data,
+  actor: Actor,
+  accounts: ReadonlyMap<string, Address>,
+  now: number,
+): Promise<void> {
   if (actor.kind !== "user") return;
-  if (actor.via === "session") requireFresh(actor, now);
-  else if (accounts.has(actor.id)) requireSession(actor);
+  if (actor.via !== "session") {
+    if (accounts.has(actor.id)) requireSession(actor);
+    return;
+  }
+  requireFresh(actor, now);
+  // The account's row is locked by now: whatever ended the session meanwhile has ended it.
+  const filter = { AND: [{ id: { eq: actor.session } }, { user_Id: { eq: actor.id } }] };
+  const open = await rows.find(keeping, "baasix_Sessions", { filter, fields: ["id"], limit: 1 });
+  if (open.length === 0) throw invalidToken();
 }
 
 /** Mails go there, people read it, and limits count by it. */
@@ -195,13 +231,18 @@ function given(body: WriteBody, field: string): boolean {
   return body[field] !== undefined && body[field] !== null;
 }
 
-async function emailsOf(rows: Data, ids: readonly (string | number)[]): Promise<ReadonlyMap<string, string>> {
-  const found = await rows.find<{ id: string; email: string }>(keeping, collection, {
+type Address = { readonly id: string; readonly email: string; readonly emailVerified: boolean };
+
+async function addressesOf(
+  rows: Data,
+  ids: readonly (string | number)[],
+): Promise<ReadonlyMap<string, Address>> {
+  const found = await rows.find<Address>(keeping, collection, {
     filter: { id: { in: ids } },
-    fields: ["id", "email"],
+    fields: ["id", "email", "emailVerified"],
     limit: -1,
   });
-  return new Map(found.map(({ id, email }) => [id, email] as const));
+  return new Map(found.map((address) => [address.id, address] as const));
 }
 
 function invalid(field: string, message: string): AppError {

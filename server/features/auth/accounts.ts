@@ -164,12 +164,6 @@ export async function markVerified(rows: Rows, { id, email, emailVerified }: Acc
   await rows.updateWhere(keeping, "baasix_User", asSeen, { emailVerified: true });
 }
 
-/** Unlinks all other providers: who made the account may not be who reads the mail of its address. */
-export async function unlinkProviders(rows: Rows, user: string): Promise<void> {
-  const others = { AND: [{ user_Id: { eq: user } }, { providerId: { ne: "credential" } }] };
-  await rows.removeWhere(keeping, "baasix_Account", others);
-}
-
 /** The refusal of a username that somebody has. */
 export function usernameTaken(cause?: AppError): AppError {
   const message = "Username is taken";

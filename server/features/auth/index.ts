@@ -14,6 +14,7 @@ export { type Authenticator, type AuthenticatorParts, createAuthenticator } from
 export { findCredential, type Credential } from "./credentials";
 export { requireAdministrator, requireFresh, requireSession, requireUser } from "./fresh";
 export { joinAccountWrites } from "./account-writes";
+export { tellMoved } from "./move-address";
 export { createErrands, type Errands } from "./errands";
 export { removeExpiredChallenges } from "./mfa/challenges";
 export { sealFactorsAnew } from "./mfa/factors";

@@ -2,6 +2,7 @@
 import { Elysia } from "elysia";
 import type { AuthMode } from "@baasix/types";
 import { answer, documented, guardCookieLink, guardCookieMode, originOf, signedInAnswer } from "./answers";
+import { shownProof } from "./first-proof";
 import { type MailedSecret, requestMagicLink, requestOtp, signInByMail } from "./mail-sign-in";
 import {
   checked,
@@ -95,6 +96,7 @@ export function mailSignInRoutes(parts: AuthParts) {
     wanted: WantedSession,
     request: Request,
   ): Promise<Response> {
-    return signedInAnswer(parts, await signInByMail(parts, secret, wanted, originOf(request)), authMode);
+    const signedIn = await signInByMail(parts, secret, wanted, originOf(request));
+    return signedInAnswer(parts, signedIn.result, authMode, undefined, shownProof(signedIn.firstProof));
   }
 }

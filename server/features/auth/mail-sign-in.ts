@@ -1,13 +1,16 @@
 /** Signing in without a password, by what is mailed to the account's address: a link, or a code to type. */
-import { findByEmail, markVerified, normalizeEmail } from "./accounts";
+import type { Data } from "../../data";
+import { findByEmail, normalizeEmail } from "./accounts";
 import { appLink } from "./app-links";
 import { finishSignIn, type WantedSession } from "./finish-sign-in";
+import { confirmAddress, type FirstProof } from "./first-proof";
 import { mailTo } from "./mailed";
-import type { Proven } from "./one-time";
-import { invalidOneTime } from "./reset-password";
+import { verifiedFactors } from "./mfa/rows";
+import { invalidOneTime, type Proven } from "./one-time";
 import {
   barred,
   countClient,
+  lockAccount,
   type Origin,
   requireLocal,
   type SignInParts,
@@ -74,8 +77,11 @@ export type MailedSecret =
   | { readonly token: string }
   | { readonly kind: "magic-link" | "otp"; readonly email: string; readonly code: string };
 
+/** A sign-in by mail. `firstProof`: of the address, and what it ended; null: it was proven before. */
+export type MailSignIn = { readonly result: SignInResult; readonly firstProof: FirstProof | null };
+
 /**
- * Signs the account in, and notes that its address is confirmed.
+ * Signs the account in, and notes that its address is confirmed: for the first time, that ends what opened the account before.
  * @throws AppError INVALID_CREDENTIALS `Invalid or expired token`; FORBIDDEN for an account that may not come in; RATE_LIMITED
  */
 export async function signInByMail(
@@ -83,7 +89,7 @@ export async function signInByMail(
   secret: MailedSecret,
   wanted: WantedSession,
   origin: Origin,
-): Promise<SignInResult> {
+): Promise<MailSignIn> {
   requireLocal(parts.config);
   countClient(parts, origin.client);
   const proven = await prove(parts, secret);
@@ -91,10 +97,20 @@ export async function signInByMail(
   const { account } = await findByEmail(parts.data, proven.subject);
   if (account === null) throw invalidOneTime();
   if (account.status !== "active") throw barred(account);
-  await markVerified(parts.data, account);
-  return finishSignIn(parts, { ...account, emailVerified: true }, wanted, origin, async (rows) => {
+  const askAgain = async (rows: Data): Promise<void> => {
     if (!(await parts.oneTimes.stands(rows, proven))) throw invalidOneTime();
-  });
+  };
+  const firstProof = account.emailVerified
+    ? null
+    : await parts.data.transaction(async (rows) => {
+        await lockAccount(rows, account.id, parts.clock());
+        await askAgain(rows);
+        // Half a sign-in proves nothing; whoever has the other half is who made the account, and keeps what it has.
+        if ((await verifiedFactors(rows, account.id)).length > 0) return null;
+        return confirmAddress(parts, rows, account, "nothing");
+      });
+  const proved = { ...account, emailVerified: true };
+  return { result: await finishSignIn(parts, proved, wanted, origin, askAgain), firstProof };
 }
 
 async function prove({ data, oneTimes }: SignInParts, secret: MailedSecret): Promise<Proven | null> {

@@ -1,4 +1,5 @@
 /** What is mailed to an address that anybody may name: nothing of the answer may depend on whether it has an account. */
+import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
 import type { MailType, NewMail } from "../mail";
 import { type Account, findByEmail, invalidEmail, normalizeEmail } from "./accounts";
@@ -69,6 +70,17 @@ export async function queueLetter(
     values,
     to: { address: email, name },
   } as NewMail<MailType>);
+}
+
+/** Whether mails can be sent: what only tells somebody of a change must not keep it from being made. */
+export function canMail({ mail }: Pick<SignInParts, "mail">): boolean {
+  try {
+    mail.requireWay();
+    return true;
+  } catch (error) {
+    if (error instanceof AppError && error.code === "MAIL_NOT_CONFIGURED") return false;
+    throw error;
+  }
 }
 
 /** The account of an address, when it may come in. */

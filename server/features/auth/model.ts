@@ -128,6 +128,9 @@ export const verifyBody = z.object({
   tenant_Id: mailTenant,
 });
 
+/** Body of `POST /auth/email/verify/:token`. */
+export const passwordBody = z.strictObject({ password: z.string() });
+
 /** Body of `POST /auth/refresh`; all of it may be missing when a cookie or an access token says who asks. */
 export const refreshBody = z.object({ refreshToken: z.string().nullish(), authMode: authMode.optional() });
 

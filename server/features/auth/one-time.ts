@@ -5,6 +5,7 @@
  */
 import { createHash, createHmac, randomInt, timingSafeEqual } from "node:crypto";
 import { system } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
 import type { Data, Rows } from "../../data";
 
 const collection = "baasix_Verification";
@@ -18,6 +19,8 @@ export const lifetimes = {
   "password-reset": 30 * minute,
   "magic-link": 15 * minute,
   otp: 5 * minute,
+  "confirm-code": 5 * minute,
+  "email-undo": 72 * 60 * minute,
   "oauth-state": 10 * minute,
   "oauth-link": 10 * minute,
   "oauth-proof": minute,
@@ -207,6 +210,11 @@ export async function endOneTimes(rows: Rows, subject: string, kinds: readonly O
 export async function removeExpiredOneTimes(data: Data, now: number): Promise<number> {
   // By what they are and not by key: one that is made anew meanwhile stays.
   return (await data.removeWhere(keeping, collection, { expiresAt: { lt: iso(now) } })).length;
+}
+
+/** The refusal of a token or code that opens nothing. 400: it is not the caller's session that ended. */
+export function invalidOneTime(): AppError {
+  return new AppError("INVALID_CREDENTIALS", "Invalid or expired token");
 }
 
 function identifierOf(kind: OneTimeKind, subject: string): string {

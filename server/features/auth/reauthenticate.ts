@@ -27,7 +27,7 @@ export async function reauthenticate(
  */
 export async function provePassword(
   parts: SignInParts,
-  actor: UserActor,
+  actor: Pick<UserActor, "id">,
   password: string,
   origin: Origin,
   refusal = "Incorrect password.",

@@ -1,8 +1,9 @@
 /** A forgotten password: ask for a link by mail, see whether it holds, choose a new password with it. */
-import { AppError } from "../../core/errors";
-import { type Account, findByEmail, markVerified, setPassword, unlinkProviders } from "./accounts";
+import { type Account, findByEmail, setPassword } from "./accounts";
 import { appLink, type AskedLink } from "./app-links";
+import { confirmAddress } from "./first-proof";
 import { mailTo } from "./mailed";
+import { invalidOneTime } from "./one-time";
 import { barred, countClient, lockAccount, type Origin, requireLocal, type SignInParts } from "./sign-in";
 
 /**
@@ -34,8 +35,8 @@ export async function checkReset(parts: SignInParts, token: string, origin: Orig
 }
 
 /**
- * Sets the password and ends all sessions and what else was mailed to come in; an account whose address nobody had confirmed
- * loses its links to providers, too. A password that is not accepted leaves the link as it is.
+ * Sets the password and ends all sessions and what else was mailed to come in; where it is the first proof of the address, all
+ * other ways in end, too. A password that is not accepted leaves the link as it is.
  * @throws AppError INVALID_CREDENTIALS `Invalid or expired token`; FORBIDDEN for an account that may not come in;
  * VALIDATION_ERROR; RATE_LIMITED; UNAVAILABLE
  */
@@ -54,19 +55,12 @@ export async function resetPassword(
   await data.transaction(async (rows) => {
     await lockAccount(rows, account.id, clock());
     if ((await oneTimes.consume(rows, "password-reset", token)) === null) throw invalidOneTime();
+    await confirmAddress(parts, rows, account, "password");
     await setPassword(rows, account.id, hash);
-    await markVerified(rows, account);
-    // A stranger may have made the account with this address, and kept a way in beside the password.
-    if (!account.emailVerified) await unlinkProviders(rows, account.id);
     await sessions.endAll(account.id, null, rows);
     await oneTimes.end(rows, account.email, ["magic-link", "otp"]);
   });
   attempts.forgive(account.email);
-}
-
-/** The refusal of a token or code that opens nothing. 400: it is not the caller's session that ended. */
-export function invalidOneTime(): AppError {
-  return new AppError("INVALID_CREDENTIALS", "Invalid or expired token");
 }
 
 async function findReset({ data, oneTimes }: SignInParts, token: string): Promise<Account | null> {

@@ -1,5 +1,7 @@
 /** The kinds of mails: which values each takes, and what it says where nobody has written a template. */
 import accountExists from "./templates/accountExists.liquid" with { type: "text" };
+import confirmCode from "./templates/confirmCode.liquid" with { type: "text" };
+import emailChanged from "./templates/emailChanged.liquid" with { type: "text" };
 import emailVerification from "./templates/emailVerification.liquid" with { type: "text" };
 import inviteExistingUser from "./templates/inviteExistingUser.liquid" with { type: "text" };
 import inviteNewUser from "./templates/inviteNewUser.liquid" with { type: "text" };
@@ -67,6 +69,16 @@ export const mailTypes = {
     subject: "Confirm your mail address",
     body: emailVerification,
     variables: { name, verifyUrl: secretLink, expiresAt: time },
+  },
+  emailChanged: {
+    subject: "Your mail address at {{ project_name }} has changed",
+    body: emailChanged,
+    variables: { name, undoUrl: variable("url", 2048, true, true), expiresAt: time },
+  },
+  confirmCode: {
+    subject: "Your code for {{ project_name }}",
+    body: confirmCode,
+    variables: { name, code: secretCode, expiresAt: time },
   },
   inviteNewUser: {
     subject: "You are invited to {{ project_name }}",

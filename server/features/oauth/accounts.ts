@@ -180,6 +180,20 @@ export async function unlinkAccount(
   });
 }
 
+/**
+ * Asked again once the account is locked: an identity that was unlinked meanwhile opens nothing.
+ * @throws AppError INVALID_CREDENTIALS
+ */
+export function requireLinked(
+  { provider, subject }: Identity,
+  { id }: Pick<Account, "id">,
+): (rows: Data) => Promise<void> {
+  return async (rows) => {
+    const linked = await findLink(rows, { providerId: { eq: provider } }, { accountId: { eq: subject } });
+    if (linked?.user_Id !== id) throw new AppError("INVALID_CREDENTIALS", "Invalid or expired token");
+  };
+}
+
 /** What is linked to an account, the oldest first. */
 export async function listLinked(data: Data, user: string): Promise<readonly Linked[]> {
   const found = await data.find<Row & { createdAt: string }>(linking, "baasix_Account", {

@@ -6,7 +6,7 @@ import { generateRandomCodeVerifier, generateRandomNonce } from "oauth4webapi";
 import { z } from "zod";
 import { AppError } from "../../core/errors";
 import { answer, finishSignIn, originOf, signedInAnswer } from "../auth";
-import { openAccount } from "./accounts";
+import { openAccount, requireLinked } from "./accounts";
 import { bind, isBound, unbind } from "./browser";
 import { callbackOf, type OAuthParts, providerOf } from "./parts";
 import { challengeSchema, issueProof, linkSchema } from "./proofs";
@@ -137,7 +137,8 @@ async function conclude(
   if (end.kind === "json") {
     const account = await openAccount(parts, identity);
     const wanted = { type: end.authType, tenant: end.tenant ?? undefined };
-    const result = await finishSignIn(parts.auth, account, wanted, originOf(request));
+    const stands = requireLinked(identity, account);
+    const result = await finishSignIn(parts.auth, account, wanted, originOf(request), stands);
     return signedInAnswer(parts.auth, result, end.authMode);
   }
   const { challenge, link, address, state, tenant = null } = end;

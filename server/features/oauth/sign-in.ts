@@ -4,7 +4,7 @@ import type { AuthMode } from "@baasix/types";
 import type { UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { checked, countClient, finishSignIn, guardCookieMode, originOf, signedInAnswer } from "../auth";
-import { linkAccount, openAccount } from "./accounts";
+import { linkAccount, openAccount, requireLinked } from "./accounts";
 import { begunAnswer, beginFlow, type FlowEnd, redirect, tellApp, withCookie } from "./flow";
 import { useIdToken } from "./id-tokens";
 import {
@@ -132,7 +132,8 @@ async function signIn(
 ): Promise<Response> {
   const account = await openAccount(parts, identity);
   const wanted = { type: authType, tenant: tenant ?? undefined };
-  const result = await finishSignIn(parts.auth, account, wanted, originOf(request));
+  const stands = requireLinked(identity, account);
+  const result = await finishSignIn(parts.auth, account, wanted, originOf(request), stands);
   return signedInAnswer(parts.auth, result, authMode, undefined, more);
 }
 

@@ -392,6 +392,7 @@ describe.each([
       expect(told(await accept(ann.token, ""))).toEqual([400, "Invitation token is required"]);
       // Not even ann, once her address is another one.
       await ok("PATCH", `/items/baasix_User/${ann.id}`, { email: newMail() });
+      expect((await nextMail()).to).toBe(ann.email);
       expect(told(await accept(ann.token, token))).toEqual(different);
       expect(await membershipsOf(bob.id)).toEqual([["user", away]]);
     });

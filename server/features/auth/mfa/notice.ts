@@ -1,8 +1,7 @@
 /** Mails to the owner of an account about its second factors: somebody else may have changed them. */
-import { AppError } from "../../../core/errors";
 import type { Data } from "../../../data";
 import { findAccount } from "../accounts";
-import { queueLetter } from "../mailed";
+import { canMail, queueLetter } from "../mailed";
 import type { SignInParts } from "../sign-in";
 
 /** What happened. */
@@ -34,14 +33,4 @@ export async function tellOwner(
     notification_message: `${message} If that was not with your knowledge, change your password and ask an administrator for help.`,
   };
   await queueLetter(parts, rows, account, { type: "notification", values });
-}
-
-function canMail({ mail }: Pick<SignInParts, "mail">): boolean {
-  try {
-    mail.requireWay();
-    return true;
-  } catch (error) {
-    if (error instanceof AppError && error.code === "MAIL_NOT_CONFIGURED") return false;
-    throw error;
-  }
 }

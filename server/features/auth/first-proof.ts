@@ -1,0 +1,68 @@
+/**
+ * The first proof that somebody reads the mail of an account's address. Whoever made the account may be somebody else, who keeps a
+ * session, a password or a provider for the day on which the owner comes: with the proof all of that ends, unless the same
+ * person is seen to have made it. A second factor stays and is asked for: it opens nothing by itself, and must not be taken off
+ * by who reads the mail and no more.
+ */
+import { system } from "../../core/access/actor";
+import type { Data } from "../../data";
+import { type Account, findAccount, hashOf, markVerified } from "./accounts";
+import { serviceProvider } from "./api-tokens";
+import { removeFactor } from "./mfa/factors";
+import { listFactors } from "./mfa/rows";
+import { invalidOneTime } from "./one-time";
+import type { SignInParts } from "./sign-in";
+
+const ending = system("the first proof of an address ends what opened the account before");
+
+/**
+ * What stays. `all`: the proof came from the account's own session, or with its password. `password`: the mail asked whether the
+ * reader registered with it, and nobody could come in before the answer.
+ */
+export type Kept = "all" | "password" | "nothing";
+
+/** What the proof ended: shown to who gave it. */
+export type FirstProof = { readonly passwordRemoved: boolean };
+
+/**
+ * Notes that the address of an account is proven, and ends what may be a stranger's. To be called in a transaction that has
+ * locked the account's row. Null: it was proven before, and nothing changes.
+ * @throws AppError INVALID_CREDENTIALS where the account has another address by now
+ */
+export async function confirmAddress(
+  parts: Pick<SignInParts, "sessions">,
+  rows: Data,
+  { id, email }: Pick<Account, "id" | "email">,
+  kept: Kept,
+): Promise<FirstProof | null> {
+  const account = await findAccount(rows, id);
+  if (account?.email !== email) throw invalidOneTime();
+  if (account.emailVerified) return null;
+  await markVerified(rows, account);
+  if (kept === "all") return { passwordRemoved: false };
+  const passwordRemoved = kept === "nothing" && (await hashOf(rows, id)) !== null;
+  const stays = kept === "password" ? ["credential", serviceProvider] : [serviceProvider];
+  const ways = { AND: [{ user_Id: { eq: id } }, { providerId: { notIn: stays } }] };
+  const ended = await rows.removeWhere(ending, "baasix_Account", ways);
+  for (const { id: factor, status } of await listFactors(rows, id)) {
+    // oxlint-disable-next-line no-await-in-loop -- in one transaction, a handful
+    if (status === "unverified") await removeFactor(rows, id, factor);
+  }
+  const sessions = await parts.sessions.endAll(id, null, rows);
+  await rows.create(ending, "baasix_AuditLog", [
+    {
+      type: "auth",
+      entity: "baasix_User",
+      entityId: id,
+      action: "update",
+      changes: { after: { emailVerified: true, passwordRemoved, waysInEnded: ended.length, sessions } },
+      userId: id,
+    },
+  ]);
+  return { passwordRemoved };
+}
+
+/** What answers tell of it. */
+export function shownProof(proof: FirstProof | null): { readonly passwordRemoved?: true } {
+  return proof?.passwordRemoved === true ? { passwordRemoved: true } : {};
+}

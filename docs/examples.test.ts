@@ -31,6 +31,7 @@ const nativeStorage = `declare module "@react-native-async-storage/async-storage
 /** What the server of a guide is set to beyond the settings of all. */
 const settings: Readonly<Record<string, Record<string, string>>> = {
   "tenants.md": { MULTI_TENANT: "true", TENANT_OWNER_ROLE: "owner" },
+  "react-accounts.md": { MULTI_TENANT: "true" },
 };
 
 /** What the blocks of a guide share. */

@@ -1,6 +1,18 @@
 /** Type tests of the hooks: read by `bun check`, never run. */
-import type { Baasix, CountMode, ItemId, ListResult, Transaction, TransactionOperation } from "@baasix/sdk";
+import type {
+  Baasix,
+  CountMode,
+  ItemId,
+  ListResult,
+  MemberTenant,
+  MeResult,
+  SessionUser,
+  Transaction,
+  TransactionOperation,
+} from "@baasix/sdk";
 import { type QueryClient, useInfiniteQuery, useSuspenseQuery } from "@tanstack/react-query";
+import { usePermission, useSession, useTenants, useUser } from "./account";
+import { useAuth } from "./auth";
 import { BaasixProvider } from "./provider";
 import {
   useCreateItem,
@@ -84,6 +96,25 @@ export function Factories({ client }: { client: Baasix }): void {
   useSuspenseQuery(itemQuery<Post>(client, "posts", "1")).data satisfies Post;
   const query = { aggregate: { n: { function: "count", field: "*" } } } as const;
   useSuspenseQuery(aggregateQuery<Post>(client, "posts", query)).data[0]?.n satisfies unknown;
+}
+
+/** What is known of who is signed in. */
+export function Accounts(): void {
+  useSession().data satisfies MeResult | null | undefined;
+  useSession({ select: (session) => session?.roles.length }).data satisfies number | undefined;
+  useUser().data satisfies SessionUser | null | undefined;
+  useTenants({ staleTime: 1 }).data satisfies readonly MemberTenant[] | undefined;
+  usePermission("posts", "read", "title") satisfies { allowed: boolean; conditional: boolean };
+  // @ts-expect-error -- there is no such action
+  usePermission("posts", "write");
+  // @ts-expect-error -- given already
+  useSession({ queryKey: ["mine"] });
+  const { register, switchTenant } = useAuth();
+  void register({ email: "a", password: "b", firstName: "c", tenant: { name: "d" } }).then((result) => {
+    result.token satisfies string | undefined;
+    if (!result.requiresEmailVerification) result.token satisfies string;
+  });
+  void switchTenant("1").then(({ mfaRequired }) => mfaRequired satisfies true | undefined);
 }
 
 /** What writing hooks take and give. */

@@ -36,7 +36,10 @@ export type RegisterRequest = Omit<RegisterInput, "inviteToken"> & { readonly in
 export type Register = (
   input: RegisterRequest,
   options?: CallOptions,
-) => Promise<AuthResult | PendingRegistration>;
+) => Promise<Registration | PendingRegistration>;
+
+/** The account is there and signed in. */
+export type Registration = AuthResult & { readonly requiresEmailVerification?: undefined };
 
 /** The account waits for its mail address to be confirmed: nobody is signed in. */
 export type PendingRegistration = PendingResult & {

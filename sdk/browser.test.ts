@@ -123,6 +123,16 @@ test("a page that opens later finds the session", async () => {
   expect(await read(page)).toBe(3);
 });
 
+test("a page that the browser brings back learns what it has slept through", async () => {
+  const [page] = (await openPages(1)) as [Page];
+  await signIn(page);
+  // Nobody is told of what a page itself does to its storage, as a sleeping page is told of nothing.
+  await page.evaluate(() => localStorage.clear());
+  expect(await page.evaluate(() => bench.baasix.auth.state.isAuthenticated)).toBe(true);
+  await page.evaluate(() => void dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+  await heard(page, "SIGNED_OUT -");
+});
+
 test("with cookies no script sees a token, and all else is the same", async () => {
   const [page] = (await openPages(1, { authMode: "cookie" })) as [Page];
   await signIn(page);

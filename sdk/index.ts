@@ -1,6 +1,6 @@
 export * from "@baasix/types";
 export type { NewUser, Roles, UserInput, UserRecord, Users } from "./accounts";
-export type { Auth, LoginRequest, PendingRegistration, RegisterRequest } from "./auth";
+export type { Auth, LoginRequest, PendingRegistration, RegisterRequest, Registration } from "./auth";
 export type { InviteRequest, NoInvite } from "./invites";
 export type { MagicLinkRequest, MailedCode, MailedToken, MailRequest, SignInChoice } from "./mail-calls";
 export { type Baasix, type BaasixOptions, createBaasix } from "./client";

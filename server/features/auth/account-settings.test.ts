@@ -16,8 +16,10 @@ beforeAll(async () => {
   const roles = (await get("/items/baasix_Role?filter[name]=user")).body as { data: { id: string }[] };
   userRole = roles.data[0]?.id ?? "";
   for (const action of ["create", "read", "update"]) {
-    const body = { role_Id: userRole, collection: "baasix_User", action, fields: ["*"] };
-    expect((await send("POST", "/permissions", body)).status).toBe(201);
+    for (const collection of ["baasix_User", "baasix_UserRole"]) {
+      const body = { role_Id: userRole, collection, action, fields: ["*"] };
+      expect((await send("POST", "/permissions", body)).status).toBe(201);
+    }
   }
 });
 afterAll(() => app.close());
@@ -45,6 +47,14 @@ const doors: readonly (readonly [string, Door])[] = [
     async (id, data, token) => {
       const { email } = await userOf(id);
       return send("PUT", "/items/baasix_User", { on: "email", data: { email, ...data } }, token);
+    },
+  ],
+  [
+    "its membership",
+    async (id, data, token) => {
+      const found = await get(`/items/baasix_UserRole?filter[user_Id]=${id}`);
+      const [row] = (found.body as { data: { id: string }[] }).data;
+      return send("PATCH", `/items/baasix_UserRole/${row?.id}`, { user: { id, ...data } }, token);
     },
   ],
   [

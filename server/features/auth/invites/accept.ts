@@ -2,16 +2,10 @@
 import type { UserActor } from "../../../core/access/actor";
 import { AppError } from "../../../core/errors";
 import type { Data } from "../../../data";
-import {
-  createAccount,
-  findAccount,
-  invalidEmail,
-  markVerified,
-  normalizeEmail,
-  permissionsOf,
-} from "../accounts";
+import { createAccount, findAccount, invalidEmail, normalizeEmail, permissionsOf } from "../accounts";
 import { appAddress } from "../app-links";
 import { entryOf } from "../entry";
+import { confirmAddress } from "../first-proof";
 import type { RegisterBody } from "../model";
 import { noteChange } from "../note";
 import type { Pending } from "../register";
@@ -54,7 +48,7 @@ export async function acceptInvite(
     }
     const { role, tenant, sentAt } = await take(parts, rows, token, actor.id, actor);
     await joinTenant(rows, actor.id, { role: role.id, tenant: tenant?.id ?? null });
-    if (sentAt !== null) await markVerified(rows, account);
+    if (sentAt !== null) await confirmAddress(parts, rows, account, "all");
   });
 }
 

@@ -102,18 +102,20 @@ export async function listInvites(
   actor: UserActor,
   status: InviteStatus | undefined,
 ): Promise<readonly Invite[]> {
-  const roles = await invitable(data, config, actor, actor.tenant);
-  if (roles?.length === 0) return [];
-  const mine =
-    roles === null
-      ? []
-      : [
-          { role_Id: { in: roles } },
-          { tenant_Id: actor.tenant === null ? { isNull: true } : { eq: actor.tenant } },
-        ];
-  const found = await findInvites(data, mine.length === 0 ? undefined : { AND: mine });
-  const shown = found.map((row) => shownInvite(row, clock()));
-  return status === undefined ? shown : shown.filter((one) => one.status === status);
+  const found = await findInvites(data, await reachOf(data, config, actor), status, clock());
+  return found.map((row) => shownInvite(row, clock()));
+}
+
+/** Which invitations somebody could make; null: all. */
+async function reachOf(data: Data, config: SignInParts["config"], actor: UserActor): Promise<object | null> {
+  if (actor.admin) return null;
+  const places = actor.tenant === null ? [null] : [null, actor.tenant];
+  const reaches = places.map(async (tenant) => {
+    const roles = (await invitable(data, config, actor, tenant)) ?? [];
+    const place = tenant === null ? { isNull: true } : { eq: tenant };
+    return { AND: [{ role_Id: { in: roles } }, { tenant_Id: place }] };
+  });
+  return { OR: await Promise.all(reaches) };
 }
 
 /** Where an invitation is accepted. */
@@ -147,7 +149,8 @@ async function requireOwn({ data, config }: SignInParts, actor: UserActor, id: s
   if (actor.admin) return row;
   const tenant = row.tenant?.id ?? null;
   const roles = await invitable(data, config, actor, tenant);
-  if (tenant !== actor.tenant || !roles?.includes(row.role.id)) throw noSuchInvite();
+  const isElsewhere = tenant !== null && tenant !== actor.tenant;
+  if (isElsewhere || !roles?.includes(row.role.id)) throw noSuchInvite();
   return row;
 }
 

@@ -257,6 +257,40 @@ describe.each([
       ]);
     });
 
+    if (tenants) {
+      test("without any membership accepts the first one", async () => {
+        const ann = await account();
+        const done = await accept(ann.token, await tokenFor(ann.email));
+        expect(done.body).toMatchObject({ tenant: homeRow(), roles: [{ name: "member" }] });
+      });
+
+      test("into no tenant keeps what it has in others", async () => {
+        const ann = await account(["user", away]);
+        const clerk = await account(["user", home], ["clerk", null]);
+        const token = await tokenFor(ann.email, clerk.token, { role_Id: roles.auditor });
+        expect((await listed(clerk.token)).map(({ email }) => email)).toContain(ann.email);
+        const done = await accept(ann.token, token);
+        expect(done.body).toMatchObject({ tenant: null, roles: [{ name: "auditor" }] });
+        expect(await membershipsOf(ann.id)).toEqual([
+          ["user", away],
+          ["auditor", null],
+        ]);
+      });
+    }
+
+    test("with another role already has both, and once more changes nothing", async () => {
+      const ann = await account(["manager", home]);
+      const first = await accept(ann.token, await tokenFor(ann.email));
+      ahead += minute;
+      const { token } = first.body as { token: string };
+      const again = await accept(token, await tokenFor(ann.email));
+      expect(again.body).toMatchObject({ roles: [{ name: "manager" }, { name: "member" }] });
+      expect(await membershipsOf(ann.id)).toEqual([
+        ["manager", home],
+        ["member", home],
+      ]);
+    });
+
     test("by cookie is answered by cookie", async () => {
       const ann = await account(["user", away]);
       const token = await tokenFor(ann.email);
@@ -349,6 +383,26 @@ describe.each([
       expect(await membershipsOf(invited.id)).toEqual([["user", away]]);
       expect((await call("GET", "/auth/me", session)).status).toBe(200);
     });
+
+    test("its inviter is no administrator any more", async () => {
+      const inviter = await account(["administrator", null]);
+      const email = newMail();
+      const token = await tokenFor(email, inviter.token, { tenant_Id: home });
+      expect((await verify(token)).status).toBe(200);
+      const query = `filter[user_Id]=${inviter.id}&filter[role_Id]=${roles.administrator}`;
+      const [row] = dataOf<{ id: string }[]>(await ok("GET", `/items/baasix_UserRole?${query}`));
+      await ok("DELETE", `/items/baasix_UserRole/${row?.id}`);
+      expect(told(await register(email, token))).toEqual(invalid);
+    });
+
+    if (tenants)
+      test("its tenant is gone, and it with it", async () => {
+        const brief = await made("baasix_Tenant", { name: `Brief ${++people}` });
+        const email = newMail();
+        const token = await tokenFor(email, app.admin, { tenant_Id: brief });
+        await ok("DELETE", `/items/baasix_Tenant/${brief}`);
+        expect(told(await register(email, token))).toEqual(invalid);
+      });
 
     test("its role is gone, and it with it", async () => {
       const brief = await made("baasix_Role", { name: `brief${++people}` });
@@ -646,11 +700,12 @@ describe.each([
       expect(await emails(ann.token)).toContain(plain);
       expect(await emails(ann.token)).not.toContain(high);
       expect(await emails(bob.token)).toEqual([]);
-      if (elsewhere) expect(await emails(elsewhere.token)).toEqual([]);
+      if (elsewhere) expect(await emails(elsewhere.token)).not.toContain(plain);
       expect(await listed(ann.token, "?status=accepted")).not.toContainEqual(
         expect.objectContaining({ email: plain }),
       );
       expect((await call("GET", "/auth/invites?status=open", ann.token)).status).toBe(400);
+      expect(await emails(ann.token, "?status=pending")).toContain(plain);
       expect((await call("GET", "/auth/invites", null)).status).toBe(401);
 
       const [one, two] = [(await inviteOf(plain))?.id ?? "", (await inviteOf(high))?.id ?? ""];
@@ -691,6 +746,14 @@ describe.each([
       const id = (await inviteOf(email))?.id ?? "";
       ahead += inviteLifetime;
       expect(await inviteOf(email)).toMatchObject({ status: "expired" });
+      for (const [query, isThere] of [
+        ["pending", false],
+        ["expired", true],
+        ["revoked", false],
+      ] as const) {
+        const found = (await listed(app.admin, `?status=${query}`)).some((one) => one.id === id);
+        expect([query, found]).toEqual([query, isThere]);
+      }
       await sweepInvites(app.data, now());
       await ok("DELETE", `/items/baasix_User/${inviter.id}`);
       expect((await call("POST", `/auth/invites/${id}/resend`, app.admin)).status).toBe(200);

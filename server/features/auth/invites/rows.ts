@@ -134,15 +134,31 @@ export function findInvite(rows: Data, id: string): Promise<InviteRow | null> {
   return findOne(rows, { id: { eq: id } });
 }
 
-/** Invitations that match, the newest first, 1,000 at most. */
-export function findInvites(data: Data, filter: object | undefined): Promise<readonly InviteRow[]> {
-  const sort = ["-createdAt", "id"];
+/** Invitations in reach (null: all), those in a state where one is named; the newest first, 1,000 at most. */
+export function findInvites(
+  data: Data,
+  reach: object | null,
+  status: InviteStatus | undefined,
+  now: number,
+): Promise<readonly InviteRow[]> {
+  const conditions = [
+    ...(reach === null ? [] : [reach]),
+    ...(status === undefined ? [] : [inState(status, now)]),
+  ];
   return data.find<InviteRow>(keeping, inviteCollection, {
-    ...(filter && { filter }),
+    ...(conditions.length > 0 && { filter: { AND: conditions } }),
     fields,
-    sort,
+    sort: ["-createdAt", "id"],
     limit: -1,
   });
+}
+
+/** As `shownInvite` tells states. */
+function inState(status: InviteStatus, now: number): object {
+  if (status === "pending") return { AND: openAt(now) };
+  if (status !== "expired") return { status: { eq: status } };
+  const unnoted = { AND: [{ status: { eq: "pending" } }, { expiresAt: { lte: iso(now) } }] };
+  return { OR: [{ status: { eq: "expired" } }, unnoted] };
 }
 
 /** Uses an invitation up for an account: of any number at once exactly one gets it, all others null. */

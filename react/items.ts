@@ -16,7 +16,6 @@ import type {
   Selected,
 } from "@baasix/sdk";
 import {
-  hashKey,
   type InfiniteData,
   type Query as CachedQuery,
   type QueryKey,
@@ -31,9 +30,8 @@ import {
 import { useEffect } from "react";
 import { useAuthState } from "./auth";
 import { type AnyAggregate, canonicalQuery } from "./keys";
-import { follow, type LiveTarget } from "./live";
-import { patchCount, patchItem, patchList, patchPages } from "./live-patch";
-import { liveView } from "./live-view";
+import { follow, type LiveTarget, mustRead, targetHash } from "./live";
+import { cutIntoPages, type Pages, pagesAsOne } from "./live-pages";
 import { useBaasix } from "./provider";
 import {
   aggregateQuery,
@@ -46,11 +44,8 @@ import {
 } from "./queries";
 import type { RegisteredItem, RegisteredName } from "./register";
 
-/**
- * Whether changes arrive by themselves. A list that shows or is filtered by related items names their
- * collections in `also`: a change there means reading again.
- */
-export type LiveOption = boolean | { readonly also: readonly string[] };
+/** Whether the query follows the database by itself, as a live query of `@baasix/sdk`. */
+export type LiveOption = boolean;
 
 /** All options of `useQuery` but those that are given already, and `live`. */
 export type ReadOptions<Data, Selected> = Omit<
@@ -77,8 +72,6 @@ export type ItemOptions<Item, Wanted extends Fields<Item>, Data, Selected> = Rea
   readonly primaryKey?: string;
 };
 
-const none: readonly string[] = [];
-
 /** The matching items of a collection, and how many match in all. */
 export function useItems<
   Name extends RegisteredName,
@@ -102,15 +95,12 @@ export function useItems(
 ): UseQueryResult<unknown, BaasixError> {
   const client = useBaasix();
   const read = itemsQuery<GenericItem>(client, collection, query as Query);
-  const asked = canonicalQuery(query);
   return useQuery(
-    useReading(client, read, options, (also) => ({
+    useReading(client, read, options, () => ({
       queryKey: read.queryKey,
       collection,
-      view: liveView(asked),
-      also,
-      patch: (data, change, primaryKey) =>
-        patchList(data as ListResult<GenericItem>, asked, change, primaryKey),
+      ask: { list: canonicalQuery(query) as AnyQuery },
+      dataOf: (result) => result,
     })),
   );
 }
@@ -141,15 +131,14 @@ export function useInfiniteItems(
 ): UseInfiniteQueryResult<unknown, BaasixError> {
   const client = useBaasix();
   const read = infiniteItemsQuery<GenericItem>(client, collection, query);
-  const asked = canonicalQuery(query);
+  const asked = canonicalQuery(query) as AnyQuery;
+  const pages = useQueryClient().getQueryData<Pages>(read.queryKey)?.pages.length ?? 1;
   return useInfiniteQuery(
-    useReading(client, read, options, (also) => ({
+    useReading(client, read, options, () => ({
       queryKey: read.queryKey,
       collection,
-      view: liveView(asked),
-      also,
-      patch: (data, change, primaryKey) =>
-        patchPages(data as InfiniteData<ListResult<GenericItem>>, asked, change, primaryKey),
+      ask: { list: pagesAsOne(asked, pages) },
+      dataOf: (result, known) => cutIntoPages(asked, result, known as Pages | undefined),
     })),
   );
 }
@@ -181,12 +170,12 @@ export function useItem(
   const client = useBaasix();
   const read = itemQuery<GenericItem>(client, collection, id, fields);
   return useQuery(
-    useReading(client, read, options, (also) => ({
+    useReading(client, read, options, () => ({
       queryKey: read.queryKey,
       collection,
-      view: liveView({ ...canonicalQuery<GenericItem>({ fields }), filter: { [primaryKey]: { eq: id } } }),
-      also,
-      patch: (data, change, key) => patchItem(data as GenericItem, change, key),
+      ask: { list: { fields, filter: { [primaryKey]: { eq: id } }, limit: 1, count: "none" } },
+      // Why there is none, only a reading of the item tells.
+      dataOf: ({ data: [item] }) => item ?? mustRead,
     })),
   );
 }
@@ -210,12 +199,11 @@ export function useCount(
   const client = useBaasix();
   const read = countQuery<GenericItem>(client, collection, query);
   return useQuery(
-    useReading(client, read, options, (also) => ({
+    useReading(client, read, options, () => ({
       queryKey: read.queryKey,
       collection,
-      view: liveView(canonicalQuery(query)),
-      also,
-      patch: (_data, change) => patchCount(change),
+      ask: { list: { ...query, limit: 0 } },
+      dataOf: ({ totalCount }) => totalCount,
     })),
   );
 }
@@ -244,14 +232,12 @@ export function useAggregate(
 ): UseQueryResult<unknown, BaasixError> {
   const client = useBaasix();
   const read = aggregateQuery<GenericItem>(client, collection, query as AggregateQuery);
-  const { filter, search, paranoid } = query as AggregateQuery;
   return useQuery(
-    useReading(client, read, options, (also) => ({
+    useReading(client, read, options, () => ({
       queryKey: read.queryKey,
       collection,
-      view: liveView(canonicalQuery({ filter, search, paranoid })),
-      also,
-      patch: () => ({ kind: "read" }),
+      ask: { groups: query as AggregateQuery },
+      dataOf: ({ data }) => data,
     })),
   );
 }
@@ -261,11 +247,11 @@ export function useReading<Read extends { readonly queryKey: QueryKey }, Options
   client: AnyBaasix,
   read: Read,
   { live = false, ...options }: Options,
-  target?: (also: readonly string[]) => LiveTarget,
+  target?: () => LiveTarget,
 ): Read & Options {
   const { isLoading } = useAuthState(client);
   const followed = live !== false && !isLoading && options.enabled !== false;
-  useFollow(client, (followed && target?.(typeof live === "object" ? live.also : none)) || null);
+  useFollow(client, (followed && target?.()) || null);
   return {
     ...read,
     ...options,
@@ -279,7 +265,7 @@ type Reading = { readonly live?: LiveOption; readonly enabled?: unknown; readonl
 
 function useFollow(client: AnyBaasix, target: LiveTarget | null): void {
   const cache = useQueryClient();
-  const hash = target && hashKey([target.queryKey, target.also]);
+  const hash = target && targetHash(target);
   useEffect(
     () => (target ? follow(client, cache, target) : undefined),
     // The hash stands for the target: it is made anew at each rendering.

@@ -1,33 +1,53 @@
-/** Realtime frames into the query cache: one subscription a view, however many components show it. */
-import type { ChangePayload, GenericItem } from "@baasix/sdk";
+/** Live queries into the query cache: one a query, however many components show it. */
+import type {
+  AggregateQuery,
+  AnyQuery,
+  CountMode,
+  GenericItem,
+  ListResult,
+  Query as ListQuery,
+} from "@baasix/sdk";
 import { hashKey, type Query, type QueryClient, type QueryKey } from "@tanstack/react-query";
-import type { Decision } from "./live-patch";
-import type { LiveView } from "./live-view";
+import { baasixKeys } from "./keys";
 import type { AnyBaasix } from "./queries";
+import { same } from "./same";
 
-/** Milliseconds that a subscription outlives its last component: Strict Mode and page changes come back at once. */
+/** Milliseconds that a live query outlives its last component: Strict Mode and page changes come back at once. */
 const linger = 250;
-/** Milliseconds between two readings of a list that changes all the time. */
+/** Milliseconds between two readings of what changes all the time. */
 const pause = 250;
 
-/** A query to keep up to date. `patch` judges a change, given the primary key; `also` are collections it shows too. */
+/** An answer as lists give it; an aggregate has no more than its rows. */
+export type LiveResult = ListResult<GenericItem, CountMode>;
+
+/**
+ * A query to keep up to date: what to ask, and what its answer makes of the cached data. `read`: the answer does not
+ * tell it, the query must be read again.
+ */
 export type LiveTarget = {
   readonly queryKey: QueryKey;
   readonly collection: string;
-  readonly view: LiveView;
-  readonly also: readonly string[];
-  readonly patch: (data: unknown, change: ChangePayload, primaryKey: string) => Decision;
+  readonly ask: { readonly list: AnyQuery } | { readonly groups: AggregateQuery };
+  readonly dataOf: (result: LiveResult, known: unknown) => unknown;
 };
+
+/** What `dataOf` gives when the query must be read again. */
+export const mustRead = Symbol("must be read");
+
+/** Equal targets are followed together. */
+export function targetHash({ queryKey, ask }: LiveTarget): string {
+  return hashKey([queryKey, ask]);
+}
 
 type Watch = { users: number; stop: () => void; timer?: ReturnType<typeof setTimeout> };
 
 const watches = new WeakMap<QueryClient, Map<string, Watch>>();
 
-/** Keeps a query up to date until the returned function is called. Equal targets share one subscription. */
+/** Keeps a query up to date until the returned function is called. Equal targets share one live query. */
 export function follow(client: AnyBaasix, cache: QueryClient, target: LiveTarget): () => void {
   const all = watches.get(cache) ?? new Map<string, Watch>();
   watches.set(cache, all);
-  const hash = hashKey([target.queryKey, target.also]);
+  const hash = targetHash(target);
   const watch = all.get(hash) ?? { users: 0, stop: start(client, cache, target) };
   all.set(hash, watch);
   clearTimeout(watch.timer);
@@ -46,71 +66,75 @@ export function follow(client: AnyBaasix, cache: QueryClient, target: LiveTarget
 }
 
 function start(client: AnyBaasix, cache: QueryClient, target: LiveTarget): () => void {
-  const { queryKey, view } = target;
+  const { queryKey, collection } = target;
   const { identity } = client.auth.state;
   const reader = createReader(cache, queryKey);
-  let primaryKey: string | null = null;
-  // Frames of another user's connection are no news of this query.
-  const mine = () => client.auth.state.identity === identity;
-
-  function onChange(change: ChangePayload): void {
-    if (!mine()) return;
-    const query = findQuery(cache, queryKey);
-    if (!query) return;
-    const { data, status, fetchStatus, isInvalidated } = query.state;
-    const settled = status === "success" && fetchStatus === "idle" && !isInvalidated && !reader.busy();
-    // What is being read now may be older than the change.
-    if (!settled || !view.exact || primaryKey === null) return reader.read();
-    const decision = target.patch(data, change, primaryKey);
-    if (decision.kind === "read") reader.read();
-    if (decision.kind === "patch") cache.setQueryData(queryKey, decision.data);
-  }
-
-  const read = () => {
-    if (mine()) reader.read();
-  };
-  const { filter, fields } = view;
-  const own = {
-    ...(filter && { filter }),
-    ...(fields && { fields }),
-    onLive(key: string) {
-      primaryKey = key;
-      endings = 0;
-      // The query may have been read before its changes were listened to.
-      read();
-    },
-    onResync: read,
-    onError() {
-      endings += 1;
-      endedAt = Date.now();
-      // The right to hear of changes may have gone with that to read.
-      read();
-    },
-  };
+  let latest: LiveResult | null = null;
   let endings = 0;
   let endedAt: number | null = null;
-  const listen = () => client.realtime.subscribe<GenericItem>(target.collection, own, onChange);
-  let stopListening = listen();
-  // A later reading that succeeds tells that the right is back: then the list becomes live again. Not the one that
-  // followed the end at once, and each time more patiently, or two refusals would chase each other.
+
+  /** What the answer makes of the data; undefined where it may not be shown now. */
+  function shown(): unknown {
+    // An answer to another user's connection is no news of this query. While a write is on its way, what it shows ahead
+    // stays; once it has settled, the query is read.
+    if (latest === null || client.auth.state.identity !== identity) return undefined;
+    if (cache.isMutating({ mutationKey: baasixKeys.items(client, collection) }) > 0) return undefined;
+    const query = findQuery(cache, queryKey);
+    return query && target.dataOf(latest, query.state.data);
+  }
+
+  function put(): void {
+    const data = shown();
+    if (data === mustRead) reader.read();
+    else if (data !== undefined) cache.setQueryData(queryKey, data);
+  }
+
+  const options = {
+    onState: (state: string) => {
+      if (state === "live") put();
+    },
+    onError() {
+      latest = null;
+      endings += 1;
+      endedAt = Date.now();
+      // The right to follow may have gone with that to read.
+      reader.read();
+    },
+  };
+  const onResult = (result: LiveResult) => {
+    latest = result;
+    endings = 0;
+  };
+  const listen = () =>
+    "list" in target.ask
+      ? client.realtime.liveQuery<GenericItem>(collection, target.ask.list as ListQuery, onResult, options)
+      : client.realtime.liveAggregate<GenericItem>(
+          collection,
+          target.ask.groups,
+          (data) => onResult({ data } as LiveResult),
+          options,
+        );
+  let live = listen();
   const stopWatching = cache.getQueryCache().subscribe((event) => {
-    if (endedAt === null || event.type !== "updated" || event.action.type !== "success") return;
+    if (event.type !== "updated" || event.action.type !== "success" || event.action.manual) return;
     if (event.query !== findQuery(cache, queryKey)) return;
+    if (endedAt === null) {
+      // Read at another time than the answer, it may be older or newer: only the server can tell.
+      const data = shown();
+      if (data !== undefined && data !== mustRead && !same(data, event.query.state.data)) live.refresh();
+      return;
+    }
+    // A reading that succeeds tells that the right is back: then the query becomes live again. Not the one that
+    // followed the end at once, and each time more patiently, or two refusals would chase each other.
     if (Date.now() - endedAt < Math.min(60_000, 500 * 2 ** endings)) return;
     endedAt = null;
-    stopListening();
-    stopListening = listen();
+    live();
+    live = listen();
   });
-  const stops = [
-    () => stopListening(),
-    stopWatching,
-    ...target.also.map((collection) =>
-      client.realtime.subscribe<GenericItem>(collection, { onLive: read, onResync: read }, read),
-    ),
-  ];
   return () => {
     reader.stop();
-    for (const stop of stops) stop();
+    stopWatching();
+    live();
   };
 }
 
@@ -141,7 +165,6 @@ function createReader(cache: QueryClient, queryKey: QueryKey) {
       state.wanted = true;
       if (!state.running) void run();
     },
-    busy: () => state.running && state.wanted,
     stop(): void {
       state.stopped = true;
     },

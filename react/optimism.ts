@@ -2,7 +2,7 @@
 import type { CountMode, GenericItem, ItemId, ListResult } from "@baasix/sdk";
 import type { InfiniteData, QueryClient, QueryKey } from "@tanstack/react-query";
 import { baasixKeys, type CanonicalQuery, type KeyScope } from "./keys";
-import { same } from "./live-patch";
+import { same } from "./same";
 
 /** Takes back what was shown ahead, as far as nothing newer has come in its place. */
 export type Undo = () => void;

@@ -6,7 +6,6 @@ import {
   type AnyQuery,
   type Baasix,
   BaasixError,
-  type ChangePayload,
   type CountMode,
   type CountQuery,
   type FieldList,
@@ -15,13 +14,14 @@ import {
   type ItemId,
   type Items,
   type ListResult,
+  type LiveOptions,
   type MemberTenant,
   type MeResult,
   type NameFor,
   type Query,
   type Rights,
   type Selected,
-  type SubscribeOptions,
+  type StopLive,
   type TransactionOperation,
   type TransactionResult,
   type WriteOptions,
@@ -39,11 +39,18 @@ export type AnyBaasix = Pick<Baasix, "url" | "auth"> & {
     options?: WriteOptions,
   ) => Promise<readonly TransactionResult[]>;
   readonly realtime: Pick<Baasix["realtime"], "isConnected" | "onConnectionChange"> & {
-    readonly subscribe: <Item extends object = never>(
+    readonly liveQuery: <Item extends object = never>(
       collection: NameFor<Item>,
-      options: SubscribeOptions<NoInfer<Item>>,
-      callback: (payload: ChangePayload<NoInfer<Item>>) => void,
-    ) => () => void;
+      query: Query<NoInfer<Item>>,
+      callback: (result: ListResult<NoInfer<Item>>) => void,
+      options?: LiveOptions,
+    ) => StopLive;
+    readonly liveAggregate: <Item extends object = never>(
+      collection: NameFor<Item>,
+      query: AggregateQuery<NoInfer<Item>>,
+      callback: (rows: GenericItem[]) => void,
+      options?: LiveOptions,
+    ) => StopLive;
   };
 };
 

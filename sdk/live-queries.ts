@@ -214,7 +214,8 @@ export function createLiveQueries(dispatch: (event: RealtimeEvent) => void) {
 
 /** A list of its own for each listener; its items are shared. */
 function resultOf({ result }: LiveAnswer): ListResult<GenericItem, CountMode> {
-  return { ...result, data: [...result.data] } as ListResult<GenericItem, CountMode>;
+  const { data, ...meta } = result;
+  return { data: [...data], ...meta } as ListResult<GenericItem, CountMode>;
 }
 
 /** Each loop listens by itself. One that is slow misses answers that others followed, and never the last. */

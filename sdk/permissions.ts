@@ -32,6 +32,8 @@ export type ExplainRequest = {
   readonly query?: AnyQuery | AggregateQuery;
   readonly role?: string;
   readonly user?: string;
+  /** Where the role or the account acts: the id of a tenant. */
+  readonly tenant?: string;
 };
 
 type Answer<Data> = { readonly data: Data };
@@ -100,11 +102,12 @@ export function createPermissions(http: Http) {
     /** Which permissions allow, cut or refuse a read. @throws BaasixError */
     async explain(
       collection: string,
-      { id, query, role, user }: ExplainRequest = {},
+      { id, query, role, user, tenant }: ExplainRequest = {},
       options?: CallOptions,
     ): Promise<Explanation> {
       const route = path`/items/${collection}` + (id === undefined ? "" : path`/${id}`);
-      const asked = { ...query, explain: "permissions", explainRole: role, explainUser: user };
+      const caller = { explainRole: role, explainUser: user, explainTenant: tenant };
+      const asked = { ...query, explain: "permissions", ...caller };
       return (await http<{ explain: Explanation }>({ ...options, path: route, query: asked })).explain;
     },
     /** All roles with their permissions, to keep or to import elsewhere. @throws BaasixError */

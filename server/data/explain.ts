@@ -138,7 +138,12 @@ async function explainRow(
   const everything = accessOf(rules, schema, asker);
   const meets = async (where: Planned | null): Promise<boolean> => {
     const statement = compileRead(authorizeRead({ ...plan, where }, everything), "one", schema.version);
-    const bound = bind(statement, { actor: unknown ? anonymous : actor, now: now(), inputs });
+    const bound = bind(statement, {
+      // In a tenant the account is nobody's; else nothing of the caller is known.
+      actor: unknown && !(actor.kind === "user" && actor.tenant !== null) ? anonymous : actor,
+      now: now(),
+      inputs,
+    });
     return (await runner.run(bound)).length > 0;
   };
   const exists = await meets(null);

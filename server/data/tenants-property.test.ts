@@ -21,7 +21,7 @@ beforeAll(async () => {
   scene = await openTwoTenants();
   ({ data } = scene);
   await fill();
-});
+}, 60_000);
 afterAll(() => scene.close());
 
 /** A sequence of numbers below 1 that is the same in each run (mulberry32). */

@@ -60,6 +60,8 @@ export type Grant = {
 export type RoleRules = {
   readonly role: RoleRow;
   readonly admin: boolean;
+  /** Where there are tenants: it sees one alone. */
+  readonly seesTenant: boolean;
   /** By collection, then action. */
   readonly grants: ReadonlyMap<string, ReadonlyMap<Action, Grant>>;
   /** The rows, as sign-in answers them. */
@@ -100,7 +102,7 @@ export function parseRules(
       if (self === null && row.collection === definitionsCollection) continue;
       try {
         const grant = inTenants(parseGrant(row, schema, self, known), row, schema, tenants);
-        if (grant === null) continue;
+        if (grant === null) throw new AppError("FORBIDDEN", "a role that sees one tenant has nothing there");
         const collection = grants.get(row.collection) ?? new Map<Action, Grant>();
         collection.set(row.action as Action, grant);
         grants.set(row.collection, collection);
@@ -110,7 +112,7 @@ export function parseRules(
         if (self !== null) problems.push(problem);
       }
     }
-    return { role, admin, grants, permissions: own };
+    return { role, admin, seesTenant: tenants !== null, grants, permissions: own };
   };
   for (const role of roles) byRole.set(role.id, rulesOf(role, role.id));
   const everyone = roles.find(({ name }) => name === publicRole);

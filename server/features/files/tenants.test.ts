@@ -14,7 +14,7 @@ type Json = Record<string, unknown>;
 let scene: TwoTenants;
 beforeAll(async () => {
   scene = await openTwoTenants();
-});
+}, 60_000);
 afterAll(() => scene.close());
 
 const upload = (caller: Caller, more: Record<string, string> = {}) => {

@@ -8,7 +8,7 @@ type Json = Record<string, unknown>;
 let scene: TwoTenants;
 beforeAll(async () => {
   scene = await openTwoTenants();
-});
+}, 60_000);
 afterAll(() => scene.close());
 
 const idOf = (answer: Answer): string => String((answer.body as { data?: { id?: string } }).data?.id);

@@ -20,7 +20,7 @@ const tags = new Map<Owner, string>();
 
 beforeAll(async () => {
   scene = await openTwoTenants();
-});
+}, 60_000);
 afterAll(() => scene.close());
 
 async function refill(): Promise<void> {

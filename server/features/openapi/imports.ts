@@ -24,6 +24,10 @@ const parameters: readonly JsonSchema[] = [
     type: "string",
     enum: ["null", "text"],
   }),
+  parameter("tenant", "Where there are tenants: whose the rows are that do not say it", {
+    type: "string",
+    format: "uuid",
+  }),
   keyParameter,
 ];
 const delimiter = parameter("delimiter", "Between the cells", {

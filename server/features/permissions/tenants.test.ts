@@ -9,7 +9,7 @@ let scene: TwoTenants;
 beforeAll(async () => {
   scene = await openTwoTenants();
   await seed();
-});
+}, 60_000);
 afterAll(() => scene.close());
 
 /**
@@ -129,6 +129,44 @@ describe.each(Object.keys(table))("%s", (collection) => {
       expect([403, 400]).toContain(answer.status);
     }
     expect(JSON.stringify(await scene.everything(collection))).toBe(before);
+  });
+});
+
+describe("an explanation", () => {
+  const explain = async (who: string, id: string): Promise<Json> => {
+    const answer = await scene.as("root", `GET /items/baasix_File/${id}?explain=permissions&${who}`);
+    expect([answer.status, answer.text]).toEqual([200, answer.text]);
+    return (answer.body as { explain: { row: Json } }).explain.row;
+  };
+
+  test("is that of a role or an account in a tenant", async () => {
+    const files = await scene.everything("baasix_File");
+    const fileOf = (tenant: string) => String(files.find(({ tenant_Id }) => tenant_Id === tenant)?.id);
+    for (const [who, tenant, sees] of [
+      ["explainRole=member", null, []],
+      ["explainRole=member", scene.A, [scene.A]],
+      ["explainRole=staff", null, [scene.A, scene.B]],
+      [`explainUser=${scene.idOf("cleo")}`, null, []],
+      [`explainUser=${scene.idOf("cleo")}`, scene.B, [scene.B]],
+      [`explainUser=${scene.idOf("ann")}`, scene.B, []],
+      [`explainUser=${scene.idOf("stan")}`, null, [scene.A, scene.B]],
+    ] as const) {
+      for (const owner of [scene.A, scene.B]) {
+        const row = await explain(tenant === null ? who : `${who}&explainTenant=${tenant}`, fileOf(owner));
+        const wanted = (sees as readonly string[]).includes(owner);
+        expect([who, tenant, owner, row.visible]).toEqual([who, tenant, owner, wanted]);
+      }
+    }
+  });
+
+  test("says of permissions for what is closed that they give nothing", async () => {
+    const told = scene.snapshot.current().rules.problems;
+    expect(
+      told.some((one) =>
+        one.includes("(member, read baasix_Permission): a role that sees one tenant has nothing there"),
+      ),
+    ).toBe(true);
+    expect(told.some((one) => one.includes("(staff, "))).toBe(false);
   });
 });
 

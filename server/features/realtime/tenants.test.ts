@@ -9,7 +9,7 @@ let url: string;
 beforeAll(async () => {
   scene = await openTwoTenants();
   url = scene.listen();
-});
+}, 60_000);
 afterAll(() => scene.close());
 
 const reads: Readonly<Partial<Record<Caller, readonly Owner[]>>> = {

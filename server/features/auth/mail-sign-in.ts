@@ -6,7 +6,7 @@ import { finishSignIn, type WantedSession } from "./finish-sign-in";
 import { confirmAddress, type FirstProof } from "./first-proof";
 import { mailTo } from "./mailed";
 import { verifiedFactors } from "./mfa/rows";
-import { invalidOneTime, type Proven } from "./one-time";
+import { invalidOneTime, isHandedOver, type Proven } from "./one-time";
 import {
   barred,
   countClient,
@@ -81,7 +81,8 @@ export type MailedSecret =
 export type MailSignIn = { readonly result: SignInResult; readonly firstProof: FirstProof | null };
 
 /**
- * Signs the account in, and notes that its address is confirmed: for the first time, that ends what opened the account before.
+ * Signs the account in, and notes that its address is confirmed: for the first time, that ends what opened the account before. A
+ * link that was handed over confirms nothing.
  * @throws AppError INVALID_CREDENTIALS `Invalid or expired token`; FORBIDDEN for an account that may not come in; RATE_LIMITED
  */
 export async function signInByMail(
@@ -100,7 +101,8 @@ export async function signInByMail(
   const askAgain = async (rows: Data): Promise<void> => {
     if (!(await parts.oneTimes.stands(rows, proven))) throw invalidOneTime();
   };
-  const firstProof = account.emailVerified
+  const isKnown = account.emailVerified || isHandedOver(proven);
+  const firstProof = isKnown
     ? null
     : await parts.data.transaction(async (rows) => {
         await lockAccount(rows, account.id, parts.clock());
@@ -109,7 +111,7 @@ export async function signInByMail(
         if ((await verifiedFactors(rows, account.id)).length > 0) return null;
         return confirmAddress(parts, rows, account, "nothing");
       });
-  const proved = { ...account, emailVerified: true };
+  const proved = { ...account, emailVerified: account.emailVerified || !isHandedOver(proven) };
   return { result: await finishSignIn(parts, proved, wanted, origin, askAgain), firstProof };
 }
 

@@ -51,6 +51,14 @@ export type Proven = {
 /** Made just now. `expiresAt` in ISO 8601. */
 export type Made = { readonly text: string; readonly expiresAt: string };
 
+/** Kept with a token that an administrator handed over: nobody mailed it, so that it proves no address. */
+export const handedOver = { handedOver: true } as const;
+
+/** True for one that was handed over. */
+export function isHandedOver({ data }: Pick<Proven, "data">): boolean {
+  return data?.handedOver === true;
+}
+
 export type OneTimes = {
   /** Makes a token of 64 hex digits; the one before it for the same kind and subject is dead. */
   readonly create: (rows: Rows, input: OneTimeInput) => Promise<Made>;

@@ -3,7 +3,7 @@ import { type Account, findByEmail, setPassword } from "./accounts";
 import { appLink, type AskedLink } from "./app-links";
 import { confirmAddress } from "./first-proof";
 import { mailTo } from "./mailed";
-import { invalidOneTime } from "./one-time";
+import { invalidOneTime, isHandedOver } from "./one-time";
 import { barred, countClient, lockAccount, type Origin, requireLocal, type SignInParts } from "./sign-in";
 
 /**
@@ -54,8 +54,9 @@ export async function resetPassword(
   const hash = await passwords.hash(password, account);
   await data.transaction(async (rows) => {
     await lockAccount(rows, account.id, clock());
-    if ((await oneTimes.consume(rows, "password-reset", token)) === null) throw invalidOneTime();
-    await confirmAddress(parts, rows, account, "password");
+    const proven = await oneTimes.consume(rows, "password-reset", token);
+    if (proven === null) throw invalidOneTime();
+    if (!isHandedOver(proven)) await confirmAddress(parts, rows, account, "password");
     await setPassword(rows, account.id, hash);
     await sessions.endAll(account.id, null, rows);
     await oneTimes.end(rows, account.email, ["magic-link", "otp"]);

@@ -66,6 +66,9 @@ test("a link to sign in with, once", async () => {
   expect(Math.abs(Date.parse(made.expiresAt) - Date.now() - 15 * minute)).toBeLessThan(minute);
   const signedIn = await post("/auth/magiclink/verify", { token: made.token });
   expect(signedIn.body).toMatchObject({ user: { id, email } });
+  // Nobody mailed it: what opens the account stays, and the address is as it was.
+  expect(await userOf(id)).toEqual({ emailVerified: false });
+  expect((await post("/auth/login", { email, password })).status).toBe(200);
   expect(told(await post("/auth/magiclink/verify", { token: made.token }))).toEqual([
     400,
     "Invalid or expired token",
@@ -73,13 +76,14 @@ test("a link to sign in with, once", async () => {
 });
 
 test("a link to choose a password", async () => {
-  const { email } = await account();
+  const { email, id } = await account();
   const made = await linkFor("password-reset", email, { link: "https://other.example.com" });
   expect(made.url).toBe(`https://other.example.com/auth/reset-password/${made.token}`);
   expect(
     (await post("/auth/reset-password", { token: made.token, password: "another password" })).status,
   ).toBe(200);
   expect((await post("/auth/login", { email, password: "another password" })).status).toBe(200);
+  expect(await userOf(id)).toEqual({ emailVerified: false });
 });
 
 test("a link that confirms the address", async () => {

@@ -10,7 +10,7 @@ import { isServiceAccount } from "../api-tokens";
 import { appAddress } from "../app-links";
 import { inviteByHand } from "../invites/invite";
 import { noteChange } from "../note";
-import type { OneTimeKind } from "../one-time";
+import { handedOver, type OneTimeKind } from "../one-time";
 import { barred, requireLocal, type SignInParts } from "../sign-in";
 
 type LinkParts = Pick<SignInParts, "config" | "data" | "oneTimes" | "clock">;
@@ -49,7 +49,7 @@ export async function generateLink(
     }
     requireUse(type, account);
     // Of this one its maker says that the address is right; the others prove none.
-    const data = type === "email-verification" ? {} : { handedOver: true };
+    const data = type === "email-verification" ? {} : handedOver;
     const made = await parts.oneTimes.create(rows, { kind: type, subject: email, data });
     const { expiresAt } = made;
     const after = { type, email, expiresAt };

@@ -1,5 +1,5 @@
 /** Answers of `/auth`: never stored, with the cookies of a session where it lives in cookies; and how bodies are described. */
-import type { AuthMode, AuthResult, MfaRequired } from "@baasix/types";
+import type { AuthMode, AuthResult, MfaRequired, ReauthenticateResult } from "@baasix/types";
 import { z } from "zod";
 import { AppError } from "../../core/errors";
 import { type OriginConfig, type Origins, requestFacts } from "../../http";
@@ -107,6 +107,12 @@ export function guardCookieLink(
 /** Where a request comes from. */
 export function originOf(request: Request): Origin {
   return { client: requestFacts(request).client, userAgent: request.headers.get("user-agent") };
+}
+
+/** The answer to a fresh proof; `time` in ms since 1970. */
+export function provenAnswer(time: number): Response {
+  const authenticatedAt = new Date(time).toISOString();
+  return answer({ message: "Authentication confirmed", authenticatedAt } satisfies ReauthenticateResult);
 }
 
 /** How the API's description shows a route of `/auth`. */

@@ -1,8 +1,10 @@
 /** A new password for an account that knows the old one, or at the word of an administrator. */
 import type { UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import { type Account, findAccount, setPassword } from "./accounts";
+import type { Data } from "../../data";
+import { type Account, findAccount, hashOf, setPassword } from "./accounts";
 import { isServiceAccount } from "./api-tokens";
+import { requireFresh } from "./fresh";
 import { provePassword } from "./reauthenticate";
 import { lockAccount, type Origin, requireLocal, type SignInParts } from "./sign-in";
 
@@ -22,6 +24,31 @@ export async function changePassword(
   if (account === null) throw noSuchUser();
   await replacePassword(parts, account, newPassword, actor.session);
   await parts.sessions.proveAgain(actor.session);
+}
+
+/** The refusal of a change that names no password. */
+export const passwordsMissing = "Current and new password are required";
+
+/**
+ * Gives an account that has no password its first one, with a fresh proof. All other sessions end, and so does what was mailed to
+ * come in.
+ * @throws AppError VALIDATION_ERROR, also where it has one; REAUTHENTICATION_REQUIRED; UNAVAILABLE
+ */
+export async function chooseFirstPassword(
+  parts: SignInParts,
+  actor: UserActor,
+  password: string,
+): Promise<void> {
+  requireLocal(parts.config);
+  const account = await findAccount(parts.data, actor.id);
+  if (account === null) throw noSuchUser();
+  await requireNone(parts.data, actor.id);
+  requireFresh(actor, parts.clock());
+  await replacePassword(parts, account, password, actor.session, (rows) => requireNone(rows, actor.id));
+}
+
+async function requireNone(rows: Data, user: string): Promise<void> {
+  if ((await hashOf(rows, user)) !== null) throw new AppError("VALIDATION_ERROR", passwordsMissing);
 }
 
 /**
@@ -47,11 +74,13 @@ async function replacePassword(
   account: Account,
   password: string,
   keep: string | null,
+  askAgain: (rows: Data) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const hash = await passwords.hash(password, account);
   await data.transaction(async (rows) => {
     await lockAccount(rows, account.id, clock());
     if (keep !== null) await sessions.requireOpen(rows, keep);
+    await askAgain(rows);
     await setPassword(rows, account.id, hash);
     await sessions.endAll(account.id, keep, rows);
     await oneTimes.end(rows, account.email, ["password-reset", "magic-link", "otp"]);

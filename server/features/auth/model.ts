@@ -86,7 +86,10 @@ export const resetBody = z.object({ password: z.string() });
 export const resetTokenBody = z.object({ token: z.string(), password: z.string() });
 
 /** Body of `POST /auth/password/change`. */
-export const changeBody = z.object({ currentPassword: z.string(), newPassword: z.string() });
+export const changeBody = z.object({
+  currentPassword: z.string().nullish().meta({ description: "Missing where the account has none yet" }),
+  newPassword: z.string(),
+});
 
 /** Body of `POST /auth/admin/password/change`. `password` is another word for `newPassword`. */
 export const changeOfBody = z.object({
@@ -134,8 +137,11 @@ export const passwordBody = z.strictObject({ password: z.string() });
 /** Body of `POST /auth/refresh`; all of it may be missing when a cookie or an access token says who asks. */
 export const refreshBody = z.object({ refreshToken: z.string().nullish(), authMode: authMode.optional() });
 
-/** Body of `POST /auth/reauthenticate`. */
-export const reauthenticateBody = z.strictObject({ password: z.string() });
+/** Body of `POST /auth/reauthenticate`: the password, or a code that `POST /auth/reauthenticate/code` mailed. */
+export const reauthenticateBody = z.strictObject({
+  password: z.string().optional(),
+  code: z.string().optional(),
+});
 
 const ends = z.iso
   .datetime({ offset: true })
@@ -214,10 +220,16 @@ export function parseRefresh(body: unknown): RefreshBody {
   return { refreshToken: result.data.refreshToken || null, authMode: result.data.authMode ?? "jwt" };
 }
 
-/** Gives the password. @throws AppError VALIDATION_ERROR */
-export function parseReauthenticate(body: unknown): string {
-  if (!hasTexts(body, ["password"])) throw new AppError("VALIDATION_ERROR", "Password is required");
-  return checked(reauthenticateBody, body).password;
+/** Gives the one that is there. @throws AppError VALIDATION_ERROR */
+export function parseReauthenticate(
+  body: unknown,
+): { readonly password: string } | { readonly code: string } {
+  if (!hasTexts(body, ["password"]) && !hasTexts(body, ["code"]))
+    throw new AppError("VALIDATION_ERROR", "Password is required");
+  const { password, code } = checked(reauthenticateBody, body);
+  if (password !== undefined && code !== undefined)
+    throw new AppError("VALIDATION_ERROR", "Bring a password or a code, not both");
+  return password === undefined ? { code: code ?? "" } : { password };
 }
 
 /** @throws AppError VALIDATION_ERROR */

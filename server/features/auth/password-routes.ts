@@ -2,7 +2,7 @@
 import { Elysia } from "elysia";
 import type { Actor } from "../../core/access/actor";
 import { answer, documented, idFrom, originOf } from "./answers";
-import { changePassword, changePasswordOf } from "./change-password";
+import { changePassword, changePasswordOf, chooseFirstPassword, passwordsMissing } from "./change-password";
 import { requireAdministrator, requireFresh, requireSession } from "./fresh";
 import {
   changeBody,
@@ -48,7 +48,7 @@ export function passwordRoutes(parts: AuthParts) {
     .post(
       "/auth/password/change",
       ({ actor, body, request }) => change(actor, body, request),
-      documented("Change my password", changeBody),
+      documented("Change my password; with a fresh proof, choose the first one", changeBody),
     )
     .post("/auth/admin/password/change", ({ actor, body }) => changeOf(actor, body), changeOfDocumented)
     .post("/auth/admin/change-password", ({ actor, body }) => changeOf(actor, body), changeOfDocumented);
@@ -75,8 +75,11 @@ export function passwordRoutes(parts: AuthParts) {
 
   async function change(actor: Actor, body: unknown, request: Request): Promise<Response> {
     const user = requireSession(actor);
-    requireTexts(body, ["currentPassword", "newPassword"], "Current and new password are required");
-    await changePassword(parts, user, checked(changeBody, body), originOf(request));
+    requireTexts(body, ["newPassword"], passwordsMissing);
+    const { currentPassword, newPassword } = checked(changeBody, body);
+    if (currentPassword)
+      await changePassword(parts, user, { currentPassword, newPassword }, originOf(request));
+    else await chooseFirstPassword(parts, user, newPassword);
     return answer({ message: "Password changed successfully" });
   }
 

@@ -1,14 +1,13 @@
 /** Open sessions over HTTP: one's own, those of a user for administrators, and the fresh proof that some calls ask for. */
 import { Elysia } from "elysia";
-import type { ReauthenticateResult } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { findAccount } from "./accounts";
-import { answer, documented, idFrom, originOf } from "./answers";
+import { answer, documented, idFrom, originOf, provenAnswer } from "./answers";
 import { requireAdministrator, requireFresh, requireSession } from "./fresh";
 import { parseReauthenticate, reauthenticateBody } from "./model";
 import type { AuthParts } from "./parts";
-import { reauthenticate } from "./reauthenticate";
+import { reauthenticate, reauthenticateByCode, requestConfirmCode } from "./reauthenticate";
 
 /** Mounts them. */
 export function sessionRoutes(parts: AuthParts) {
@@ -20,7 +19,15 @@ export function sessionRoutes(parts: AuthParts) {
     .post(
       "/auth/reauthenticate",
       ({ actor, body, request }) => proveAgain(actor, body, request),
-      documented("Prove the password again, for what asks for a fresh proof", reauthenticateBody),
+      documented(
+        "Prove the password again, or a mailed code, for what asks for a fresh proof",
+        reauthenticateBody,
+      ),
+    )
+    .post(
+      "/auth/reauthenticate/code",
+      ({ actor }) => mailCode(actor),
+      documented("Ask for a code to prove with who I am, by mail"),
     );
   return new Elysia({ name: "auth sessions" })
     .use(proof)
@@ -65,13 +72,18 @@ export function sessionRoutes(parts: AuthParts) {
   }
 
   async function proveAgain(actor: Actor, body: unknown, request: Request): Promise<Response> {
-    const password = parseReauthenticate(body);
-    const time = await reauthenticate(parts, requireSession(actor), password, originOf(request));
-    const result: ReauthenticateResult = {
-      message: "Authentication confirmed",
-      authenticatedAt: new Date(time).toISOString(),
-    };
-    return answer(result);
+    const user = requireSession(actor);
+    const brought = parseReauthenticate(body);
+    const time =
+      "code" in brought
+        ? await reauthenticateByCode(parts, user, brought.code, originOf(request))
+        : await reauthenticate(parts, user, brought.password, originOf(request));
+    return provenAnswer(time);
+  }
+
+  async function mailCode(actor: Actor): Promise<Response> {
+    await requestConfirmCode(parts, requireSession(actor));
+    return answer({ message: "Instruction sent to your email" });
   }
 
   async function listOf(actor: Actor, text: string): Promise<Response> {

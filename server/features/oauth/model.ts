@@ -72,6 +72,14 @@ export const exchangeBody = z.strictObject({
   tenant_Id: tenant_Id.describe("The tenant to act in; by default the one that the sign-in began for"),
 });
 
+/** Body of `POST /auth/social/reauthenticate`: what a browser brought back from a sign-in (`token`), or an ID token. */
+export const reauthenticateBody = z.strictObject({
+  provider: optional(provider),
+  idToken: optional(idToken),
+  token: optional(z.string()),
+  code_verifier: optional(verifier),
+});
+
 /** Body of `POST /auth/social/link`: a beginning (`redirectUrl`), an end (`token`), or both at once (`idToken`). */
 export const linkBody = z.strictObject({
   ...appStart,

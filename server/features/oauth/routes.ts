@@ -3,12 +3,12 @@ import { Elysia } from "elysia";
 import type { z } from "zod";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import { answer, checked, documented, requireFresh, requireSession } from "../auth";
+import { answer, checked, documented, provenAnswer, requireFresh, requireSession } from "../auth";
 import { listLinked, unlinkAccount } from "./accounts";
 import { endFlow } from "./flow";
-import { callbackQuery, exchangeBody, linkBody, signInBody, startQuery } from "./model";
+import { callbackQuery, exchangeBody, linkBody, reauthenticateBody, signInBody, startQuery } from "./model";
 import type { OAuthParts } from "./parts";
-import { exchange, link, signInByCall, startInBrowser } from "./sign-in";
+import { exchange, link, reauthenticate, signInByCall, startInBrowser } from "./sign-in";
 
 /** Bytes of a posted answer. */
 const formLimit = 64 * 1024;
@@ -16,7 +16,19 @@ const formLimit = 64 * 1024;
 /** Mounts them. */
 export function oauthRoutes(parts: OAuthParts) {
   const { auth, providers } = parts;
+  // To get a second factor takes a fresh proof, too.
+  const proof = new Elysia({ name: "oauth fresh proof" })
+    .use(auth.enrolling)
+    .post(
+      "/auth/social/reauthenticate",
+      ({ actor, body, request }) => proveAgain(actor, body, request),
+      documented(
+        "Prove who I am with a linked provider, for what asks for a fresh proof",
+        reauthenticateBody,
+      ),
+    );
   return new Elysia({ name: "oauth" })
+    .use(proof)
     .get("/auth/providers", () => listProviders(), documented("Providers that one can sign in with"))
     .get(
       "/auth/signin/:provider",
@@ -68,6 +80,11 @@ export function oauthRoutes(parts: OAuthParts) {
 
   async function list(actor: Actor): Promise<Response> {
     return answer({ data: await listLinked(auth.data, requireSession(actor).id) });
+  }
+
+  async function proveAgain(actor: Actor, body: unknown, request: Request): Promise<Response> {
+    const user = requireSession(actor);
+    return provenAnswer(await reauthenticate(parts, user, checked(reauthenticateBody, body), request));
   }
 
   async function linkOne(actor: Actor, body: unknown, request: Request): Promise<Response> {

@@ -3,7 +3,15 @@ import { z } from "zod";
 import type { AuthMode } from "@baasix/types";
 import type { UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import { checked, countClient, finishSignIn, guardCookieMode, originOf, signedInAnswer } from "../auth";
+import {
+  checked,
+  countClient,
+  finishSignIn,
+  guardCookieMode,
+  noteProof,
+  originOf,
+  signedInAnswer,
+} from "../auth";
 import { linkAccount, openAccount, requireLinked } from "./accounts";
 import { begunAnswer, beginFlow, type FlowEnd, redirect, tellApp, withCookie } from "./flow";
 import { useIdToken } from "./id-tokens";
@@ -11,6 +19,7 @@ import {
   challengeOf,
   type exchangeBody,
   type linkBody,
+  type reauthenticateBody,
   scopesOf,
   type signInBody,
   startQuery,
@@ -135,6 +144,27 @@ async function signIn(
   const stands = requireLinked(identity, account);
   const result = await finishSignIn(parts.auth, account, wanted, originOf(request), stands);
   return signedInAnswer(parts.auth, result, authMode, undefined, more);
+}
+
+/**
+ * `POST /auth/social/reauthenticate`: a fresh proof for a session, by a provider that is linked to its account. Gives the time (ms
+ * since 1970).
+ * @throws AppError INVALID_CREDENTIALS; UNAUTHORIZED when the session has ended
+ */
+export async function reauthenticate(
+  parts: OAuthParts,
+  actor: UserActor,
+  body: z.output<typeof reauthenticateBody>,
+  request: Request,
+): Promise<number> {
+  const { auth } = parts;
+  countClient(auth, originOf(request).client);
+  const identity =
+    body.idToken === null
+      ? (await useProof(parts, body.token ?? "", body.code_verifier, null)).identity
+      : await useIdToken(parts, providerOf(parts, body.provider ?? ""), body.idToken);
+  await requireLinked(identity, actor)(auth.data);
+  return noteProof(auth, actor);
 }
 
 /** What a call for a link came to: the provider that is linked now, or where the browser goes. */

@@ -1,5 +1,5 @@
 /** The hooks and guards about who is signed in, rendered by React, against the real server. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import {
   type Baasix,
   createBaasix,
@@ -23,6 +23,8 @@ import {
   useUser,
 } from ".";
 import { openDocument, probe, type Rendered } from "./testing/render";
+
+setDefaultTimeout(30_000);
 
 let app: TestApp;
 let url: string;
@@ -195,7 +197,7 @@ test("guards show what concerns whoever is there, and nothing before that is kno
 
 /** Waits for what a page reads. */
 async function reads(text: () => string | null, wanted: string): Promise<void> {
-  for (const end = Date.now() + 4_000; text() !== wanted;) {
+  for (const end = Date.now() + 20_000; text() !== wanted;) {
     if (Date.now() > end) throw new Error(`it reads '${text()}', not '${wanted}'`);
     // oxlint-disable-next-line no-await-in-loop
     await new Promise((resolve) => setTimeout(resolve, 5));

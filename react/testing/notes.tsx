@@ -39,7 +39,11 @@ export function NotesPage(): ReactNode {
 
 function Notes() {
   // The worst that an application may ask for: what was shown before, until there is something new.
-  const { data } = useItems<Note>("notes", {}, { placeholderData: keepPreviousData });
+  const { data } = useItems<Note>(
+    "notes",
+    { sort: "createdAt" },
+    { placeholderData: keepPreviousData, live: true },
+  );
   return (
     <ul>
       {data?.data.map(({ id, text }) => (

@@ -4,10 +4,10 @@ import type { Actor } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
 import { type AuthorizedTarget, authorizeWrite } from "../core/query/authorize";
-import { encodeRows } from "../core/query/compileWrite";
+import { encodeWrite } from "../core/query/compileWrite";
 import type { Planned } from "../core/query/plan";
 import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
-import { completeWrite, type WritePlan } from "../core/query/write";
+import { completeWrite, giveKeys, type WritePlan } from "../core/query/write";
 import type { Collection, Field } from "../core/schema/model";
 import type { Row } from "../platform/postgres";
 import type { WriteBody } from "./door";
@@ -30,10 +30,11 @@ export type Job = {
   readonly prepare: (target: AuthorizedTarget, version: number) => Prepared;
 };
 
-/** A statement, its input 0 and (removes) the version that is asked for. */
+/** A statement, its input 0, those from 4 on and (removes) the version that is asked for. */
 type Prepared = {
   readonly compile: () => CompiledStatement;
   readonly input: string | null;
+  readonly columns?: readonly string[];
   readonly wanted?: string | null;
 };
 
@@ -63,8 +64,12 @@ export function jobOf(
     rows: condition === null ? rows.length : Infinity,
     form: isPlain ? formOf(plan) : null,
     prepare: (target, version) => {
-      const complete = completeWrite(plan, target, bindingOf(parts, actor), special.stamp);
-      return { compile: () => compile(target, complete, version), input: encodeRows(complete) };
+      const complete = giveKeys(
+        completeWrite(plan, target, bindingOf(parts, actor), special.stamp),
+        crypto.randomUUID.bind(crypto),
+      );
+      const { rows: input, columns: lists } = encodeWrite(complete);
+      return { compile: () => compile(target, complete, version), input, columns: lists };
     },
   };
 }
@@ -89,14 +94,14 @@ export async function perform(parts: WriteParts, job: Job): Promise<readonly Ite
   const kept = form === null ? null : keepWrite(snapshot, actor, collection, columns, form, authorize);
   const targets = kept?.targets ?? authorize();
   const performOn = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
-    const { compile, input, wanted = null } = prepare(target, schema.version);
+    const { compile, input, wanted = null, columns: lists = [] } = prepare(target, schema.version);
     let statement = kept?.statements.get(target);
     if (!statement) {
       statement = compile();
       kept?.statements.set(target, statement);
     }
     const origin = actor.kind === "system" ? undefined : actor.origin;
-    const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted];
+    const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted, ...lists];
     const bound = bind(statement, bindingOf(parts, actor, inputs));
     const options =
       rows > fewRows && actor.kind !== "system" ? { ...optionsFor(actor), long: true } : optionsFor(actor);

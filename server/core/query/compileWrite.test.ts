@@ -8,7 +8,7 @@ import { authorizeWrite } from "./authorize";
 import { parseFilter } from "./filter";
 import { planCondition } from "./plan";
 import { compileRemove, compileRestore } from "./compileRemove";
-import { compileCreate, compileUpdate, encodeRows } from "./compileWrite";
+import { compileCreate, compileUpdate, type EncodedRows, encodeWrite } from "./compileWrite";
 import { completeWrite, planWrite, type WriteEntry } from "./write";
 
 const schema = buildSchema(7, [
@@ -67,8 +67,10 @@ function write(name: string, action: "create" | "update", entries: readonly Writ
   const to = target(name, action, filter);
   const plan = completeWrite(planWrite(to.collection, action, entries), to, { actor: user, now: 0 });
   const compiled = (action === "create" ? compileCreate : compileUpdate)(to, plan, schema.version);
-  return { text: compiled.text.replace("/* s7 */ ", ""), input: encodeRows(plan) };
+  return { text: compiled.text.replace("/* s7 */ ", ""), input: inputOf(encodeWrite(plan)) };
 }
+
+const inputOf = ({ rows, columns }: EncodedRows) => rows ?? columns;
 
 const refuse = (verb: string) =>
   `case when (w."price" > $2::numeric) then true else baasix_refuse('You don''t have permission to ${verb} this item in ''things''') end`;
@@ -80,6 +82,17 @@ test("one new row", () => {
       `with "#w" as (insert into "things" ("title", "price") select r.c0, r.c1 from json_to_record($1::text::json) as ` +
       `${things("c0 text, c1 numeric")} returning *) select w."id" from "#w" w where ${refuse("create")}`,
     input: '{"c0":"a","c1":"1"}',
+  });
+});
+
+test("several rows that set the same fields: an array for each column", () => {
+  const rows = [{ data: { title: 'a "b', price: 1 } }, { data: { title: null, price: 2.5 } }];
+  expect(write("things", "create", rows)).toEqual({
+    text:
+      `with "#w" as (insert into "things" ("title", "price") select r.c0, r.c1 ` +
+      `from unnest($1::text[], $2::numeric[]) as r(c0, c1) returning *) ` +
+      `select json_agg(w."id")::text from "#w" w where ${refuse("create").replace("$2", "$3")}`,
+    input: ['{"a \\"b",NULL}', '{"1","2.5"}'],
   });
 });
 
@@ -150,8 +163,8 @@ test("an entry of the audit log is made of the written row; keys beyond numbers 
   ]);
   expect(text).toContain(
     `, "#a" as (insert into "baasix_AuditLog" ("type", "entity", "entityId", "action", "changes", "userId", "ipaddress", ` +
-      `"requestId", "transactionId") select 'data', 'told', w."id"::text, 'create', to_jsonb("#c"), $2::uuid, $3::text, ` +
-      `$4::text, pg_current_xact_id()::text from "#w" w, lateral (select w."id"::text as "id", w."title" as "title") ` +
+      `"requestId", "transactionId") select 'data', 'told', w."id"::text, 'create', to_jsonb("#c"), $3::uuid, $4::text, ` +
+      `$5::text, pg_current_xact_id()::text from "#w" w, lateral (select w."id"::text as "id", w."title" as "title") ` +
       `"#after", lateral (select null::jsonb as before, "#after" as after) "#c")`,
   );
   expect(text).toEndWith(`select json_agg(w."id"::text)::text from "#w" w`);

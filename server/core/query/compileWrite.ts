@@ -2,7 +2,8 @@
  * Authorized creates and updates → SQL. The rows travel as one JSON parameter, so the text depends on the columns alone;
  * the row rules are checked on the written rows inside the same statement, which fails as a whole.
  */
-import { sqlType, type WireValue } from "../schema/fields";
+import { castType, isOneText, sqlType, type WireValue } from "../schema/fields";
+import { arrayText } from "../schema/values";
 import { insertDefaultSql, isInsertDefault } from "../schema/columnSql";
 import type { Collection, Field } from "../schema/model";
 import { givesPlaces, placeSql } from "../schema/places";
@@ -12,6 +13,7 @@ import type { AuthorizedTarget } from "./authorize";
 import { collectParameters, compileOperand, type Parameters } from "./compileCondition";
 import {
   before,
+  columnInput,
   conditionsMet,
   finishWrite,
   hasVersion,
@@ -29,7 +31,7 @@ import type { CompiledStatement } from "./variables";
 import type { WritePlan, WriteRow } from "./write";
 
 /**
- * Creates the rows of input 0 (`encodeRows`); gives their keys in order. `skip`: columns that are unique together
+ * Creates the rows of the inputs (`encodeWrite`); gives their keys in order. `skip`: columns that are unique together
  * ("any": whichever are); rows whose values exist there already are left out.
  */
 export function compileCreate(
@@ -154,8 +156,21 @@ function uniqueKey(collection: Collection, fields: readonly Field[]): readonly s
   return tenantOfKey(collection, fields) ? [...names, tenantKey] : names;
 }
 
-/** Input 0 of creates and updates: a JSON list of records, keyed by position; of one row its record alone. */
-export function encodeRows(plan: WritePlan): string {
+/** How the rows of a plan travel: input 0, and those from 4 on. */
+export type EncodedRows = { readonly rows: string | null; readonly columns: readonly string[] };
+
+/** The inputs of creates and updates. */
+export function encodeWrite(plan: WritePlan): EncodedRows {
+  if (!goesByColumn(plan)) return { rows: encodeRows(plan), columns: [] };
+  const columns = plan.columns.map((_, column) =>
+    // One text each, or null: see `goesByColumn`.
+    arrayText(plan.rows.map(({ values }) => (values[column] ?? null) as string | null)),
+  );
+  return { rows: null, columns };
+}
+
+/** A JSON list of records, keyed by position; of one row its record alone. */
+function encodeRows(plan: WritePlan): string {
   const columns = plan.columns.map((field, index) => ({
     value: `c${index}`,
     present: isMixed(plan, field) ? `p${index}` : null,
@@ -191,7 +206,28 @@ function isSingle({ rows }: WritePlan): boolean {
   return rows.length === 1;
 }
 
+/**
+ * Several new rows that all set the same columns travel as a list for each column: PostgreSQL reads that in half the time
+ * of a list of records. Values that are lists or JSON themselves do not stand as one text in a list.
+ */
+function goesByColumn(plan: WritePlan): boolean {
+  return (
+    plan.action === "create" &&
+    !isSingle(plan) &&
+    plan.columns.length > 0 &&
+    plan.columns.every((field) => isOneText(field) && !isMixed(plan, field))
+  );
+}
+
+/** The FROM item with the rows, called `r`. */
 function record(plan: WritePlan, parameters: Parameters): string {
+  if (goesByColumn(plan)) {
+    // Without length and precision: the column itself refuses what is too long, where a cast would cut it.
+    const lists = plan.columns.map(
+      (field, index) => `${parameters.place(columnInput(index))}::${castType(field)}[]`,
+    );
+    return `unnest(${lists.join(", ")}) as r(${plan.columns.map((_, index) => `c${index}`).join(", ")})`;
+  }
   const columns = plan.columns.flatMap((field, index) => [
     `c${index} ${sqlType(field)}`,
     ...(isMixed(plan, field) ? [`p${index} boolean`] : []),

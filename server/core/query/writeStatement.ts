@@ -14,6 +14,8 @@ export const addressInput: Param = { kind: "input", index: 1 };
 export const requestInput: Param = { kind: "input", index: 2 };
 /** Input 3: the version that a row to remove must have. */
 export const versionInput: Param = { kind: "input", index: 3 };
+/** Inputs from 4 on: the values of a column each, as an array, where rows do not travel as records. */
+export const columnInput = (column: number): Param => ({ kind: "input", index: 4 + column });
 
 /** What `baasix_refuse` raises, by what was refused. The platform knows what each means. */
 const states = { forbidden: "BX403", version: "BX412", invalid: "BX400" } as const;

@@ -5,6 +5,7 @@ import { outsider, testDatabase } from "../../testing/postgres";
 import { AppError } from "../errors";
 import {
   castType,
+  isOneText,
   type FieldShape,
   fieldTypeNames,
   jsonExpression,
@@ -15,6 +16,7 @@ import {
   supports,
   toWire,
 } from "./fields";
+import { arrayText } from "./values";
 
 const shape = (type: FieldShape["type"], more: Partial<FieldShape> = {}): FieldShape => ({
   type,
@@ -374,6 +376,14 @@ describe("through PostgreSQL", () => {
       expect(JSON.parse(String(row?.[0])).v).toEqual(answer);
       expect(row?.[1]).toBe(value === null);
       expect(row?.[2]).toBe(true);
+      if (!isOneText(field)) return;
+      const [listed] = await database.run({
+        text:
+          `select json_build_object('v', ${jsonExpression("r.v", field)})::text, r.v is null ` +
+          `from (select c.v::${type} as v from unnest($1::${castType(field)}[]) as c(v)) r`,
+        params: [arrayText([toWire(value, field) as string | null])],
+      });
+      expect(listed).toEqual(row?.slice(0, 2));
     });
   }
 });

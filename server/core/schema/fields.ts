@@ -144,7 +144,7 @@ export type WireValue = Json;
 
 /**
  * Checks a value like `parseValue` and gives what `json_to_recordset` turns into exactly that value, with the column
- * declared as `sqlType`. JSON null is SQL NULL, also for a JSON field.
+ * declared as `sqlType`. See `isOneText`, too. JSON null is SQL NULL, also for a JSON field.
  * @throws AppError INVALID_VALUE
  */
 export function toWire(value: unknown, field: FieldShape, place?: string): WireValue {
@@ -161,6 +161,11 @@ export function wireReader(field: FieldShape): (value: unknown) => WireValue {
     if (value !== null) parse(value, field);
     return value as Json;
   };
+}
+
+/** True where `toWire` gives a text or null, and a cast to `castType` turns that into the value. */
+export function isOneText(field: FieldShape): boolean {
+  return field.type !== "Array" && !isJson(field) && !isSpatial(field);
 }
 
 /** True for JSON and JSONB. */

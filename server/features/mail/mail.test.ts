@@ -1,5 +1,14 @@
 /** The outbox on a real database, with a real mail server on the loopback address. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
 import { createApp } from "../../app";
 import { system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
@@ -7,6 +16,8 @@ import { type TestApp, testApp } from "../../testing/app";
 import { addressesOf, type MailServer, openMailServer } from "../../testing/mail-server";
 import { outsider } from "../../testing/postgres";
 import { waitAfter } from "./worker";
+
+setDefaultTimeout(30_000);
 
 type Entry = {
   readonly id: string;

@@ -7,7 +7,7 @@ import { type Baasix, createBaasix, MemoryStorageAdapter } from "./index";
 
 let app: TestApp;
 let url: string;
-let clients: Baasix[] = [];
+const clients: Baasix[] = [];
 
 beforeAll(async () => {
   app = await testApp();

@@ -44,7 +44,7 @@ import { createMail } from "./features/mail";
 import { createProtocol, oauthRoutes } from "./features/oauth";
 import { openApiRoutes } from "./features/openapi";
 import { createExplain, permissionsRoutes, protectRights } from "./features/permissions";
-import { createRealtime } from "./features/realtime";
+import { createRealtime, type RealtimeFace } from "./features/realtime";
 import { schemasRoutes } from "./features/schemas";
 import { checkSettings } from "./features/settings";
 import { sortRoutes } from "./features/sort";
@@ -58,6 +58,7 @@ import {
   shell,
 } from "./http";
 import { version } from "./package.json";
+import { openBus, postgresTransport, redisTransport } from "./platform/bus";
 import { createOutbound } from "./platform/http";
 import { createImages } from "./platform/images";
 import type { Mailer, SendMail } from "./platform/mail";
@@ -76,6 +77,8 @@ export type AppOptions = {
   readonly now?: () => number;
   readonly sendMail?: SendMail;
   readonly checkPassword?: CheckPassword;
+  /** Called before the server listens, to register validators of rooms, handlers of messages and topics. */
+  readonly realtime?: (realtime: RealtimeFace) => void;
 };
 
 /** The built server, ready to listen. */
@@ -92,7 +95,7 @@ const firstSweepAfter = 60_000;
 export async function createApp(
   config: Config,
   address: DatabaseAddress,
-  { now = Date.now, sendMail, checkPassword }: AppOptions = {},
+  { now = Date.now, sendMail, checkPassword, realtime: extendRealtime }: AppOptions = {},
 ) {
   const logger = createLogger(config);
   // Closes what was opened, the newest first: when a later part fails to open, and when the app ends.
@@ -154,7 +157,18 @@ export async function createApp(
   const keepsDeleted = (collection: string): boolean =>
     snapshot.current().schema.collections.get(collection)?.paranoid === true;
   const explain = createExplain({ data, rules: () => snapshot.current().rules });
+  const bus = openBus(
+    config.REDIS_URL
+      ? redisTransport(config.REDIS_URL, `baasix:${Buffer.from(deriveKey(secret, "bus")).toString("hex")}`)
+      : postgresTransport(address),
+    {
+      beat: config.INSTANCE_BEAT * 1000,
+      onError: (error) => logger.warn("bus between instances", { error: error.message }),
+    },
+  );
+  opened.defer(() => bus.close());
   const realtime = createRealtime({
+    bus,
     judge: createJudge({ database, snapshot: snapshot.current, now }),
     queries: createLiveQueries({ database, snapshot: snapshot.current, now }),
     data,
@@ -169,6 +183,7 @@ export async function createApp(
     now,
   });
   opened.defer(() => realtime.close());
+  extendRealtime?.(realtime.face);
   opened.defer(followChanges({ feed, snapshot, authenticator, realtime, logger, totals }));
   const sealKey = (one: Secret): Uint8Array => deriveKey(one, "mail outbox");
   const mailer = mailerOf(config, { sendMail, log: (text) => logger.info(text) });

@@ -97,6 +97,11 @@ const settings = z.object({
   IMPORT_LIMIT: wholeNumber(1, 10_240).default(50),
   REALTIME_SOCKETS_PER_USER: wholeNumber(1, 100_000).default(20),
   REALTIME_SOCKETS_PER_ADDRESS: wholeNumber(1, 100_000).default(100),
+  REDIS_URL: z
+    .url({ protocol: /^(rediss?|valkeys?)$/ })
+    .refine((address) => new URL(address).hostname !== "", "must be redis(s)://user:password@host:port")
+    .optional(),
+  INSTANCE_BEAT: wholeNumber(1, 60).default(5),
   TRANSFORM_RATE_LIMIT: wholeNumber(1, 10_000).default(5),
   AUDIT_RETENTION_DAYS: days.default(90),
   SMTP_URL: z
@@ -191,6 +196,8 @@ function isMailServer(text: string): boolean {
  * Every setting, checked. `LOGIN_RATE_LIMIT`: sign-ins and sign-ups per client and minute; `LOGIN_ACCOUNT_LIMIT`: wrong
  * passwords per account and quarter of an hour; `TRANSFORM_RATE_LIMIT`: new images per second and client.
  * `REALTIME_SOCKETS_PER_USER`: of one account; `REALTIME_SOCKETS_PER_ADDRESS`: without an account, of one address.
+ * `REDIS_URL`: by which several servers on one database speak to each other, in place of the database itself;
+ * `INSTANCE_BEAT`: seconds between their signs of life; without three of them one is taken for gone.
  * `MAX_UPLOAD_FILE_SIZE` and `IMPORT_LIMIT` (a file of items to import) in MiB, intervals in ms, token lifetimes in seconds.
  * `AUDIT_RETENTION_DAYS` and `EMAIL_LOG_RETENTION_DAYS`: how long entries of the two logs are kept; `forever` keeps them all.
  * `AUTH_APP_URL`: the addresses that links in mails may begin with, the first one where a request names none.

@@ -5,6 +5,14 @@ export { type Config, ConfigError, readConfig } from "./config";
 export { AppError } from "./core/errors";
 export type { AppOptions } from "./app";
 export type { CheckPassword, PasswordOwner } from "./features/auth";
+export type {
+  InTenant,
+  MayFollow,
+  MessageContext,
+  MessageHandler,
+  RealtimeFace,
+  RoomValidator,
+} from "./features/realtime";
 export type { Parts } from "./parts";
 export { MailError, type MailMessage, type SendMail } from "./platform/mail";
 export { StartError } from "./platform/postgres/embedded";

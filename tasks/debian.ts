@@ -14,6 +14,11 @@ const needed: readonly { readonly file: string; readonly package: string; readon
     package: "postgresql-15-postgis-3",
     why: "fields of places and their filters are tested with PostGIS",
   },
+  {
+    file: "/usr/bin/redis-server",
+    package: "redis-server",
+    why: "REDIS_URL is tested against a server of its own",
+  },
 ];
 
 /** Installs what is missing when we are root on Debian; elsewhere says what to install. Gives the exit code. */

@@ -3,12 +3,13 @@ import type { Server, WebSocketHandler } from "bun";
 import { AppError } from "../../core/errors";
 import type { Data, Judge, LiveQueries, Snapshot } from "../../data";
 import { type ClientAddress, createOrigins, type Identity, type Logger, type OriginConfig } from "../../http";
+import type { Bus } from "../../platform/bus";
 import type { ChangeFeed } from "../../platform/postgres";
 import { type Authenticator, findCredential } from "../auth";
 import { createLiveQueries } from "./live-queries";
 import { createLiveViews, followLive } from "./live-views";
 import { joinCapabilities } from "./capability";
-import { aloneCluster, type Cluster } from "./cluster";
+import { aloneCluster, createCluster } from "./cluster";
 import { Connection, type ConnectionParts, everyone } from "./connection";
 import type { RealtimeFace } from "./face";
 import { followFeed } from "./feed";
@@ -39,8 +40,8 @@ export type RealtimeParts = {
   readonly logger: Logger;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  /** The other instances; without it there are none. */
-  readonly cluster?: Cluster;
+  /** The other instances; without it there are none. It is closed with realtime. */
+  readonly bus?: Bus;
   /** Milliseconds that a socket has to say who it is; default 5,000. */
   readonly patience?: number;
 };
@@ -93,7 +94,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     requireFeed: () => requireFeed(feed),
     endOther: queries.end,
   });
-  const { cluster = aloneCluster() } = parts;
+  const cluster = parts.bus ? createCluster(parts.bus) : aloneCluster();
   const together = createTogether({ cluster, sockets, publish, parts });
   const connectionParts: ConnectionParts = {
     capabilities: joinCapabilities([subscriptions, queries, ...together.capabilities], capabilityTypes),

@@ -1,4 +1,5 @@
 export { openFeed, type FeedOptions } from "./feed";
+export { type Notices, openNotices } from "./notices";
 export { openDatabase, type PoolOptions } from "./pool";
 export { sqlState } from "./sqlstate";
 export { StartError } from "./start-error";

@@ -1,10 +1,18 @@
-/** A connection in replication mode, whatever it runs over: commands first, then one stream of data both ways. */
+/**
+ * A connection of its own, whatever it runs over. In replication mode: commands first, then one stream of data both ways.
+ * In plain mode: commands, and notices of `LISTEN` between them.
+ */
+
+/** `plain`: an ordinary session. */
+export type LinkMode = "replication" | "plain";
 
 /** What a link tells. `onEnd` comes once, after the link was up, and never after `close`. */
 export type LinkEvents = {
   /** The body of a CopyData message lies in `bytes` from `start` to `end`, valid during the call only. */
   readonly onData: (bytes: Buffer, start: number, end: number) => void;
   readonly onEnd: (error: Error) => void;
+  /** The payload of a `NOTIFY`. */
+  readonly onNotice?: (payload: string) => void;
 };
 
 export type Link = {

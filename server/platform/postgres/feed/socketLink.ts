@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { Socket } from "bun";
 import type { DatabaseAddress } from "../database";
-import { LinkError, type Link, type LinkEvents } from "./link";
+import { LinkError, type Link, type LinkEvents, type LinkMode } from "./link";
 
 type Rows = (string | null)[][];
 type Waiting = { readonly resolve: (rows: Rows) => void; readonly reject: (error: Error) => void };
@@ -22,8 +22,9 @@ const GATHER = 2;
 export async function connectSocket(
   address: DatabaseAddress & { readonly kind: "socket" },
   events: LinkEvents,
+  mode: LinkMode = "replication",
 ): Promise<Link> {
-  const link = new SocketLink(events);
+  const link = new SocketLink(events, mode);
   try {
     await Bun.connect({
       unix: join(address.directory, ".s.PGSQL.5432"),
@@ -44,6 +45,7 @@ export async function connectSocket(
 class SocketLink implements Link {
   readonly ready: Promise<Rows>;
   readonly #events: LinkEvents;
+  readonly #mode: LinkMode;
   readonly #chunks = new Chunks();
   #socket: Socket | undefined;
   #waiting: Waiting | null = null;
@@ -55,8 +57,9 @@ class SocketLink implements Link {
   /** Rows of a transaction whose end has not come yet. */
   #unended = 0;
 
-  constructor(events: LinkEvents) {
+  constructor(events: LinkEvents, mode: LinkMode) {
     this.#events = events;
+    this.#mode = mode;
     this.ready = this.#next();
     this.ready.catch(() => {}); // awaited by `connectSocket`, unless connecting fails before
   }
@@ -66,7 +69,7 @@ class SocketLink implements Link {
     const pairs = {
       user,
       database,
-      replication: "database",
+      ...(this.#mode === "replication" && { replication: "database" }),
       client_encoding: "UTF8",
       application_name: "baasix",
     };
@@ -143,6 +146,8 @@ class SocketLink implements Link {
       case "D":
         this.#rows.push(readRow(body));
         return;
+      case "A":
+        return this.#events.onNotice?.(readNotice(body));
       case "E":
         this.#error = readError(body);
         return;
@@ -195,6 +200,12 @@ function readRow(body: Buffer): (string | null)[] {
     at += length;
     return body.toString("utf8", at - length, at);
   });
+}
+
+/** Process, channel, payload. */
+function readNotice(body: Buffer): string {
+  const start = body.indexOf(0, 4) + 1;
+  return body.toString("utf8", start, body.indexOf(0, start));
 }
 
 function readError(body: Buffer): LinkError {

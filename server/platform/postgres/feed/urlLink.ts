@@ -1,8 +1,8 @@
-/** A replication link to an external server: `pg`'s client does TLS, SCRAM and the framing. */
+/** A link to an external server: `pg`'s client does TLS, SCRAM and the framing. */
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import type { Client, Connection, QueryArrayConfig } from "pg";
-import { LinkError, type Link, type LinkEvents } from "./link";
+import { LinkError, type Link, type LinkEvents, type LinkMode } from "./link";
 
 const CONNECT_TIMEOUT = 10_000;
 
@@ -10,17 +10,21 @@ const CONNECT_TIMEOUT = 10_000;
 type CopyConnection = Connection & { readonly sendCopyFromChunk: (chunk: Buffer) => void };
 
 /** Connects. Rejects with a `LinkError` when the server cannot be reached or refuses; it holds no password. */
-export async function connectUrl(url: string, events: LinkEvents): Promise<Link> {
+export async function connectUrl(
+  url: string,
+  events: LinkEvents,
+  linkMode: LinkMode = "replication",
+): Promise<Link> {
   const target = new URL(url);
   const mode = target.searchParams.get("sslmode") ?? "disable";
   const ssl = tlsOptions(mode, target.searchParams.get("sslrootcert"));
   try {
-    return await connect(target, ssl, events);
+    return await connect(target, ssl, events, linkMode);
   } catch (error) {
     const mayBePlain = mode === "prefer" || mode === "allow";
     if (!mayBePlain || !(error instanceof LinkError) || !/does not support SSL/.test(error.message))
       throw error;
-    return connect(target, false, events);
+    return connect(target, false, events, linkMode);
   }
 }
 
@@ -35,7 +39,12 @@ function tlsOptions(mode: string, rootCertificate: string | null): ConnectionOpt
   };
 }
 
-async function connect(target: URL, ssl: ConnectionOptions | false, events: LinkEvents): Promise<Link> {
+async function connect(
+  target: URL,
+  ssl: ConnectionOptions | false,
+  events: LinkEvents,
+  mode: LinkMode,
+): Promise<Link> {
   const { Client } = await import("pg"); // only servers with an external database need it
   const user = decodeURIComponent(target.username);
   const client = new Client({
@@ -45,7 +54,7 @@ async function connect(target: URL, ssl: ConnectionOptions | false, events: Link
     ...(target.password && { password: decodeURIComponent(target.password) }),
     database: decodeURIComponent(target.pathname.slice(1)) || user,
     ssl,
-    replication: "database",
+    ...(mode === "replication" && { replication: "database" }),
     application_name: "baasix",
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     keepAlive: true,
@@ -59,6 +68,7 @@ async function connect(target: URL, ssl: ConnectionOptions | false, events: Link
     if (isUp) events.onEnd(asLinkError(error));
   };
   client.on("error", fail);
+  client.on("notification", ({ payload }) => events.onNotice?.(payload ?? ""));
   client.on("end", () => fail(new LinkError("the connection was closed")));
   try {
     await client.connect();

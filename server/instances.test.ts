@@ -1,0 +1,200 @@
+/** Several servers as processes of their own on one PostgreSQL, which speak over it, or over Redis; one is killed. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import type { ServerFrame } from "@baasix/types";
+import { externalServer, temporaryDirectory } from "./testing/postgres";
+import { testRedis } from "./testing/redis";
+import { openSocket, type TestSocket } from "./testing/socket";
+
+const admin = { email: "admin@example.com", password: "correct horse battery" };
+const ends: (() => unknown)[] = [];
+afterAll(async () => {
+  for (const end of ends.toReversed()) await end();
+});
+
+type Instance = { readonly url: string; readonly process: Bun.Subprocess<"ignore", "pipe", "inherit"> };
+
+async function start(env: Record<string, string>): Promise<Instance> {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "testing/instance.ts")], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      BAASIX_DIR: temporaryDirectory(),
+      SECRET_KEY: "a secret of the tests, at least 32 characters",
+      ADMIN_EMAIL: admin.email,
+      ADMIN_PASSWORD: admin.password,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      LOG_LEVEL: "error",
+      NODE_ENV: "test",
+      DATABASE_POOL_MAX: "4",
+      DATABASE_SLOW_POOL_MAX: "2",
+      INSTANCE_BEAT: "1",
+      LOGIN_RATE_LIMIT: "1000",
+      ...env,
+    },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  ends.push(() => child.kill("SIGKILL"));
+  let url = "";
+  for await (const chunk of child.stdout) {
+    url += new TextDecoder().decode(chunk);
+    if (url.includes("\n")) return { url: url.trim(), process: child };
+  }
+  throw new Error("the server did not start");
+}
+
+async function call(url: string, method: string, path: string, body?: unknown, token?: string) {
+  const answer = await fetch(url + path, {
+    method,
+    headers: { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return JSON.parse((await answer.text()) || "{}") as {
+    token: string;
+    user: { id: string };
+    data: { id: string }[] & { id: string };
+  };
+}
+
+async function signUp(url: string, name: string) {
+  const body = { email: `${name}@example.com`, password: "a good password", firstName: name };
+  const { token, user } = await call(url, "POST", "/auth/register", body);
+  return { token, id: user.id };
+}
+
+/** Asks until the answer is as expected: what other instances know comes in a moment. */
+async function asking(
+  socket: TestSocket,
+  frame: Parameters<TestSocket["ask"]>[0],
+  test: (answer: string) => boolean,
+): Promise<void> {
+  for (;;) {
+    const answer = await socket.ask(frame);
+    if (test(JSON.stringify(answer))) return;
+    await Bun.sleep(100);
+  }
+}
+
+const of =
+  (type: ServerFrame["type"], text = "") =>
+  (frame: ServerFrame): boolean =>
+    frame.type === type && JSON.stringify(frame).includes(text);
+
+describe.each([
+  ["PostgreSQL", async () => ({})],
+  ["Redis", async () => ({ REDIS_URL: (await testRedis()).url })],
+] as const)("over %s", (_name, more) => {
+  test("rooms, presence, messages and rights are shared; one that is killed leaves nothing behind", async () => {
+    const database = await externalServer({ walLevel: "logical" });
+    ends.push(database.stop);
+    const env = { DATABASE_URL: database.url, ...(await more()) };
+    const one = await start(env);
+    const two = await start(env);
+    const [ann, bob, cid] = await Promise.all(["ann", "bob", "cid"].map((name) => signUp(one.url, name)));
+    if (!ann || !bob || !cid) throw new Error("nobody");
+    const a = await openSocket(one.url, ann.token);
+    const b = await openSocket(two.url, bob.token);
+    const c = await openSocket(two.url, cid.token);
+    await asking(a, { type: "invoke", event: "stats" }, (text) => text.includes('"instances":2'));
+
+    // Members, creator and messages.
+    await a.ask({ type: "room.join", room: "den", metadata: { name: "Ann" } });
+    await a.ask({ type: "room.send", room: "den", event: "chat", payload: "before" });
+    await asking(b, { type: "room.list" }, (text) => text.includes("den"));
+    await asking(b, { type: "room.join", room: "den" }, (text) => text.includes("before"));
+    await a.take(of("room.user.joined", bob.id));
+    await c.ask({ type: "room.join", room: "den" });
+    await a.take(of("room.user.joined", cid.id));
+    const members = await b.ask({ type: "room.members", room: "den" });
+    expect(members).toMatchObject({
+      members: [
+        { userId: ann.id, isCreator: true, metadata: { name: "Ann" } },
+        { userId: bob.id, isCreator: false },
+        { userId: cid.id, isCreator: false },
+      ],
+    });
+    expect(await a.ask({ type: "room.members", room: "den" })).toMatchObject({
+      members: members.type === "room.members" ? members.members : [],
+    });
+    for (let n = 0; n < 10; n++) {
+      await a.ask({ type: "room.send", room: "den", event: "count", payload: n, history: false });
+    }
+    for (let n = 0; n < 10; n++) {
+      expect(await b.take(of("room.message", '"count"'))).toMatchObject({
+        payload: n,
+        sender: { userId: ann.id },
+      });
+    }
+    await a.ask({ type: "room.kick", room: "den", userId: cid.id });
+    expect(await c.take(of("room.kicked"))).toMatchObject({ kickedBy: ann.id });
+    await a.take(of("room.user.left", cid.id));
+    expect(await c.ask({ type: "room.join", room: "den" })).toMatchObject({ code: "FORBIDDEN" });
+
+    // Presence and broadcast; what code says reaches all.
+    for (const socket of [a, b]) {
+      await socket.ask({ type: "presence.subscribe", channel: "den" });
+      await socket.ask({ type: "broadcast.subscribe", channel: "den" });
+    }
+    await a.ask({ type: "presence.track", channel: "den", state: { x: 1 } });
+    expect(await b.take(of("presence.changed"))).toMatchObject({
+      joined: [{ userId: ann.id, state: { x: 1 } }],
+    });
+    await b.ask({ type: "broadcast.send", channel: "den", event: "ping", payload: "ö".repeat(9_000) });
+    expect(await a.take(of("broadcast.message"))).toMatchObject({ payload: "ö".repeat(9_000) });
+    await b.ask({ type: "topic.follow", topic: "job:1" });
+    await a.ask({ type: "invoke", event: "tell", payload: { user: bob.id, topic: "job:1" } });
+    expect(await b.take(of("notification", "told"))).toMatchObject({ payload: { by: "code" } });
+    expect(await b.take(of("topic.event"))).toMatchObject({ payload: 50 });
+    await c.take(of("notification", '"all"'));
+
+    // Rights that change at one end at the other.
+    const { token } = await call(two.url, "POST", "/auth/login", admin);
+    const fields = { id: { type: "Integer", primaryKey: true } };
+    const body = { collectionName: "boards", schema: { name: "Board", timestamps: false, fields } };
+    await call(two.url, "POST", "/schemas", body, token);
+    const [role] = (await call(two.url, "GET", "/items/baasix_Role?filter[name]=user", undefined, token))
+      .data;
+    const permission = { role_Id: role?.id, action: "read", collection: "boards", fields: ["*"] };
+    const made = await call(two.url, "POST", "/permissions", permission, token);
+    await asking(a, { type: "room.join", room: "private:boards" }, (text) => text.includes("room.joined"));
+    const madeId = (made as unknown as { id?: string }).id ?? made.data.id;
+    await call(two.url, "DELETE", `/permissions/${madeId}`, undefined, token);
+    expect(await a.take(of("room.kicked", "private:boards"))).toMatchObject({
+      reason: "the right has ended",
+    });
+
+    // One is killed in the middle: its members leave, ownership moves, and the other goes on.
+    one.process.kill("SIGKILL");
+    const left = (await b.take(of("room.user.left", ann.id))) as { room: string };
+    expect(left.room).toBe("den");
+    expect(await b.take(of("room.creator"))).toMatchObject({ newCreatorUserId: bob.id });
+    expect(await b.take(of("presence.changed", '"left":[{'))).toMatchObject({ left: [{ userId: ann.id }] });
+    await b.ask({ type: "room.send", room: "den", event: "chat", payload: "after" });
+
+    // A new one is told what there is.
+    const three = await start(env);
+    const back = await openSocket(three.url, ann.token);
+    await asking(back, { type: "room.list" }, (text) => text.includes('"memberCount":1'));
+    expect(await back.ask({ type: "room.join", room: "den" })).toMatchObject({
+      history: [{ payload: "before" }, { payload: "after" }],
+    });
+    expect(await b.take(of("room.creator"))).toMatchObject({ newCreatorUserId: ann.id });
+    expect(await back.ask({ type: "room.members", room: "den" })).toMatchObject({
+      members: [
+        { userId: bob.id, isCreator: false },
+        { userId: ann.id, isCreator: true },
+      ],
+    });
+
+    // One that says goodbye is gone at once.
+    three.process.kill("SIGTERM");
+    await b.take(of("room.user.left", ann.id));
+    expect(await three.process.exited).toBe(0);
+    for (const socket of [b, c]) socket.close();
+    two.process.kill("SIGTERM");
+    await two.process.exited;
+  }, 60_000);
+});

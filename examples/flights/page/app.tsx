@@ -1,11 +1,11 @@
 /** The page: a sign-in form, or the board of whoever is signed in. */
-import { useAuth } from "@baasix/react";
+import { SignedIn, SignedOut, useAuth } from "@baasix/react";
 import { Board } from "./board";
 import { SignIn } from "./sign-in";
 
 /** Everything between the header and the foot. */
 export function App() {
-  const { user, isAuthenticated, isPending, logout } = useAuth();
+  const { user, logout } = useAuth();
   return (
     <>
       <header className="top">
@@ -16,16 +16,23 @@ export function App() {
           </svg>
           <span>Flights</span>
         </div>
-        {isAuthenticated && (
+        <SignedIn>
           <div className="account">
             <span className="account-name">{user?.email}</span>
             <button type="button" className="quiet" onClick={() => void logout()}>
               Sign out
             </button>
           </div>
-        )}
+        </SignedIn>
       </header>
-      <main>{isPending ? null : isAuthenticated ? <Board /> : <SignIn />}</main>
+      <main>
+        <SignedIn>
+          <Board />
+        </SignedIn>
+        <SignedOut>
+          <SignIn />
+        </SignedOut>
+      </main>
     </>
   );
 }

@@ -42,6 +42,7 @@ const relationships: readonly (readonly [string, Json])[] = [
   ["notes", { type: "M2O", name: "parent", target: "notes", foreignKey: "parent_Id" }],
   ["notes", { type: "M2O", name: "owner", target: "baasix_User", foreignKey: "owner_Id" }],
   ["notes", { type: "M2O", name: "picture", target: "baasix_File", foreignKey: "picture_Id" }],
+  ["notes", { type: "M2O", name: "country", target: "countries", foreignKey: "country_Id" }],
   ["notes", { type: "M2M", name: "tags", target: "tags", alias: "notes", through: "notes_tags_junction" }],
   ["countries", { type: "M2O", name: "note", target: "notes", foreignKey: "note_Id" }],
 ];

@@ -3,6 +3,7 @@
  * writes may lead. Made once per schema; who the tenant is is bound when a statement runs.
  */
 import type { Action } from "@baasix/types";
+import { allOf } from "../query/combine";
 import { parseFilter } from "../query/filter";
 import { type Planned, planCondition } from "../query/plan";
 import type { Collection, Relation, Schema } from "../schema/model";
@@ -101,7 +102,8 @@ export function tenantRulesOf(schema: Schema, role: RoleRow, admin: boolean): Te
 function rulesOn(schema: Schema, invitable: readonly string[]): TenantRules {
   const rows = new Map<string, TenantRows>();
   const keys = new Map<string, ReadonlyMap<string, Planned>>();
-  const rowsOf: TenantRules["rowsOf"] = (collection, action) => {
+  const kept = new Map<string, Planned | null>();
+  const rowsWhere: TenantRules["rowsOf"] = (collection, action) => {
     const rule = rulesFor(collection, invitable)[action];
     if (rule === "all") return null;
     if (rule === "denied") return rule;
@@ -113,12 +115,65 @@ function rulesOn(schema: Schema, invitable: readonly string[]): TenantRules {
     rows.set(key, planned);
     return planned;
   };
+  const deletableOf = (collection: Collection): TenantRows => {
+    const there = rowsWhere(collection, "delete");
+    if (there === "denied" || collection.tenant) return there;
+    let known = kept.get(collection.name);
+    if (known === undefined) kept.set(collection.name, (known = nobodyElses(schema, collection)));
+    return allOf([there, known]);
+  };
+  const rowsOf: TenantRules["rowsOf"] = (collection, action) =>
+    action === "delete" ? deletableOf(collection) : rowsWhere(collection, action);
   const keysOf: TenantRules["keysOf"] = (collection) => {
     let known = keys.get(collection.name);
     if (!known) keys.set(collection.name, (known = keyRules(schema, collection)));
     return known;
   };
   return { rowsOf, keysOf };
+}
+
+/**
+ * That no row of another tenant, or of none, goes with a row that several may point at (an account, what all share), or loses
+ * its key; null where none could.
+ */
+function nobodyElses(schema: Schema, collection: Collection): Planned | null {
+  const rules: Planned[] = [];
+  for (const target of schema.collections.values()) {
+    if (!target.tenant || (target.system && target.name !== "baasix_File")) continue;
+    const elsewhere = planCondition(
+      schema,
+      target,
+      parseFilter({
+        OR: [{ [tenantColumn]: { ne: "$CURRENT_TENANT" } }, { [tenantColumn]: { isNull: true } }],
+      }),
+    );
+    for (const relation of target.relations.values()) {
+      const isCarried = relation.onDelete === "CASCADE" || relation.onDelete === "SET NULL";
+      if (relation.keyOn !== "source" || relation.target !== collection.name || !isCarried) continue;
+      const back: Relation = {
+        ...relation,
+        kind: "many",
+        keyOn: "target",
+        source: collection.name,
+        sourceColumn: relation.targetColumn,
+        target: target.name,
+        targetColumn: relation.sourceColumn,
+        constrained: false,
+      };
+      const at = `${target.name}.${relation.name}`;
+      const related: Planned = {
+        kind: "related",
+        relation: back,
+        target,
+        item: elsewhere,
+        negated: true,
+        rows: null,
+        at,
+      };
+      rules.push({ kind: "not", item: related });
+    }
+  }
+  return allOf(rules);
 }
 
 /** That keys between rows of tenants stay within one is checked of every write (`AuthorizedTarget.kept`). */

@@ -64,6 +64,8 @@ export type AuthorizedTarget = {
   readonly defaults: readonly GrantDefault[];
   /** Relations that must lead to rows of the row's own tenant, or nowhere. */
   readonly kept: readonly Relation[];
+  /** The tenant of rows that are there may change. */
+  readonly moves: boolean;
   /** The column of the tenant, where the actor may say no other one than its own; else null. */
   readonly tenant: Field | null;
   /** There are tenants: entries of the audit log say which one it was. */
@@ -203,6 +205,7 @@ export function authorizeWrite(
       filter: found,
       defaults: group[0]?.defaults ?? [],
       kept: policy.secrets ? [] : keysWithin(schema, collection, set),
+      moves: action === "update" && collection.tenant !== null && set.has(collection.tenant),
       tenant: !policy.unlimited && group.every(({ tenants }) => tenants !== null) ? collection.tenant : null,
       stamped: schema.tenants !== null,
     } as unknown as AuthorizedTarget;

@@ -71,16 +71,21 @@ export function permitted(target: AuthorizedTarget, parameters: Parameters): rea
  * A key leads to a row of the same tenant, or nowhere. Rows that the same statement writes are as it writes them. A key of
  * no row is refused alike: it does not tell whether another tenant has that row.
  */
-function keptWithin(relation: Relation, { collection, action }: AuthorizedTarget): string {
+function keptWithin(relation: Relation, { collection, action, moves }: AuthorizedTarget): string {
   const { sourceColumn, target, targetColumn, scope } = relation;
   const tenant = quoteName(tenantColumn);
   const there = (rows: string, same = true): string =>
     `exists (select 1 from ${rows} x where x.${quoteName(targetColumn)} = w.${quoteName(sourceColumn)}` +
     `${same ? ` and x.${tenant} is not distinct from w.${tenant}` : ""})`;
   const table = there(quoteName(target));
-  // What the statement has written is not in the table for it; what it changed stands there as it was.
-  const own = action === "create" ? table : `(not ${there(`"#w"`, false)} and ${table})`;
-  const found = target === collection.name ? `(${there(`"#w"`)} or ${own})` : table;
+  // What the statement makes is not in the table for it, and what it moves stands there as it was.
+  const isOwn = target === collection.name;
+  const found =
+    isOwn && action === "create"
+      ? `${table} or ${there(`"#w"`)}`
+      : isOwn && moves
+        ? `${there(`"#w"`)} or (not ${there(`"#w"`, false)} and ${table})`
+        : table;
   const elsewhere = scope
     ? `w.${quoteName(scope.column)} is distinct from ${quoteLiteral(scope.value)} or `
     : "";

@@ -397,6 +397,86 @@ describe("keys that lead into another tenant", () => {
     }
   });
 
+  test("a delete changes no row of another tenant", async () => {
+    const [solo = ""] = await scene.make("baasix_User", { email: "solo@example.com", firstName: "solo" });
+    await scene.make("baasix_UserRole", { user_Id: solo, role_Id: scene.roles.guest, tenant_Id: scene.A });
+    const [country = ""] = await scene.make("countries", { name: "shared" });
+    for (const [path, key] of [
+      [`baasix_User/${solo}`, { owner_Id: solo }],
+      [`countries/${country}`, { country_Id: country }],
+    ] as const) {
+      const [theirs = ""] = await scene.make("notes", { text: "theirs", tenant_Id: scene.B, ...key });
+      await scene.make("notes", { text: "mine", tenant_Id: scene.A, ...key });
+      const kept = await scene.as("ann", `DELETE /items/${path}`);
+      expect([path, kept.status]).toEqual([path, 404]);
+      const before = (await scene.everything("notes")).find(({ id }) => id === theirs);
+      expect(before).toMatchObject(key);
+      await scene.as("root", `PATCH /items/notes/${theirs}`, { owner_Id: null, country_Id: null });
+      const gone = await scene.as("ann", `DELETE /items/${path}`);
+      expect([path, gone.status, gone.text]).toEqual([path, 200, gone.text]);
+    }
+  });
+
+  test("a key to one of several collections stays in the tenant, too", async () => {
+    await scene.as("root", "POST /schemas", {
+      collectionName: "boards",
+      schema: { name: "Board", fields: { name: { type: "Text" } } },
+    });
+    const relation = {
+      type: "M2A",
+      name: "things",
+      tables: ["notes", "tags"],
+      through: "boards_things_junction",
+    };
+    const related = await scene.as("root", "POST /schemas/boards/relationships", relation);
+    expect([related.status < 300, related.text]).toEqual([true, related.text]);
+    const rights = ["boards", "boards_things_junction"].flatMap((collection) =>
+      (["create", "read", "update", "delete"] as const).map((action) => ({
+        role_Id: scene.roles.member,
+        collection,
+        action,
+        fields: ["*"],
+      })),
+    );
+    for (const right of rights) await scene.as("root", "POST /permissions", right);
+    const [board = ""] = await scene.make("boards", { name: "b", tenant_Id: scene.A });
+    for (const caller of ["ann", "root"] as const) {
+      for (const [collection, rows] of [
+        ["notes", notes],
+        ["tags", tags],
+      ] as const) {
+        for (const owner of owners) {
+          const body = { boards_id: board, item_id: rows.get(owner), collection, tenant_Id: scene.A };
+          const answer = await scene.as(caller, "POST /items/boards_things_junction", body);
+          const status = owner !== "A" ? 403 : caller === "ann" ? 201 : 409;
+          expect([caller, collection, owner, answer.status, answer.text]).toEqual([
+            caller,
+            collection,
+            owner,
+            status,
+            answer.text,
+          ]);
+        }
+      }
+    }
+    const [row] = await scene.everything("boards_things_junction");
+    const moved = await scene.as("ann", `PATCH /items/boards_things_junction/${String(row?.id)}`, {
+      item_id: notes.get("B"),
+      collection: "notes",
+    });
+    expect(moved.status).toBe(403);
+    const things = [{ type: "notes", item: notes.get("B") }];
+    expect((await scene.as("ann", `PATCH /items/boards/${board}`, { things })).status).toBe(400);
+    const fine = await scene.as("ann", "POST /items/boards", {
+      name: "mine",
+      things: [
+        { type: "notes", item: notes.get("A") },
+        { type: "tags", item: tags.get("A") },
+      ],
+    });
+    expect([fine.status, fine.text]).toEqual([201, fine.text]);
+  });
+
   test.each(["stan", "root"] as const)("what %s makes with an item is of its tenant", async (caller) => {
     const changed = await scene.as(caller, `PATCH /items/folders/${folders.get("B")}`, {
       notes: { create: [{ text: "deep", tags: [{ tags: { name: "deep tag" } }, { tags: tags.get("B") }] }] },

@@ -1,7 +1,8 @@
 /**
  * `bun bench/realtime.ts [subscribers] [inserts per second] [seconds]`: a change travels from the write to all subscribers.
  * Ours takes it from the log of PostgreSQL and judges it per view; the floor publishes in process and judges nothing.
- * The clients share the machine with the servers.
+ * Live queries are the newest 20 orders: one that all share, and as many as a tenth of them with a filter of their own;
+ * several inserts may come as one difference, each item counts once. The clients share the machine with the servers.
  */
 import type { ClientFrame, ServerFrame } from "@baasix/types";
 import { printTable } from "./figures";
@@ -26,6 +27,8 @@ const floor = await serveFloor({ SOCKET: database.socket });
 
 const writeOurs = caller(ours.url, token);
 const writeFloor = caller(floor.url, null);
+const insert = (number: number, note: string) =>
+  writeOurs("POST", "/items/orders", { number, note, amount: "1" });
 printTable(
   [
     "target",
@@ -42,11 +45,19 @@ printTable(
       (number, note) => writeFloor("POST", "/publish", { number, note, amount: "1" }),
       connectFloor,
     ),
+    await measure("baasix", ours.pid, insert, connectOurs),
     await measure(
-      "baasix",
+      "live query, shared",
       ours.pid,
-      (number, note) => writeOurs("POST", "/items/orders", { number, note, amount: "1" }),
-      connectOurs,
+      insert,
+      connectLive(() => -1),
+    ),
+    await measure(
+      "live queries, each another",
+      ours.pid,
+      insert,
+      connectLive((place) => -1 - place),
+      Math.ceil(subscribers / 10),
     ),
   ],
 );
@@ -62,12 +73,13 @@ async function measure(
   pid: number,
   write: (number: number, note: string) => Promise<unknown>,
   connect: Connect,
+  watching = subscribers,
 ): Promise<string[]> {
   const events: number[] = [];
   const answers: number[] = [];
   const onNote = (note: string) => void events.push(performance.now() - Number(note));
   const sockets: WebSocket[] = [];
-  for (let i = 0; i < subscribers; i++) sockets.push(await connect(onNote, i));
+  for (let i = 0; i < watching; i++) sockets.push(await connect(onNote, i));
   const before = { server: cpuOf(pid), database: cpuOfTree(database.pid) };
   const writes = perSecond * seconds;
   const begun = performance.now();
@@ -79,7 +91,7 @@ async function measure(
     pending.push(write(n, String(sent)).then(() => answers.push(performance.now() - sent)));
   }
   await Promise.all(pending);
-  const expected = writes * subscribers;
+  const expected = writes * watching;
   for (let waited = 0; events.length < expected && waited < 10_000; waited += 50) await Bun.sleep(50);
   for (const socket of sockets) socket.close();
   const at = (values: readonly number[], share: number) =>
@@ -127,4 +139,32 @@ async function connectOurs(onNote: (note: string) => void, place: number): Promi
   send({ type: "authenticate", id: "1", token: tokens[Math.floor(place / 20)] ?? token, version: 1 });
   await subscribed.promise;
   return socket;
+}
+
+/** A live query of the newest orders from a number on; it is each time another one where the numbers are. */
+function connectLive(from: (place: number) => number): Connect {
+  return async (onNote, place) => {
+    const socket = await opened(`${ours.url.replace("http", "ws")}/realtime`);
+    const send = (frame: ClientFrame) => socket.send(JSON.stringify(frame));
+    const answered = Promise.withResolvers<void>();
+    const query = {
+      filter: { number: { gte: from(place) } },
+      sort: "-createdAt,-number",
+      limit: 20,
+      count: "none",
+    };
+    socket.addEventListener("message", ({ data }) => {
+      const frame = JSON.parse(String(data)) as ServerFrame;
+      if (frame.type === "connected") send({ type: "query", id: "2", collection: "orders", query });
+      else if (frame.type === "query.result") answered.resolve();
+      else if (frame.type === "error") answered.reject(new Error(frame.message));
+      else if (frame.type === "query.difference") {
+        for (const piece of frame.data)
+          if (!Array.isArray(piece)) onNote(String((piece as { note: string }).note));
+      }
+    });
+    send({ type: "authenticate", id: "1", token: tokens[Math.floor(place / 20)] ?? token, version: 1 });
+    await answered.promise;
+    return socket;
+  };
 }

@@ -1,5 +1,5 @@
 /** Who is signed in, for components. */
-import type { Auth, AuthState, CallOptions, MfaRequired, SecondStepProof } from "@baasix/sdk";
+import type { Auth, AuthState, CallOptions, LoginResult, MfaRequired, SecondStepProof } from "@baasix/sdk";
 import { useCallback, useState, useSyncExternalStore } from "react";
 import { useBaasix } from "./provider";
 import type { AnyBaasix } from "./queries";
@@ -9,7 +9,7 @@ export type UseAuthResult = Pick<AuthState, "user" | "tenant" | "isAuthenticated
   Pick<Auth, "login" | "logout" | "register" | "switchTenant"> & {
     /** True until it is known whether someone is signed in. */
     readonly isPending: boolean;
-    /** What the last `login` of this component asks for before it signs in; null when it asks for nothing. */
+    /** What the last `login` or `switchTenant` of this component asks for before it signs in; null when it asks for nothing. */
     readonly secondStep: MfaRequired | null;
     /** Finishes that sign-in with a code or a recovery code. */
     readonly finishSignIn: (proof: SecondFactor, options?: CallOptions) => Promise<void>;
@@ -32,15 +32,20 @@ export function useAuth(): UseAuthResult {
   const client = useBaasix();
   const { user, tenant, isAuthenticated, isLoading, error } = useAuthState(client);
   const [secondStep, setSecondStep] = useState<MfaRequired | null>(null);
-  const { logout, register, switchTenant } = client.auth;
+  const { logout, register } = client.auth;
+  const stepping = useCallback(async (work: Promise<LoginResult>): Promise<LoginResult> => {
+    setSecondStep(null);
+    const result = await work;
+    if (result.mfaRequired) setSecondStep(result);
+    return result;
+  }, []);
   const login = useCallback<Auth["login"]>(
-    async (input, options) => {
-      setSecondStep(null);
-      const result = await client.auth.login(input, options);
-      if (result.mfaRequired) setSecondStep(result);
-      return result;
-    },
-    [client],
+    (...given) => stepping(client.auth.login(...given)),
+    [client, stepping],
+  );
+  const switchTenant = useCallback<Auth["switchTenant"]>(
+    (...given) => stepping(client.auth.switchTenant(...given)),
+    [client, stepping],
   );
   const finishSignIn = useCallback<UseAuthResult["finishSignIn"]>(
     async (proof, options) => {

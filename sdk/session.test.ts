@@ -327,6 +327,13 @@ test("what is refused while a session is being replaced waits for the new one", 
   expect(session.state().identity).toBe("bob");
 });
 
+test("a session that ended for a second factor is over", async () => {
+  const { session, events } = setUp();
+  await session.begin(inTenant(ann, "t1"));
+  await session.swap(async () => ({ mfaRequired: true, mfaToken: "m", expiresIn: 300, factors: [] }), true);
+  expect([session.state().identity, events.at(-1)]).toEqual([null, "SIGNED_OUT -"]);
+});
+
 /** A page that hears of nothing that happens on others, as pages do for a moment. */
 const deaf = (storage: ReturnType<ReturnType<typeof sharedStorage>>) => ({
   ...storage,

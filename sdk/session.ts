@@ -341,7 +341,8 @@ export function createSession(options: SessionOptions) {
         const result = await work();
         ensureSame(started);
         const { mfaRequired } = result as LoginResult;
-        if (!mfaRequired) await begin(result as unknown as SignIn, switched);
+        // A second factor is asked for in place of a session, and this one has ended for that.
+        await (mfaRequired ? replace(nothing, "SIGNED_OUT") : begin(result as unknown as SignIn, switched));
         return result;
       });
     },

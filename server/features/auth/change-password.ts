@@ -6,6 +6,7 @@ import { type Account, findAccount, hashOf, setPassword } from "./accounts";
 import { isServiceAccount } from "./api-tokens";
 import { requireFresh } from "./fresh";
 import { provePassword } from "./reauthenticate";
+import { forgiveAll } from "./tries";
 import { lockAccount, type Origin, requireLocal, type SignInParts } from "./sign-in";
 
 /**
@@ -66,7 +67,7 @@ export async function changePasswordOf(
     throw new AppError("VALIDATION_ERROR", "Service accounts have no password; they use API tokens");
   }
   await replacePassword(parts, account, newPassword, account.id === actor.id ? actor.session : null);
-  parts.attempts.forgive(account.email);
+  forgiveAll(parts.attempts, account);
 }
 
 async function replacePassword(

@@ -1,11 +1,12 @@
 /** `POST /auth/login`. Nothing in text, status or time tells an unknown name from a wrong password. */
 import { AppError } from "../../core/errors";
-import { findByName, hashOf, replaceHash, type SignInName, signInName } from "./accounts";
+import { findByName, hashOf, replaceHash, signInName } from "./accounts";
 import type { Attempt } from "./attempts";
 import { finishSignIn } from "./finish-sign-in";
 import type { LoginBody } from "./model";
 import { isOutdated } from "./passwords";
 import { countClient, type Origin, requireLocal, type SignInParts, type SignInResult } from "./sign-in";
+import { tryBehind, tryName } from "./tries";
 
 /**
  * Signs an account in, by its mail address or its username.
@@ -16,18 +17,17 @@ export async function login(parts: SignInParts, body: LoginBody, origin: Origin)
   requireLocal(parts.config);
   countClient(parts, origin.client);
   const name = signInName(body.name);
-  const attempt = await parts.attempts.begin("email" in name ? name.email : `@${name.username}`);
-  let beside: Attempt | null | "limited" = null;
+  const attempt = await tryName(parts.attempts, name);
+  let behind: Attempt | null = null;
   try {
     const { account, hash } = await findByName(parts.data, name);
-    beside = await countBeside(parts, name, account?.email);
-    const proven =
-      (await parts.passwords.verify(body.password, beside === "limited" ? null : hash)) && account !== null;
+    behind = account && (await tryBehind(parts.attempts, account.id));
+    const proven = await parts.passwords.verify(body.password, behind === null ? null : hash);
     const settle = (failed: boolean): void => {
       attempt.settle({ failed });
-      if (beside !== "limited") beside?.settle({ failed });
+      behind?.settle({ failed });
     };
-    if (!proven) {
+    if (!proven || account === null) {
       settle(true);
       throw incorrect();
     }
@@ -43,30 +43,12 @@ export async function login(parts: SignInParts, body: LoginBody, origin: Origin)
   } finally {
     // A try that ended before its outcome was known (the database was away) is nobody's failure.
     attempt.settle(null);
-    if (beside !== "limited") beside?.settle(null);
+    behind?.settle(null);
   }
 }
 
 function incorrect(): AppError {
   return new AppError("INVALID_CREDENTIALS", "Incorrect password.");
-}
-
-/**
- * A try by username counts for the address of its account as well: one account, one number of tries. That they ran out there
- * must look like a wrong password, or it would tell which address the name belongs to.
- */
-async function countBeside(
-  { attempts }: SignInParts,
-  name: SignInName,
-  email: string | undefined,
-): Promise<Attempt | null | "limited"> {
-  if ("email" in name || email === undefined) return null;
-  try {
-    return await attempts.begin(email);
-  } catch (error) {
-    if (error instanceof AppError && error.code === "RATE_LIMITED") return "limited";
-    throw error;
-  }
 }
 
 /** Brings a hash up to the parameters in use, after the answer. */

@@ -5,11 +5,12 @@
 import { z } from "zod";
 import type { UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import { findAccount, findByEmail, normalizeEmail } from "./accounts";
+import { findAccount, hashOf } from "./accounts";
 import { queueLetter } from "./mailed";
 import { invalidOneTime } from "./one-time";
 import { countClient, type Origin, requireLocal, type SignInParts } from "./sign-in";
 import { invalidToken } from "./tokens";
+import { tryOwn } from "./tries";
 
 /**
  * Notes the proof with the session; gives its time (ms since 1970). Tries count with those of sign-in.
@@ -95,9 +96,9 @@ export async function provePassword(
 ): Promise<void> {
   countClient(parts, origin.client);
   const { email } = (await findAccount(parts.data, actor.id)) ?? { email: "" };
-  const attempt = await parts.attempts.begin(normalizeEmail(email) ?? "");
+  const attempt = await tryOwn(parts.attempts, { id: actor.id, email });
   try {
-    const { hash } = await findByEmail(parts.data, email);
+    const hash = await hashOf(parts.data, actor.id);
     const proven = await parts.passwords.verify(password, hash);
     attempt.settle({ failed: !proven });
     if (!proven) throw new AppError("INVALID_CREDENTIALS", refusal);

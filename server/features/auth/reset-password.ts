@@ -4,6 +4,7 @@ import { appLink, type AskedLink } from "./app-links";
 import { confirmAddress } from "./first-proof";
 import { mailTo } from "./mailed";
 import { invalidOneTime, isHandedOver } from "./one-time";
+import { forgiveAll } from "./tries";
 import { barred, countClient, lockAccount, type Origin, requireLocal, type SignInParts } from "./sign-in";
 
 /**
@@ -61,7 +62,7 @@ export async function resetPassword(
     await sessions.endAll(account.id, null, rows);
     await oneTimes.end(rows, account.email, ["magic-link", "otp"]);
   });
-  attempts.forgive(account.email);
+  forgiveAll(attempts, account);
 }
 
 async function findReset({ data, oneTimes }: SignInParts, token: string): Promise<Account | null> {

@@ -706,7 +706,7 @@ describe("usernames", () => {
     const { email } = await signUp({ username });
     for (let i = 0; i < 5; i++) await post("/auth/login", { username, password: "wrong password" });
     expect((await post("/auth/login", { username, password })).status).toBe(429);
-    expect((await post("/auth/login", { email, password })).status).toBe(429);
+    expect(told(await post("/auth/login", { email, password }))).toEqual([400, "Incorrect password."]);
     const other = `both${++people}`;
     const second = await signUp({ username: other });
     for (let i = 0; i < 5; i++)
@@ -718,6 +718,28 @@ describe("usernames", () => {
     ahead += 16 * minute;
     tokenOf(await post("/auth/login", { username: other, password }));
   });
+});
+
+test("tries by name make its address look like any other, until it had its own tries", async () => {
+  const username = `quiet${++people}`;
+  const [named, other] = [await signUp({ username }), await signUp()];
+  for (let i = 0; i < 6; i++) await post("/auth/login", { username, password: "wrong password" });
+  const shown = async (email: string) => {
+    const seen: unknown[] = [];
+    for (let i = 0; i < 6; i++)
+      seen.push(told(await post("/auth/login", { email, password: "wrong password" })));
+    return seen;
+  };
+  const wrong = Array.from({ length: 5 }, () => [400, "Incorrect password."]);
+  const expected = [...wrong, [429, expect.stringContaining("Too many attempts")]];
+  for (const email of [named.email, other.email, newMail()])
+    expect(await shown(email)).toEqual(expected as never);
+  // A new password forgives them all.
+  await post("/auth/password/reset", { email: named.email });
+  const { token } = await nextMail();
+  expect((await post(`/auth/password/reset/${token}`, { password: "another password" })).status).toBe(200);
+  tokenOf(await post("/auth/login", { username, password: "another password" }));
+  tokenOf(await post("/auth/login", { email: named.email, password: "another password" }));
 });
 
 test("a hash of earlier parameters is made anew at the next sign-in", async () => {

@@ -1,8 +1,9 @@
 /** What a code or a recovery code must go through: the limits that it shares with passwords, then its use, once. */
 import { AppError } from "../../../core/errors";
 import type { Data } from "../../../data";
-import { type Account, normalizeEmail } from "../accounts";
+import type { Account } from "../accounts";
 import { countClient, type Origin, type SignInParts } from "../sign-in";
+import { tryOwn } from "../tries";
 import type { Factors, Match } from "./factors";
 import { spendRecoveryCode } from "./recovery-codes";
 
@@ -22,12 +23,12 @@ export type Spend = (rows: Data) => Promise<boolean>;
  */
 export async function asTry<Result>(
   parts: SignInParts,
-  account: Pick<Account, "email">,
+  account: Pick<Account, "id" | "email">,
   origin: Origin,
   work: () => Promise<Result>,
 ): Promise<Result> {
   countClient(parts, origin.client);
-  const attempt = await parts.attempts.begin(normalizeEmail(account.email) ?? "");
+  const attempt = await tryOwn(parts.attempts, account);
   try {
     const result = await work();
     attempt.settle({ failed: false });

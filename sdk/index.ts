@@ -5,14 +5,7 @@ export type { InviteRequest, NoInvite } from "./invites";
 export type { MagicLinkRequest, MailedCode, MailedToken, MailRequest, SignInChoice } from "./mail-calls";
 export { type Baasix, type BaasixOptions, createBaasix } from "./client";
 export type { CollectionName, ItemOf, ItemsOf, NameFor, SystemCollections } from "./collections";
-export type {
-  BroadcastChannelHandle,
-  BroadcastMessage,
-  ChannelState,
-  PresenceCallbacks,
-  PresenceChannel,
-  TopicEvent,
-} from "./channels";
+export type { BroadcastChannelHandle, BroadcastMessage, ChannelState } from "./broadcast";
 export { BaasixError, type ClientErrorCode } from "./error";
 export type { FileChanges, Files, NativeFile, UploadOptions } from "./files";
 export type {
@@ -33,6 +26,7 @@ export type { FactorCode, FactorId, Mfa, SecondStepProof } from "./mfa";
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
 export type { LiveAggregate, LiveAnswers, LiveOptions, LiveQuery, LiveState, StopLive } from "./live-queries";
 export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
+export type { PresenceCallbacks, PresenceChannel } from "./presence";
 export type { Reports } from "./reports";
 export type {
   SchemaChangeOptions,
@@ -64,6 +58,7 @@ export {
 } from "./storage";
 export type { SessionUser } from "./storage/kept";
 export type { Notification } from "./together";
+export type { TopicEvent } from "./topics";
 export type { ApiTokens } from "./tokens";
 export type {
   Operation,

@@ -5,8 +5,12 @@ import { createHeld } from "./held";
 import { tell } from "./listeners";
 import type { Requests } from "./requests";
 
-/** A message of a room. `self`: this client's own connection sent it. */
-export type RoomMessageData = RoomMessage & { readonly room: string; readonly self: boolean };
+/** A message of a room. `self`: this client's own connection sent it. `ephemeral`: it is not in the history. */
+export type RoomMessageData = RoomMessage & {
+  readonly room: string;
+  readonly self: boolean;
+  readonly ephemeral: boolean;
+};
 /** Somebody came, or shows other metadata. */
 export type RoomUserJoined = Omit<Extract<RoomFrame, { readonly type: "room.user.joined" }>, "type">;
 export type RoomUserLeft = Omit<Extract<RoomFrame, { readonly type: "room.user.left" }>, "type">;
@@ -71,9 +75,9 @@ export function createRooms(requests: Requests, me: () => string | null) {
       const joined = rooms.get(room);
       if (!joined) return;
       const at = history.findIndex(({ messageId }) => messageId === joined.last);
+      const complete = at >= 0 || (joined.last === null && history.length === 0);
       joined.last = history.at(-1)?.messageId ?? joined.last;
-      if (!again) return;
-      emit("rejoined", room, { room, history, missed: history.slice(at + 1), complete: at >= 0 });
+      if (again) emit("rejoined", room, { room, history, missed: history.slice(at + 1), complete });
     },
     lost(room, error) {
       rooms.delete(room);
@@ -84,10 +88,10 @@ export function createRooms(requests: Requests, me: () => string | null) {
   requests.onFrame((frame: ServerFrame) => {
     switch (frame.type) {
       case "room.message": {
-        const { type: _, ...message } = frame;
+        const { type: _, ephemeral = false, ...message } = frame;
         const joined = rooms.get(frame.room);
-        if (joined) joined.last = frame.messageId;
-        emit("message", frame.room, { ...message, self: frame.sender.socketId === me() });
+        if (joined && !ephemeral) joined.last = frame.messageId;
+        emit("message", frame.room, { ...message, ephemeral, self: frame.sender.socketId === me() });
         return;
       }
       case "room.user.joined":

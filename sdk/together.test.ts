@@ -122,6 +122,7 @@ test("after a break rooms, presence, channels and topics are there again, and wh
   await ann.realtime.joinRoom("break");
   await bob.realtime.joinRoom("break");
   await ann.realtime.sendToRoom("break", "chat", 0);
+  await ann.realtime.sendToRoom("break", "cursor", 1, { history: false });
   bob.realtime.onRoomRejoined("break", rejoined.add);
   const hers = ann.realtime.createPresenceChannel("break");
   await hers.subscribe(null, { onSync: cursors.add });

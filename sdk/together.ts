@@ -40,6 +40,8 @@ export function createTogether(options: RequestOptions) {
     },
     calls: {
       ...rooms,
+      /** What others know the present connection by: the `socketId` of members and senders; null before the first one. */
+      getSocketId: () => socketId,
       ...channels,
       /** Calls a handler of the server and gives its result. @throws BaasixError NOT_FOUND without such a handler */
       async invoke<Result = unknown>(event: string, payload?: unknown): Promise<Result> {

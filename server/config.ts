@@ -98,7 +98,7 @@ const settings = z.object({
   REALTIME_SOCKETS_PER_USER: wholeNumber(1, 100_000).default(20),
   REALTIME_SOCKETS_PER_ADDRESS: wholeNumber(1, 100_000).default(100),
   REDIS_URL: z
-    .url({ protocol: /^(rediss?|valkeys?)$/ })
+    .url({ protocol: /^(rediss?|valkey)$/ })
     .refine((address) => new URL(address).hostname !== "", "must be redis(s)://user:password@host:port")
     .optional(),
   INSTANCE_BEAT: wholeNumber(1, 60).default(5),

@@ -252,7 +252,8 @@ export type RoomFrame =
       readonly members: readonly RoomMember[];
     }
   | { readonly type: "room.list"; readonly id: string; readonly rooms: readonly RoomSummary[] }
-  | ({ readonly type: "room.message"; readonly room: string } & RoomMessage)
+  /** `ephemeral`: it is not kept. */
+  | ({ readonly type: "room.message"; readonly room: string; readonly ephemeral?: true } & RoomMessage)
   | {
       readonly type: "room.user.joined";
       readonly room: string;

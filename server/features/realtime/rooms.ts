@@ -186,7 +186,7 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
     if (keep && (rooms.has(key) || roster.at(key).size > 0)) {
       histories.add(key, message, Buffer.byteLength(JSON.stringify(message)));
     }
-    tell(key, { type: "room.message", room: nameOf(key), ...message });
+    tell(key, { type: "room.message", room: nameOf(key), ...message, ...(!keep && { ephemeral: true }) });
   };
 
   const send = (

@@ -1,0 +1,54 @@
+/** Topics: events that the code of the server publishes. */
+import type { BaasixError } from "./error";
+import { createHeld } from "./held";
+import { tell } from "./listeners";
+import type { Requests } from "./requests";
+
+/** An event of a topic. */
+export type TopicEvent = {
+  readonly topic: string;
+  readonly event: string;
+  readonly payload: unknown;
+  readonly timestamp: string;
+};
+
+/** The topics of a client. */
+export function createTopics(requests: Requests) {
+  type Follower = {
+    readonly callback: (event: TopicEvent) => void;
+    readonly onError: ((error: BaasixError) => void) | undefined;
+  };
+  const followers = new Map<string, Set<Follower>>();
+  const held = createHeld(requests, {
+    enter: (topic) => requests.request<"done">({ type: "topic.follow", topic }),
+    exit: (topic) => requests.request<"done">({ type: "topic.unfollow", topic }),
+    entered() {},
+    lost(topic, error) {
+      for (const { onError } of followers.get(topic) ?? []) tell(onError, error);
+      followers.delete(topic);
+    },
+  });
+  requests.onFrame((frame) => {
+    if (frame.type !== "topic.event") return;
+    const { type: _, ...event } = frame;
+    for (const { callback } of followers.get(frame.topic) ?? []) tell(callback, event);
+  });
+
+  function follow(
+    topic: string,
+    callback: (event: TopicEvent) => void,
+    onError?: (error: BaasixError) => void,
+  ): () => void {
+    const follower = { callback, onError };
+    const set = followers.get(topic) ?? new Set();
+    followers.set(topic, set.add(follower));
+    held.add(topic).catch(() => {});
+    return () => {
+      if (!set.delete(follower) || set.size > 0) return;
+      followers.delete(topic);
+      held.remove(topic).catch(() => {});
+    };
+  }
+
+  return { follow, end: held.forget, names: held.names };
+}

@@ -113,6 +113,7 @@ export async function createApp(
   for (const line of tellMissing(snapshot.current().schema.extensions)) logger.warn(line);
   tellProblems(snapshot, logger);
   tellUnknownRoles(config.SESSION_LIMIT_ROLES, snapshot, logger);
+  tellFounders(config, snapshot, logger);
   const feed = openFeed(address, {
     publication: "baasix_realtime",
     onError: (error) => logger.warn("change feed", { error: error.message }),
@@ -356,6 +357,20 @@ function tellUnknownRoles(limited: readonly string[], snapshot: SnapshotStore, l
   const known = [...snapshot.current().rules.roles.values()].flatMap(({ role: { id, name } }) => [id, name]);
   for (const role of limited)
     if (!known.includes(role)) logger.warn(`SESSION_LIMIT_ROLES: there is no role '${role}'`);
+}
+
+/** Where the founder's role is missing, or none of tenants, nobody founds one: which somebody may not have meant. */
+function tellFounders(
+  { MULTI_TENANT, TENANT_OWNER_ROLE, DEFAULT_ROLE_REGISTERED }: Config,
+  snapshot: SnapshotStore,
+  logger: Logger,
+): void {
+  if (!MULTI_TENANT) return;
+  const name = TENANT_OWNER_ROLE ?? DEFAULT_ROLE_REGISTERED;
+  const held = [...snapshot.current().rules.roles.values()].find(({ role }) => role.name === name);
+  if (!held) logger.warn(`TENANT_OWNER_ROLE: there is no role '${name}', so that nobody can found a tenant`);
+  else if (held.role.isTenantSpecific === false)
+    logger.warn(`TENANT_OWNER_ROLE: '${name}' is no role of tenants, so that nobody can found one`);
 }
 
 function feedState({ source, connected }: { source: string; connected: boolean }): "up" | "down" | "off" {

@@ -237,6 +237,23 @@ describe("where links lead", () => {
     }
   });
 
+  test("an invitation has the words of the tenant that it is to, and leads to its application", async () => {
+    await settings(acme, { app_url: ownApp, project_name: "Acme & Sons" });
+    await template(acme, "inviteNewUser", "{{ tenant }} by {{ project_name }}", {
+      body: '<a href="{{ inviteLink }}">come</a>',
+    });
+    const email = `invited-${crypto.randomUUID()}@example.com`;
+    const wanted = { email, role_Id: scene.role("member"), tenant_Id: acme.id };
+    const answer = await call("/auth/invite", wanted, await scene.admin());
+    expect([answer.status, answer.text]).toEqual([200, expect.any(String)]);
+    const letter = await mail();
+    expect(letter).toMatchObject({ to: email, subject: "Acme by Acme & Sons" });
+    expect(letter?.url.startsWith(`${ownApp}/`)).toBe(true);
+    const token = new URL(letter?.url ?? "").searchParams.get("token");
+    const body = { email, password: "a good password", firstName: "Ada", inviteToken: token };
+    expect(signedIn(await call("/auth/register", body)).tenant).toEqual(acme);
+  });
+
   test("who acts in a tenant confirms the own address in its application", async () => {
     await settings(acme, { app_url: ownApp, project_name: "Acme" });
     const to = await scene.person(["member", acme]);

@@ -686,6 +686,52 @@ describe("accounts that are made for a tenant", () => {
     expect(answer.status).toBe(403);
   });
 
+  test.each<[what: string, write: (id: string, body: object) => readonly [string, string, unknown]]>([
+    ["by its key", (id, body) => ["PATCH", `/items/baasix_Settings/${id}`, body]],
+    ["many at once", (id, body) => ["PATCH", "/items/baasix_Settings/bulk", [{ id, data: body }]]],
+    [
+      "by a filter",
+      (id, body) => ["PATCH", "/items/baasix_Settings", { filter: { id: { eq: id } }, data: body }],
+    ],
+    ["as an upsert", (id, body) => ["PUT", "/items/baasix_Settings", { on: ["id"], data: { id, ...body } }]],
+    [
+      "in a transaction",
+      (id, body) => [
+        "POST",
+        "/transaction",
+        { operations: [{ action: "update", collection: "baasix_Settings", id, data: body }] },
+      ],
+    ],
+  ])("where mails lead is written by no owner, %s", async (_, write) => {
+    const [made] = await scene.app.data.create(root, "baasix_Settings", [{ tenant_Id: owner.tenant.id }]);
+    const id = String(made);
+    try {
+      const send = (body: object) => {
+        const [method, path, sent] = write(id, body);
+        return scene.app.call(method, path, { token: owner.token, body: sent });
+      };
+      // The door is open as such: a colour passes.
+      const passed = await send({ project_color: "#123456" });
+      expect([passed.status < 300, passed.text]).toEqual([true, expect.any(String)]);
+      expect((await send({ app_url: "https://evil.example" })).status).toBe(403);
+      const [row] = await scene.app.data.find(root, "baasix_Settings", {
+        fields: ["project_color", "app_url"],
+      });
+      expect(row).toEqual({ project_color: "#123456", app_url: null });
+    } finally {
+      await scene.app.data.remove(root, "baasix_Settings", [id]);
+    }
+  });
+
+  test("the words of its mails are written by no owner, whatever a permission says", async () => {
+    await scene.app.data.create(root, "baasix_Permission", [
+      { role_Id: scene.role("owner"), collection: "baasix_Template", action: "create", fields: ["*"] },
+    ]);
+    const body = { type: "welcome", subject: "x", body: "x" };
+    const answer = await scene.app.call("POST", "/items/baasix_Template", { token: owner.token, body });
+    expect(refused(answer)).toEqual([403, "Only administrators write the templates of mails"]);
+  });
+
   test.each<[what: string, body: object, status: number]>([
     ["a name and a colour", { project_name: "Acme & Sons", project_color: "#112233" }, 201],
     ["limits", { mobile_session_limit: 1, session_limit_roles: [] }, 201],

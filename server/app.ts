@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Elysia } from "elysia";
 import { type Config, ConfigError, tenantsOf } from "./config";
 import { rightsCollections } from "./core/access/policy";
+import { builtInDrafts } from "./core/schema/define";
 import {
   createData,
   createJudge,
@@ -100,7 +101,7 @@ export async function createApp(
   const logger = createLogger(config);
   // Closes what was opened, the newest first: when a later part fails to open, and when the app ends.
   await using opened = new AsyncDisposableStack();
-  const database = await openDatabase(address, {
+  const opening = openDatabase(address, {
     shortPool: config.DATABASE_POOL_MAX,
     slowPool: config.DATABASE_SLOW_POOL_MAX,
     onError: (error) =>
@@ -108,6 +109,9 @@ export async function createApp(
         ? logger.info("database is back")
         : logger.warn("database is lost", { error: error.message }),
   });
+  // Work that waits for nothing, while the database answers.
+  builtInDrafts();
+  const database = await opening;
   opened.defer(() => database.close());
   const snapshot = await openSnapshot(database, { tenants: tenantsOf(config) });
   for (const line of tellMissing(snapshot.current().schema.extensions)) logger.warn(line);

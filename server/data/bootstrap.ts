@@ -1,5 +1,4 @@
 /** What a start makes of a database: functions, built-in tables, roles, the publication; and what it reads there. */
-import type { SchemaRecord } from "@baasix/types";
 import { AppError } from "../core/errors";
 import { buildSchema, recordsOf, storedSchema } from "../core/schema/define";
 import { type Change, diffSchemas } from "../core/schema/diff";
@@ -44,8 +43,7 @@ const seeds = [
 /** What there is. `published` false: the database has no publication. */
 export type Prepared = {
   readonly published: boolean;
-  readonly extensions: ReadonlySet<string>;
-  readonly records: readonly SchemaRecord[];
+  readonly schema: Schema;
   readonly rights: Rights;
 };
 
@@ -77,8 +75,8 @@ async function lookAround(database: Database, tenants: Tenants | null): Promise<
       };
       const published = await ensurePublication(looking);
       const extensions = await ensureExtensions(looking);
-      const records = await bootstrap(looking, published, extensions, tenants);
-      return { published, extensions, records, rights: readRights(await looking.run(loadRights)) };
+      const schema = await bootstrap(looking, published, extensions, tenants);
+      return { published, schema, rights: readRights(await looking.run(loadRights)) };
     });
   } catch {
     // Whatever it was: the way that makes things ready mends it, or fails and tells.
@@ -96,14 +94,14 @@ async function makeReady(
 ): Promise<Prepared> {
   const published = await ensurePublication(database);
   const extensions = await ensureExtensions(database);
-  const records = await database.transaction(
+  const schema = await database.transaction(
     async (runner) => {
       await takeTurn(runner, tableTimeout);
       return bootstrap(runner, published, extensions, tenants);
     },
     { pool: "slow" },
   );
-  return { published, extensions, records, rights: readRights(await database.run(loadRights)) };
+  return { published, schema, rights: readRights(await database.run(loadRights)) };
 }
 
 /** One at a time over all instances, to the end of the transaction. `tableTimeout`: how long it then waits for a table, ms. */
@@ -136,28 +134,31 @@ async function bootstrap(
   published: boolean,
   extensions: ReadonlySet<string>,
   tenants: Tenants | null,
-): Promise<readonly SchemaRecord[]> {
+): Promise<Schema> {
   await ensureFunctions(runner, extensions);
   const [there] = await runner.run(hasDefinitions);
   const stored = there?.[0] === true ? readDefinitions(await runner.run(loadDefinitions)) : [];
-  const next = buildSchema(1, stored, undefined, undefined, tenants);
-  const changes = diffSchemas(storedSchema(stored), next);
+  const next = buildSchema(1, stored, undefined, extensions, tenants);
+  const before = new Map(stored.map((record) => [record.collectionName, record.schema]));
+  const otherwise = recordsOf(next).filter(
+    ({ collectionName, schema }) => !sameJson(before.get(collectionName), schema),
+  );
+  // The same definitions make the same tables.
+  const isSame = otherwise.length === 0 && before.size === next.collections.size;
+  const changes = isSame ? [] : diffSchemas(storedSchema(stored), next);
   checkUpgrade(changes);
   await runChanges(runner, changes, { published: false });
   await ensureAuditTriggers(runner, next);
   await ensurePlaces(runner, next);
-  const before = new Map(stored.map((record) => [record.collectionName, record.schema]));
-  const put = recordsOf(next).filter(
-    ({ collectionName, schema }) =>
-      (systemCollections.has(collectionName) || tenants !== null) &&
-      !sameJson(before.get(collectionName), schema),
+  const put = otherwise.filter(
+    ({ collectionName }) => systemCollections.has(collectionName) || tenants !== null,
   );
   if (put.length > 0) await runner.run(putDefinitions(put));
   if (stored.length > 0 && !before.has("baasix_Tenant")) await runner.run(limitRoles);
   const [lacking] = await runner.run(lacksRoles(seeds));
   if (lacking?.[0] === true) await runner.run(seedRoles(seeds));
   if (published) await publishAll(runner, next);
-  return recordsOf(next);
+  return next;
 }
 
 /** An upgrade only adds. What would be dropped was made by a newer version, whose data this one must not touch. */

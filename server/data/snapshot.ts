@@ -67,8 +67,7 @@ export async function openSnapshot(
   database: Database,
   { tableTimeout = defaultTableTimeout, tenants = null }: SnapshotOptions = {},
 ): Promise<SnapshotStore> {
-  const { published, extensions, records, rights } = await prepareDatabase(database, tableTimeout, tenants);
-  const schema = buildSchema(1, records, undefined, extensions, tenants);
+  const { published, schema, rights } = await prepareDatabase(database, tableTimeout, tenants);
   return createStore({ database, published, tableTimeout }, schema, rights);
 }
 

@@ -81,6 +81,8 @@ function readDrafts(
       ([field, { relType }]) =>
         (relType === "HasMany" || relType === "HasOne") && !Object.hasOwn(definition.fields, field),
     );
+    const known = added.length === 0 ? builtInDrafts().get(name) : undefined;
+    if (known) return known;
     const input = { ...definition, fields: { ...definition.fields, ...Object.fromEntries(added) } };
     return readDraft(name, input, { place: placeOf(name), system: true, guarded, serverOwned, lowerCase });
   });
@@ -92,6 +94,18 @@ function readDrafts(
       return readDraft(name, input, { place, system: false, guarded: false });
     });
   return [...builtIn, ...own];
+}
+
+let ofSystem: ReadonlyMap<string, Draft> | undefined;
+
+/** The built-in collections as they are by themselves, read once. */
+export function builtInDrafts(): ReadonlyMap<string, Draft> {
+  return (ofSystem ??= new Map(
+    [...systemCollections].map(([name, { definition, guarded, serverOwned, lowerCase }]) => [
+      name,
+      readDraft(name, definition, { place: name, system: true, guarded, serverOwned, lowerCase }),
+    ]),
+  ));
 }
 
 function assemble(

@@ -9,6 +9,7 @@ export {
   setPasswordOf,
   setStatus,
 } from "./administration/operator";
+export { startInvited } from "./invites/accept";
 export { sweepInvites } from "./invites/rows";
 export { type Authenticator, type AuthenticatorParts, createAuthenticator } from "./authenticate";
 export { findCredential, type Credential } from "./credentials";

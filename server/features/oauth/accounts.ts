@@ -10,6 +10,7 @@ import {
   lockAccount,
   noSuchRole,
   normalizeEmail,
+  startInvited,
   welcome,
 } from "../auth";
 import type { OAuthParts } from "./parts";
@@ -98,23 +99,40 @@ async function makeAccount(
   { provider, subject, emailVerified, ...names }: Identity,
   email: string,
 ): Promise<Account> {
-  const { config } = auth;
-  if (!config.PUBLIC_REGISTRATION)
-    throw new AppError("FORBIDDEN", "Registration is closed; ask an administrator for an account");
-  const role = await findRole(rows, config.DEFAULT_ROLE_REGISTERED);
-  if (role === null) throw noSuchRole(config.DEFAULT_ROLE_REGISTERED);
   const firstName = shortened(names.firstName) ?? email.slice(0, email.indexOf("@"));
   const person = { email, emailVerified, firstName, lastName: shortened(names.lastName) };
   const [created] = await rows.create(linking, "baasix_User", [{ ...person, status: "active" }]);
   const id = String(created);
-  // A role of tenants gives nothing outside of them: its owner founds one, or accepts an invitation to one.
-  if (!config.MULTI_TENANT || !role.isTenantSpecific)
-    await rows.create(linking, "baasix_UserRole", [{ user_Id: id, role_Id: role.id }]);
+  await giveRoles(auth, rows, { id, email, emailVerified });
   await rows.create(linking, "baasix_Account", [{ user_Id: id, providerId: provider, accountId: subject }]);
   const account = await findAccount(rows, id);
   if (account === null) throw new Error("an account that was just made is not there");
   await welcome(auth, rows, account);
   return account;
+}
+
+/** @throws AppError FORBIDDEN where registration is closed, for an address that is not invited */
+async function giveRoles(
+  auth: OAuthParts["auth"],
+  rows: Data,
+  { id, email, emailVerified }: Pick<Account, "id" | "email" | "emailVerified">,
+): Promise<void> {
+  const { config } = auth;
+  if (!config.PUBLIC_REGISTRATION) {
+    const start = emailVerified ? await startInvited(auth, rows, { id, email }) : null;
+    if (start === null)
+      throw new AppError("FORBIDDEN", "Registration is closed; ask an administrator for an account");
+    const { memberships, userMetadata } = start;
+    if (userMetadata !== null) await rows.update(linking, "baasix_User", [{ id, data: { userMetadata } }]);
+    const held = memberships.map(({ role, tenant }) => ({ user_Id: id, role_Id: role, tenant_Id: tenant }));
+    await rows.create(linking, "baasix_UserRole", held);
+    return;
+  }
+  const role = await findRole(rows, config.DEFAULT_ROLE_REGISTERED);
+  if (role === null) throw noSuchRole(config.DEFAULT_ROLE_REGISTERED);
+  // A role of tenants gives nothing outside of them: its owner founds one, or accepts an invitation to one.
+  if (!config.MULTI_TENANT || !role.isTenantSpecific)
+    await rows.create(linking, "baasix_UserRole", [{ user_Id: id, role_Id: role.id }]);
 }
 
 function shortened(name: string | null): string | null {

@@ -19,11 +19,18 @@ import {
   type SignInParts,
   type SignInResult,
 } from "../sign-in";
-import { joinTenant, switchTenant } from "../tenants";
+import { joinTenant, type NewMembership, switchTenant } from "../tenants";
 import { mailVerification, welcome } from "../verify-email";
 import { mayStillInvite } from "./inviters";
 import { invalidInvite } from "./model";
-import { consumeInvite, findByToken, inviteCollection, type InviteRow } from "./rows";
+import {
+  consumeInvite,
+  findByToken,
+  findOpenInvites,
+  inviteCollection,
+  type InviteKey,
+  type InviteRow,
+} from "./rows";
 
 /**
  * Gives the caller the role of an invitation to its own address, and a new session where the role counts; the one that asks
@@ -46,7 +53,7 @@ export async function acceptInvite(
     if (account?.email !== invite.email) {
       throw new AppError("FORBIDDEN", "This invitation is for a different email address");
     }
-    const { role, tenant, sentAt } = await take(parts, rows, token, actor.id, actor);
+    const { role, tenant, sentAt } = await take(parts, rows, { token }, actor.id, actor);
     await joinTenant(rows, actor.id, { role: role.id, tenant: tenant?.id ?? null });
     if (sentAt !== null) await confirmAddress(parts, rows, account, "all");
   });
@@ -76,7 +83,7 @@ export async function registerInvited(
   const hash = await passwords.hash(body.password, { email, username, firstName, lastName });
   const id = crypto.randomUUID();
   const done = await data.transaction(async (rows) => {
-    const { role, tenant, sentAt, link, userMetadata } = await take(parts, rows, token, id, null);
+    const { role, tenant, sentAt, link, userMetadata } = await take(parts, rows, { token }, id, null);
     const emailVerified = sentAt !== null;
     const memberships = [{ role: role.id, tenant: tenant?.id ?? null }];
     const names = { id, email, firstName, lastName, username, phone };
@@ -102,15 +109,47 @@ export async function registerInvited(
   return { account, role: shownRole(role), permissions, tenant: entry.tenant };
 }
 
+/** What an account begins with that nobody may make but who is invited. */
+export type InvitedStart = {
+  readonly memberships: readonly NewMembership[];
+  readonly userMetadata: Readonly<Record<string, unknown>> | null;
+};
+
+/**
+ * What becomes of an account, just made, whose address a provider has confirmed: where registration is closed, it is there because
+ * the address is invited, and begins with what it is invited to. With tenants it begins in none, and accepts by the
+ * mail which of them it joins. Null: it is not invited.
+ * @throws AppError INVALID_CREDENTIALS when the invitation was used meanwhile
+ */
+export async function startInvited(
+  parts: Pick<SignInParts, "clock" | "config">,
+  rows: Data,
+  { id, email }: { readonly id: string; readonly email: string },
+): Promise<InvitedStart | null> {
+  const { clock, config } = parts;
+  const pending = await findOpenInvites(rows, email, clock());
+  const standing: InviteRow[] = [];
+  for (const invite of pending) {
+    const gift = { role: invite.role, tenant: invite.tenant?.id ?? null };
+    // oxlint-disable-next-line no-await-in-loop -- one connection, and seldom more than one
+    if (await mayStillInvite(rows, config, invite.invitedBy_Id, gift)) standing.push(invite);
+  }
+  const [first] = standing;
+  if (!first) return null;
+  if (config.MULTI_TENANT) return { memberships: [], userMetadata: null };
+  const { role, userMetadata } = await take(parts, rows, { id: first.id }, id, null);
+  return { memberships: [{ role: role.id, tenant: null }], userMetadata };
+}
+
 /** Uses it up, if whoever invited could still do so. */
 async function take(
-  { clock, config }: SignInParts,
+  { clock, config }: Pick<SignInParts, "clock" | "config">,
   rows: Data,
-  token: string,
+  key: InviteKey,
   by: string,
   actor: UserActor | null,
 ): Promise<InviteRow> {
-  const invite = await consumeInvite(rows, token, by, clock());
+  const invite = await consumeInvite(rows, key, by, clock());
   if (invite === null) throw invalidInvite();
   const { id, email, role, tenant, invitedBy_Id } = invite;
   const gift = { role, tenant: tenant?.id ?? null };

@@ -91,6 +91,7 @@ describe.each([
       isTenantSpecific: false,
       canInviteRoleIds: [member, auditor],
     });
+    await made("baasix_Role", { name: "chief", canInviteRoleIds: [member, auditor] });
     const found = dataOf<{ id: string; name: string }[]>(await ok("GET", "/items/baasix_Role"));
     roles = {
       ...Object.fromEntries(found.map(({ id, name }) => [name, id])),
@@ -404,6 +405,15 @@ describe.each([
         expect(told(await register(email, token))).toEqual(invalid);
       });
 
+    test("its role sees all tenants by now", async () => {
+      const brief = await made("baasix_Role", { name: `brief${++people}` });
+      const email = newMail();
+      const token = await tokenFor(email, app.admin, { role_Id: brief });
+      await ok("PATCH", `/items/baasix_Role/${brief}`, { isTenantSpecific: false });
+      // Without tenants it says nothing.
+      expect((await register(email, token)).status).toBe(tenants ? 400 : 200);
+    });
+
     test("its role is gone, and it with it", async () => {
       const brief = await made("baasix_Role", { name: `brief${++people}` });
       const email = newMail();
@@ -533,6 +543,16 @@ describe.each([
         "tenants",
       ],
       ["a manager, beyond tenants", manager, () => ({ role_Id: roles.auditor }), noRight],
+      // A role of one tenant gives none that sees them all, also where it names it.
+      [
+        "a chief, beyond tenants",
+        () => who(["chief", "home"]),
+        () => ({ role_Id: roles.auditor }),
+        noRight,
+        "tenants",
+      ],
+      ["a chief, anybody", () => who(["chief", "home"]), () => ({ role_Id: roles.auditor }), sent, "none"],
+      ["a chief, a member", () => who(["chief", "home"]), () => ({}), sent],
       ["a clerk, beyond tenants", () => who(["clerk", null]), () => ({ role_Id: roles.auditor }), sent],
       ["a clerk, into no tenant", () => who(["clerk", null]), () => ({}), noRight, "tenants"],
       [

@@ -161,14 +161,29 @@ function inState(status: InviteStatus, now: number): object {
   return { OR: [{ status: { eq: "expired" } }, unnoted] };
 }
 
+/** The pending invitations of an address, the oldest first. */
+export function findOpenInvites(rows: Data, email: string, now: number): Promise<readonly InviteRow[]> {
+  const filter = { AND: [{ email: { eq: email } }, ...openAt(now)] };
+  return rows.find<InviteRow>(keeping, inviteCollection, {
+    filter,
+    fields,
+    sort: ["createdAt", "id"],
+    limit: -1,
+  });
+}
+
+/** Which invitation is meant: by its token, or by its id for who has proven the address otherwise. */
+export type InviteKey = { readonly token: string } | { readonly id: string };
+
 /** Uses an invitation up for an account: of any number at once exactly one gets it, all others null. */
 export async function consumeInvite(
   rows: Data,
-  token: string,
+  key: InviteKey,
   acceptedBy: string,
   now: number,
 ): Promise<InviteRow | null> {
-  const open = { AND: [{ tokenHash: { eq: hashOf(token) } }, ...openAt(now)] };
+  const named = "token" in key ? { tokenHash: { eq: hashOf(key.token) } } : { id: { eq: key.id } };
+  const open = { AND: [named, ...openAt(now)] };
   const [id] = await rows.updateWhere(keeping, inviteCollection, open, {
     status: "accepted",
     pendingKey: null,

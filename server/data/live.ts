@@ -6,9 +6,10 @@ import type { Actor } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
 import { isAggregate } from "../core/query/aggregate";
+import type { AuthorizedAggregate, AuthorizedRead } from "../core/query/authorize";
 import { compileGroupTexts } from "../core/query/compileAggregate";
 import type { ReadShape } from "../core/query/compile";
-import { type Dependency, groupDependencies, listDependencies } from "../core/query/dependencies";
+import { groupDependencies, listDependencies, type Reads } from "../core/query/dependencies";
 import {
   bind,
   type Binding,
@@ -16,11 +17,13 @@ import {
   followsTime,
   settleParam,
 } from "../core/query/variables";
+import { compileMembership, type JudgeStatement } from "../core/query/view";
 import type { Row } from "../platform/postgres";
 import { collectionFor } from "./access";
 import { type PreparedGroups, prepareGroups } from "./aggregate";
 import type { DataParts } from "./data";
 import type { RawQuery } from "./door";
+import type { View } from "./judge";
 import { compiled, nextCursor, optionsFor, pageShape, type Prepared, preparePage } from "./read";
 import type { Snapshot } from "./snapshot";
 
@@ -36,8 +39,14 @@ export type LiveAnswer = {
 export type LiveQuery = {
   /** The bound statement: who has an equal one sees the same. */
   readonly key: string;
+  readonly collection: string;
   /** What of which collections decides the answer. */
-  readonly dependencies: ReadonlyMap<string, Dependency>;
+  readonly reads: Reads;
+  /**
+   * The rows that the answer is made of: a change of a row that neither was nor is among them leaves it as it is, unless
+   * it is reached through a relation, too. Null: every change counts.
+   */
+  readonly members: View | null;
   /** The answer changes as time passes, without any change of a row. */
   readonly passes: boolean;
   /** An aborted `signal` cancels the statement. @throws AppError */
@@ -65,16 +74,21 @@ export function createLiveQueries({
       const opened = isAggregate(query)
         ? openGroups(at, actor, collection, query)
         : openPage(at, actor, collection, query);
-      requireLive(at, actor, opened.dependencies.keys());
+      const { plan, reads } = opened;
+      requireLive(at, actor, [plan.collection.name, ...reads.related.keys()]);
       const options = optionsFor(actor);
       const run: Run = (statement, signal) =>
         database.run(bind(statement, { actor, now: now() }), { ...options, signal });
       const { params } = opened.statement;
+      const passes = params.some(followsTime);
       return {
         // Without an account a statement may run less long: its failure must not be another's.
         key: JSON.stringify([actor.kind === "anonymous", opened.statement.text, params]),
-        dependencies: opened.dependencies,
-        passes: params.some(followsTime),
+        collection: plan.collection.name,
+        reads,
+        // Time moves rows in and out without a change, and a soft deletion is none to who reads deleted items.
+        members: passes || plan.withDeleted ? null : membersOf(opened, actor),
+        passes,
         run: (signal) => opened.answer((statement) => run(statement, signal)),
       };
     },
@@ -84,8 +98,11 @@ export function createLiveQueries({
 type Run = (statement: CompiledStatement, signal: AbortSignal) => Promise<readonly Row[]>;
 
 type Opened = {
+  readonly plan: AuthorizedRead | AuthorizedAggregate;
+  readonly membership: JudgeStatement;
+  readonly inputs: Binding["inputs"];
   readonly statement: CompiledStatement;
-  readonly dependencies: ReadonlyMap<string, Dependency>;
+  readonly reads: Reads;
   readonly answer: (run: (statement: CompiledStatement) => Promise<readonly Row[]>) => Promise<LiveAnswer>;
 };
 
@@ -96,11 +113,12 @@ function openPage(snapshot: Snapshot, actor: Actor, collection: string, query: R
   const { plan } = made;
   const settled = (shape: ReadShape): CompiledStatement => settle(compiled(made, shape), actor, inputs);
   const total = settled("count");
+  const opened = { plan, membership: listMembership(made), inputs, reads: listReads(made) };
   // Who asks for no rows asks for their number.
   if (plan.limit === 0 && plan.count === "exact") {
     return {
+      ...opened,
       statement: total,
-      dependencies: dependenciesOf(made),
       answer: async (run) => ({ rows: [], totalCount: totalIn(await run(total)), truncated: false }),
     };
   }
@@ -116,15 +134,18 @@ function openPage(snapshot: Snapshot, actor: Actor, collection: string, query: R
       ...(plan.cursor !== null && { nextCursor: nextCursor(plan, rows) }),
     };
   };
-  return { statement, dependencies: dependenciesOf(made), answer };
+  return { ...opened, statement, answer };
 }
 
 function openGroups(snapshot: Snapshot, actor: Actor, collection: string, query: RawQuery): Opened {
   const { made, inputs } = prepareGroups(snapshot, actor, collection, query);
   const statement = settle(textsOf(made), actor, inputs);
   return {
+    plan: made.plan,
+    membership: groupMembership(made),
+    inputs,
+    reads: groupReads(made),
     statement,
-    dependencies: groupsDependOn(made),
     answer: async (run) => {
       const [texts, total, cut] = (await run(statement))[0] ?? [];
       return {
@@ -148,6 +169,13 @@ function settle(
   return { text, params: params.map((param) => settleParam(param, actor, inputs)) };
 }
 
+/** The rows of the answer as a view of the judge. */
+function membersOf({ plan, membership, inputs, reads }: Opened, actor: Actor): View {
+  const params = membership.params.map((param) => settleParam(param, actor, inputs));
+  const key = `${membership.text}\n${JSON.stringify(params)}`;
+  return { key, collection: plan.collection, statement: membership, params, dependencies: reads.related };
+}
+
 /** Made once for a plan, which many share. */
 function once<Of extends object, T>(make: (of: Of) => T): (of: Of) => T {
   const made = new WeakMap<Of, T>();
@@ -158,12 +186,14 @@ function once<Of extends object, T>(make: (of: Of) => T): (of: Of) => T {
   };
 }
 
-const dependenciesOf = once(({ plan }: Prepared) => listDependencies(plan));
-const groupsDependOn = once(({ plan }: PreparedGroups) => groupDependencies(plan));
+const listReads = once(({ plan }: Prepared) => listDependencies(plan));
+const groupReads = once(({ plan }: PreparedGroups) => groupDependencies(plan));
+const listMembership = once(({ plan, version }: Prepared) => compileMembership(plan, version));
+const groupMembership = once(({ plan, version }: PreparedGroups) => compileMembership(plan, version));
 const textsOf = once(({ plan, version }: PreparedGroups) => compileGroupTexts(plan, version));
 
 /** Of a collection that is not live nobody tells when it changes. */
-function requireLive({ schema, rules }: Snapshot, actor: Actor, names: Iterable<string>): void {
+function requireLive({ schema, rules }: Snapshot, actor: Actor, names: readonly string[]): void {
   for (const name of names) {
     const collection = schema.collections.get(name);
     if (collection?.realtime) continue;

@@ -27,11 +27,34 @@ export function dependenciesOf(read: AuthorizedRead): ReadonlyMap<string, Depend
   return found;
 }
 
-/** What the whole answer of a list reads, its own rows included. */
-export function listDependencies(read: AuthorizedRead): ReadonlyMap<string, Dependency> {
-  const { visit, select, found, end, own } = walk();
-  const root: Places = [read.collection];
-  own(read.collection);
+/** What an answer reads of its own rows, and what of rows that relations lead to. A collection may be in both. */
+export type Reads = {
+  readonly own: Dependency;
+  readonly related: ReadonlyMap<string, Dependency>;
+};
+
+/** What the answer of a list reads. */
+export function listDependencies(read: AuthorizedRead): Reads {
+  return { own: ownOf(read.collection, listed(read, read.collection)), related: listed(read, null) };
+}
+
+/** What the answer of an aggregate reads. */
+export function groupDependencies(read: AuthorizedAggregate): Reads {
+  return { own: ownOf(read.collection, grouped(read, read.collection)), related: grouped(read, null) };
+}
+
+/** Its rows come and go. */
+function ownOf(collection: Collection, found: ReadonlyMap<string, Dependency>): Dependency {
+  const { name, primaryKey, paranoid } = collection;
+  const columns = new Set([primaryKey.name, ...(found.get(name)?.columns ?? [])]);
+  if (paranoid) columns.add("deletedAt");
+  return { columns, created: true };
+}
+
+/** `row`: what rows of the list itself are noted as; null: not. */
+function listed(read: AuthorizedRead, row: Collection | null): ReadonlyMap<string, Dependency> {
+  const { visit, select, found, end } = walk();
+  const root: Places = [row];
   visit(read.rows, root);
   visit(read.where, root);
   select(read.select, root);
@@ -40,11 +63,9 @@ export function listDependencies(read: AuthorizedRead): ReadonlyMap<string, Depe
   return found;
 }
 
-/** What the whole answer of an aggregate reads, its own rows included. */
-export function groupDependencies(read: AuthorizedAggregate): ReadonlyMap<string, Dependency> {
-  const { visit, found, end, own } = walk();
-  const root: Places = [read.collection];
-  own(read.collection);
+function grouped(read: AuthorizedAggregate, row: Collection | null): ReadonlyMap<string, Dependency> {
+  const { visit, found, end } = walk();
+  const root: Places = [row];
   visit(read.rows, root);
   visit(read.where, root);
   // Its columns are those of the groups; what it compares them with may be of the account.
@@ -163,13 +184,7 @@ function walk() {
     note(last.at(-1) ?? null, field.name);
     visit(guard, last);
   };
-  /** The collection that is read itself, whose rows come and go. */
-  const own = (collection: Collection): void => {
-    note(collection, collection.primaryKey.name);
-    const known = found.get(collection.name);
-    if (known) known.created = true;
-  };
-  return { visit, select, end, own, found };
+  return { visit, select, end, found };
 }
 
 /** True when a change of a row may concern those who depend on it so. */

@@ -8,7 +8,7 @@ import { type Actor, anonymous } from "../access/actor";
 import { generatedSql } from "../schema/columnSql";
 import { isJson } from "../schema/fields";
 import type { Collection, Field, Schema } from "../schema/model";
-import type { AuthorizedRead } from "./authorize";
+import type { AuthorizedAggregate, AuthorizedRead } from "./authorize";
 import { collectParameters, compileCondition, type Parameters, visible } from "./compileCondition";
 import { wholeRowJson } from "./compileSelect";
 import { parseRead } from "./parse";
@@ -102,6 +102,27 @@ function oneItem(schema: Schema, name: string, id: string | number, filter: unkn
  * rows of [set, change, gone, now, old], once for each side of a change that is in the view of a set.
  */
 export function compileJudge(read: AuthorizedRead, version: number): JudgeStatement {
+  return compileSides(read, version);
+}
+
+/**
+ * The same for whoever asks only whether a row is, or was, among those that an answer is made of. Rows of [set, change, gone,
+ * now, old] whose texts hold the key alone, whether or not the actor may read it: they are for the server.
+ */
+export function compileMembership(
+  { collection, rows, where }: AuthorizedRead | AuthorizedAggregate,
+  version: number,
+): JudgeStatement {
+  const key = { field: collection.primaryKey, at: "fields", guard: null };
+  return compileSides(
+    { collection, rows, where, select: { collection, columns: [key], relations: [] } },
+    version,
+  );
+}
+
+type Sides = Pick<AuthorizedRead, "collection" | "select" | "rows" | "where">;
+
+function compileSides(read: Sides, version: number): JudgeStatement {
   const parameters = collectParameters((index) => `v.p${index}`);
   const { collection, select } = read;
   const key: SelectNode = {
@@ -125,7 +146,7 @@ export function compileJudge(read: AuthorizedRead, version: number): JudgeStatem
   return { version, text, params: parameters.list };
 }
 
-function side(read: AuthorizedRead, node: SelectNode, source: string, parameters: Parameters) {
+function side(read: Sides, node: SelectNode, source: string, parameters: Parameters) {
   const alias = parameters.alias();
   const conditions = visible(read.collection, false, alias);
   if (read.rows) conditions.push(compileCondition(read.rows, alias, parameters));

@@ -1,8 +1,10 @@
 /** When live queries are run, and who is told what: queries are answered by hand, through the runs they begin. */
 import { expect, test } from "bun:test";
 import { AppError } from "../../core/errors";
-import type { LiveAnswer, LiveQuery } from "../../data";
+import type { Collection } from "../../core/schema/model";
+import type { LiveAnswer, LiveQuery, View } from "../../data";
 import type { RowChange } from "../../platform/postgres";
+import { blogSchema } from "../../testing/blog";
 import { createLiveViews, type Watcher } from "./live-views";
 import type { Member } from "./seats";
 
@@ -15,20 +17,44 @@ type Run = {
 
 const change: RowChange = { table: "posts", action: "update", before: { a: "1" }, after: { a: "2" } };
 
+const members: View = {
+  key: "",
+  collection: blogSchema.collections.get("posts") as Collection,
+  statement: { version: 1, text: "", params: [] },
+  params: [],
+  dependencies: new Map(),
+};
+
 function stage() {
   const runs: Run[] = [];
   let wake = Promise.withResolvers<void>();
   let begun = 0;
   const published: string[] = [];
   const errors: AppError[] = [];
-  const views = createLiveViews(
-    (topic, text) => void published.push(`${topic} ${text}`),
-    (error) => void errors.push(error),
-  );
+  const judged: string[][] = [];
+  const views = createLiveViews({
+    publish: (topic, text) => void published.push(`${topic} ${text}`),
+    judge: async (members, changes) => {
+      judged.push(members.map(({ key }) => key));
+      // Every change concerns those of whom it names the key.
+      const verdicts = members.flatMap(({ key }, view) =>
+        changes.flatMap(({ after }, change) =>
+          after?.["for"] === key ? [{ view, change, gone: null, now: "{}", old: null }] : [],
+        ),
+      );
+      return { verdicts, failures: new Map(), untold: false };
+    },
+    tell: (error) => void errors.push(error),
+  });
   const query = (key = "k", passes = false): LiveQuery => ({
     key,
     passes,
-    dependencies: new Map([["posts", { columns: new Set(["a"]), created: true }]]),
+    collection: "posts",
+    reads: {
+      own: { columns: new Set(["a"]), created: true },
+      related: new Map([["authors", { columns: new Set(["a"]), created: false }]]),
+    },
+    members: { ...members, key },
     run: (signal) => {
       const { promise, resolve, reject } = Promise.withResolvers<LiveAnswer>();
       signal.addEventListener("abort", () => reject(new AppError("TIMEOUT", "cancelled")));
@@ -43,6 +69,7 @@ function stage() {
     views,
     published,
     errors,
+    judged,
     query,
     runs,
     /** The next run to begin. */
@@ -210,4 +237,36 @@ test("a dear statement holds up no other, and rests longer than it took", async 
     next.answer(["1"]);
     await told;
   }
+});
+
+test("of many queries those are run among whose rows a change was or is; all where a related row changed", async () => {
+  const { enter, run, runs, views, judged } = stage();
+  const keys = ["a", "b", "c", "d", "e", "f"];
+  for (const key of keys) {
+    const { told } = enter(key);
+    (await run()).answer(["1"]);
+    await told;
+  }
+  const begun = runs.length;
+  views.changed([{ ...change, after: { a: "2", for: "c" } }, change]);
+  const next = await run();
+  expect(next.key).toBe("c");
+  next.answer(["1"]);
+  expect(judged).toEqual([keys]);
+  // While some are judged, others wait, and are judged together.
+  for (const key of ["a", "b"]) views.changed([{ ...change, after: { a: "2", for: key } }]);
+  const two = [await run(), await run()];
+  for (const one of two) one.answer(["1"]);
+  expect(two.map(({ key }) => key).toSorted()).toEqual(["a", "b"]);
+  expect(judged).toHaveLength(2);
+  views.changed([{ ...change, table: "authors" }]);
+  const all = [];
+  for (const _ of keys) {
+    // oxlint-disable-next-line no-await-in-loop
+    const one = await run();
+    all.push(one.key);
+    one.answer(["1"]);
+  }
+  expect(all.toSorted()).toEqual(keys);
+  expect(runs).toHaveLength(begun + 9);
 });

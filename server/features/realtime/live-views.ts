@@ -6,7 +6,7 @@
 import pLimit from "p-limit";
 import { AppError } from "../../core/errors";
 import { touches } from "../../core/query/dependencies";
-import type { LiveAnswer, LiveQuery } from "../../data";
+import type { Judge, LiveAnswer, LiveQuery, View } from "../../data";
 import type { ChangeFeed, RowChange } from "../../platform/postgres";
 import { applyPieces, differenceOf, isSame } from "./difference";
 import { encodeDifference, encodeFrame, encodeResult, encodeUnchanged, type Meta } from "./frames";
@@ -89,6 +89,10 @@ const longestRest = 30_000;
 /** Statements at a time; those that took longer than `dear` ms have a lane of their own and hold up nobody else. */
 const lanes = { cheap: 2, dear: 1 } as const;
 const dear = 100;
+/** So many queries are run at a change without asking whether it concerns them. */
+const few = 4;
+/** At more changes at a time nobody asks either. */
+const bulk = 100;
 /** Milliseconds until a failed statement is tried again; doubled each time. */
 const firstRetry = 250;
 /** States that are kept for those who come back, and for how many ms; queries without watchers. */
@@ -97,16 +101,23 @@ const memory = { states: 16, age: 60_000, idle: 500 } as const;
 /** Failures that say nothing of the query itself. */
 const passingCodes: ReadonlySet<string> = new Set(["UNAVAILABLE", "TIMEOUT", "INTERNAL_ERROR", "CONFLICT"]);
 
-/** Makes an empty registry. `publish` sends text to all sockets that joined a topic; `tell` hears of failures. */
-export function createLiveViews(
-  publish: (topic: string, text: string) => void,
-  tell: (error: AppError) => void,
-): LiveViews {
+export type LiveViewsParts = {
+  /** Sends text to all sockets that joined a topic. */
+  readonly publish: (topic: string, text: string) => void;
+  readonly judge: Judge["judge"];
+  /** Hears of failures. */
+  readonly tell: (error: AppError) => void;
+};
+
+/** Makes an empty registry. */
+export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveViews {
   const byKey = new Map<string, LiveView>();
   const byCollection = new Map<string, Set<LiveView>>();
   const idle = new Set<LiveView>();
   const cheapLane = pLimit(lanes.cheap);
   const dearLane = pLimit(lanes.dear);
+  /** Changes of the tables that are being judged, which wait until that is done. */
+  const judging = new Map<string, RowChange[]>();
   let count = 0;
 
   const viewOf = (query: LiveQuery): LiveView => {
@@ -137,12 +148,12 @@ export function createLiveViews(
   };
 
   const index = (view: LiveView): void => {
-    for (const name of view.query.dependencies.keys()) {
+    for (const name of readBy(view)) {
       byCollection.set(name, (byCollection.get(name) ?? new Set()).add(view));
     }
   };
   const unindex = (view: LiveView): void => {
-    for (const name of view.query.dependencies.keys()) {
+    for (const name of readBy(view)) {
       const views = byCollection.get(name);
       views?.delete(view);
       if (views?.size === 0) byCollection.delete(name);
@@ -282,6 +293,54 @@ export function createLiveViews(
     );
   };
 
+  /** Runs whose answer these changes of one table may change. */
+  const weigh = (table: string, rows: readonly RowChange[]): void => {
+    const doubtful: LiveView[] = [];
+    for (const view of byCollection.get(table) ?? []) {
+      if (view.due) continue;
+      const { collection, reads, members } = view.query;
+      const related = reads.related.get(table);
+      if (related && rows.some((row) => touches(related, row))) wake(view);
+      else if (collection === table && rows.some((row) => touches(reads.own, row))) {
+        if (members === null) wake(view);
+        else doubtful.push(view);
+      }
+    }
+    // A few are sooner run than judged, and a bulk concerns most.
+    if (doubtful.length <= few || rows.length > bulk) doubtful.forEach(wake);
+    else void judgeThen(table, doubtful, rows);
+  };
+
+  /**
+   * Wakes those among whose rows a change was or is: one statement for all that differ in values alone. Changes that come
+   * meanwhile are weighed together, after the pause that each query has anyway.
+   */
+  const judgeThen = async (
+    table: string,
+    views: readonly LiveView[],
+    rows: readonly RowChange[],
+  ): Promise<void> => {
+    const waiting = judging.get(table);
+    if (waiting) {
+      if (waiting.length < bulk) waiting.push(...rows);
+      else views.forEach(wake);
+      return;
+    }
+    const later: RowChange[] = [];
+    judging.set(table, later);
+    const rested = Bun.sleep(pause);
+    const judged = views.map(({ query }) => query.members as View);
+    const { verdicts, failures, untold } = await judge(judged, rows);
+    const concerned = new Set(verdicts.map(({ view }) => view));
+    views.forEach((view, place) => {
+      const isConcerned = untold || concerned.has(place) || failures.has(judged[place] as View);
+      if (isConcerned && view.watchers.size > 0) wake(view);
+    });
+    await rested;
+    judging.delete(table);
+    if (later.length > 0) weigh(table, later);
+  };
+
   const awaitTime = (view: LiveView): void => {
     stopClock(view);
     view.clock = setTimeout(() => wake(view), Math.max(passing, view.notBefore - performance.now()));
@@ -308,13 +367,7 @@ export function createLiveViews(
     },
     versionOf: ({ view, version }) => view.states.at(-1)?.version ?? version,
     changed: (changes) => {
-      const byTable = Map.groupBy(changes, ({ table }) => table);
-      for (const [table, rows] of byTable) {
-        for (const view of byCollection.get(table) ?? []) {
-          const dependency = view.query.dependencies.get(table);
-          if (!view.due && dependency && rows.some((row) => touches(dependency, row))) wake(view);
-        }
-      }
+      for (const [table, rows] of Map.groupBy(changes, (change) => change.table)) weigh(table, rows);
     },
     changedAll: () => {
       for (const view of byKey.values()) if (!idle.has(view)) wake(view);
@@ -331,6 +384,11 @@ export function createLiveViews(
       byKey.clear();
     },
   };
+}
+
+/** The collections that a query reads. */
+function readBy({ query: { collection, reads } }: LiveView): ReadonlySet<string> {
+  return new Set([collection, ...reads.related.keys()]);
 }
 
 /** Runs queries when the feed tells of what they read. Gives the function that stops. */

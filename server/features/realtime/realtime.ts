@@ -82,7 +82,11 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     following.restart();
     for (const connection of sockets.all()) connection.renew();
   });
-  const liveViews = createLiveViews(publish, (error) => logger.warn("realtime: a query failed", { error }));
+  const liveViews = createLiveViews({
+    publish,
+    judge: judge.judge,
+    tell: (error) => logger.warn("realtime: a query failed", { error }),
+  });
   const stopLive = followLive(feed, liveViews);
   const queries = createLiveQueries({
     door: parts.queries,

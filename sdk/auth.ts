@@ -156,16 +156,20 @@ export function createAuth(
     /** The open sessions of this account, here and elsewhere. */
     sessions: createOwnSessions(http),
     /**
-     * Proves the password again, for calls that are refused with REAUTHENTICATION_REQUIRED when the last proof is older than
-     * 15 minutes. @throws BaasixError INVALID_CREDENTIALS
+     * Proves the password again, or a code that `requestReauthentication` had mailed, for calls that are refused with
+     * REAUTHENTICATION_REQUIRED when the last proof is older than 15 minutes. @throws BaasixError INVALID_CREDENTIALS
      */
-    reauthenticate: (password: string, options?: CallOptions) =>
+    reauthenticate: (proof: string | { readonly code: string }, options?: CallOptions) =>
       http<ReauthenticateResult>({
         ...options,
         method: "POST",
         path: "/auth/reauthenticate",
-        body: { password },
+        body: typeof proof === "string" ? { password: proof } : proof,
       }),
+    /** Has a code mailed to prove with who one is: for accounts without a password. @throws BaasixError FORBIDDEN, RATE_LIMITED */
+    async requestReauthentication(options?: CallOptions): Promise<void> {
+      await http({ ...options, method: "POST", path: "/auth/reauthenticate/code" });
+    },
     /** A usable access token, renewed when its end is near; null when signed out and in `cookie` mode. */
     async getToken(): Promise<string | null> {
       return (await session.credential()).token;

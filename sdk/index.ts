@@ -2,7 +2,14 @@ export * from "@baasix/types";
 export type { NewUser, Roles, UserInput, UserRecord, Users } from "./accounts";
 export type { Auth, LoginRequest, PendingRegistration, RegisterRequest, Registration } from "./auth";
 export type { InviteRequest, NoInvite } from "./invites";
-export type { MagicLinkRequest, MailedCode, MailedToken, MailRequest, SignInChoice } from "./mail-calls";
+export type {
+  MagicLinkRequest,
+  MailedCode,
+  MailedToken,
+  MailRequest,
+  SignInChoice,
+  VerifiedUser,
+} from "./mail-calls";
 export { type Baasix, type BaasixOptions, createBaasix } from "./client";
 export type { CollectionName, ItemOf, ItemsOf, NameFor, SystemCollections } from "./collections";
 export type { BroadcastChannelHandle, BroadcastMessage, ChannelState } from "./broadcast";
@@ -57,7 +64,7 @@ export {
   type StorageAdapter,
 } from "./storage";
 export type { SessionUser } from "./storage/kept";
-export type { Notification } from "./together";
+export type { Notification, TogetherCalls } from "./together";
 export type { TopicEvent } from "./topics";
 export type { ApiTokens } from "./tokens";
 export type {

@@ -119,7 +119,35 @@ test("email verification", async () => {
   expect(await baasix.auth.getUser()).toMatchObject({ emailVerified: true });
   const { email, id } = await signedUp();
   await client().auth.requestEmailVerification({ email });
-  expect((await client().auth.verifyEmail((await nextMail()).tokenFromUrl)).id).toBe(id);
+  const { tokenFromUrl: own } = await nextMail();
+  const wrong = client().auth.verifyEmail(own, { password: "not the password" });
+  expect(await failure(wrong)).toBe("INVALID_CREDENTIALS");
+  const confirmed = await client().auth.verifyEmail(own, { password: "password123" });
+  expect(confirmed).toEqual({ id, email, firstName: "Ann", lastName: null, emailVerified: true });
+});
+
+test("an address that somebody changed is taken back", async () => {
+  const { baasix, email, id } = await signedUp();
+  await baasix.auth.requestEmailVerification();
+  await baasix.auth.verifyEmail((await nextMail()).tokenFromUrl);
+  const admin = client();
+  await admin.auth.login(testAdmin);
+  const role = (await admin.roles.findByName("user"))?.id ?? "";
+  const own = { fields: ["email"], conditions: { id: "$CURRENT_USER" } };
+  await admin.permissions.createCrudPermissions(role, "baasix_User", { read: own, update: own });
+  await baasix.items("baasix_User").update(id, { email: `other${people}@example.com` });
+  const restored = await client().auth.undoEmailChange((await nextMail()).tokenFromUrl);
+  expect([restored.id, restored.email]).toEqual([id, email]);
+  expect(await baasix.auth.checkSession()).toBe(false);
+});
+
+test("a mailed code proves who one is", async () => {
+  const { baasix } = await signedUp();
+  await baasix.auth.requestReauthentication();
+  const { code } = await nextMail();
+  const { authenticatedAt } = await baasix.auth.reauthenticate({ code });
+  expect(Number.isNaN(Date.parse(authenticatedAt))).toBe(false);
+  expect(await failure(baasix.auth.reauthenticate({ code }))).toBe("INVALID_CREDENTIALS");
 });
 
 test("users that an administrator makes, and their passwords", async () => {

@@ -1,5 +1,5 @@
 /** Passwords, and ways in by mail: what is asked for, and what comes back from the mail. */
-import type { LoginResult, MagicLinkInput, SessionType, VerifyEmailResult } from "@baasix/types";
+import type { LoginResult, MagicLinkInput, SessionType, User, VerifyEmailResult } from "@baasix/types";
 import { type CallOptions, exchange, type Http, path, type Wire } from "./http";
 
 /** Whom to mail. `redirectUrl`: where the link leads, one of the server's `AUTH_APP_URL`; by default the first of them. */
@@ -22,6 +22,9 @@ export type MailedCode = SignInChoice & { readonly email: string; readonly code:
 
 /** The token of a link that was mailed. */
 export type MailedToken = SignInChoice & { readonly token: string };
+
+/** The account whose address was confirmed. */
+export type VerifiedUser = VerifyEmailResult["user"] & Pick<VerifyEmailResult, "passwordRemoved">;
 
 /** Signs in with a body and keeps the session, as `login` does. */
 export type SignIn = (path: string, body: object, options?: CallOptions) => Promise<LoginResult>;
@@ -76,10 +79,28 @@ export function createMailCalls(wire: Wire, http: Http, signIn: SignIn) {
       }
       await http({ ...options, method: "POST", path: "/auth/email/verify", body: { link: asked } });
     },
-    /** Confirms the address with the token of the link; gives the account. @throws BaasixError INVALID_CREDENTIALS */
-    async verifyEmail(token: string, options?: CallOptions): Promise<VerifyEmailResult["user"]> {
+    /**
+     * Confirms the address with the token of the link; gives the account. Its first proof takes away a password that somebody else
+     * may have chosen (`passwordRemoved`): not when the account is signed in here, or its `password` is given.
+     * @throws BaasixError INVALID_CREDENTIALS
+     */
+    async verifyEmail(
+      token: string,
+      { password, ...options }: CallOptions & { readonly password?: string } = {},
+    ): Promise<VerifiedUser> {
       const request = { ...options, path: path`/auth/email/verify/${token}` };
-      return (await exchange<VerifyEmailResult>(wire, request, null)).user;
+      const { user, passwordRemoved } = await http<VerifyEmailResult>(
+        password === undefined ? request : { ...request, method: "POST", body: { password } },
+      );
+      return { ...user, ...(passwordRemoved && { passwordRemoved }) };
+    },
+    /**
+     * Takes an account back whose address somebody has changed, with the token of the mail that told it to the address before.
+     * A new password must be chosen then. @throws BaasixError INVALID_CREDENTIALS
+     */
+    async undoEmailChange(token: string, options?: CallOptions): Promise<User> {
+      const request = { ...options, method: "POST", path: path`/auth/email/undo/${token}` } as const;
+      return (await exchange<{ readonly user: User }>(wire, request, null)).user;
     },
   };
 }

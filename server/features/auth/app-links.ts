@@ -1,6 +1,6 @@
 /**
- * Links in mails: they lead to the operator's own applications (`AUTH_APP_URL`), to the one that an administrator set for a tenant
- * (`app_url` of `baasix_Settings`), and to nowhere else that a request names.
+ * Links in mails: they lead to the operator's own applications (`AUTH_APP_URL`, and `app_url` of `baasix_Settings` for all), to the
+ * one that an administrator set for a tenant (`app_url` of its settings), and to nowhere else that a request names.
  */
 import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
@@ -38,13 +38,12 @@ export async function appLink(
   { link: asked, ...mail }: AskedLink,
 ): Promise<AppLink> {
   const tenant = config.MULTI_TENANT ? mail.tenant : null;
-  const own = (await settingsOf(data, tenant)).app_url;
-  const [first] = config.AUTH_APP_URL;
-  const listed = asked === undefined ? first : config.AUTH_APP_URL.find((entry) => entry === asked);
-  const members = asked === undefined ? (own ?? first) : asked === own ? own : listed;
+  const { app_url: common } = await settingsOf(data, null);
+  const own = tenant === null ? common : (await settingsOf(data, tenant)).app_url;
+  const listed = common === null ? config.AUTH_APP_URL : [common, ...config.AUTH_APP_URL];
+  const others = asked === undefined ? listed[0] : listed.find((entry) => entry === asked);
+  const members = own !== null && (asked === undefined || asked === own) ? own : others;
   if (members === undefined) throw invalidLink();
-  // What is set for all is the operator's own.
-  const others = tenant === null ? members : listed;
   return { members: withoutEnd(members), others: others === undefined ? null : withoutEnd(others) };
 }
 

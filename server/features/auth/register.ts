@@ -12,7 +12,7 @@ import {
   permissionsOf,
   usernameTaken,
 } from "./accounts";
-import { appAddress, loginAddress } from "./app-links";
+import { appLink, loginAddress } from "./app-links";
 import { queueLetter } from "./mailed";
 import type { Entry } from "./entry";
 import { registerInvited } from "./invites/accept";
@@ -111,7 +111,7 @@ async function registerPending(
   link: string | undefined,
 ): Promise<Pending> {
   const { config, data, errands, mail } = parts;
-  const app = appAddress(config, link);
+  const { members: app } = await appLink(parts, { link, tenant: null });
   const { username } = made;
   if (username !== undefined && (await findByName(data, { username })).account !== null)
     throw usernameTaken();

@@ -17,6 +17,7 @@ setDefaultTimeout(30_000);
 const root = system("the test writes templates and settings, and looks at the log of mails");
 const listed = "https://app.example.com";
 const ownApp = "https://acme.example.com/app";
+const common = "https://everybody.example.com";
 let scene: TenantScene;
 let acme: Tenant;
 let plain: Tenant;
@@ -217,10 +218,15 @@ describe("where links lead", () => {
     [ownApp, "acme", false, null],
     [ownApp, "plain", true, "refused"],
     [ownApp, null, true, "refused"],
+    [common, null, true, common],
+    [common, "acme", true, common],
+    [common, "acme", false, common],
+    [common, "plain", false, common],
     [`${ownApp}/deeper`, "acme", true, "refused"],
     ["https://evil.example", "acme", true, "refused"],
   ])("%s with the tenant %s, for a member: %j: %s", async (link, tenant, member, leads) => {
     await settings(acme, { app_url: ownApp });
+    if (link === common) await settings(null, { app_url: common });
     const asked = tenant === null ? null : { acme, plain }[tenant];
     const to = await scene.person(["member", member ? (asked ?? acme) : tenant === "plain" ? acme : plain]);
     for (const path of ["/auth/magiclink", "/auth/password/reset"]) {
@@ -233,6 +239,23 @@ describe("where links lead", () => {
       const letter = await mail();
       if (leads === null || leads === "refused") expect(letter).toBeNull();
       else expect(letter?.url.startsWith(`${leads}/auth/`)).toBe(true);
+      scene.pass(60_000);
+    }
+  });
+
+  test("an application that is set for all comes first, but for a tenant's own", async () => {
+    await settings(null, { app_url: common });
+    await settings(acme, { app_url: ownApp });
+    const to = await scene.person(["member", acme], ["member", plain]);
+    for (const [tenant, leads] of [
+      [acme, ownApp],
+      [plain, common],
+      [null, common],
+    ] as const) {
+      // oxlint-disable-next-line no-await-in-loop
+      await call("/auth/magiclink", { email: to.email, ...(tenant && { tenant_Id: tenant.id }) });
+      // oxlint-disable-next-line no-await-in-loop
+      expect((await mail())?.url.startsWith(`${leads}/auth/`)).toBe(true);
       scene.pass(60_000);
     }
   });

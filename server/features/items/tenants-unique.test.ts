@@ -180,6 +180,58 @@ describe("places in an order", () => {
   });
 });
 
+describe("an import", () => {
+  beforeEach(() => scene.empty());
+
+  test.each([
+    ["ann", "", "A", null],
+    ["ann", "?tenant=A", "A", null],
+    ["ann", "?tenant=B", null, "Cannot change item's tenant"],
+    ["mix", "", "A", null],
+    ["stan", "?tenant=B", "B", null],
+    ["stan", "", null, "Tenant is required for importing into tenant-enabled collections"],
+    ["root", "", null, "Tenant is required for importing into tenant-enabled collections"],
+    ["root", "?tenant=A", "A", null],
+    ["root", "?tenant=nonsense", null, "tenant: expected the id of a tenant"],
+  ] as const)("of %s %s", async (caller, query, owner, refusal) => {
+    const said = query.replace(/=([AB])$/, (_match, name: "A" | "B") => `=${scene[name]}`);
+    for (const [path, file] of [
+      [`import-csv${said}`, form("csvFile", "text\nimported\n")],
+      [`import-json${said}`, form("jsonFile", '[{"text":"imported"}]')],
+    ] as const) {
+      await scene.empty();
+      const answer = await scene.as(caller, `POST /items/notes/${path}`, file);
+      const made = await scene.everything("notes");
+      if (refusal !== null) {
+        expect(answer.status).toBe(400);
+        expect(answer.text).toContain(refusal);
+        expect(made).toEqual([]);
+      } else {
+        expect([answer.status, answer.text]).toEqual([200, answer.text]);
+        expect(made.map(({ tenant_Id }) => tenant_Id)).toEqual([owner === null ? null : scene[owner]]);
+      }
+    }
+    // Where there are no tenants nothing is asked for.
+    const plain = await scene.as("root", "POST /items/countries/import-csv", form("csvFile", "name\nc\n"));
+    expect(plain.status).toBe(200);
+  });
+
+  test("takes the tenant of each row that says it", async () => {
+    const file = form(
+      "jsonFile",
+      JSON.stringify([{ text: "a", tenant_Id: scene.A }, { text: "n", tenant_Id: null }, { text: "b" }]),
+    );
+    const answer = await scene.as("root", `POST /items/notes/import-json?tenant=${scene.B}`, file);
+    expect([answer.status, answer.text]).toEqual([200, answer.text]);
+    const made = await scene.everything("notes");
+    expect(Object.fromEntries(made.map(({ text, tenant_Id }) => [text, tenant_Id]))).toEqual({
+      a: scene.A,
+      n: null,
+      b: scene.B,
+    });
+  });
+});
+
 describe("what is remembered", () => {
   beforeEach(() => scene.empty());
 

@@ -91,6 +91,42 @@ test("a row that moves to another tenant leaves one view and enters another", as
   bob.close();
 });
 
+test("equal live queries of a role have the answers of their tenants", async () => {
+  const [tag] = [crypto.randomUUID()];
+  const query = { filter: { kind: { eq: tag } }, fields: ["text"], sort: ["text"], count: "exact" };
+  const open = async (caller: "ann" | "bob" | "cleo" | "stan") => {
+    const socket = await openSocket(url, scene.tokenOf(caller));
+    socket.send({ type: "query", collection: "notes", query });
+    const told = JSON.stringify(await socket.take((frame) => frame.type.startsWith("query")));
+    return { socket, told };
+  };
+  await write("POST /items/notes", { text: "«A» first", kind: tag, tenant_Id: scene.A });
+  const [ann, bob, cleo, stan] = [
+    await open("ann"),
+    await open("bob"),
+    await open("cleo"),
+    await open("stan"),
+  ];
+  expect([ann, bob, cleo, stan].map(({ told }) => told.includes("«A» first"))).toEqual([
+    true,
+    false,
+    true,
+    true,
+  ]);
+  await write("POST /items/notes", { text: "«B» second", kind: tag, number: 2, tenant_Id: scene.B });
+  for (const { socket } of [bob, stan])
+    expect(JSON.stringify(await socket.take((frame) => frame.type.startsWith("query")))).toContain(
+      "«B» second",
+    );
+  await write("POST /items/notes", { text: "«A» third", kind: tag, number: 3, tenant_Id: scene.A });
+  for (const { socket } of [ann, cleo, stan]) {
+    await socket.take((frame) => JSON.stringify(frame).includes("«A» third"));
+  }
+  for (const { socket } of [ann, cleo]) expect(socket.heard.join("")).not.toContain("«B»");
+  expect(bob.socket.heard.join("")).not.toContain("«A»");
+  for (const { socket } of [ann, bob, cleo, stan]) socket.close();
+});
+
 test("a socket ends with the membership that it came in with", async () => {
   const inA = await openSocket(url, scene.tokenOf("cleo"));
   const inB = await openSocket(url, await scene.enter("cleo", scene.B));

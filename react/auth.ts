@@ -19,7 +19,7 @@ export type UseAuthResult = Pick<AuthState, "user" | "tenant" | "isAuthenticated
 export type SecondFactor = { readonly code: string } | { readonly recoveryCode: string };
 
 /** The state of a client's session; renders again at each change. A page takes over what the client was made with. */
-export function useAuthState(client: AnyBaasix): AuthState {
+export function useAuthState(client: Pick<AnyBaasix, "auth">): AuthState {
   return useSyncExternalStore(
     client.auth.onStateChange,
     () => client.auth.state,

@@ -7,6 +7,7 @@ export {
   useTenants,
   useUser,
 } from "./account";
+export { useBroadcast, type UseBroadcastResult } from "./broadcast";
 export { type SecondFactor, useAuth, type UseAuthResult } from "./auth";
 export { useIsConnected } from "./connection";
 export {
@@ -48,6 +49,7 @@ export {
   type WriteOptions,
 } from "./mutations";
 export { isTemporaryId } from "./optimism";
+export { usePresence, type UsePresenceResult } from "./presence";
 export { BaasixProvider, type BaasixProviderProps, useBaasix } from "./provider";
 export {
   aggregateQuery,
@@ -67,5 +69,6 @@ export {
 } from "./queries";
 export * from "./register";
 export { type Right, rightTo } from "./rights";
+export { type RoomOptions, type RoomStatus, useRoom, type UseRoomResult } from "./rooms";
 export { type AnyTransaction, type ResultsFor, useTransaction } from "./transaction";
 export type { Ahead, MutateOptions, MutateResult } from "./write";

@@ -26,7 +26,8 @@ export type BroadcastChannelHandle = {
     event: string,
     callback: (payload: Payload, message: BroadcastMessage) => void,
   ): BroadcastChannelHandle;
-  subscribe(onError?: (error: BaasixError) => void): BroadcastChannelHandle;
+  /** `onError`: refused, or the right has ended. `onSubscribed`: messages arrive from now on. */
+  subscribe(onError?: (error: BaasixError) => void, onSubscribed?: () => void): BroadcastChannelHandle;
   /** @throws BaasixError before `subscribe`, or when the connection breaks */
   send(event: string, payload?: unknown): Promise<void>;
   unsubscribe(): Promise<void>;
@@ -76,13 +77,17 @@ export function createBroadcast(requests: Requests, me: () => string | null) {
         user.callbacks.push([event, callback as BroadcastCallback]);
         return handle;
       },
-      subscribe(onError) {
+      subscribe(onError, onSubscribed) {
         user.onError = onError;
         const set = usersOf(channel);
         users.set(channel, set.add(user));
         user.state = "JOINING";
         held.add(channel).then(
-          () => set.has(user) && (user.state = "SUBSCRIBED"),
+          () => {
+            if (!set.has(user)) return;
+            user.state = "SUBSCRIBED";
+            tell(onSubscribed);
+          },
           () => {},
         );
         return handle;

@@ -9,8 +9,8 @@ export type HeldOptions<Answer> = {
   readonly exit: (name: string) => Promise<unknown>;
   /** It is held. `again`: after a break, so that something may have been missed. */
   readonly entered: (name: string, answer: Answer, again: boolean) => void;
-  /** It is held no more, and why. */
-  readonly lost: (name: string, error: BaasixError) => void;
+  /** It is held no more, and why. `stood`: it was held before. */
+  readonly lost: (name: string, error: BaasixError, stood: boolean) => void;
 };
 
 /** Milliseconds until an entry is tried again that was refused for a passing reason. */
@@ -35,7 +35,7 @@ export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answ
     entries.delete(name);
     entry.release();
     entry.reject(error);
-    options.lost(name, error);
+    options.lost(name, error, entry.stood);
   }
 
   async function run(name: string, entry: Entry<Answer>): Promise<void> {

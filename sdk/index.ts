@@ -64,7 +64,7 @@ export {
   type StorageAdapter,
 } from "./storage";
 export type { SessionUser } from "./storage/kept";
-export type { Notification } from "./together";
+export type { Notification, TogetherCalls } from "./together";
 export type { TopicEvent } from "./topics";
 export type { ApiTokens } from "./tokens";
 export type {

@@ -79,9 +79,9 @@ export function createRooms(requests: Requests, me: () => string | null) {
       joined.last = history.at(-1)?.messageId ?? joined.last;
       if (again) emit("rejoined", room, { room, history, missed: history.slice(at + 1), complete });
     },
-    lost(room, error) {
+    lost(room, error, stood) {
       rooms.delete(room);
-      emit("kicked", room, { room, kickedBy: null, reason: error.message });
+      if (stood) emit("kicked", room, { room, kickedBy: null, reason: error.message });
     },
   });
 

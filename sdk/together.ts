@@ -12,6 +12,9 @@ export type Notification = {
   readonly timestamp: string;
 };
 
+/** The calls of `realtime` about rooms, channels, calls and notifications. */
+export type TogetherCalls = ReturnType<typeof createTogether>["calls"];
+
 /** Makes them for one client. `calls` are those of `realtime`; the rest is told by the connection. */
 export function createTogether(options: RequestOptions) {
   const requests = createRequests(options);

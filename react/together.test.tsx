@@ -1,0 +1,220 @@
+/** The hooks of rooms, presence and broadcast, rendered by React in Strict Mode, against the real server. */
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import {
+  type Baasix,
+  type ClientFrame,
+  createBaasix,
+  MemoryStorageAdapter,
+  type SocketLike,
+} from "@baasix/sdk";
+import { type ReactNode, StrictMode } from "react";
+import { type TestApp, testApp } from "../server/testing/app";
+import {
+  BaasixProvider,
+  useBroadcast,
+  type UseBroadcastResult,
+  usePresence,
+  type UsePresenceResult,
+  useRoom,
+  type UseRoomResult,
+} from ".";
+import { openDocument, probe, type Rendered, type Seen } from "./testing/render";
+
+let app: TestApp;
+let url: string;
+let page: Awaited<ReturnType<typeof openDocument>>;
+let rendered: Rendered[] = [];
+let clients: Baasix[] = [];
+
+beforeAll(async () => {
+  page = await openDocument();
+  app = await testApp();
+  url = app.listen();
+  await Promise.all(["ann", "bob"].map((name) => app.signUp(`${name}@example.com`)));
+}, 60_000);
+afterEach(() => {
+  for (const each of rendered) each.unmount();
+  for (const each of clients) each.close();
+  [rendered, clients] = [[], []];
+});
+afterAll(async () => {
+  await app.close();
+  await page.restore();
+});
+
+/** A signed-in client, the frames that it sent, and a way to break its connection. */
+async function person(name: string) {
+  const sent: ClientFrame[] = [];
+  const sockets: WebSocket[] = [];
+  const baasix = createBaasix({
+    url,
+    storage: new MemoryStorageAdapter(),
+    webSocket: (address): SocketLike => {
+      const socket = new WebSocket(address);
+      sockets.push(socket);
+      return {
+        send: (text) => {
+          sent.push(JSON.parse(text) as ClientFrame);
+          socket.send(text);
+        },
+        close: (code) => socket.close(code),
+        addEventListener: socket.addEventListener.bind(socket) as SocketLike["addEventListener"],
+      };
+    },
+  });
+  clients.push(baasix);
+  const { user } = await baasix.auth.login({ email: `${name}@example.com`, password: "a good password" });
+  return {
+    baasix,
+    id: user?.id ?? "",
+    count: (type: ClientFrame["type"]) => sent.filter((frame) => frame.type === type).length,
+    break: () => sockets.at(-1)?.close(4000),
+  };
+}
+
+function show(baasix: Baasix, children: ReactNode): Rendered {
+  const tree = page.render(
+    <StrictMode>
+      <BaasixProvider client={baasix}>{children}</BaasixProvider>
+    </StrictMode>,
+  );
+  rendered.push(tree);
+  return tree;
+}
+
+/** Waits until what a hook gives last is so: what it gave before does not count. */
+async function now<Value>(seen: Seen<Value>, test: (value: Value) => boolean): Promise<Value> {
+  for (;;) {
+    const value = seen.last();
+    if (value !== undefined && test(value)) return value;
+    await Bun.sleep(5);
+  }
+}
+
+const wrap = (baasix: Baasix, children: ReactNode) => (
+  <StrictMode>
+    <BaasixProvider client={baasix}>{children}</BaasixProvider>
+  </StrictMode>
+);
+
+test("useRoom: one membership for all components, kept over a break, left with the last of them", async () => {
+  const [ann, bob] = await Promise.all([person("ann"), person("bob")]);
+  const [first, second, his] = [probe<UseRoomResult>(), probe<UseRoomResult>(), probe<UseRoomResult>()];
+  const heard: string[] = [];
+  const metadata = { name: "Ann" };
+  const tree = show(
+    ann.baasix,
+    <>
+      <first.Probe read={() => useRoom("r", { metadata, onMessage: ({ event }) => heard.push(event) })} />
+      <second.Probe read={() => useRoom("r")} />
+    </>,
+  );
+  await Promise.all([first, second].map((each) => now(each, ({ status }) => status === "joined")));
+  const other = show(bob.baasix, <his.Probe read={() => useRoom("r", { metadata: { name: "Bob" } })} />);
+  await now(his, ({ members }) => members.length === 2);
+  const { members, creatorUserId } = await now(first, (room) => room.members.length === 2);
+  expect(members.map(({ userId, isCreator, metadata: { name } }) => [userId, isCreator, name])).toEqual([
+    [ann.id, true, "Ann"],
+    [bob.id, false, "Bob"],
+  ]);
+  expect([creatorUserId, his.last()?.creatorUserId]).toEqual([ann.id, ann.id]);
+  await his.last()?.send("chat", "one");
+  await his.last()?.send("cursor", {}, { history: false });
+  const { messages } = await now(second, (room) => room.messages.length === 1);
+  expect(messages).toMatchObject([
+    { event: "chat", payload: "one", self: false, sender: { userId: bob.id } },
+  ]);
+  await now(his, (room) => room.messages[0]?.self === true);
+  while (!heard.includes("cursor")) await Bun.sleep(5);
+  expect(heard).toEqual(["chat", "cursor"]);
+  expect([ann.count("room.join"), ann.count("room.leave")]).toEqual([1, 0]);
+  expect(first.last()?.messages).toBe(second.last()?.messages as never);
+
+  ann.break();
+  await now(first, ({ status }) => status === "joining");
+  await his.last()?.send("chat", "two");
+  const again = await now(first, (room) => room.status === "joined" && room.messages.length === 2);
+  expect(again.messages.map(({ payload }) => payload)).toEqual(["one", "two"]);
+  await now(first, (room) => room.members.length === 2 && room.creatorUserId === ann.id);
+
+  // Sent away: both components learn it.
+  await first.last()?.kick(bob.id);
+  expect(await now(his, ({ status }) => status === "left")).toMatchObject({ kickedBy: ann.id });
+  await now(second, (room) => room.members.length === 1);
+  other.unmount();
+  tree.unmount();
+  rendered = [];
+  while (ann.count("room.leave") < 1) await Bun.sleep(5);
+  expect(app.realtime.face.roomExists("r")).toBe(false);
+}, 20_000);
+
+test("useRoom: refusals are told; null is no room; another room is another one", async () => {
+  const ann = await person("ann");
+  const seen = probe<UseRoomResult>();
+  const tree = show(ann.baasix, <seen.Probe read={() => useRoom("private:nothing")} />);
+  expect((await now(seen, ({ status }) => status === "left")).error).toMatchObject({ code: "FORBIDDEN" });
+  tree.rerender(wrap(ann.baasix, <seen.Probe read={() => useRoom(null)} />));
+  await now(seen, ({ status }) => status === "idle");
+  tree.rerender(wrap(ann.baasix, <seen.Probe read={() => useRoom("other")} />));
+  await now(seen, ({ status }) => status === "joined");
+  // Another user is another member.
+  await ann.baasix.auth.login({ email: "bob@example.com", password: "a good password" });
+  const bob = ann.baasix.auth.state.user?.id;
+  await now(seen, ({ members }) => members[0]?.userId === bob);
+}, 20_000);
+
+test("usePresence: shows oneself as long as a state is given, and hears the others", async () => {
+  const [ann, bob] = await Promise.all([person("ann"), person("bob")]);
+  const [hers, his, extra] = [
+    probe<UsePresenceResult>(),
+    probe<UsePresenceResult>(),
+    probe<UsePresenceResult>(),
+  ];
+  const two = (x: number | null) => (
+    <>
+      <hers.Probe read={() => usePresence("p", x === null ? null : { x })} />
+      <extra.Probe read={() => usePresence("p")} />
+    </>
+  );
+  const tree = show(ann.baasix, two(1));
+  show(bob.baasix, <his.Probe read={() => usePresence("p")} />);
+  const { others } = await now(his, (seen) => seen.others[0]?.state["x"] === 1);
+  expect(others).toMatchObject([{ userId: ann.id }]);
+  expect((await now(hers, ({ members }) => members.length === 1)).others).toEqual([]);
+  await now(extra, ({ members }) => members.length === 1);
+  expect([ann.count("presence.subscribe"), bob.count("presence.track")]).toEqual([1, 0]);
+  tree.rerender(wrap(ann.baasix, two(2)));
+  await now(his, (seen) => seen.others[0]?.state["x"] === 2);
+  ann.break();
+  await now(his, ({ members }) => members.length === 0);
+  await now(his, (seen) => seen.others[0]?.state["x"] === 2);
+  tree.rerender(wrap(ann.baasix, two(null)));
+  await now(his, ({ members }) => members.length === 0);
+  expect(hers.last()?.isSubscribed).toBe(true);
+  await hers.last()?.track({ x: 3 });
+  await now(his, (seen) => seen.others[0]?.state["x"] === 3);
+  tree.unmount();
+  rendered = rendered.filter((each) => each !== tree);
+  await now(his, ({ members }) => members.length === 0);
+}, 20_000);
+
+test("useBroadcast: messages of the others, one's own where asked for", async () => {
+  const [ann, bob] = await Promise.all([person("ann"), person("bob")]);
+  const [hers, his] = [probe<UseBroadcastResult>(), probe<UseBroadcastResult>()];
+  const heard: string[] = [];
+  const note =
+    (who: string) =>
+    ({ event }: { readonly event: string }) =>
+      void heard.push(`${who} ${event}`);
+  show(ann.baasix, <hers.Probe read={() => useBroadcast("b", note("ann"), { self: true })} />);
+  show(bob.baasix, <his.Probe read={() => useBroadcast("b", note("bob"))} />);
+  await Promise.all([hers, his].map((each) => now(each, ({ isSubscribed }) => isSubscribed)));
+  await hers.last()?.send("one", 1);
+  await his.last()?.send("two");
+  while (heard.length < 3) await Bun.sleep(5);
+  expect(heard.toSorted()).toEqual(["ann one", "ann two", "bob one"]);
+  expect([ann.count("broadcast.subscribe"), bob.count("broadcast.subscribe")]).toEqual([1, 1]);
+  const refused = probe<UseBroadcastResult>();
+  show(ann.baasix, <refused.Probe read={() => useBroadcast("private:x")} />);
+  expect((await now(refused, ({ error }) => error !== null)).error).toMatchObject({ code: "FORBIDDEN" });
+}, 20_000);

@@ -150,7 +150,8 @@ for (const guide of guides) {
         const tsconfig = {
           extends: "../../tsconfig.json",
           compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
-          include: ["."],
+          // What the server imports that is no program.
+          include: [".", "../../server/**/*.d.ts"],
           exclude: [],
         };
         writeFileSync(join(story.folder, "tsconfig.json"), JSON.stringify(tsconfig));

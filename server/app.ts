@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { Elysia } from "elysia";
 import { type Config, ConfigError, tenantsOf } from "./config";
+import type { Actor } from "./core/access/actor";
 import { rightsCollections } from "./core/access/policy";
 import { builtInDrafts } from "./core/schema/define";
 import {
@@ -54,9 +55,14 @@ import {
   createClientAddress,
   createLogger,
   createOrigins,
+  errorAnswer,
   identity as identityOf,
   type Logger,
+  nextRequestId,
+  requestFacts,
+  settleFacts,
   shell,
+  toAppError,
 } from "./http";
 import { version } from "./package.json";
 import { openBus, postgresTransport, redisTransport } from "./platform/bus";
@@ -330,6 +336,17 @@ export async function createApp(
     errands,
     logger,
     hasAdministrator,
+    actorOf: async (request: Request, address: string): Promise<Actor> => {
+      settleFacts(request, { id: requestFacts(request).id, client: address });
+      return authenticator.authenticate(request);
+    },
+    errorAnswer: (error: unknown): Response => {
+      const requestId = nextRequestId();
+      const { code, cause } = toAppError(error);
+      if (code === "INTERNAL_ERROR")
+        logger.error("a route of the application", { requestId, error: String(cause) });
+      return errorAnswer(error, requestId);
+    },
     /** From now on `/health` answers that the server takes no more requests. */
     refuse: () => {
       accepting = false;

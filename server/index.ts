@@ -2,6 +2,17 @@ import type { Config } from "./config";
 import type { Parts } from "./parts";
 
 export { type Config, ConfigError, readConfig } from "./config";
+export type { Actor, AnonymousActor, SystemActor, UserActor } from "./core/access/actor";
+export {
+  type AssuranceLevel,
+  hasRole,
+  isAdmin,
+  requireAnyRole,
+  requireAssurance,
+  requireRole,
+  requireUser,
+  requireVerifiedEmail,
+} from "./core/access/guards";
 export { AppError } from "./core/errors";
 export type { AppOptions } from "./app";
 export type { CheckPassword, PasswordOwner } from "./features/auth";

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import type { App, AppOptions, createApp as CreateApp } from "./app";
 import type { Config } from "./config";
+import type { Actor } from "./core/access/actor";
 import type { DatabaseAddress } from "./platform/postgres";
 import { startEmbedded, StartError } from "./platform/postgres/embedded";
 
@@ -13,6 +14,14 @@ export type RunningServer = {
   readonly database: string;
   /** False: nobody can administrate yet. */
   readonly hasAdministrator: boolean;
+  /**
+   * Who sends a request to a listener of the application's own, for guards (`requireUser` and its like): by bearer token, cookie or
+   * `access_token`, as it is now. `address`: of the client, since roles may be bound to addresses.
+   * @throws AppError UNAUTHORIZED for a credential that is not good; FORBIDDEN; MFA_REQUIRED. Without one it is anonymous.
+   */
+  readonly actorOf: (request: Request, address: string) => Promise<Actor>;
+  /** The answer that the server itself gives to an error: code, words and status; what it does not know is 500 without a word. */
+  readonly errorAnswer: (error: unknown) => Response;
   /**
    * Stops accepting, lets requests in flight finish (30 s at most), closes sockets with 1001, stops PostgreSQL.
    * May be called again.
@@ -58,6 +67,8 @@ export async function startServer(config: Config, options: AppOptions = {}): Pro
         url: `http://${server.hostname?.includes(":") ? `[${server.hostname}]` : server.hostname}:${server.port}`,
         database: database.phrase(app.database.version),
         hasAdministrator: app.hasAdministrator,
+        actorOf: app.actorOf,
+        errorAnswer: app.errorAnswer,
         stop: () => (stopped ??= stop()),
       };
     } catch (error) {

@@ -11,7 +11,7 @@ export { checkJson, jsonLimit, parseJson } from "./json";
 export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogLevel, mask } from "./logger";
 export { createOrigins, type OriginConfig, type Origins } from "./origins";
 export { createRecent, type Recent } from "./recent";
-export { nextRequestId, type RequestFacts, requestFacts } from "./request";
+export { nextRequestId, type RequestFacts, requestFacts, settleFacts } from "./request";
 export { shapeError } from "./shape";
 export { shell, type ShellOptions } from "./shell";
 export { namesTag, strongTags } from "./tags";

@@ -9,6 +9,8 @@ export type UserActor = {
   readonly id: string;
   readonly role: string;
   readonly roles: readonly string[];
+  /** The names of `roles`; none where the actor was not found by a sign-in. */
+  readonly roleNames?: readonly string[];
   readonly admin: boolean;
   /** The id of the session, or of the API token. */
   readonly session: string;

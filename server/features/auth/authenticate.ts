@@ -326,7 +326,7 @@ async function readApiToken(data: Data, token: string, multiTenant: boolean, now
 
 /** @throws AppError UNAUTHORIZED past its end, and where there are no tenants without a role */
 function stateOf(
-  proven: Omit<UserActor, "kind" | "role" | "roles" | "admin">,
+  proven: Omit<UserActor, "kind" | "role" | "roles" | "roleNames" | "admin">,
   { roles, multiTenant }: { readonly roles: readonly HeldRole[]; readonly multiTenant: boolean },
   expiresAt: number,
   now: number,
@@ -338,6 +338,7 @@ function stateOf(
       kind: "user",
       role: held[0]?.id ?? "",
       roles: held.map(({ id }) => id),
+      roleNames: held.map(({ name }) => name),
       admin: held.some(({ name }) => name === administratorRole),
       ...proven,
     },

@@ -1,15 +1,12 @@
 /** What some calls ask of their caller beyond a right: to be a person, and to have proven it lately. */
 import type { Actor, UserActor } from "../../core/access/actor";
+import { requireUser } from "../../core/access/guards";
 import { AppError } from "../../core/errors";
+
+export { requireUser };
 
 /** Milliseconds for which a proof of who one is counts as fresh. */
 export const freshness = 15 * 60_000;
-
-/** The account that asks. @throws AppError UNAUTHORIZED */
-export function requireUser(actor: Actor): UserActor {
-  if (actor.kind !== "user") throw new AppError("UNAUTHORIZED", "Unauthorized");
-  return actor;
-}
 
 /** The account that asks, signed in as a person does. @throws AppError UNAUTHORIZED, FORBIDDEN for an API token */
 export function requireSession(actor: Actor): UserActor {

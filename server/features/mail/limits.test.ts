@@ -32,6 +32,18 @@ test.each<[string, readonly number[], readonly string[]]>([
   expect(run(times)).toEqual([...expected]);
 });
 
+test("what follows a plus is one mailbox, of which each address has its own and all together have a limit", () => {
+  const to = (i: number) => `ann${i === 0 ? "" : `+${i}`}@example.com`;
+  expect(run([0, 0, 0, 0, 0, 0], to)).toEqual([...Array.from({ length: 5 }, () => "ok"), "RATE_LIMITED 60"]);
+  expect(run([0, 0], () => "ann+a@example.com")).toEqual(["ok", "RATE_LIMITED 60"]);
+  const hour = Array.from({ length: 40 }, (_, i) => Math.floor(i / 5) * minute);
+  expect(run(hour, to).filter((result) => result === "ok")).toHaveLength(30);
+  // A plus in the domain's place says nothing, and other people are other mailboxes.
+  expect(run([0, 0, 0, 0, 0, 0], (i) => `person${i}@example.com`)).toEqual(
+    Array.from({ length: 6 }, () => "ok"),
+  );
+});
+
 test("each address counts for itself, in any letter case", () => {
   const addresses = ["ann@example.com", "bo@example.com", " ANN@Example.com"];
   expect(run([0, 0, 0], (i) => addresses[i] ?? "")).toEqual(["ok", "ok", "RATE_LIMITED 60"]);

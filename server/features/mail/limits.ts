@@ -11,6 +11,12 @@ export const strangersLimits: readonly MailLimit[] = [
   { count: 5, interval: 3_600_000 },
 ];
 
+/** Five a minute and thirty an hour: of all that comes to one mailbox, whatever stands behind a `+` in its address. */
+export const mailboxLimits: readonly MailLimit[] = [
+  { count: 5, interval: 60_000 },
+  { count: 30, interval: 3_600_000 },
+];
+
 export type MailLimits = {
   /**
    * Counts a mail to an address, whatever its letter case. To be asked for addresses without an account just as for others,
@@ -21,31 +27,47 @@ export type MailLimits = {
 };
 
 /** Remembers the addresses that were used last, `addresses` of them at least. */
-export function createMailLimits(
-  clock: () => number,
-  limits: readonly MailLimit[] = strangersLimits,
-  addresses = 50_000,
-): MailLimits {
-  const times = createRecent<readonly number[]>(addresses);
-  const longest = Math.max(...limits.map(({ interval }) => interval));
+export function createMailLimits(clock: () => number, addresses = 50_000): MailLimits {
+  const counters = [
+    { keyOf: plain, counter: counterOf(strangersLimits, addresses) },
+    { keyOf: mailboxOf, counter: counterOf(mailboxLimits, addresses) },
+  ];
   return {
     take: (address) => {
-      const key = address.trim().toLowerCase();
       const now = clock();
-      const taken = (times.get(key) ?? []).filter((time) => now - time < longest);
-      const waits = limits.map(({ count, interval }) => {
-        // The one that must have passed for another to be within the limit.
-        const oldest = taken.at(-count);
-        return oldest === undefined ? 0 : oldest + interval - now;
-      });
-      const wait = Math.max(...waits);
+      const asked = counters.map(({ keyOf, counter }) => counter(keyOf(address), now));
+      const wait = Math.max(...asked.map(({ wait: each }) => each));
       if (wait > 0) {
         const retryAfter = Math.ceil(wait / 1000);
         throw new AppError("RATE_LIMITED", `Too many mails to this address; try again in ${retryAfter} s`, {
           retryAfter,
         });
       }
-      times.set(key, [...taken, now]);
+      for (const { note } of asked) note();
     },
   };
+}
+
+/** How long a key must wait, in ms, and the note that it got one more. */
+function counterOf(limits: readonly MailLimit[], keys: number) {
+  const times = createRecent<readonly number[]>(keys);
+  const longest = Math.max(...limits.map(({ interval }) => interval));
+  return (key: string, now: number): { readonly wait: number; readonly note: () => void } => {
+    const taken = (times.get(key) ?? []).filter((time) => now - time < longest);
+    const waits = limits.map(({ count, interval }) => {
+      // The one that must have passed for another to be within the limit.
+      const oldest = taken.at(-count);
+      return oldest === undefined ? 0 : oldest + interval - now;
+    });
+    return { wait: Math.max(...waits), note: () => times.set(key, [...taken, now]) };
+  };
+}
+
+function plain(address: string): string {
+  return address.trim().toLowerCase();
+}
+
+/** The address without what follows a `+` (RFC 5233), which most mail servers put into the same mailbox. */
+function mailboxOf(address: string): string {
+  return plain(address).replace(/\+[^@]*(?=@)/, "");
 }

@@ -7,7 +7,7 @@ import type { UserActor } from "../../../core/access/actor";
 import { AppError } from "../../../core/errors";
 import { type Account, findByEmail, invalidEmail, normalizeEmail } from "../accounts";
 import { isServiceAccount } from "../api-tokens";
-import { appAddress } from "../app-links";
+import { appLink } from "../app-links";
 import { inviteByHand } from "../invites/invite";
 import { noteChange } from "../note";
 import { handedOver, type OneTimeKind } from "../one-time";
@@ -39,7 +39,7 @@ export async function generateLink(
     return { type, email, url, token, expiresAt };
   }
   if (type !== "email-verification") requireLocal(parts.config);
-  const app = appAddress(parts.config, link);
+  const { members: app } = await appLink(parts, { link, tenant: null });
   const email = normalizeEmail(text);
   if (email === null) throw invalidEmail();
   return parts.data.transaction(async (rows) => {

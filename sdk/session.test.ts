@@ -353,6 +353,22 @@ test("a refused renewal is no sign-out where another page has gone on", async ()
   expect([here.session.state().identity, there.session.state().identity]).toEqual(["ann@t2", "ann@t2"]);
 });
 
+test.each(["renewal", "switch"])("a sign-out on another page wins over a %s under way", async (kind) => {
+  const page = sharedStorage();
+  const there = setUp({ storage: page() });
+  await there.session.begin(inTenant(ann, "t1"));
+  const here = setUp({ storage: deaf(page()) });
+  const old = await here.session.credential();
+  const answer = Promise.withResolvers<ReturnType<typeof inTenant>>();
+  const work = kind === "switch" ? here.session.swap(() => answer.promise, true) : here.session.renew(old);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  await there.session.end().saved;
+  answer.resolve(inTenant(ann, "t2"));
+  here.answers[0]?.resolve(renewed("t2", "r2"));
+  await expect(work).rejects.toMatchObject({ code: "SESSION_CHANGED" });
+  expect([here.session.state().identity, there.session.state().identity]).toEqual([null, null]);
+});
+
 test("in cookie mode nothing is sent for who signed in on another page meanwhile", async () => {
   const page = sharedStorage();
   const there = setUp({ mode: "cookie", storage: page() });

@@ -231,6 +231,8 @@ export function createSession(options: SessionOptions) {
       if (signedIn()) await replace(nothing, "SIGNED_OUT", thrown);
       return false;
     }
+    // Whoever signed out on another page meanwhile is not brought back.
+    if (unwatch) await adopt();
     ensureSame(started.epoch);
     kept = { ...kept, ...tokens(result, kept.refreshToken) };
     generation += 1;
@@ -339,6 +341,7 @@ export function createSession(options: SessionOptions) {
       return exclusive(async () => {
         ensureSame(started);
         const result = await work();
+        if (unwatch) await adopt();
         ensureSame(started);
         const { mfaRequired } = result as LoginResult;
         // A second factor is asked for in place of a session, and this one has ended for that.

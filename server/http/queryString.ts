@@ -1,5 +1,5 @@
 /** Query string → values. Plain pairs are read directly; brackets (`filter[price][gt]=1`) by the `qs` library. */
-import qs from "qs";
+import type Qs from "qs";
 import { AppError } from "../core/errors";
 
 /**
@@ -26,6 +26,8 @@ const bracketInName = /(?:^|&)[^=&]*(?:\[|%5b)/i;
 
 function readBrackets(text: string): Record<string, unknown> {
   try {
+    // Loaded with the first such query: a start need not wait for it.
+    const qs: typeof Qs = require("qs");
     return qs.parse(text, {
       depth: 12,
       arrayLimit: 1000,

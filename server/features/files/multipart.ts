@@ -1,7 +1,7 @@
 /** Reads a multipart body as it arrives: text parts into a map, the bytes of the file straight to a keeper. */
 import { once } from "node:events";
 import type { Readable } from "node:stream";
-import { Busboy, type BusboyInstance } from "@fastify/busboy";
+import type { BusboyInstance } from "@fastify/busboy";
 import { AppError } from "../../core/errors";
 
 /** A read form. `file` is null when no file was sent; its `size` in bytes, its `type` as the sender says. */
@@ -35,7 +35,7 @@ export async function readUploadForm(
   keep: KeepBytes,
   part = "file",
 ): Promise<UploadForm> {
-  const parser = openParser(request.headers.get("content-type") ?? "", part);
+  const parser = await openParser(request.headers.get("content-type") ?? "", part);
   const fields = new Map<string, string>();
   const failed = Promise.withResolvers<never>();
   // A failure after the form was read has nobody left to tell.
@@ -78,13 +78,15 @@ export async function readUploadForm(
   }
 }
 
-function openParser(contentType: string, part: string): BusboyInstance {
-  if (/^multipart\/form-data\b/i.test(contentType))
+async function openParser(contentType: string, part: string): Promise<BusboyInstance> {
+  if (/^multipart\/form-data\b/i.test(contentType)) {
+    const { Busboy } = await import("@fastify/busboy"); // not before the first upload
     try {
       return new Busboy({ headers: { "content-type": contentType }, limits });
     } catch (error) {
       throw new AppError("BAD_REQUEST", `The multipart body is malformed: ${messageOf(error)}`);
     }
+  }
   throw new AppError("UNSUPPORTED_MEDIA_TYPE", `Send the file as multipart/form-data, in the part '${part}'`);
 }
 

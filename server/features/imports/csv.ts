@@ -1,5 +1,5 @@
 /** A CSV file (RFC 4180) → rows with values of their fields' types, read piece by piece. */
-import { CsvError, parse, type Parser } from "csv-parse";
+import type { CsvError, Parser } from "csv-parse";
 import { AppError } from "../../core/errors";
 import type { Collection } from "../../core/schema/model";
 import type { Cell } from "../items";
@@ -78,7 +78,8 @@ async function* records(
   delimiter: string,
   quotesTell: boolean,
 ): AsyncGenerator<readonly (readonly Cell[])[]> {
-  const parser = parse({
+  const csv = await import("csv-parse"); // not before the first import
+  const parser = csv.parse({
     bom: true,
     delimiter,
     relax_column_count: true,
@@ -100,7 +101,7 @@ async function* records(
     decode(() => utf8.decode());
     yield await step(parser, failed.promise, (done) => parser.end(done));
   } catch (error) {
-    throw error instanceof CsvError ? invalid(reasonOf(error)) : error;
+    throw error instanceof csv.CsvError ? invalid(reasonOf(error)) : error;
   } finally {
     parser.destroy();
   }

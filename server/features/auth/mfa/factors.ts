@@ -67,7 +67,7 @@ export function createFactors({
       const sealed = { secret: await seal.close(id, secret), keyId: seal.keyId };
       await rows.create(keeping, collection, [{ id, user_Id: user, type: "totp", friendlyName, ...sealed }]);
       const uri = uriOf(secret, issuer, account);
-      return { id, type: "totp", friendlyName, qrCode: qrOf(uri), secret, uri };
+      return { id, type: "totp", friendlyName, qrCode: await qrOf(uri), secret, uri };
     },
 
     match: async (user, code, factor) => {

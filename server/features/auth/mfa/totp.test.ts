@@ -48,7 +48,7 @@ test("the picture says the address, and the address the secret", async () => {
   expect(uri).toBe(
     `otpauth://totp/Shop%3A%20N%C3%A4h%20%26%20Co:ada%2Bx%40example.com?issuer=Shop%3A%20N%C3%A4h%20%26%20Co&secret=${secret}&algorithm=SHA1&digits=6&period=30`,
   );
-  const svg = qrOf(uri);
+  const svg = await qrOf(uri);
   expect(svg).toMatch(/^<svg [^>]*viewBox/);
   // Rendered by a process of its own: in one that serves images, sharp reads no SVG.
   const program = `

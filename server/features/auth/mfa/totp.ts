@@ -1,6 +1,5 @@
 /** Codes of authenticator apps (TOTP, RFC 6238: SHA-1, six digits, steps of 30 seconds). It knows neither rows nor clocks. */
 import { Secret, TOTP } from "otpauth";
-import { encodeQR } from "qr";
 
 const kind = { algorithm: "SHA1", digits: 6, period: 30 } as const;
 
@@ -26,7 +25,8 @@ export function uriOf(secret: string, issuer: string, account: string): string {
 }
 
 /** A text as a QR code: an SVG with the quiet zone and the white ground that readers need (ISO/IEC 18004). */
-export function qrOf(text: string): string {
+export async function qrOf(text: string): Promise<string> {
+  const { encodeQR } = await import("qr"); // not before the first one
   const svg = encodeQR(text, "svg", { ecc: "medium", border: 4 });
   return svg.replace(/<svg[^>]*>/, `$&<path d="M0 0h200v200H0Z" fill="#fff"/>`);
 }

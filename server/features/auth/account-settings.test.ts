@@ -157,6 +157,11 @@ test("everyone changes the own names and userMetadata, whatever the role may wri
     },
   );
   expect((await send("PATCH", "/auth/me", {}, token)).status).toBe(200);
+  const entries = await get(`/items/baasix_AuditLog?filter[entityId]=${id}&filter[type]=auth&sort=id`);
+  expect((entries.body as { data: object[] }).data).toMatchObject([
+    { entity: "baasix_User", action: "update", userId: id, changes: { after: { lastName: "Lee" } } },
+    { entity: "baasix_User", action: "update", userId: id, changes: { after: { lastName: null } } },
+  ]);
   for (const [body, as, status] of [
     [{ firstName: "" }, token, 400],
     [{ email: "other@example.com" }, token, 400],

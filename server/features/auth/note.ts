@@ -13,10 +13,13 @@ export type Noted = {
   readonly after: object | null;
 };
 
+/** Who did it: somebody signed in, or an account that is just made. */
+export type Doer = Pick<UserActor, "id"> & Partial<Pick<UserActor, "tenant" | "origin">>;
+
 /** Notes it, in the transaction of what it tells. `actor` null: whoever runs the server. */
 export async function noteChange(
   rows: Rows,
-  actor: UserActor | null,
+  actor: Doer | null,
   { entity, entityId, action, before, after }: Noted,
 ): Promise<void> {
   const { address: ipaddress, requestId } = actor?.origin ?? { address: null, requestId: null };

@@ -7,7 +7,7 @@ import { appAddress } from "../app-links";
 import { entryOf } from "../entry";
 import { confirmAddress } from "../first-proof";
 import type { RegisterBody } from "../model";
-import { noteChange } from "../note";
+import { type Doer, noteChange } from "../note";
 import type { Pending } from "../register";
 import { shownRole } from "../roles";
 import {
@@ -53,7 +53,7 @@ export async function acceptInvite(
     if (account?.email !== invite.email) {
       throw new AppError("FORBIDDEN", "This invitation is for a different email address");
     }
-    const { role, tenant, sentAt } = await take(parts, rows, { token }, actor.id, actor);
+    const { role, tenant, sentAt } = await take(parts, rows, { token }, actor);
     await joinTenant(rows, actor.id, { role: role.id, tenant: tenant?.id ?? null });
     if (sentAt !== null) await confirmAddress(parts, rows, account, "all");
   });
@@ -83,7 +83,7 @@ export async function registerInvited(
   const hash = await passwords.hash(body.password, { email, username, firstName, lastName });
   const id = crypto.randomUUID();
   const done = await data.transaction(async (rows) => {
-    const { role, tenant, sentAt, link, userMetadata } = await take(parts, rows, { token }, id, null);
+    const { role, tenant, sentAt, link, userMetadata } = await take(parts, rows, { token }, { id });
     const emailVerified = sentAt !== null;
     const memberships = [{ role: role.id, tenant: tenant?.id ?? null }];
     const names = { id, email, firstName, lastName, username, phone };
@@ -137,7 +137,7 @@ export async function startInvited(
   const [first] = standing;
   if (!first) return null;
   if (config.MULTI_TENANT) return { memberships: [], userMetadata: null };
-  const { role, userMetadata } = await take(parts, rows, { id: first.id }, id, null);
+  const { role, userMetadata } = await take(parts, rows, { id: first.id }, { id });
   return { memberships: [{ role: role.id, tenant: null }], userMetadata };
 }
 
@@ -146,20 +146,19 @@ async function take(
   { clock, config }: Pick<SignInParts, "clock" | "config">,
   rows: Data,
   key: InviteKey,
-  by: string,
-  actor: UserActor | null,
+  by: Doer,
 ): Promise<InviteRow> {
-  const invite = await consumeInvite(rows, key, by, clock());
+  const invite = await consumeInvite(rows, key, by.id, clock());
   if (invite === null) throw invalidInvite();
   const { id, email, role, tenant, invitedBy_Id } = invite;
   const gift = { role, tenant: tenant?.id ?? null };
   if (!(await mayStillInvite(rows, config, invitedBy_Id, gift))) throw invalidInvite();
-  await noteChange(rows, actor, {
+  await noteChange(rows, by, {
     entity: inviteCollection,
     entityId: id,
     action: "update",
     before: { status: "pending" },
-    after: { status: "accepted", email, role_Id: role.id, tenant_Id: gift.tenant, acceptedBy_Id: by },
+    after: { status: "accepted", email, role_Id: role.id, tenant_Id: gift.tenant, acceptedBy_Id: by.id },
   });
   return invite;
 }

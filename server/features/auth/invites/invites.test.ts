@@ -802,7 +802,7 @@ describe.each([
       const email = newMail();
       const token = await tokenFor(email);
       const id = (await inviteOf(email))?.id ?? "";
-      await register(email, token);
+      const done = await register(email, token);
       const entries = await app.data.find<{ action: string; userId: string | null; changes: object }>(
         root,
         "baasix_AuditLog",
@@ -814,7 +814,11 @@ describe.each([
           userId: expect.any(String),
           changes: { after: { email, role_Id: roles.member } },
         },
-        { action: "update", changes: { before: { status: "pending" }, after: { status: "accepted" } } },
+        {
+          action: "update",
+          userId: (done.body as { user: { id: string } }).user.id,
+          changes: { before: { status: "pending" }, after: { status: "accepted" } },
+        },
       ]);
       await sweepInvites(app.data, now() + 60 * 24 * 3_600_000);
       expect(await inviteOf(email)).toMatchObject({ status: "accepted" });

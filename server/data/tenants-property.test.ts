@@ -3,7 +3,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { system, type UserActor, unproven } from "../core/access/actor";
 import { AppError } from "../core/errors";
 import { openTwoTenants, type TwoTenants } from "../testing/two-tenants";
+import { parseRules, type PermissionRow } from "../core/access/rules";
+import { createData } from "./data";
 import type { Data, RawQuery } from "./door";
+import type { Snapshot } from "./snapshot";
+import { createTotals } from "./totals";
 import { planCounts } from "./read";
 
 type Json = Record<string, unknown>;
@@ -298,6 +302,90 @@ test("whatever is written", async () => {
   }
   // Enough of it took place.
   expect(done).toBeGreaterThan(20);
+}, 60_000);
+
+/** A permission to read, of any kind that an administrator may make up. */
+function permission(role_Id: string, collection: Name, number: number): PermissionRow {
+  const paths = [...columns[collection], ...lists[collection]];
+  const fields = pick<readonly string[]>([
+    ["*"],
+    some(paths, 4),
+    ["*", ...some(paths, 3)],
+    ["**"],
+    some(simple(collection), 3),
+  ]);
+  const behind: Json = { folders: "notes", notes: "folder", tags: "notes", notes_tags_junction: "notes" };
+  return {
+    id: `permission ${number}`,
+    role_Id,
+    collection,
+    action: "read",
+    fields,
+    conditions: random() < 0.5 ? filter(collection, 1) : null,
+    relConditions: random() < 0.2 ? { [String(behind[collection])]: { id: { isNotNull: true } } } : null,
+    defaultValues: null,
+  };
+}
+
+test("whatever the rules: what is not of the tenant might as well not be there", async () => {
+  for (const name of collections)
+    await data.removeWhere(root, name, { id: { isNotNull: true } }, { permanent: true });
+  await fill();
+  const { schema } = scene.snapshot.current();
+  const roles = ["role one", "role two"].map((id) => ({ id, name: id, isTenantSpecific: true }));
+  let current: Snapshot = scene.snapshot.current();
+  const own = createData({
+    database: scene.database,
+    snapshot: () => current,
+    reloadSchema: () => Promise.resolve(),
+    now: Date.now,
+    totals: createTotals({ schema: () => schema, live: () => false }),
+  });
+  const actor = { ...actorOf("ann"), role: "role one", roles: roles.map(({ id }) => id) };
+  const worlds = Array.from({ length: 40 }, (_, version) => {
+    const permissions = roles.flatMap(({ id }) =>
+      collections.flatMap((name, n) => (random() < 0.7 ? [permission(id, name, n)] : [])),
+    );
+    const rules = parseRules(roles, permissions, schema);
+    const wishes = Array.from({ length: 4 }, (): readonly [Name, RawQuery] => {
+      const name = pick(collections);
+      const fields = random() < 0.5 ? ["id", ...some(columns[name], 3)] : ["id", ...some(lists[name], 2)];
+      return [
+        name,
+        { fields, count: "exact", limit: 100, ...(random() < 0.6 && { filter: filter(name, 1) }) },
+      ];
+    });
+    return { snapshot: { schema, rules, version: -1 - version }, permissions, wishes };
+  });
+  const answers = async (): Promise<readonly string[]> => {
+    const all: string[] = [];
+    for (const { snapshot, wishes } of worlds) {
+      current = snapshot;
+      for (const [name, query] of wishes) all.push(await told(own.read(actor, name, query)));
+    }
+    return all;
+  };
+  const among = await answers();
+  for (const name of ["notes_tags_junction", "notes", "folders", "tags"] as const)
+    await data.removeWhere(
+      root,
+      name,
+      { OR: [{ tenant_Id: { ne: scene.A } }, { tenant_Id: { isNull: true } }] },
+      { permanent: true },
+    );
+  const alone = await answers();
+  among.forEach((text, n) => {
+    const world = worlds[Math.floor(n / 4)];
+    const wish = world?.wishes[n % 4];
+    expect({ wish, permissions: text === alone[n] ? null : world?.permissions, text }).toEqual({
+      wish,
+      permissions: null,
+      text: alone[n] ?? "",
+    });
+    expectOwn("ann", text, [wish, world?.permissions]);
+  });
+  // Enough of it was answered, with rows.
+  expect(among.filter((text) => text.includes("«A»")).length).toBeGreaterThan(20);
 }, 60_000);
 
 const byId = (a: Json, b: Json): number => (String(a.id) < String(b.id) ? -1 : 1);

@@ -38,7 +38,7 @@ export function createBroadcast({ gate, publish, now }: BroadcastParts): Broadca
       },
       "broadcast.send": (peer, { id, channel, event, payload = null, self = false }, actor) => {
         const key = holds.require(peer, channel);
-        requireSize("a message", payload, limits.payload);
+        holds.paceBytes(peer, requireSize("a message", payload, limits.payload));
         const sender = { userId: requireUser(actor, "broadcast").id, socketId: peer.id };
         const timestamp = new Date(now()).toISOString();
         const frame = encodeFrame({ type: "broadcast.message", channel, event, payload, sender, timestamp });

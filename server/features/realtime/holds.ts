@@ -30,6 +30,10 @@ export type Holds = {
     name: string,
     take: (actor: UserActor, key: string) => void,
   ) => Promise<void>;
+  /** Counts as a join does. @throws AppError RATE_LIMITED */
+  readonly pace: (peer: Peer) => void;
+  /** Counts bytes that go to others. @throws AppError RATE_LIMITED */
+  readonly paceBytes: (peer: Peer, bytes: number) => void;
   /** The key of a name that is held. @throws AppError FORBIDDEN */
   readonly require: (peer: Peer, name: string) => string;
   readonly keyOf: (peer: Peer, name: string) => string | null;
@@ -54,7 +58,12 @@ export type Named = {
 };
 
 type Hold = { key: string | null; readonly user: string };
-type Held = { readonly names: Map<string, Hold>; readonly joins: Bucket; renewals: number };
+type Held = {
+  readonly names: Map<string, Hold>;
+  readonly joins: Bucket;
+  readonly sends: Bucket;
+  renewals: number;
+};
 
 /** Makes an empty registry. */
 export function createHolds({ what, mayEnter, now }: HoldsParts): Holds {
@@ -72,15 +81,25 @@ export function createHolds({ what, mayEnter, now }: HoldsParts): Holds {
   const heldBy = (peer: Peer): Held => {
     const known = byPeer.get(peer);
     if (known) return known;
-    const held = { names: new Map(), joins: createBucket(now, limits.joins, limits.joinBurst), renewals: 0 };
+    const held = {
+      names: new Map(),
+      joins: createBucket(now, limits.joins, limits.joinBurst),
+      sends: createBucket(now, limits.sendRate, limits.sendBurst),
+      renewals: 0,
+    };
     byPeer.set(peer, held);
     return held;
+  };
+
+  const pace = (peer: Peer): void => {
+    if (heldBy(peer).joins.take()) return;
+    throw new AppError("RATE_LIMITED", `At most ${limits.joins} joins a second`);
   };
 
   const enter: Holds["enter"] = async (peer, actor, name, take) => {
     let user = requireUser(actor, what);
     const held = heldBy(peer);
-    if (!held.joins.take()) throw new AppError("RATE_LIMITED", `At most ${limits.joins} joins a second`);
+    pace(peer);
     const known = held.names.get(name);
     if (known && known.key !== null) return take(user, known.key);
     if (known) throw new AppError("CONFLICT", `'${name}' is being joined already`);
@@ -132,6 +151,11 @@ export function createHolds({ what, mayEnter, now }: HoldsParts): Holds {
 
   return {
     enter,
+    pace,
+    paceBytes: (peer, bytes) => {
+      if (heldBy(peer).sends.take(bytes)) return;
+      throw new AppError("RATE_LIMITED", `At most ${limits.sendRate} bytes of messages a second`);
+    },
     drop,
     keyOf: (peer, name) => byPeer.get(peer)?.names.get(name)?.key ?? null,
     require: (peer, name) => {

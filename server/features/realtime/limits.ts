@@ -12,6 +12,8 @@ export const limits = {
   /** Live queries of one socket, and bytes of the rows of one answer: half of what may wait to be sent. */
   queries: 50,
   result: 512 * 1024,
+  /** Characters of the answers that all live queries together remember, to tell differences from. */
+  remembered: 64 * 1024 * 1024,
   /** Characters of all that its subscriptions ask for: they are kept, and read again when rules change. */
   requests: 256 * 1024,
   /** Of each kind that a socket may hold: rooms, presence channels, broadcast channels, topics. */
@@ -25,6 +27,11 @@ export const limits = {
   members: 1_000,
   /** Of a message of a room or a broadcast, of an event, and of a handler's result. */
   payload: 64 * 1024,
+  /** Bytes of messages that a socket may send to others in a second, and at once: each goes out once a member. */
+  sendRate: 128 * 1024,
+  sendBurst: 512 * 1024,
+  /** Bytes a second of what changes in a presence channel: beyond, changes are gathered for longer. */
+  presenceRate: 256 * 1024,
   /** What a room remembers: messages, their bytes, and for how long. */
   history: 200,
   historyBytes: 256 * 1024,
@@ -54,8 +61,8 @@ export const limits = {
   silence: 30_000,
 } as const;
 
-/** Counts messages: `rate` a second, `burst` at once. */
-export type Bucket = { readonly take: () => boolean };
+/** Counts messages, or whatever has a `cost`: `rate` a second, `burst` at once. */
+export type Bucket = { readonly take: (cost?: number) => boolean };
 
 /** Makes a full bucket. `clock` in milliseconds. */
 export function createBucket(
@@ -66,12 +73,12 @@ export function createBucket(
   let tokens = burst;
   let filledAt = clock();
   return {
-    take: () => {
+    take: (cost = 1) => {
       const now = clock();
       tokens = Math.min(burst, tokens + (Math.max(0, now - filledAt) * rate) / 1000);
       filledAt = now;
-      if (tokens < 1) return false;
-      tokens -= 1;
+      if (tokens < cost) return false;
+      tokens -= cost;
       return true;
     },
   };

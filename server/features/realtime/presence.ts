@@ -12,6 +12,7 @@ import { createHolds, type Named, requireSize, requireUser } from "./holds";
 import { limits } from "./limits";
 import { createRoster, type Seat } from "./roster";
 import { nameOf } from "./scope";
+import { sizeOf } from "./sizes";
 
 export type PresenceParts = {
   readonly cluster: Cluster;
@@ -23,7 +24,10 @@ export type PresenceParts = {
 export type Presence = Capability & Named;
 
 /** What changed since it was told last: by socket, who is there now, or null for who has gone. */
-type Gathered = Map<string, { readonly before: PresenceMember | null; now: PresenceMember | null }>;
+type Gathered = {
+  readonly changes: Map<string, { readonly before: PresenceMember | null; now: PresenceMember | null }>;
+  readonly timer: ReturnType<typeof setTimeout>;
+};
 
 /** Makes the capability of `presence.…` frames. */
 export function createPresence({ cluster, gate, publish, now }: PresenceParts): Presence {
@@ -32,27 +36,36 @@ export function createPresence({ cluster, gate, publish, now }: PresenceParts): 
   /** As it was told last, by key and socket. */
   const told = new Map<string, Map<string, PresenceMember>>();
   const topic = (key: string): string => `presence ${key}`;
-  let timer: ReturnType<typeof setTimeout> | null = null;
+  /** Until when no more is to be told of a channel, in ms since 1970: its last news was long. */
+  const quiet = new Map<string, number>();
 
   const gather = (key: string, socketId: string, member: PresenceMember | null): void => {
-    const changes: Gathered = gathered.get(key) ?? new Map();
-    gathered.set(key, changes);
-    const known = changes.get(socketId);
-    if (known) known.now = member;
-    else changes.set(socketId, { before: told.get(key)?.get(socketId) ?? null, now: member });
-    timer ??= setTimeout(() => {
-      timer = null;
-      for (const each of gathered.keys()) flush(each);
-    }, limits.presencePause);
+    const known = gathered.get(key) ?? begin(key);
+    const change = known.changes.get(socketId);
+    if (change) change.now = member;
+    else known.changes.set(socketId, { before: told.get(key)?.get(socketId) ?? null, now: member });
+  };
+
+  const begin = (key: string): Gathered => {
+    const pause = Math.max(limits.presencePause, (quiet.get(key) ?? 0) - now());
+    const timer = setTimeout(
+      () => flush(key),
+      Math.min(pause, limits.profiles / (limits.presenceRate / 1000)),
+    );
+    const begun: Gathered = { changes: new Map(), timer };
+    gathered.set(key, begun);
+    return begun;
   };
 
   const flush = (key: string): void => {
-    const changes = gathered.get(key);
-    if (!changes) return;
+    const known = gathered.get(key);
+    if (!known) return;
+    clearTimeout(known.timer);
     gathered.delete(key);
+    quiet.delete(key);
     const members = told.get(key) ?? new Map<string, PresenceMember>();
     const [joined, updated, left]: [PresenceMember[], PresenceMember[], PresenceMember[]] = [[], [], []];
-    for (const [socketId, change] of changes) {
+    for (const [socketId, change] of known.changes) {
       if (change.now) members.set(socketId, change.now);
       else members.delete(socketId);
       if (change.now) (change.before ? updated : joined).push(change.now);
@@ -61,15 +74,16 @@ export function createPresence({ cluster, gate, publish, now }: PresenceParts): 
     if (members.size > 0) told.set(key, members);
     else told.delete(key);
     if (joined.length + updated.length + left.length === 0) return;
-    publish(
-      topic(key),
-      encodeFrame({ type: "presence.changed", channel: nameOf(key), joined, updated, left }),
-    );
+    const text = encodeFrame({ type: "presence.changed", channel: nameOf(key), joined, updated, left });
+    const ms = (text.length * 1000) / limits.presenceRate;
+    if (ms > limits.presencePause && members.size > 0) quiet.set(key, now() + ms);
+    publish(topic(key), text);
   };
 
   const roster = createRoster<Profile>({
     cluster,
     kind: "presence",
+    sizeOf,
     now,
     changed: (key, { joined, updated, left }) => {
       for (const seat of [...joined, ...updated]) gather(key, seat.socketId, memberOf(seat));
@@ -79,11 +93,10 @@ export function createPresence({ cluster, gate, publish, now }: PresenceParts): 
 
   const track = (peer: Peer, userId: string, key: string, state: Profile): void => {
     const seats = roster.at(key);
-    let bytes = requireSize("state", state, limits.profile);
+    const bytes = requireSize("state", state, limits.profile) + roster.bytesBut(key, peer.id);
     if (!seats.has(peer.id) && seats.size >= limits.members) {
       throw new AppError("QUERY_TOO_COMPLEX", `A channel shows ${limits.members} members at most`);
     }
-    for (const { socketId, data } of seats.values()) if (socketId !== peer.id) bytes += sizeOf(data);
     if (bytes > limits.profiles) {
       throw new AppError(
         "QUERY_TOO_COMPLEX",
@@ -144,14 +157,4 @@ export function createPresence({ cluster, gate, publish, now }: PresenceParts): 
 
 function memberOf({ socketId, userId, data }: Seat<Profile>): PresenceMember {
   return { socketId, userId, state: data };
-}
-
-const sizes = new WeakMap<Profile, number>();
-
-function sizeOf(state: Profile): number {
-  const known = sizes.get(state);
-  if (known !== undefined) return known;
-  const size = Buffer.byteLength(JSON.stringify(state));
-  sizes.set(state, size);
-  return size;
 }

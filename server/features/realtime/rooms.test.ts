@@ -9,6 +9,8 @@ import { limits } from "./limits";
 let app: TestApp;
 let url: string;
 let offset = 0;
+/** Where the clock of the server stands, when it does. */
+let stopped: number | null = null;
 type Person = { readonly token: string; readonly id: string };
 let ann: Person;
 let bob: Person;
@@ -20,7 +22,7 @@ let sockets: TestSocket[] = [];
 beforeAll(async () => {
   app = await testApp({
     env: { REALTIME_SOCKETS_PER_USER: "60" },
-    now: () => Date.now() + offset,
+    now: () => (stopped ?? Date.now()) + offset,
   });
   const body = {
     collectionName: "boards",
@@ -55,6 +57,7 @@ async function closeAll(): Promise<void> {
   const ending = sockets;
   offset = 0;
   sockets = [];
+  stopped = null;
   for (const socket of ending) socket.close();
   await Promise.all(ending.map(({ closed }) => closed));
 }
@@ -577,6 +580,7 @@ describe("bad input", () => {
     among(
       () => [ann],
       async (a) => {
+        stopped = Date.now();
         for (let n = 0; n < limits.rooms; n++) {
           offset += 200;
           expect(await code(join(a, `many:${n}`))).toBe("room.joined");
@@ -590,6 +594,33 @@ describe("bad input", () => {
           answers.push(await code(join(a, "many:1")));
         }
         expect(answers).toContain("RATE_LIMITED At most 10 joins a second");
+      },
+    ),
+  );
+
+  test(
+    "what a socket says to others has a pace in bytes",
+    among(
+      () => [ann],
+      async (a) => {
+        stopped = Date.now();
+        await join(a, "loud");
+        await a.ask({ type: "broadcast.subscribe", channel: "loud" });
+        const payload = "x".repeat(limits.payload - 2);
+        for (let n = 0; n < limits.sendBurst / limits.payload; n++) {
+          expect(await code(say(a, "loud", "e", payload))).toBe("done");
+        }
+        expect(await code(say(a, "loud", "e", payload))).toMatch(/^RATE_LIMITED/);
+        offset += 1000;
+        expect(await code(say(a, "loud", "e", payload))).toBe("done");
+        for (let n = 0; n < limits.sendBurst / limits.payload; n++) {
+          const frame = { type: "broadcast.send", channel: "loud", event: "e", payload } as const;
+          expect(await code(a.ask(frame))).toBe("done");
+        }
+        expect(await code(a.ask({ type: "broadcast.send", channel: "loud", event: "e", payload }))).toMatch(
+          /^RATE_LIMITED/,
+        );
+        expect(await code(say(a, "loud", "e", 1))).toBe("done");
       },
     ),
   );

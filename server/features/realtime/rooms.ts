@@ -10,9 +10,10 @@ import { encodeFrame } from "./frames";
 import type { Gate } from "./gate";
 import { createHistories } from "./history";
 import { createHolds, type Named, requireSize, requireUser } from "./holds";
+import { sizeOf } from "./sizes";
 import { limits } from "./limits";
 import { createRoster, type Seat } from "./roster";
-import { isIn, keyOf, nameOf, type Scope, scopeOf } from "./scope";
+import { keyOf, nameOf, type Scope, scopeOf } from "./scope";
 
 export type RoomsParts = {
   readonly cluster: Cluster;
@@ -63,6 +64,7 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
   const roster = createRoster<SeatData>({
     cluster,
     kind: "room.seat",
+    sizeOf: ({ metadata }) => sizeOf(metadata),
     now,
     changed: (key, { joined, updated, left }) => {
       const room = nameOf(key);
@@ -163,10 +165,7 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
     if (!seats.has(peer.id) && seats.size >= limits.members) {
       throw new AppError("QUERY_TOO_COMPLEX", `A room has ${limits.members} members at most`);
     }
-    let bytes = requireSize("metadata", metadata, limits.profile);
-    for (const { socketId, data } of seats.values()) {
-      if (socketId !== peer.id) bytes += sizeOf(data.metadata);
-    }
+    const bytes = requireSize("metadata", metadata, limits.profile) + roster.bytesBut(key, peer.id);
     if (bytes > limits.profiles) {
       throw new AppError("QUERY_TOO_COMPLEX", `The members of a room show ${limits.profiles} bytes at most`);
     }
@@ -194,7 +193,6 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
     body: Pick<RoomMessage, "event" | "payload" | "sender">,
     keep: boolean,
   ): void => {
-    requireSize("a message", body.payload, limits.payload);
     const message = { messageId: `${cluster.id}.${++messages}`, ...body, timestamp: timestamp() };
     say(key, message, keep);
     cluster.tell("room", { say: message, key, keep });
@@ -236,13 +234,15 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
       }));
   };
 
-  const namesIn = (scope: Scope, prefix: string): readonly string[] =>
-    [...roster.keys()]
-      .filter((key) => isIn(scope, key))
-      .map(nameOf)
-      .filter((name) => name.startsWith(prefix))
-      .toSorted()
-      .slice(0, limits.listed);
+  const namesIn = (scope: Scope, prefix: string): readonly string[] => {
+    const start = keyOf(scope, prefix);
+    const names: string[] = [];
+    for (const key of roster.keys()) {
+      if (key.startsWith(start)) names.push(nameOf(key));
+      if (names.length >= limits.listed) break;
+    }
+    return names.toSorted();
+  };
 
   const summary = (scope: Scope, name: string): RoomSummary => ({
     name,
@@ -305,12 +305,14 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
       },
       "room.list": async (peer, { id, prefix = "" }, actor) => {
         const user = requireUser(actor, "rooms");
+        holds.pace(peer);
         const scope = scopeOf(user);
         const names = await gate.open(user, namesIn(scope, prefix));
         peer.send({ type: "room.list", id, rooms: names.map((name) => summary(scope, name)) });
       },
       "room.send": (peer, { id, room, event, payload = null, history = true }, actor) => {
         const key = holds.require(peer, room);
+        holds.paceBytes(peer, requireSize("a message", payload, limits.payload));
         const sender = { userId: requireUser(actor, "rooms").id, socketId: peer.id };
         send(key, { event, payload, sender }, history);
         peer.send({ type: "done", id });
@@ -334,8 +336,10 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
       peers.delete(peer.id);
       for (const [, key] of holds.close(peer)) stand(peer, key);
     },
-    send: (scope, room, event, payload, keep) =>
-      send(keyOf(scope, room), { event, payload, sender: { userId: null, socketId: null } }, keep),
+    send: (scope, room, event, payload, keep) => {
+      requireSize("a message", payload, limits.payload);
+      send(keyOf(scope, room), { event, payload, sender: { userId: null, socketId: null } }, keep);
+    },
     members: (scope, room) => membersAt(keyOf(scope, room)),
     list: (scope, prefix = "") => namesIn(scope, prefix).map((name) => summary(scope, name)),
     kick: (scope, room, userId) => kick(keyOf(scope, room), userId, null),
@@ -347,15 +351,4 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
       }
     },
   };
-}
-
-const sizes = new WeakMap<Profile, number>();
-
-/** Bytes of a profile; each is measured once. */
-function sizeOf(profile: Profile): number {
-  const known = sizes.get(profile);
-  if (known !== undefined) return known;
-  const size = Buffer.byteLength(JSON.stringify(profile));
-  sizes.set(profile, size);
-  return size;
 }

@@ -22,6 +22,8 @@ export type RosterParts<Data> = {
   readonly cluster: Cluster;
   /** Under which the instances speak of it. */
   readonly kind: string;
+  /** Bytes of what a seat shows. */
+  readonly sizeOf: (data: Data) => number;
   /** Called after each change, whoever made it. */
   readonly changed: (key: string, change: RosterChange<Data>) => void;
   readonly now: () => number;
@@ -31,6 +33,8 @@ export type Roster<Data> = {
   /** Takes a socket of this instance in, or changes its data. */
   readonly set: (key: string, socketId: string, userId: string, data: Data) => void;
   readonly remove: (key: string, socketId: string) => void;
+  /** Bytes of what all of a place show, but for this socket. */
+  readonly bytesBut: (key: string, socketId: string) => number;
   /** In no order. */
   readonly at: (key: string) => ReadonlyMap<string, Seat<Data>>;
   readonly keys: () => Iterable<string>;
@@ -41,14 +45,18 @@ export type Roster<Data> = {
 const nobody = new Map<string, never>();
 
 /** Makes an empty roster, and shares it. */
-export function createRoster<Data>({ cluster, kind, changed, now }: RosterParts<Data>): Roster<Data> {
+export function createRoster<Data>({ cluster, kind, sizeOf, changed, now }: RosterParts<Data>): Roster<Data> {
   const places = new Map<string, Map<string, Seat<Data>>>();
+  // Summed as they come and go: a state may change many times a second among many.
+  const bytes = new Map<string, number>();
   let latest = 0;
 
   const put = (key: string, seat: Seat<Data>): void => {
     const place = places.get(key) ?? new Map<string, Seat<Data>>();
     places.set(key, place);
-    const isKnown = place.has(seat.socketId);
+    const known = place.get(seat.socketId);
+    const isKnown = known !== undefined;
+    bytes.set(key, (bytes.get(key) ?? 0) + sizeOf(seat.data) - (known ? sizeOf(known.data) : 0));
     place.set(seat.socketId, seat);
     changed(key, { joined: isKnown ? [] : [seat], updated: isKnown ? [seat] : [], left: [] });
   };
@@ -58,7 +66,11 @@ export function createRoster<Data>({ cluster, kind, changed, now }: RosterParts<
     const seat = place?.get(socketId);
     if (!place || !seat) return false;
     place.delete(socketId);
-    if (place.size === 0) places.delete(key);
+    bytes.set(key, (bytes.get(key) ?? 0) - sizeOf(seat.data));
+    if (place.size === 0) {
+      places.delete(key);
+      bytes.delete(key);
+    }
     changed(key, { joined: [], updated: [], left: [seat] });
     return true;
   };
@@ -108,6 +120,10 @@ export function createRoster<Data>({ cluster, kind, changed, now }: RosterParts<
     },
     remove: (key, socketId) => {
       if (take(key, socketId)) cluster.tell(kind, { key, socketId });
+    },
+    bytesBut: (key, socketId) => {
+      const own = places.get(key)?.get(socketId);
+      return (bytes.get(key) ?? 0) - (own ? sizeOf(own.data) : 0);
     },
     at: (key) => places.get(key) ?? nobody,
     keys: () => places.keys(),

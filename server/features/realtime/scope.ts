@@ -18,8 +18,3 @@ export function keyOf(scope: Scope, name: string): string {
 export function nameOf(key: string): string {
   return key.slice(key.indexOf(" ") + 1);
 }
-
-/** Whether a key is of that scope. */
-export function isIn(scope: Scope, key: string): boolean {
-  return key.startsWith(`${scope ?? ""} `);
-}

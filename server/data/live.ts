@@ -61,6 +61,9 @@ export type LiveQueries = {
   readonly open: (actor: Actor, collection: string, query: RawQuery) => LiveQuery;
 };
 
+/** Milliseconds that a statement may take: it is run again and again. */
+const longest = 5_000;
+
 /** Opens the door. */
 export function createLiveQueries({
   database,
@@ -76,7 +79,7 @@ export function createLiveQueries({
         : openPage(at, actor, collection, query);
       const { plan, reads } = opened;
       requireLive(at, actor, [plan.collection.name, ...reads.related.keys()]);
-      const options = optionsFor(actor);
+      const options = { ...optionsFor(actor), timeout: longest };
       const run: Run = (statement, signal) =>
         database.run(bind(statement, { actor, now: now() }), { ...options, signal });
       const { params } = opened.statement;

@@ -59,6 +59,7 @@ export function createLiveQueries({ door, views, requireFeed }: LiveQueriesParts
   /** Watches. `id`: of the request that waits for the first answer; `version`: what the client has. */
   const watch = (
     peer: Peer,
+    actor: Actor,
     query: LiveQuery,
     asked: { readonly request: Request; readonly size: number },
     { id, version }: Pick<Watcher, "id" | "version">,
@@ -68,6 +69,7 @@ export function createLiveQueries({ door, views, requireFeed }: LiveQueriesParts
       member,
       id,
       version,
+      asker: actor.kind === "user" ? actor.id : actor.kind,
       answer: (text) => {
         held.answered = true;
         peer.sendText(text);
@@ -112,7 +114,7 @@ export function createLiveQueries({ door, views, requireFeed }: LiveQueriesParts
         `The live queries of a socket may ask for ${limits.requests} characters together`,
       );
     }
-    watch(peer, open(actor, request), { request, size }, { id, version: version ?? null });
+    watch(peer, actor, open(actor, request), { request, size }, { id, version: version ?? null });
   };
 
   /** Authorizes every query of a socket again under the rules as they are now. */
@@ -129,7 +131,7 @@ export function createLiveQueries({ door, views, requireFeed }: LiveQueriesParts
         const version = answered ? views.versionOf(watcher) : watcher.version;
         drop(peer, held);
         const id = answered || named ? null : watcher.id;
-        const next = watch(peer, query, held, { id, version });
+        const next = watch(peer, actor, query, held, { id, version });
         if (id === null) peer.send({ type: "renamed", subscription: watcher.name, to: next.watcher.name });
       } catch (error) {
         drop(peer, held);

@@ -93,6 +93,7 @@ function stage() {
       const watcher: Watcher = views.enter(query(key, passes), {
         member,
         id: "1",
+        asker: "ann",
         version,
         answer: (text) => told.resolve(JSON.parse(text) as Record<string, unknown>),
         fail: (error) => {

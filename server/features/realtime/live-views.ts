@@ -3,15 +3,15 @@
  * that it reads has changed, and the difference is encoded once and published. Knows topics, but no sockets and no
  * requests.
  */
-import pLimit from "p-limit";
 import { AppError } from "../../core/errors";
-import { touches } from "../../core/query/dependencies";
-import type { Judge, LiveAnswer, LiveQuery, View } from "../../data";
+import type { Judge, LiveAnswer, LiveQuery } from "../../data";
 import type { ChangeFeed, RowChange } from "../../platform/postgres";
-import { applyPieces, differenceOf, isSame } from "./difference";
-import { encodeDifference, encodeFrame, encodeResult, encodeUnchanged, type Meta } from "./frames";
+import { encodeFrame, encodeUnchanged } from "./frames";
+import { openLanes } from "./lanes";
 import { limits } from "./limits";
+import { createHistories, type History } from "./live-states";
 import { createSeats, type Member, type Seats } from "./seats";
+import { createWeigher } from "./weigh";
 
 /** Who watches. What it is told comes under `name`, by its topic, once it was answered. */
 export type Watcher = {
@@ -26,15 +26,8 @@ export type Watcher = {
   readonly fail: (error: unknown) => void;
   /** The request that the first answer is for. */
   readonly id: string | null;
-};
-
-/** An answer as it was at some time. */
-type State = {
-  readonly version: string;
-  readonly rows: readonly string[];
-  readonly meta: Meta;
-  /** When another one followed, on the clock of `performance.now()`. */
-  until: number;
+  /** In whose turn the first statement is run. */
+  readonly asker: string;
 };
 
 /** A query with watchers, or one that lately had some. */
@@ -44,8 +37,7 @@ export type LiveView = {
   /** Those who wait for their first answer, from a statement that begins after they came. */
   waiting: Watcher[];
   query: LiveQuery;
-  /** The newest last. The older ones are for those who come back. */
-  states: State[];
+  readonly history: History;
   /** Something that it reads has changed since its statement began. */
   due: boolean;
   running: boolean;
@@ -54,8 +46,8 @@ export type LiveView = {
   clock: ReturnType<typeof setTimeout> | null;
   /** On the clock of `performance.now()`. */
   notBefore: number;
-  /** Milliseconds that its statement took last. */
-  cost: number;
+  /** Milliseconds that its statement took last; null: it was never run. */
+  cost: number | null;
   /** In a row. */
   failures: number;
   stale: boolean;
@@ -86,17 +78,10 @@ const passing = 1000;
 /** A query rests this many times as long as it took, and at most this long, in ms. */
 const rest = 10;
 const longestRest = 30_000;
-/** Statements at a time; those that took longer than `dear` ms have a lane of their own and hold up nobody else. */
-const lanes = { cheap: 2, dear: 1 } as const;
-const dear = 100;
-/** So many queries are run at a change without asking whether it concerns them. */
-const few = 4;
-/** At more changes at a time nobody asks either. */
-const bulk = 100;
 /** Milliseconds until a failed statement is tried again; doubled each time. */
 const firstRetry = 250;
-/** States that are kept for those who come back, and for how many ms; queries without watchers. */
-const memory = { states: 16, age: 60_000, idle: 500 } as const;
+/** Queries without watchers that are remembered for those who come back, and for how many ms. */
+const memory = { idle: 500, age: 60_000 } as const;
 
 /** Failures that say nothing of the query itself. */
 const passingCodes: ReadonlySet<string> = new Set(["UNAVAILABLE", "TIMEOUT", "INTERNAL_ERROR", "CONFLICT"]);
@@ -114,10 +99,8 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
   const byKey = new Map<string, LiveView>();
   const byCollection = new Map<string, Set<LiveView>>();
   const idle = new Set<LiveView>();
-  const cheapLane = pLimit(lanes.cheap);
-  const dearLane = pLimit(lanes.dear);
-  /** Changes of the tables that are being judged, which wait until that is done. */
-  const judging = new Map<string, RowChange[]>();
+  const inTurn = openLanes();
+  const newHistory = createHistories(limits.remembered);
   let count = 0;
 
   const viewOf = (query: LiveQuery): LiveView => {
@@ -131,13 +114,13 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
       watchers: new Set(),
       waiting: [],
       query,
-      states: [],
+      history: newHistory(),
       due: false,
       running: false,
       timer: null,
       clock: null,
       notBefore: 0,
-      cost: 0,
+      cost: null,
       failures: 0,
       stale: false,
       abort: new AbortController(),
@@ -184,6 +167,7 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
   const forget = (view: LiveView): void => {
     stopClock(view);
     idle.delete(view);
+    view.history.forget();
     byKey.delete(view.query.key);
   };
 
@@ -206,8 +190,8 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
     const { signal } = view.abort;
     let served: Watcher[] = [];
     try {
-      const lane = view.cost > dear ? dearLane : cheapLane;
-      const answer = await lane(() => {
+      const asker = view.waiting[0]?.asker ?? "";
+      const answer = await inTurn(view.cost, asker, () => {
         if (signal.aborted) return null;
         served = view.waiting;
         view.waiting = [];
@@ -231,8 +215,9 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
     try {
       return await view.query.run(signal);
     } finally {
-      view.cost = performance.now() - started;
-      view.notBefore = started + Math.max(pause, Math.min(longestRest, view.cost * rest));
+      const cost = performance.now() - started;
+      view.cost = cost;
+      view.notBefore = started + Math.max(pause, Math.min(longestRest, cost * rest));
     }
   };
 
@@ -243,27 +228,17 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
         `The answer has more than ${limits.result} bytes: ask for fewer items or fields`,
       );
     }
-    const before = view.states.at(-1);
-    const pieces = before ? differenceOf(before.rows, rows) : rows;
-    const stayed =
-      before !== undefined &&
-      isSame(before.rows, pieces) &&
-      JSON.stringify(before.meta) === JSON.stringify(meta);
-    if (before && !stayed) {
-      const state = remember(view, applyPieces(before.rows, pieces), meta);
-      const { version } = state;
-      view.seats.tell((name) =>
-        encodeDifference(name, null, { from: before.version, version, pieces, meta }),
-      );
-    } else if (before === undefined) remember(view, rows, meta);
-    else if (view.stale) view.seats.tell((name) => encodeUnchanged(name, null, before.version));
+    const before = view.history.version();
+    const news = view.history.take(rows, meta);
+    if (news) view.seats.tell(news);
+    else if (view.stale && before) view.seats.tell((name) => encodeUnchanged(name, null, before));
     view.failures = 0;
     view.stale = false;
-    const answer = answerer(view);
     for (const watcher of served) {
       if (!view.watchers.has(watcher)) continue;
-      watcher.answer(answer(watcher));
-      watcher.member.join(watcher.name);
+      const { name, id, version, member } = watcher;
+      watcher.answer(view.history.answer(name, id, version));
+      member.join(name);
     }
   };
 
@@ -293,58 +268,20 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
     );
   };
 
-  /** Runs whose answer these changes of one table may change. */
-  const weigh = (table: string, rows: readonly RowChange[]): void => {
-    const doubtful: LiveView[] = [];
-    for (const view of byCollection.get(table) ?? []) {
-      if (view.due) continue;
-      const { collection, reads, members } = view.query;
-      const related = reads.related.get(table);
-      if (related && rows.some((row) => touches(related, row))) wake(view);
-      else if (collection === table && rows.some((row) => touches(reads.own, row))) {
-        if (members === null) wake(view);
-        else doubtful.push(view);
-      }
-    }
-    // A few are sooner run than judged, and a bulk concerns most.
-    if (doubtful.length <= few || rows.length > bulk) doubtful.forEach(wake);
-    else void judgeThen(table, doubtful, rows);
-  };
-
-  /**
-   * Wakes those among whose rows a change was or is: one statement for all that differ in values alone. Changes that come
-   * meanwhile are weighed together, after the pause that each query has anyway.
-   */
-  const judgeThen = async (
-    table: string,
-    views: readonly LiveView[],
-    rows: readonly RowChange[],
-  ): Promise<void> => {
-    const waiting = judging.get(table);
-    if (waiting) {
-      if (waiting.length < bulk) waiting.push(...rows);
-      else views.forEach(wake);
-      return;
-    }
-    const later: RowChange[] = [];
-    judging.set(table, later);
-    const rested = Bun.sleep(pause);
-    const judged = views.map(({ query }) => query.members as View);
-    const { verdicts, failures, untold } = await judge(judged, rows);
-    const concerned = new Set(verdicts.map(({ view }) => view));
-    views.forEach((view, place) => {
-      const isConcerned = untold || concerned.has(place) || failures.has(judged[place] as View);
-      if (isConcerned && view.watchers.size > 0) wake(view);
-    });
-    await rested;
-    judging.delete(table);
-    if (later.length > 0) weigh(table, later);
-  };
-
   const awaitTime = (view: LiveView): void => {
     stopClock(view);
     view.clock = setTimeout(() => wake(view), Math.max(passing, view.notBefore - performance.now()));
   };
+
+  const changed = createWeigher<LiveView>({
+    readersOf: (collection) => byCollection.get(collection) ?? [],
+    queryOf: ({ query }) => query,
+    isDue: ({ due }) => due,
+    wake: (view) => {
+      if (view.watchers.size > 0) wake(view);
+    },
+    judge,
+  });
 
   return {
     enter: (query, coming) => {
@@ -365,10 +302,8 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
     replace: ({ view }, query) => {
       if (view.query !== query) revive(view, query);
     },
-    versionOf: ({ view, version }) => view.states.at(-1)?.version ?? version,
-    changed: (changes) => {
-      for (const [table, rows] of Map.groupBy(changes, (change) => change.table)) weigh(table, rows);
-    },
+    versionOf: ({ view, version }) => view.history.version() ?? version,
+    changed,
     changedAll: () => {
       for (const view of byKey.values()) if (!idle.has(view)) wake(view);
     },
@@ -401,45 +336,11 @@ export function followLive(feed: ChangeFeed, views: LiveViews): () => void {
   };
 }
 
-/** What each watcher is told first; equal texts are made once. */
-function answerer(view: LiveView): (watcher: Watcher) => string {
-  const state = view.states.at(-1) as State;
-  const { version, meta } = state;
-  const differences = new Map<string, ReturnType<typeof differenceOf>>();
-  const whole = `[${state.rows.join(",")}]`;
-  return ({ name, id, version: known }) => {
-    if (known === version) return encodeUnchanged(name, id, version);
-    const base = known === null ? undefined : view.states.find((one) => one.version === known);
-    if (!base) return encodeResult(name, id, { version, rows: whole, meta });
-    const pieces = differences.get(base.version) ?? differenceOf(base.rows, state.rows);
-    differences.set(base.version, pieces);
-    return encodeDifference(name, id, { from: base.version, version, pieces, meta });
-  };
-}
-
 function isTooLarge(rows: readonly string[]): boolean {
   const length = rows.reduce((sum, row) => sum + row.length, 0);
   // Text of few characters need not be measured: none takes more than three bytes.
   if (length * 3 <= limits.result) return false;
   return rows.reduce((sum, row) => sum + Buffer.byteLength(row), 0) > limits.result;
-}
-
-function remember(view: LiveView, rows: readonly string[], meta: Meta): State {
-  const now = performance.now();
-  const state: State = { version: versionOf(rows, meta), rows, meta, until: Infinity };
-  const last = view.states.at(-1);
-  if (last) last.until = now;
-  const kept = view.states.filter((one) => now - one.until < memory.age && one.version !== state.version);
-  view.states = [...kept.slice(1 - memory.states), state];
-  return state;
-}
-
-/** Equal answers have equal versions, on every server. */
-function versionOf(rows: readonly string[], meta: Meta): string {
-  const hash = new Bun.CryptoHasher("sha256");
-  for (const row of rows) hash.update(row).update("\n");
-  hash.update(JSON.stringify(meta));
-  return hash.digest("base64url").slice(0, 22);
 }
 
 function stopTimer(view: LiveView): void {

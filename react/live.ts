@@ -75,8 +75,7 @@ function start(client: AnyBaasix, cache: QueryClient, target: LiveTarget): () =>
 
   /** What the answer makes of the data; undefined where it may not be shown now. */
   function shown(): unknown {
-    // An answer to another user's connection is no news of this query. While a write is on its way, what it shows ahead
-    // stays; once it has settled, the query is read.
+    // While a write is on its way, what it shows ahead stays; once it has settled, the query is read.
     if (latest === null || client.auth.state.identity !== identity) return undefined;
     if (cache.isMutating({ mutationKey: baasixKeys.items(client, collection) }) > 0) return undefined;
     const query = findQuery(cache, queryKey);
@@ -102,7 +101,8 @@ function start(client: AnyBaasix, cache: QueryClient, target: LiveTarget): () =>
     },
   };
   const onResult = (result: LiveResult) => {
-    latest = result;
+    // An answer to another user's connection is no news of this query, now or when its user is back.
+    latest = client.auth.state.identity === identity ? result : null;
     endings = 0;
   };
   const listen = () =>

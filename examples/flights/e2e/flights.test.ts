@@ -249,7 +249,7 @@ describe("the network", () => {
     const api = log.filter(({ url }) => new URL(url).host === new URL(server.url).host);
     // The record is whole: it has answers, and frames with the changes.
     expect(api.filter(({ text }) => text.includes('"totalCount"')).length).toBeGreaterThan(3);
-    expect(api.filter(({ text }) => text.includes('"type":"change"')).length).toBeGreaterThan(2);
+    expect(api.filter(({ text }) => text.includes('"type":"query.difference"')).length).toBeGreaterThan(2);
     expect(api.filter(({ text }) => /remarks|sourceRow/.test(text))).toEqual([]);
     expect(log.filter(({ text }) => text.includes(secret))).toEqual([]);
   });

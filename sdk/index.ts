@@ -32,7 +32,7 @@ export type { CrudGrants, ExplainRequest, Grant, PermissionInput, Permissions } 
 export type { FactorCode, FactorId, Mfa, SecondStepProof } from "./mfa";
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
 export type { LiveAggregate, LiveAnswers, LiveOptions, LiveQuery, LiveState, StopLive } from "./live-queries";
-export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions } from "./realtime";
+export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions, SubscriptionWish } from "./realtime";
 export type { PresenceCallbacks, PresenceChannel } from "./presence";
 export type { Reports } from "./reports";
 export type {

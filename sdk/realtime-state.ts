@@ -23,8 +23,8 @@ import {
 } from "./realtime-subscriptions";
 import { forgetQueries, receiveQuery, refreshQuery } from "./realtime-queries";
 import {
+  type Addition,
   delays,
-  type LiveAsk,
   requestPrefix,
   type Proof,
   type RealtimeEffect,
@@ -32,7 +32,6 @@ import {
   type RealtimeState,
   type Step,
   type TimerName,
-  type View,
 } from "./realtime-words";
 
 const proofId = "proof";
@@ -60,12 +59,9 @@ export function step(state: RealtimeState, event: RealtimeEvent): Step {
     case "identity":
       return changeIdentity(state);
     case "add":
-      return add(
-        state,
-        event.key,
-        "view" in event ? event.view : null,
-        "query" in event ? event.query : null,
-      );
+      return add(state, [event]);
+    case "addAll":
+      return add(state, event.added);
     case "refresh":
       return refreshQuery(state, event.key);
     case "remove":
@@ -262,9 +258,14 @@ function refuseProof(state: RealtimeState, code: ErrorCode, message: string): St
   return [next, [...leave(state), ...effects]];
 }
 
-function add(state: RealtimeState, key: string, view: View | null, query: LiveAsk | null): Step {
-  const entry = { view, query, answer: null, request: null, subscription: null, stood: false };
-  const next = { ...state, entries: new Map(state.entries).set(key, entry) };
+function add(state: RealtimeState, added: readonly Addition[]): Step {
+  const entries = new Map(state.entries);
+  for (const one of added) {
+    const view = "view" in one ? one.view : null;
+    const query = "query" in one ? one.query : null;
+    entries.set(one.key, { view, query, answer: null, request: null, subscription: null, stood: false });
+  }
+  const next = { ...state, entries };
   const [following, effects] =
     state.phase === "ready" ? subscribeAll(next) : state.phase === "off" ? ask(next) : [next, []];
   return [following, [{ type: "cancel", name: "idle" }, ...effects]];

@@ -62,11 +62,15 @@ export type Proof = { readonly token: string | null; readonly cookie: boolean };
 
 export type TimerName = "deadline" | "retry" | "ping" | "pong" | "idle" | "resubscribe";
 
+/** What is to be followed from now on, by a key of the client's own. */
+export type Addition =
+  { readonly key: string; readonly view: View } | { readonly key: string; readonly query: LiveAsk };
+
 /** What can happen. `random` is in [0, 1). */
 export type RealtimeEvent =
   | { readonly type: "start" | "stop" | "nudge" | "identity" | "opened" }
-  | { readonly type: "add"; readonly key: string; readonly view: View }
-  | { readonly type: "add"; readonly key: string; readonly query: LiveAsk }
+  | ({ readonly type: "add" } & Addition)
+  | { readonly type: "addAll"; readonly added: readonly Addition[] }
   | { readonly type: "remove" | "refresh"; readonly key: string }
   | { readonly type: "hold"; readonly held: boolean }
   /** A frame that is no subscription's; sent only while frames flow. */

@@ -138,6 +138,37 @@ test("many subscriptions stay below the server's limit of frames", async () => {
   baasix.close();
 });
 
+test("several subscriptions are one message, and end together", async () => {
+  const baasix = client();
+  await baasix.realtime.connect();
+  const seen: string[] = [];
+  const done = Promise.withResolvers<void>();
+  const stop = baasix.realtime.subscribeMany(
+    [
+      { collection: "posts", key: 7 },
+      { collection: "tags", events: ["create"] },
+    ],
+    ({ collection }) => {
+      seen.push(collection);
+      if (seen.length === 2) done.resolve();
+    },
+  );
+  await done.promise;
+  expect(sent("subscribe.many")).toEqual([
+    {
+      type: "subscribe.many",
+      id: expect.any(String),
+      subscriptions: [
+        { collection: "posts", key: 7 },
+        { collection: "tags", events: ["create"] },
+      ],
+    },
+  ]);
+  stop();
+  await until(() => sent("unsubscribe").length === 2);
+  baasix.close();
+});
+
 test("channels and kinds of change", async () => {
   const baasix = client();
   const seen: string[] = [];

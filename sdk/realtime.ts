@@ -4,7 +4,7 @@ import type { CollectionName, ItemOf, NameFor } from "./collections";
 import { BaasixError } from "./error";
 import { tell } from "./listeners";
 import { createLiveQueries, type LiveAggregate, type LiveQuery } from "./live-queries";
-import type { View } from "./realtime-words";
+import type { Addition, View } from "./realtime-words";
 import { createSocket, type Notice, type SocketOptions } from "./socket";
 import { createTogether } from "./together";
 
@@ -35,6 +35,9 @@ export type SubscribeOptions<Item = GenericItem> = {
   /** The server refuses the subscription; it is asked again at the next connection. */
   readonly onError?: (error: BaasixError) => void;
 };
+
+/** One of several subscriptions. */
+export type SubscriptionWish = SubscribeOptions & { readonly collection: string };
 
 type Handlers = Omit<SubscribeOptions, keyof View> & {
   readonly onChange: Callback<GenericItem>;
@@ -174,7 +177,11 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     for (const each of subscribers.get(key) ?? []) tell(each.onError, error);
   }
 
-  function subscribeTo(view: View, handlers: Handlers): () => void {
+  function subscribeTo(
+    view: View,
+    handlers: Handlers,
+    add = (added: Addition) => socket.dispatch({ type: "add", ...added }),
+  ): () => void {
     watchNetwork();
     const { collection, key: item, filter, fields, events } = view;
     const key = JSON.stringify([collection, item, filter, fields, events]);
@@ -183,7 +190,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     else subscribers.set(key, new Set([handlers]));
     const primaryKey = live.get(key);
     const error = refused.get(key);
-    if (!shared) socket.dispatch({ type: "add", key, view });
+    if (!shared) add({ key, view });
     else if (primaryKey !== undefined) tell(handlers.onLive, primaryKey);
     else if (error) tell(handlers.onError, error);
     return () => {
@@ -211,6 +218,19 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     if (!callback) throw new TypeError("subscribe needs a callback");
     const { key, filter, fields, events, ...handlers } = options;
     return subscribeTo({ collection, key, filter, fields, events }, { ...handlers, onChange: callback });
+  }
+
+  function subscribeMany(wishes: readonly SubscriptionWish[], callback: Callback<GenericItem>): () => void {
+    const added: Addition[] = [];
+    const stops = wishes.map(({ collection, key, filter, fields, events, ...handlers }) =>
+      subscribeTo(
+        { collection, key, filter, fields, events },
+        { ...handlers, onChange: callback },
+        (one) => void added.push(one),
+      ),
+    );
+    if (added.length > 0) socket.dispatch({ type: "addAll", added });
+    return () => stops.forEach((stop) => stop());
   }
 
   return {
@@ -254,6 +274,8 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
       return () => resyncListeners.delete(callback);
     },
     subscribe,
+    /** Several subscriptions, asked for in one message; the callback hears of all. Returns how to stop them. */
+    subscribeMany,
     /** A list that is kept up to date; see `LiveQuery`. */
     liveQuery: queries.liveQuery,
     /** An aggregate that is kept up to date; see `LiveAggregate`. */

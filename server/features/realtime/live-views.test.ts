@@ -3,9 +3,9 @@ import { expect, test } from "bun:test";
 import { AppError } from "../../core/errors";
 import type { Collection } from "../../core/schema/model";
 import type { LiveAnswer, LiveQuery, View } from "../../data";
-import type { RowChange } from "../../platform/postgres";
+import type { ChangeFeed, RowChange } from "../../platform/postgres";
 import { blogSchema } from "../../testing/blog";
-import { createLiveViews, type Watcher } from "./live-views";
+import { createLiveViews, followLive, type Watcher } from "./live-views";
 import type { Member } from "./seats";
 
 type Run = {
@@ -270,4 +270,32 @@ test("of many queries those are run among whose rows a change was or is; all whe
   }
   expect(all.toSorted()).toEqual(keys);
   expect(runs).toHaveLength(begun + 9);
+});
+
+test("while nobody tells what changes, those who watch know; once it is told again, all is run", async () => {
+  const { enter, run, views, published } = stage();
+  const watching = enter();
+  (await run()).answer(["1"]);
+  const { version } = (await watching.told) as { version: string };
+  let connected = true;
+  let gap: (reason: string) => void = () => {};
+  const feed: ChangeFeed = {
+    status: () => ({ source: "log", connected, reason: null }),
+    onChanges: () => () => {},
+    onGap: (listener) => ((gap = listener), () => {}),
+    close: () => Promise.resolve(),
+  };
+  const stop = followLive(feed, views, 5);
+  connected = false;
+  while (published.length === 0) await Bun.sleep(5);
+  await Bun.sleep(20);
+  connected = true;
+  gap("connected");
+  (await run()).answer(["1"]);
+  while (published.length < 2) await Bun.sleep(5);
+  stop();
+  expect(published.map((text) => JSON.parse(text.slice(3)) as unknown)).toEqual([
+    { type: "query.stale", subscription: "q1", reason: "changes are not to be had at the moment" },
+    { type: "query.unchanged", subscription: "q1", version },
+  ]);
 });

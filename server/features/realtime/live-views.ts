@@ -66,6 +66,8 @@ export type LiveViews = {
   readonly changed: (changes: readonly RowChange[]) => void;
   /** Anything may have changed. */
   readonly changedAll: () => void;
+  /** Nobody tells what changes: those who watch are told so. */
+  readonly staleAll: (reason: string) => void;
   readonly watches: (collection: string) => boolean;
   /** How many are watched. */
   readonly count: () => number;
@@ -261,11 +263,13 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
     const wait = Math.min(longestRest, firstRetry * 2 ** (view.failures - 1));
     view.notBefore = Math.max(view.notBefore, performance.now() + wait);
     // The first failure may be that of a moment: a schema that changes, a connection that was lost.
-    if (view.failures < 2 || view.stale) return;
+    if (view.failures >= 2) tellStale(view, error.message);
+  };
+
+  const tellStale = (view: LiveView, reason: string): void => {
+    if (view.stale) return;
     view.stale = true;
-    view.seats.tell((subscription) =>
-      encodeFrame({ type: "query.stale", subscription, reason: error.message }),
-    );
+    view.seats.tell((subscription) => encodeFrame({ type: "query.stale", subscription, reason }));
   };
 
   const awaitTime = (view: LiveView): void => {
@@ -307,6 +311,9 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
     changedAll: () => {
       for (const view of byKey.values()) if (!idle.has(view)) wake(view);
     },
+    staleAll: (reason) => {
+      for (const view of byKey.values()) if (!idle.has(view)) tellStale(view, reason);
+    },
     watches: (collection) => byCollection.has(collection),
     count: () => byKey.size - idle.size,
     close: () => {
@@ -326,11 +333,20 @@ function readBy({ query: { collection, reads } }: LiveView): ReadonlySet<string>
   return new Set([collection, ...reads.related.keys()]);
 }
 
+/** How often the feed is asked whether it is there, in ms. */
+const feedCheck = 1000;
+
 /** Runs queries when the feed tells of what they read. Gives the function that stops. */
-export function followLive(feed: ChangeFeed, views: LiveViews): () => void {
+export function followLive(feed: ChangeFeed, views: LiveViews, check = feedCheck): () => void {
   const stopChanges = feed.onChanges(({ changes }) => views.changed(changes), views.watches);
   const stopGap = feed.onGap(views.changedAll);
+  // Once it is back it tells of a gap, and everything is run.
+  const checks = setInterval(() => {
+    if (!feed.status().connected) views.staleAll("changes are not to be had at the moment");
+  }, check);
+  checks.unref();
   return () => {
+    clearInterval(checks);
     stopChanges();
     stopGap();
   };

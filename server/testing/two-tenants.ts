@@ -40,9 +40,9 @@ const schemas: Readonly<Record<string, Json>> = {
 const relationships: readonly (readonly [string, Json])[] = [
   ["notes", { type: "M2O", name: "folder", target: "folders", alias: "notes", foreignKey: "folder_Id" }],
   ["notes", { type: "M2O", name: "parent", target: "notes", foreignKey: "parent_Id" }],
-  ["notes", { type: "M2O", name: "owner", target: "baasix_User", foreignKey: "owner_Id" }],
+  ["notes", { type: "M2O", name: "owner", target: "baasix_User", alias: "owned", foreignKey: "owner_Id" }],
   ["notes", { type: "M2O", name: "picture", target: "baasix_File", foreignKey: "picture_Id" }],
-  ["notes", { type: "M2O", name: "country", target: "countries", foreignKey: "country_Id" }],
+  ["notes", { type: "M2O", name: "country", target: "countries", alias: "notes", foreignKey: "country_Id" }],
   ["notes", { type: "M2M", name: "tags", target: "tags", alias: "notes", through: "notes_tags_junction" }],
   ["countries", { type: "M2O", name: "note", target: "notes", foreignKey: "note_Id" }],
 ];

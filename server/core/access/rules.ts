@@ -12,6 +12,7 @@ import type { Collection, Field, Schema } from "../schema/model";
 import { type FieldGrant, parseFieldGrant } from "./grants";
 import { conditionOfRole, defaultOfRole, relationRulesOfRole } from "./ownRole";
 import { type TenantRules, tenantRulesOf } from "./tenants";
+import { conditionWithin, defaultWithin, relationRulesWithin } from "./within";
 
 /** A row of `baasix_Role` as it is loaded. */
 export type RoleRow = {
@@ -101,7 +102,7 @@ export function parseRules(
       // Callers without an account never read definitions, whatever a row says.
       if (self === null && row.collection === definitionsCollection) continue;
       try {
-        const grant = inTenants(parseGrant(row, schema, self, known), row, schema, tenants);
+        const grant = inTenants(parseGrant(row, schema, self, known, tenants), row, schema, tenants);
         if (grant === null) throw new AppError("FORBIDDEN", "a role that sees one tenant has nothing there");
         const collection = grants.get(row.collection) ?? new Map<Action, Grant>();
         collection.set(row.action as Action, grant);
@@ -142,7 +143,7 @@ type KnownConditions = Map<string, Planned>;
 
 /**
  * Reads one permission against the schema; used to check a row before it is stored, too. `role`: whose id is
- * `$CURRENT_ROLE` in it; null for callers without an account, who have none.
+ * `$CURRENT_ROLE` in it; null for callers without an account, who have none. `tenants`: of a role that sees one.
  * @throws AppError naming what is wrong.
  */
 export function parseGrant(
@@ -150,6 +151,7 @@ export function parseGrant(
   schema: Schema,
   role: string | null = row.role_Id,
   known: KnownConditions = new Map(),
+  tenants: TenantRules | null = null,
 ): Grant {
   const collection = schema.collections.get(row.collection);
   if (!collection) throw new AppError("UNKNOWN_COLLECTION", `collection: '${row.collection}' does not exist`);
@@ -157,16 +159,20 @@ export function parseGrant(
   if (!actions.has(row.action)) {
     throw new AppError("INVALID_VALUE", "action: expected create, read, update or delete");
   }
-  const related = isAbsent(row.relConditions)
+  const rules = isAbsent(row.relConditions)
     ? noRelationRules
     : planRelConditions(schema, collection, row.relConditions, "relConditions", filterBudget());
-  refuseSecretsBehind(related);
-  const defaults = isAbsent(row.defaultValues) ? [] : parseDefaults(schema, collection, row.defaultValues);
+  refuseSecretsBehind(rules);
+  const related = tenants ? relationRulesWithin(rules, tenants) : rules;
+  const filled = isAbsent(row.defaultValues) ? [] : parseDefaults(schema, collection, row.defaultValues);
+  const defaults = tenants
+    ? filled.map(({ field, value }) => ({ field, value: defaultWithin(value, tenants) }))
+    : filled;
   return {
     permission: row.id ?? null,
     role: row.role_Id,
     fields: parseFieldGrant(row.fields),
-    condition: conditionOf(row, collection, schema, role, known),
+    condition: conditionOf(row, collection, schema, { role, known, tenants }),
     related: role === null ? related : relationRulesOfRole(related, role),
     defaults:
       role === null
@@ -212,21 +218,27 @@ function inTenants(
   };
 }
 
+type ConditionParts = {
+  readonly role: string | null;
+  readonly known: KnownConditions;
+  readonly tenants: TenantRules | null;
+};
+
 function conditionOf(
   row: Omit<PermissionRow, "id">,
   collection: Collection,
   schema: Schema,
-  role: string | null,
-  known: KnownConditions,
+  { role, known, tenants }: ConditionParts,
 ): Planned | null {
   const others = row.action === "read" ? undefined : notAdministrators.get(collection.name);
   const given = !isAbsent(row.conditions);
   if (!given && others === undefined) return null;
-  const key = `${collection.name} ${others !== undefined} ${keyOf(row.conditions, role)}`;
+  const key = `${collection.name} ${others !== undefined} ${tenants !== null} ${keyOf(row.conditions, role)}`;
   const present = known.get(key);
   if (present) return present;
-  const planned = given ? planCondition(schema, collection, parseFilter(row.conditions, "conditions")) : null;
-  refuseSecrets(planned);
+  const said = given ? planCondition(schema, collection, parseFilter(row.conditions, "conditions")) : null;
+  refuseSecrets(said);
+  const planned = said && tenants ? conditionWithin(said, tenants) : said;
   const own = planned && role !== null ? conditionOfRole(planned, role) : planned;
   const made = others === undefined ? own : withoutAdministrators(own, others, collection, schema);
   if (made) known.set(key, made);

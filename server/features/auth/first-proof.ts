@@ -5,6 +5,7 @@
  * by who reads the mail and no more.
  */
 import { system } from "../../core/access/actor";
+import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
 import { type Account, findAccount, hashOf, markVerified } from "./accounts";
 import { serviceProvider } from "./api-tokens";
@@ -27,10 +28,11 @@ export type FirstProof = { readonly passwordRemoved: boolean };
 /**
  * Notes that the address of an account is proven, and ends what may be a stranger's. To be called in a transaction that has
  * locked the account's row. Null: it was proven before, and nothing changes.
- * @throws AppError INVALID_CREDENTIALS where the account has another address by now
+ * @throws AppError INVALID_CREDENTIALS where the account has another address by now; CONFLICT where it came there lately from one
+ * whose reader may take it back: to share it with that one would be worse than to wait
  */
 export async function confirmAddress(
-  parts: Pick<SignInParts, "sessions">,
+  parts: Pick<SignInParts, "sessions" | "oneTimes">,
   rows: Data,
   { id, email }: Pick<Account, "id" | "email">,
   kept: Kept,
@@ -38,6 +40,7 @@ export async function confirmAddress(
   const account = await findAccount(rows, id);
   if (account?.email !== email) throw invalidOneTime();
   if (account.emailVerified) return null;
+  if (kept !== "all" && (await parts.oneTimes.isOpen(rows, "email-undo", `${id}:`))) throw movedLately();
   await markVerified(rows, account);
   if (kept === "all") return { passwordRemoved: false };
   const passwordRemoved = kept === "nothing" && (await hashOf(rows, id)) !== null;
@@ -60,6 +63,13 @@ export async function confirmAddress(
     },
   ]);
   return { passwordRemoved };
+}
+
+function movedLately(): AppError {
+  return new AppError(
+    "CONFLICT",
+    "An account came to this mail address lately; confirm the address where you are signed in to it, or wait for three days",
+  );
 }
 
 /** What answers tell of it. */

@@ -80,6 +80,8 @@ export type OneTimes = {
   ) => Promise<Proven | null>;
   /** Whether nothing has ended or replaced what was used up since. */
   readonly stands: (rows: Data, proven: Proven) => Promise<boolean>;
+  /** Whether one of a kind can be used now whose subject begins so. */
+  readonly isOpen: (rows: Data, kind: OneTimeKind, prefix: string) => Promise<boolean>;
   /** Ends what is open, or used up, of these kinds for a subject. */
   readonly end: (rows: Rows, subject: string, kinds: readonly OneTimeKind[]) => Promise<void>;
 };
@@ -198,6 +200,15 @@ export function createOneTimes({
     stands: async (rows, { id }) => {
       const found = await rows.find(keeping, collection, {
         filter: { AND: [{ id: { eq: id } }, { usedAt: { isNotNull: true } }] },
+        fields: ["id"],
+        limit: 1,
+      });
+      return found.length > 0;
+    },
+
+    isOpen: async (rows, kind, prefix) => {
+      const found = await rows.find(keeping, collection, {
+        filter: { AND: [{ identifier: { startsWith: identifierOf(kind, prefix) } }, ...open()] },
         fields: ["id"],
         limit: 1,
       });

@@ -71,7 +71,9 @@ export function signInRoutes(parts: AuthParts) {
     .get("/auth/me", ({ actor }) => me(actor), documented("The caller's account, roles and permissions"));
 
   async function refreshed(request: Request, sent: unknown): Promise<Response> {
-    const { access, refreshToken, authMode } = await refresh(parts, request, parseRefresh(sent));
+    const input = parseRefresh(sent);
+    guardCookieMode(parts, input.authMode, request);
+    const { access, refreshToken, authMode } = await refresh(parts, request, input);
     const body: RefreshResult = {
       ...access,
       authMode,

@@ -347,6 +347,30 @@ function permission(role_Id: string, collection: Name, number: number): Permissi
   };
 }
 
+type WriteWish = (on: Data, actor: UserActor) => Promise<readonly unknown[]>;
+
+/** A write that names no key of a new item: that it is taken is told to everybody. */
+function wishToWrite(): WriteWish {
+  const name = pick(collections);
+  const one = body(name, "ann");
+  const two = body(name, "ann");
+  const id = String(pick(rows.get(name) ?? []).id);
+  const where = filter(name, 1);
+  const narrow = { AND: [where, filter(name, 1)] };
+  const code = `code ${upTo(12)}`;
+  const note = { ...body("notes", "ann"), code };
+  return pick<WriteWish>([
+    (on, actor) => on.create(actor, name, [one]),
+    (on, actor) => on.create(actor, name, [one, two]),
+    (on, actor) => on.update(actor, name, [{ id, data: one }]),
+    (on, actor) => on.updateWhere(actor, name, where, one),
+    (on, actor) => on.remove(actor, name, [id]),
+    (on, actor) => on.removeWhere(actor, name, narrow),
+    (on, actor) => on.upsert(actor, "notes", { on: ["code"] }, [note]),
+    (on, actor) => on.upsert(actor, name, { filter: where }, [one]),
+  ]);
+}
+
 test("whatever the rules: what is not of the tenant might as well not be there", async () => {
   for (const name of collections)
     await data.removeWhere(root, name, { id: { isNotNull: true } }, { permanent: true });
@@ -377,12 +401,29 @@ test("whatever the rules: what is not of the tenant might as well not be there",
     });
     return { snapshot: { schema, rules, version: -1 - version }, permissions, wishes };
   });
+  // Writes that are undone: what came of each, be it a refusal, and how many items it was about.
+  const writer = actorOf("ann");
+  const tries = Array.from({ length: 60 }, () => wishToWrite());
+  const undone = new Error("undone");
+  const outcome = async (wish: WriteWish): Promise<string> => {
+    let said = "";
+    await data
+      .transaction(async (inner) => {
+        said = await told(wish(inner, writer).then((ids) => ids.length));
+        throw undone;
+      })
+      .catch((error: unknown) => {
+        if (error !== undone) throw error;
+      });
+    return said;
+  };
   const answers = async (): Promise<readonly string[]> => {
     const all: string[] = [];
     for (const { snapshot, wishes } of worlds) {
       current = snapshot;
       for (const [name, query] of wishes) all.push(await told(own.read(actor, name, query)));
     }
+    for (const wish of tries) all.push(await outcome(wish));
     return all;
   };
   const among = await answers();
@@ -396,7 +437,7 @@ test("whatever the rules: what is not of the tenant might as well not be there",
   const alone = await answers();
   among.forEach((text, n) => {
     const world = worlds[Math.floor(n / 4)];
-    const wish = world?.wishes[n % 4];
+    const wish = world ? world.wishes[n % 4] : String(tries[n - worlds.length * 4]);
     expect({ wish, permissions: text === alone[n] ? null : world?.permissions, text }).toEqual({
       wish,
       permissions: null,

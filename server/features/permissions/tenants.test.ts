@@ -1,6 +1,8 @@
 /** What a role that sees one tenant reaches of the built-in collections: all of them are walked. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createApp } from "../../app";
 import { systemCollections } from "../../core/schema/system";
+import { outsider } from "../../testing/postgres";
 import { openTwoTenants, type TwoTenants } from "../../testing/two-tenants";
 
 type Json = Record<string, unknown>;
@@ -258,6 +260,31 @@ describe("accounts and memberships", () => {
     // The session in the other tenant stands.
     expect((await scene.as("cleo", "GET /items/notes")).status).toBe(200);
   });
+
+  test("and so it does on another instance, and when psql writes it", async () => {
+    const other = await createApp(scene.config, scene.address);
+    const [user_Id = ""] = await scene.make("baasix_User", { email: "gone@example.com", firstName: "g" });
+    const place = { user_Id, role_Id: scene.roles.member, tenant_Id: scene.B };
+    const [membership = ""] = await scene.make("baasix_UserRole", place);
+    const token = tokenOf(user_Id, scene.B);
+    const tokenHash = new Bun.CryptoHasher("sha256").update(token).digest("hex");
+    await scene.make("baasix_ApiToken", { name: "t", prefix: "p", tokenHash, ...place });
+    const headers = { authorization: `Bearer ${token}` };
+    const instances = [other, scene].map(({ routes, feed }) => {
+      const status = async (): Promise<number> =>
+        (await routes.handle(new Request("http://localhost/items/notes", { headers }))).status;
+      const refused = Promise.withResolvers<void>();
+      const check = () => void status().then((got) => got === 401 && refused.resolve(), refused.reject);
+      return { status, refused: refused.promise, stop: feed.onChanges(check) };
+    });
+    for (const { status } of instances) expect(await status()).toBe(200);
+    await outsider(scene.address, `delete from "baasix_UserRole" where id = '${membership}'`);
+    for (const { refused, stop } of instances) {
+      await refused;
+      stop();
+    }
+    await other.close();
+  }, 20_000);
 
   test("a role that sees one tenant gives nothing outside, and one that sees all nothing inside", async () => {
     const [wrong = "", odd = ""] = await scene.make(

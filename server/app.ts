@@ -123,6 +123,7 @@ export async function createApp(
   for (const line of tellMissing(snapshot.current().schema.extensions)) logger.warn(line);
   tellProblems(snapshot, logger);
   tellUnknownRoles(config.SESSION_LIMIT_ROLES, snapshot, logger);
+  tellUnknownTables(config.TENANT_IGNORED_TABLES, snapshot, logger);
   tellFounders(config, snapshot, logger);
   const feed = openFeed(address, {
     publication: "baasix_realtime",
@@ -392,6 +393,15 @@ function tellFounders(
   if (!held) logger.warn(`TENANT_OWNER_ROLE: there is no role '${name}', so that nobody can found a tenant`);
   else if (held.role.isTenantSpecific === false)
     logger.warn(`TENANT_OWNER_ROLE: '${name}' is no role of tenants, so that nobody can found one`);
+}
+
+/** A collection that is not there may come; a name that was meant otherwise leaves one to the tenants. */
+function tellUnknownTables(ignored: readonly string[], snapshot: SnapshotStore, logger: Logger): void {
+  for (const name of ignored) {
+    const known = snapshot.current().schema.collections.get(name);
+    if (!known) logger.warn(`TENANT_IGNORED_TABLES: there is no collection '${name}'`);
+    else if (known.system) logger.warn(`TENANT_IGNORED_TABLES: '${name}' is built in, and not ignored`);
+  }
 }
 
 function feedState({ source, connected }: { source: string; connected: boolean }): "up" | "down" | "off" {

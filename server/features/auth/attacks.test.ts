@@ -362,6 +362,69 @@ describe("credentials that do not fit together", () => {
   });
 });
 
+describe("whether there is an account shows in nothing", () => {
+  /** Statements that are run until the answer is there; of what is done after it nothing shows. */
+  const statementsOf = async (work: () => Promise<Answer>): Promise<readonly [Answer, number]> => {
+    const { database } = app;
+    const { run } = database;
+    const texts: string[] = [];
+    Object.assign(database, {
+      run: (...[statement, ...more]: Parameters<typeof run>) => {
+        // What else goes on, such as the sending of mails, is nobody's sign.
+        if (/baasix_(?:User|Account|Verification|Sessions|Factor)"/.test(statement.text))
+          texts.push(statement.text);
+        return run(statement, ...more);
+      },
+    });
+    try {
+      return [await work(), texts.length];
+    } finally {
+      Object.assign(database, { run });
+    }
+  };
+  const wrong = "a wrong password";
+  const asked: readonly (readonly [string, (who: { email: string; username: string }) => Promise<Answer>])[] =
+    [
+      ["signing in by address", ({ email }) => post("/auth/login", { email, password: wrong })],
+      ["signing in by username", ({ username }) => post("/auth/login", { username, password: wrong })],
+      ["a code that nobody asked for", ({ email }) => post("/auth/otp/verify", { email, code: "000000" })],
+      [
+        "a wrong code",
+        async ({ email }) => {
+          time += minute;
+          await post("/auth/otp", { email });
+          await app.errands.idle();
+          return statementsCounted(() => post("/auth/otp/verify", { email, code: "000000" }));
+        },
+      ],
+    ];
+  let counted: number | null = null;
+  const statementsCounted = async (work: () => Promise<Answer>): Promise<Answer> => {
+    const [answer, count] = await statementsOf(work);
+    counted = count;
+    return answer;
+  };
+  test.each(asked)("%s: neither in text nor in the work that is done", async (_, ask) => {
+    const named = async () => {
+      const username = `shown${++people}`;
+      return { ...(await signUp({ username })), username };
+    };
+    const [plain, suspended, passwordless] = [await named(), await named(), await named()];
+    await app.data.update(root, "baasix_User", [{ id: suspended.id, data: { status: "suspended" } }]);
+    await app.data.removeWhere(root, "baasix_Account", { user_Id: { eq: passwordless.id } });
+    const nobody = { email: newMail(), username: `nobody${people}` };
+    const seen: unknown[] = [];
+    for (const who of [plain, suspended, passwordless, nobody]) {
+      counted = null;
+      const [{ status, text, headers }, count] = await statementsOf(() => ask(who));
+      const shown = text.replace(/"requestId":"[^"]*"/, "");
+      seen.push([status, shown, [...headers.keys()].toSorted(), counted ?? count]);
+      await app.errands.idle();
+    }
+    for (const each of seen) expect(each).toEqual(seen[0]);
+  });
+});
+
 describe("bodies that say more than they may", () => {
   const extras: readonly object[] = [
     { id: "00000000-0000-4000-8000-000000000000" },

@@ -309,6 +309,8 @@ function nanoseconds(text: string): bigint {
 
 /** The text of a PostgreSQL array, for `$1::type[]`. */
 export function arrayText(items: readonly (string | null)[]): string {
+  const isPlain = !items.includes(null) && !/["\\]/.test(items.join(""));
+  if (isPlain) return items.length === 0 ? "{}" : `{"${items.join('","')}"}`;
   const quoted = items.map((item) => (item === null ? "NULL" : `"${item.replace(/["\\]/g, "\\$&")}"`));
   return `{${quoted.join(",")}}`;
 }

@@ -1,0 +1,102 @@
+/**
+ * `bun bench/bulk-cost.ts`: what a bulk create of 100 rows is made of in PostgreSQL. The statements of W3 are built up piece by
+ * piece, on tables of their own, in turns on one connection; what is told is the CPU of its backend per statement.
+ */
+import { readFileSync } from "node:fs";
+import { median, printTable } from "./figures";
+import { embeddedOf, emptyFolder, serve } from "./server-process";
+
+const rounds = Number(process.argv[2] ?? 60);
+const rows = 100;
+
+const folder = emptyFolder();
+const server = await serve(folder.path);
+const { socket } = embeddedOf(folder.path);
+const sql = new Bun.SQL({
+  adapter: "postgres",
+  path: socket,
+  username: "baasix",
+  database: "baasix",
+  max: 1,
+});
+const [[pid]] = (await sql.unsafe("SELECT pg_backend_pid()").values()) as [[number]];
+
+/** CPU that the backend has used so far, ms. */
+const used = () => Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+
+const orders = `(id uuid PRIMARY KEY DEFAULT gen_random_uuid(), number integer NOT NULL, note text, amount numeric(10,2),
+  "createdAt" timestamptz NOT NULL DEFAULT now(), "updatedAt" timestamptz NOT NULL DEFAULT now())`;
+const key = "UNIQUE INDEX ON %s (id)";
+const items = `INDEX ON %s USING hash ("entityId")`;
+const times = `INDEX ON %s USING brin ("createdAt") WITH (autosummarize = on)`;
+/** The audit log with all of its columns and these of its indexes. */
+const log = (name: string, ...indexes: readonly string[]) => [
+  `CREATE TABLE ${name} (LIKE "baasix_AuditLog" INCLUDING DEFAULTS INCLUDING IDENTITY INCLUDING CONSTRAINTS)`,
+  ...indexes.map((index) => `CREATE ${index.replace("%s", name)}`),
+];
+for (const text of [
+  `CREATE TABLE bulk_orders ${orders}`,
+  ...log("log_bare"),
+  ...log("log_key", key),
+  ...log("log_items", key, items),
+  ...log("log_all", key, items, times),
+])
+  await sql.unsafe(text);
+
+const byRecord = `SELECT r.number, r.note, r.amount FROM json_to_recordset($1::text::json) AS r(number int, note text, amount numeric)`;
+const byColumn = `SELECT * FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::numeric[])`;
+const written = `WITH w AS (INSERT INTO bulk_orders (id, number, note, amount) ${byColumn} RETURNING *)`;
+const keys = `SELECT json_agg(w.id)::text FROM w`;
+const entries = (name: string, changes: string) =>
+  `${written}, a AS (INSERT INTO ${name} ("type", "entity", "entityId", "action", "changes", "userId", "ipaddress", "requestId", "transactionId")
+    SELECT 'data', 'orders', w.id::text, 'create', ${changes}, '019b0000-0000-7000-8000-000000000000'::uuid, '127.0.0.1', 'abcdefghijkl',
+      pg_current_xact_id()::text FROM w, LATERAL (SELECT w.id, w.number, w.note, w.amount::text AS amount, w."createdAt", w."updatedAt") r,
+      LATERAL (SELECT NULL::jsonb AS before, r AS after) c) ${keys}`;
+
+const steps: readonly (readonly [what: string, text: string])[] = [
+  [
+    "the floor: rows as records, keys by the database",
+    `WITH w AS (INSERT INTO bulk_orders (number, note, amount) ${byRecord} RETURNING id) ${keys}`,
+  ],
+  ["rows by column, with their keys", `${written} ${keys}`],
+  ["+ an entry each, that says nothing, without an index", entries("log_bare", "'{}'::jsonb")],
+  ["+ the row as JSON", entries("log_bare", "to_jsonb(c)")],
+  ["+ primary key of the log", entries("log_key", "to_jsonb(c)")],
+  ["+ entries found by item (hash)", entries("log_items", "to_jsonb(c)")],
+  ["+ entries found by time (BRIN): what a bulk is", entries("log_all", "to_jsonb(c)")],
+];
+
+const numbers = Array.from({ length: rows }, (_, n) => n);
+const records = JSON.stringify(
+  numbers.map((n) => ({ number: n, note: `Order ${n}`, amount: (n / 100).toFixed(2) })),
+);
+const list = (value: (n: number) => unknown) => `{${numbers.map((n) => `"${String(value(n))}"`).join(",")}}`;
+const columns = () => [
+  list(() => crypto.randomUUID()),
+  list((n) => n),
+  list((n) => `Order ${n}`),
+  list((n) => (n / 100).toFixed(2)),
+];
+
+const costs = steps.map((): number[] => []);
+for (let round = -5; round < rounds; round++) {
+  for (const [step, [, text]] of steps.entries()) {
+    const params = step === 0 ? [records] : columns();
+    const before = used();
+    await sql.unsafe(text, params).values();
+    if (round >= 0) costs[step]?.push(used() - before);
+  }
+}
+const medians = costs.map(median);
+printTable(
+  ["PostgreSQL, 100 rows", "CPU ms", "more than before", "of the floor"],
+  steps.map(([what], step) => [
+    what,
+    (medians[step] ?? 0).toFixed(3),
+    step === 0 ? "" : ((medians[step] ?? 0) - (medians[step - 1] ?? 0)).toFixed(3),
+    ((medians[step] ?? 0) / (medians[0] ?? 1)).toFixed(2),
+  ]),
+);
+await sql.close();
+await server.end();
+folder.remove();

@@ -64,8 +64,8 @@ export type AuthorizedTarget = {
   readonly defaults: readonly GrantDefault[];
   /** Relations that must lead to rows of the row's own tenant, or nowhere. */
   readonly kept: readonly Relation[];
-  /** The tenant of rows that are there may change. */
-  readonly moves: boolean;
+  /** The tenant of rows that are there may change: the relations by which others hold on to them. Else null. */
+  readonly holders: readonly Relation[] | null;
   /** The column of the tenant, where the actor may say no other one than its own; else null. */
   readonly tenant: Field | null;
   /** There are tenants: entries of the audit log say which one it was. */
@@ -205,7 +205,10 @@ export function authorizeWrite(
       filter: found,
       defaults: group[0]?.defaults ?? [],
       kept: policy.secrets ? [] : keysWithin(schema, collection, set),
-      moves: action === "update" && collection.tenant !== null && set.has(collection.tenant),
+      holders:
+        action === "update" && collection.tenant !== null && set.has(collection.tenant)
+          ? holdersOf(schema, collection)
+          : null,
       tenant: !policy.unlimited && group.every(({ tenants }) => tenants !== null) ? collection.tenant : null,
       stamped: schema.tenants !== null,
     } as unknown as AuthorizedTarget;
@@ -286,6 +289,14 @@ function alike(one: Planned | null, other: Planned | null): boolean {
 }
 
 const noKeys: ReadonlyMap<string, Planned> = new Map();
+
+function holdersOf(schema: Schema, { name }: Collection): readonly Relation[] {
+  return [...schema.collections.values()].flatMap(({ tenant, relations }) =>
+    tenant === null
+      ? []
+      : [...relations.values()].filter(({ keyOn, target }) => keyOn === "source" && target === name),
+  );
+}
 
 /** The relations between rows of tenants whose keys, or whose row's tenant, the write may set. */
 function keysWithin(

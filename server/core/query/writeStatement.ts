@@ -53,7 +53,10 @@ export function before(rows: string): string {
 /** The conditions of the permission on the row as it becomes; with `target.noted`, each only where it held before. */
 export function permitted(target: AuthorizedTarget, parameters: Parameters): readonly string[] {
   const { action, collection, carriers, noted } = target;
-  const within = target.kept.map((relation) => keptWithin(relation, target));
+  const within = [
+    ...target.kept.map((relation) => keptWithin(relation, target)),
+    ...(target.holders ?? []).map((relation) => heldWithin(relation, target)),
+  ];
   if (carriers === null) return within;
   const met = carriers.map(({ condition, keys }, i) => {
     const parts = [
@@ -71,7 +74,7 @@ export function permitted(target: AuthorizedTarget, parameters: Parameters): rea
  * A key leads to a row of the same tenant, or nowhere. Rows that the same statement writes are as it writes them. A key of
  * no row is refused alike: it does not tell whether another tenant has that row.
  */
-function keptWithin(relation: Relation, { collection, action, moves }: AuthorizedTarget): string {
+function keptWithin(relation: Relation, { collection, action, holders }: AuthorizedTarget): string {
   const { sourceColumn, target, targetColumn, scope } = relation;
   const tenant = quoteName(tenantColumn);
   const there = (rows: string, same = true): string =>
@@ -83,7 +86,7 @@ function keptWithin(relation: Relation, { collection, action, moves }: Authorize
   const found =
     isOwn && action === "create"
       ? `${table} or ${there(`"#w"`)}`
-      : isOwn && moves
+      : isOwn && holders !== null
         ? `${there(`"#w"`)} or (not ${there(`"#w"`, false)} and ${table})`
         : table;
   const elsewhere = scope
@@ -91,6 +94,28 @@ function keptWithin(relation: Relation, { collection, action, moves }: Authorize
     : "";
   const message = `${sourceColumn}: there is no such item of '${target}' in this tenant`;
   return orRefuse(`w.${quoteName(sourceColumn)} is null or ${elsewhere}${found}`, "forbidden", message);
+}
+
+/**
+ * A row that moves to another tenant leaves nobody behind who leads to it. Rows of no tenant may follow: those of before there
+ * were tenants are given theirs one collection after the other.
+ */
+function heldWithin(
+  { source, sourceColumn, targetColumn, scope }: Relation,
+  { collection }: AuthorizedTarget,
+): string {
+  const [tenant, key] = [tenantColumn, collection.primaryKey.name].map(quoteName);
+  const scoped = scope ? ` and x.${quoteName(scope.column)} = ${quoteLiteral(scope.value)}` : "";
+  const left = (rows: string, more = ""): string =>
+    `not exists (select 1 from ${rows} x where x.${quoteName(sourceColumn)} = w.${quoteName(targetColumn)}${scoped} ` +
+    `and x.${tenant} is not null and x.${tenant} is distinct from w.${tenant}${more})`;
+  const moved = ` and not exists (select 1 from "#w" y where y.${key} = x.${key})`;
+  const others =
+    source === collection.name
+      ? `${left(quoteName(source), moved)} and ${left(`"#w"`)}`
+      : left(quoteName(source));
+  const message = `${tenantColumn}: items of '${source}' in another tenant lead to it by '${sourceColumn}'; detach them first`;
+  return orRefuse(others, "forbidden", message);
 }
 
 /** Whether the row `t` has one of the versions of a text, with commas between. */

@@ -281,6 +281,7 @@ describe("what is written", () => {
 
   test.each([...callers])("moving an item to another tenant: %s", async (caller) => {
     const id = notes.get("A");
+    await scene.as("root", `PATCH /items/notes/${id}`, { tags: [] });
     const answer = await scene.as(caller, `PATCH /items/notes/${id}`, {
       tenant_Id: scene.B,
       folder_Id: null,
@@ -344,9 +345,38 @@ describe("keys that lead into another tenant", () => {
   });
 
   test("a move leaves nothing behind that leads to it from another tenant's row", async () => {
+    await scene.as("root", `PATCH /items/notes/${notes.get("A")}`, { tags: [] });
     const refused = await scene.as("root", `PATCH /items/notes/${notes.get("A")}`, { tenant_Id: scene.B });
     expect([refused.status, refused.text]).toEqual([403, refused.text]);
     expect(refused.text).toContain("folder_Id");
+  });
+
+  test("what others lead to moves with them, or when they have let go", async () => {
+    const move = (path: string, tenant_Id: string | null, more: Json = {}) =>
+      scene.as("root", `PATCH /items/${path}`, { tenant_Id, ...more });
+    const [note, folder] = [notes.get("A"), folders.get("A")];
+    const held = await move(`folders/${folder}`, scene.B);
+    expect([held.status, held.text]).toEqual([403, held.text]);
+    expect(held.text).toContain(
+      "items of 'notes' in another tenant lead to it by 'folder_Id'; detach them first",
+    );
+    await scene.as("root", `PATCH /items/notes/${note}`, { folder_Id: null });
+    expect((await move(`folders/${folder}`, scene.B)).status).toBe(200);
+
+    // A tree moves as a whole.
+    const [top = ""] = await scene.make("notes", { text: "top", tenant_Id: scene.A });
+    const [below = ""] = await scene.make("notes", { text: "below", parent_Id: top, tenant_Id: scene.A });
+    expect((await move(`notes/${top}`, scene.B)).status).toBe(403);
+    const both = [top, below].map((id) => ({ id, tenant_Id: scene.B }));
+    const moved = await scene.as("root", "PATCH /items/notes/bulk", both);
+    expect([moved.status, moved.text]).toEqual([200, moved.text]);
+
+    // What was there before there were tenants is given its own, what others lead to first.
+    const [old = ""] = await scene.make("folders", { name: "old", tenant_Id: null });
+    const [inside = ""] = await scene.make("notes", { text: "old", folder_Id: old, tenant_Id: null });
+    expect((await move(`notes/${inside}`, scene.A)).status).toBe(403);
+    expect((await move(`folders/${old}`, scene.A)).status).toBe(200);
+    expect((await move(`notes/${inside}`, scene.A)).status).toBe(200);
   });
 
   test("an account of another tenant is nobody here", async () => {

@@ -97,6 +97,7 @@ const settings = z.object({
   IMPORT_LIMIT: wholeNumber(1, 10_240).default(50),
   REALTIME_SOCKETS_PER_USER: wholeNumber(1, 100_000).default(20),
   REALTIME_SOCKETS_PER_ADDRESS: wholeNumber(1, 100_000).default(100),
+  REALTIME_SILENCE: wholeNumber(1, 24).default(20),
   REDIS_URL: z
     .url({ protocol: /^(rediss?|valkey)$/ })
     .refine((address) => new URL(address).hostname !== "", "must be redis(s)://user:password@host:port")
@@ -196,6 +197,7 @@ function isMailServer(text: string): boolean {
  * Every setting, checked. `LOGIN_RATE_LIMIT`: sign-ins and sign-ups per client and minute; `LOGIN_ACCOUNT_LIMIT`: wrong
  * passwords per account and quarter of an hour; `TRANSFORM_RATE_LIMIT`: new images per second and client.
  * `REALTIME_SOCKETS_PER_USER`: of one account; `REALTIME_SOCKETS_PER_ADDRESS`: without an account, of one address.
+ * `REALTIME_SILENCE`: seconds after which a socket that gives no sign of life, not even by answering a ping, is closed.
  * `REDIS_URL`: by which several servers on one database speak to each other, in place of the database itself;
  * `INSTANCE_BEAT`: seconds between their signs of life; without three of them one is taken for gone.
  * `MAX_UPLOAD_FILE_SIZE` and `IMPORT_LIMIT` (a file of items to import) in MiB, intervals in ms, token lifetimes in seconds.

@@ -56,6 +56,9 @@ export class Connection implements Peer {
   #turn = 0;
   #refusals = 0;
   #mistakes = 0;
+  /** When it gave its last sign of life, and when it was asked for another one since. */
+  #heardAt = performance.now();
+  #askedAt: number | null = null;
   /** Requests whose answers are still being worked on. */
   #unanswered = 0;
 
@@ -90,6 +93,7 @@ export class Connection implements Peer {
 
   /** Called for each message, in order. */
   message(_socket: ServerWebSocket<Connection>, message: string | Buffer): void {
+    this.heard();
     if (!this.#bucket.take()) return this.#throttle(message);
     this.#refusals = 0;
     if (typeof message !== "string") {
@@ -108,6 +112,24 @@ export class Connection implements Peer {
     this.#waiting = null;
     this.#parts.capabilities.close(this);
     this.#parts.release(this);
+  }
+
+  /** Called at each sign of life. */
+  heard(): void {
+    this.#heardAt = performance.now();
+    this.#askedAt = null;
+  }
+
+  /**
+   * Asks for a sign of life after half of `silence` (ms), and gives the socket up after another half. Bun's own timer starts
+   * over whenever something is sent: whoever's cable is pulled would stay a member of a room in which others speak.
+   */
+  beat(silence: number): void {
+    const now = performance.now();
+    if (now - (this.#askedAt ?? this.#heardAt) < silence / 2) return;
+    if (this.#askedAt !== null) return this.#socket?.terminate();
+    this.#askedAt = now;
+    this.#socket?.ping();
   }
 
   /** Closes the socket, with a code of RFC 6455 or of the protocol. */

@@ -57,8 +57,8 @@ export const limits = {
   unanswered: 32,
   /** From the upgrade to the proof of who it is. */
   authentication: 5_000,
-  /** Without a sign of life (answers to the server's pings count). Bun takes seconds. */
-  silence: 30_000,
+  /** Seconds after which Bun closes a socket over which nothing went either way; the heart-beat is quicker. */
+  idle: 120,
 } as const;
 
 /** Counts messages, or whatever has a `cost`: `rate` a second, `burst` at once. */

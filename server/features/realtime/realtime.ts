@@ -1,13 +1,14 @@
 /** The parts of realtime, connected: sockets and their views on one side, the feed of changes on the other. */
 import type { Server, WebSocketHandler } from "bun";
 import { AppError } from "../../core/errors";
-import type { Data, Judge, LiveQueries, Snapshot } from "../../data";
+import type { Data, Judge, LiveQueries, Snapshot, SnapshotStore } from "../../data";
 import { type ClientAddress, createOrigins, type Identity, type Logger, type OriginConfig } from "../../http";
 import type { Bus } from "../../platform/bus";
-import type { ChangeFeed } from "../../platform/postgres";
+import type { ChangeFeed, LogSettings } from "../../platform/postgres";
 import { type Authenticator, findCredential } from "../auth";
 import { createLiveQueries } from "./live-queries";
 import { createLiveViews, followLive } from "./live-views";
+import { stateOf, type Status } from "./admin";
 import { joinCapabilities } from "./capability";
 import { aloneCluster, createCluster } from "./cluster";
 import { Connection, type ConnectionParts, everyone } from "./connection";
@@ -16,7 +17,7 @@ import { followFeed } from "./feed";
 import { encodeFrame } from "./frames";
 import { limits } from "./limits";
 import { capabilityTypes } from "./model";
-import { realtimeRoutes, type Status } from "./routes";
+import { realtimeRoutes } from "./routes";
 import { createSockets } from "./sockets";
 import { createSubscriptions } from "./subscriptions";
 import { createTogether } from "./together";
@@ -29,6 +30,9 @@ export type RealtimeParts = {
   readonly snapshot: () => Snapshot;
   /** Calls back after each change of schema or rules; gives the function that stops. */
   readonly onSnapshotChange: (listener: () => void) => () => void;
+  readonly schemas: Pick<SnapshotStore, "changeSchema" | "reloadSchema">;
+  /** What the database allows. */
+  readonly settings: () => Promise<LogSettings>;
   readonly feed: ChangeFeed;
   readonly authenticator: Pick<Authenticator, "proveToken">;
   readonly identity: Identity;
@@ -36,6 +40,7 @@ export type RealtimeParts = {
   readonly config: OriginConfig & {
     readonly REALTIME_SOCKETS_PER_USER: number;
     readonly REALTIME_SOCKETS_PER_ADDRESS: number;
+    readonly REALTIME_SILENCE: number;
   };
   readonly logger: Logger;
   /** Milliseconds since 1970. */
@@ -98,6 +103,17 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     requireFeed: () => requireFeed(feed),
     endOther: queries.end,
   });
+  const silence = config.REALTIME_SILENCE * 1000;
+  let beaten = performance.now();
+  const beat = (): void => {
+    const since = performance.now() - beaten;
+    beaten = performance.now();
+    // This process itself was held up: signs of life wait to be read.
+    if (since > silence / 2) return;
+    for (const connection of sockets.all()) connection.beat(silence);
+  };
+  const heart = setInterval(beat, silence / beats);
+  heart.unref();
   const cluster = parts.bus ? createCluster(parts.bus) : aloneCluster();
   const together = createTogether({ cluster, sockets, publish, parts });
   const connectionParts: ConnectionParts = {
@@ -120,18 +136,20 @@ export function createRealtime(parts: RealtimeParts): Realtime {
   };
 
   const status = (): Status => {
-    const { source, connected, reason } = feed.status();
+    const { source, connected, reason, slot = null, blind = [] } = feed.status();
     const live = [...parts.snapshot().schema.collections.values()].filter(({ realtime }) => realtime);
     return {
       initialized: true,
       connected,
       walAvailable: source === "log",
+      // Each instance reads a slot of its own.
+      isWalLeader: source === "log" && connected,
       source,
       reason,
-      enabledCollections: live.map(({ name }) => ({
-        collection: name,
-        config: { enabled: true, actions: ["insert", "update", "delete"] },
-      })),
+      blind,
+      publicationName: feed.publication,
+      slotName: slot,
+      enabledCollections: live.map(stateOf),
       sockets: sockets.count(),
       subscriptions: subscriptions.count(),
       views: [...views.all()].length,
@@ -145,13 +163,21 @@ export function createRealtime(parts: RealtimeParts): Realtime {
   };
 
   return {
-    routes: realtimeRoutes({ identity: parts.identity, connect, status }),
+    routes: realtimeRoutes({
+      identity: parts.identity,
+      connect,
+      status,
+      settings: parts.settings,
+      snapshot: { ...parts.schemas, current: parts.snapshot },
+      retry: feed.retry,
+    }),
     websocket,
     recheck: (who) => recheck(sockets.of(who)),
     recheckAll: () => recheck(sockets.all()),
     face: together.face,
     close: async () => {
       stopSnapshots();
+      clearInterval(heart);
       together.stop();
       following.stop();
       stopLive();
@@ -162,22 +188,26 @@ export function createRealtime(parts: RealtimeParts): Realtime {
   };
 }
 
+/** How often sockets are looked at within the time in which they must give a sign of life. */
+const beats = 8;
+
 const websocket: WebSocketHandler<Connection> = {
   maxPayloadLength: limits.message,
   backpressureLimit: limits.sendBuffer,
   // A message that is dropped for one slow reader would be lost in silence; a closed socket comes back and reads again.
   closeOnBackpressureLimit: true,
-  idleTimeout: limits.silence / 1000,
-  sendPings: true,
+  idleTimeout: limits.idle,
+  sendPings: false,
   perMessageDeflate: false,
   open: (socket) => socket.data.open(socket),
   message: (socket, message) => socket.data.message(socket, message),
+  pong: (socket) => socket.data.heard(),
   close: (socket) => socket.data.close(),
 };
 
 function requireFeed(feed: ChangeFeed): void {
   const { source, reason } = feed.status();
-  if (source === "log") return;
+  if (source !== "off") return;
   throw new AppError(
     "UNAVAILABLE",
     `Changes are not to be had on this database: ${reason ?? "the log is off"}`,

@@ -171,7 +171,9 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
     }
     const founder = rooms.get(key)?.founder ?? { userId, at: now(), socketId: peer.id };
     peers.set(peer.id, peer);
-    roster.set(key, peer.id, userId, { metadata, founder });
+    const seat = seats.get(peer.id);
+    const isSame = seat !== undefined && JSON.stringify(seat.data.metadata) === JSON.stringify(metadata);
+    if (!isSame) roster.set(key, peer.id, userId, { metadata, founder });
     peer.join(topic(key));
   };
 

@@ -1,11 +1,13 @@
 /** Tenants in the schema: what a start with them makes of a database that had none, and what stays when they are gone. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { SchemaDefinition, SchemaRecord } from "@baasix/types";
 import { AppError } from "../core/errors";
 import type { Tenants } from "../core/schema/model";
 import { type Database, openDatabase } from "../platform/postgres";
 import { testDatabase } from "../testing/postgres";
 import { openSnapshot, type SnapshotStore } from "./snapshot";
+
+setDefaultTimeout(60_000);
 
 const open: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -1,5 +1,5 @@
 /** Files of tenants: whose they are, and who sees, fetches and changes them. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   type Caller,
   callers,
@@ -9,12 +9,14 @@ import {
   type TwoTenants,
 } from "../../testing/two-tenants";
 
+setDefaultTimeout(60_000);
+
 type Json = Record<string, unknown>;
 
 let scene: TwoTenants;
 beforeAll(async () => {
   scene = await openTwoTenants();
-}, 60_000);
+});
 afterAll(() => scene.close());
 
 const upload = (caller: Caller, more: Record<string, string> = {}) => {

@@ -1,14 +1,16 @@
 /** What is unique within a tenant at every door that writes, and what is remembered of one tenant and not told in another. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Answer } from "../../testing/app";
 import { openTwoTenants, type TwoTenants } from "../../testing/two-tenants";
+
+setDefaultTimeout(60_000);
 
 type Json = Record<string, unknown>;
 
 let scene: TwoTenants;
 beforeAll(async () => {
   scene = await openTwoTenants();
-}, 60_000);
+});
 afterAll(() => scene.close());
 
 const idOf = (answer: Answer): string => String((answer.body as { data?: { id?: string } }).data?.id);

@@ -1,5 +1,5 @@
 /** What belongs to one tenant at every door to items, for every kind of caller. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Answer } from "../../testing/app";
 import {
   type Caller,
@@ -9,6 +9,8 @@ import {
   owners,
   type TwoTenants,
 } from "../../testing/two-tenants";
+
+setDefaultTimeout(60_000);
 
 type Json = Record<string, unknown>;
 
@@ -20,7 +22,7 @@ const tags = new Map<Owner, string>();
 
 beforeAll(async () => {
   scene = await openTwoTenants();
-}, 60_000);
+});
 afterAll(() => scene.close());
 
 async function refill(): Promise<void> {

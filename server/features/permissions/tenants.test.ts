@@ -1,9 +1,11 @@
 /** What a role that sees one tenant reaches of the built-in collections: all of them are walked. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createApp } from "../../app";
 import { systemCollections } from "../../core/schema/system";
 import { outsider } from "../../testing/postgres";
 import { openTwoTenants, type TwoTenants } from "../../testing/two-tenants";
+
+setDefaultTimeout(60_000);
 
 type Json = Record<string, unknown>;
 
@@ -11,7 +13,7 @@ let scene: TwoTenants;
 beforeAll(async () => {
   scene = await openTwoTenants();
   await seed();
-}, 60_000);
+});
 afterAll(() => scene.close());
 
 /**
@@ -284,7 +286,7 @@ describe("accounts and memberships", () => {
       stop();
     }
     await other.close();
-  }, 20_000);
+  });
 
   test("a role that sees one tenant gives nothing outside, and one that sees all nothing inside", async () => {
     const [wrong = "", odd = ""] = await scene.make(

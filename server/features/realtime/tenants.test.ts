@@ -1,15 +1,17 @@
 /** Open sockets with tenants: each hears of what its tenant has, and no more, also when rows and memberships change. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { ServerFrame } from "@baasix/types";
 import { openSocket, type TestSocket } from "../../testing/socket";
 import { type Caller, openTwoTenants, type Owner, owners, type TwoTenants } from "../../testing/two-tenants";
+
+setDefaultTimeout(60_000);
 
 let scene: TwoTenants;
 let url: string;
 beforeAll(async () => {
   scene = await openTwoTenants();
   url = scene.listen();
-}, 60_000);
+});
 afterAll(() => scene.close());
 
 const reads: Readonly<Partial<Record<Caller, readonly Owner[]>>> = {

@@ -1,6 +1,8 @@
 /** Schemas over HTTP where there are tenants: what says whose a row is stays, whatever is sent. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { testApp, type TestApp } from "../../testing/app";
+
+setDefaultTimeout(60_000);
 
 type Json = Record<string, unknown>;
 
@@ -10,7 +12,7 @@ beforeAll(async () => {
   const fields = { name: { type: "String", unique: true } };
   for (const collectionName of ["items", "shared"])
     await send("POST /schemas", { collectionName, schema: { name: collectionName, fields } });
-}, 60_000);
+});
 afterAll(() => app.close());
 
 const send = async (request: string, body?: unknown) => {

@@ -654,3 +654,127 @@ describe("fifty at once", () => {
     expect(found).toHaveLength(2);
   });
 });
+
+describe("under way while", () => {
+  const waiting = async () => {
+    const text =
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    return (await app.database.run({ text, params: [] })).length > 0;
+  };
+  const idTokenOf = async (user: string) => {
+    const sub = crypto.randomUUID();
+    await app.data.create(root, "baasix_Account", [{ user_Id: user, providerId: "acme", accountId: sub }]);
+    const seconds = Math.floor(time / 1000);
+    const claims = { iss: scene.oidc.issuer, aud: "baasix", iat: seconds, exp: seconds + 300, sub };
+    return scene.oidc.sign({ ...claims, jti: crypto.randomUUID() });
+  };
+  const ways: readonly (readonly [
+    string,
+    (by: Session & { email: string }) => Promise<() => Promise<Answer>>,
+  ])[] = [
+    [
+      "by password",
+      async ({ email }) =>
+        () =>
+          post("/auth/login", { email, password }),
+    ],
+    [
+      "by code",
+      async ({ email }) => {
+        await post("/auth/otp", { email });
+        const code = await mailed(email);
+        return () => post("/auth/otp/verify", { email, code });
+      },
+    ],
+    [
+      "by provider",
+      async ({ user }) => {
+        const token = await idTokenOf(user.id);
+        return () => post("/auth/social/signin", { provider: "acme", idToken: { token } });
+      },
+    ],
+  ];
+  test.each(ways)(
+    "an account is suspended, a sign-in %s opens nothing that would come back to life with it",
+    async (_, prepare) => {
+      time = Date.now();
+      const person = await signUp();
+      await app.data.update(root, "baasix_User", [{ id: person.id, data: { emailVerified: true } }]);
+      const signIn = await prepare(person);
+      let answer: Promise<Answer> | null = null;
+      await app.data.transaction(async (rows) => {
+        await rows.update(root, "baasix_User", [{ id: person.id, data: { lastName: "L" } }]);
+        answer = signIn();
+        while (!(await waiting())) await Bun.sleep(5);
+        await rows.update(root, "baasix_User", [{ id: person.id, data: { status: "suspended" } }]);
+        await rows.removeWhere(root, "baasix_Sessions", { user_Id: { eq: person.id } });
+      });
+      expect(codeOf((await answer) as unknown as Answer)).toBe("FORBIDDEN");
+      const filter = { user_Id: { eq: person.id } };
+      expect(await app.data.find(root, "baasix_Sessions", { filter, fields: ["id"] })).toEqual([]);
+    },
+  );
+});
+
+test("of all ways in at once no more sessions of a kind are opened than there may be, and ending one makes room for one", async () => {
+  time = Date.now();
+  const limited = await openOAuthScene({
+    now: () => time,
+    env: { MOBILE_SESSION_LIMIT: "2" },
+    sendMail: ({ to, text }) => Promise.resolve(void mails.push({ to: to.address, text })),
+  });
+  const call = (path: string, body: unknown) => limited.app.call("POST", path, { body });
+  const email = newMail();
+  const { id } = await limited.app.signUp(email, password);
+  await limited.app.data.update(root, "baasix_User", [{ id, data: { emailVerified: true } }]);
+  const sub = crypto.randomUUID();
+  await limited.app.data.create(root, "baasix_Account", [
+    { user_Id: id, providerId: "acme", accountId: sub },
+  ]);
+  const take = async () => {
+    await limited.app.errands.idle();
+    await limited.app.mail.run();
+    const text = mails.findLast(({ to }) => to === email)?.text ?? "";
+    return (/\/([0-9a-f]{64})\b/.exec(text) ?? /^\s*(\d{6})\s*$/m.exec(text))?.[1];
+  };
+  await call("/auth/magiclink", { email });
+  const token = await take();
+  time += minute;
+  await call("/auth/otp", { email });
+  const code = await take();
+  const seconds = Math.floor(time / 1000);
+  const idTokens = await Promise.all(
+    Array.from({ length: 5 }, () =>
+      limited.oidc.sign({
+        iss: limited.oidc.issuer,
+        aud: "baasix",
+        iat: seconds,
+        exp: seconds + 300,
+        jti: crypto.randomUUID(),
+        sub,
+      }),
+    ),
+  );
+  const kind = { authType: "mobile" };
+  const answers = await Promise.all([
+    ...Array.from({ length: 10 }, () => call("/auth/login", { email, password, ...kind })),
+    call("/auth/magiclink/verify", { token, ...kind }),
+    call("/auth/otp/verify", { email, code, ...kind }),
+    ...idTokens.map((one) =>
+      call("/auth/social/signin", { provider: "acme", idToken: { token: one }, ...kind }),
+    ),
+  ]);
+  const opened = answers.filter(({ status }) => status === 200).map(({ body }) => body as Session);
+  expect(opened).toHaveLength(2);
+  for (const answer of answers) if (answer.status !== 200) expect(codeOf(answer)).toBe("FORBIDDEN");
+  // Neither renewing nor a session of another kind makes room; an end does, once.
+  const [first, second] = opened;
+  bodyOf(await call("/auth/refresh", { refreshToken: second?.refreshToken }));
+  expect((await call("/auth/login", { email, password, ...kind })).status).toBe(403);
+  await limited.app.call("POST", "/auth/logout", { token: first?.token ?? "", body: {} });
+  const next = await Promise.all(
+    Array.from({ length: 10 }, () => call("/auth/login", { email, password, ...kind })),
+  );
+  expect(next.filter(({ status }) => status === 200)).toHaveLength(1);
+  await limited.close();
+});

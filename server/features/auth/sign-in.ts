@@ -125,7 +125,8 @@ export async function openSession(
 ): Promise<Opened | SecondStep> {
   if (await isServiceAccount(rows, account.id))
     throw new AppError("FORBIDDEN", "Service accounts do not sign in; they use API tokens");
-  await lockAccount(rows, account.id, parts.clock());
+  if (!(await lockActive(rows, account.id, parts.clock())))
+    throw new AppError("FORBIDDEN", "Account is not active");
   const place = tenant?.id ?? null;
   if (aal === 1) {
     const factors = await verifiedFactors(rows, account.id);
@@ -164,6 +165,13 @@ export async function openSession(
 export async function lockAccount(rows: Rows, account: string, now: number): Promise<void> {
   const lastAccess = new Date(now).toISOString();
   await rows.update(noting, "baasix_User", [{ id: account, data: { lastAccess } }]);
+}
+
+/** The same for an account that may come in; false when it was suspended meanwhile, whose sessions have ended by then. */
+async function lockActive(rows: Rows, account: string, now: number): Promise<boolean> {
+  const active = { AND: [{ id: { eq: account } }, { status: { eq: "active" } }] };
+  const lastAccess = new Date(now).toISOString();
+  return (await rows.updateWhere(noting, "baasix_User", active, { lastAccess })).length > 0;
 }
 
 /** Adds what the answer tells of the roles; a second step is passed on as it is. */

@@ -69,7 +69,7 @@ import { openBus, postgresTransport, redisTransport } from "./platform/bus";
 import { createOutbound } from "./platform/http";
 import { createImages } from "./platform/images";
 import type { Mailer, SendMail } from "./platform/mail";
-import { type DatabaseAddress, openDatabase, openFeed } from "./platform/postgres";
+import { type DatabaseAddress, openDatabase, openFeed, readLogSettings } from "./platform/postgres";
 import { openLocalStorage, openSpool } from "./platform/storage";
 import { followChanges } from "./follow";
 import { providersOf } from "./oauth";
@@ -186,6 +186,12 @@ export async function createApp(
     data,
     snapshot: snapshot.current,
     onSnapshotChange: snapshot.onChange,
+    schemas: snapshot,
+    settings: () =>
+      readLogSettings(database, {
+        publication: feed.publication,
+        isReading: feed.status().source === "log" && feed.status().connected,
+      }),
     feed,
     authenticator,
     identity,

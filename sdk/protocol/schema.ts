@@ -128,8 +128,18 @@ export type SchemaDefinition = {
   readonly usertrack?: boolean;
   /** A field `sort` that numbers new items; default false. */
   readonly sortEnabled?: boolean;
-  /** `false` keeps the collection out of the change feed; default true. */
-  readonly realtime?: boolean;
+  /**
+   * `false` keeps the collection out of the change feed; default true. `actions`: what subscribers are told of, all three
+   * unless given (live queries follow everything). `replicaIdentityFull: false` makes less of a log, and every update
+   * and delete a `resync`.
+   */
+  readonly realtime?:
+    | boolean
+    | {
+        readonly enabled?: boolean;
+        readonly actions?: readonly ("insert" | "update" | "delete")[];
+        readonly replicaIdentityFull?: boolean;
+      };
   /** `false` keeps its changes out of the audit log; default true. */
   readonly audit?: boolean;
   readonly indexes?: readonly IndexDefinition[];

@@ -418,6 +418,8 @@ describe("what a change is told to be", () => {
     ],
     [{ fields: key }, { fields: key, indexes: [{ fields: ["id"] }] }, ["addIndex "]],
     [{ fields: key }, { fields: key, realtime: false }, ["changeRealtime "]],
+    [{ fields: key }, { fields: key, realtime: { replicaIdentityFull: false } }, ["changeIdentity "]],
+    [{ fields: key }, { fields: key, realtime: { actions: ["insert"] } }, ["changeDefinition "]],
     [{ fields: key }, { fields: key, description: "a" }, ["changeDefinition "]],
     [{ fields: key }, { fields: key, paranoid: true }, ["addField deletedAt"]],
   ];

@@ -110,6 +110,8 @@ function compileChange(change: Change, options: DdlOptions): readonly Part[] {
       return [["detach", `drop index ${quoteName(change.index.name)}`]];
     case "changeRealtime":
       return publish(change.collection, options);
+    case "changeIdentity":
+      return identify(change.collection);
     // Made by `rename-ddl.ts`, before all others.
     case "renameCollection":
     case "renameField":
@@ -357,11 +359,16 @@ function plainIndexBody({ method, fields, nullsNotDistinct, perTenant }: Index):
 }
 
 /** Row rules on leaving and deleting need the old row, hence the full identity. */
+function identify({ name, realtime, liveness }: Collection): readonly Part[] {
+  const identity = realtime && liveness.wholeRows ? "full" : "default";
+  return [["publish", `alter table ${quoteName(name)} replica identity ${identity}`]];
+}
+
 function publish(collection: Collection, { published }: DdlOptions): readonly Part[] {
   const table = quoteName(collection.name);
   const live = collection.realtime;
   return [
-    ["publish", `alter table ${table} replica identity ${live ? "full" : "default"}`],
+    ...identify(collection),
     ...(published
       ? [
           [

@@ -296,6 +296,21 @@ describe("collections", () => {
     });
   });
 
+  test.each<[given: unknown, stored: unknown]>([
+    [{}, true],
+    [{ actions: ["delete", "update", "insert"], replicaIdentityFull: true }, true],
+    [{ actions: ["delete", "insert"] }, { enabled: true, actions: ["insert", "delete"] }],
+    [
+      { replicaIdentityFull: false },
+      { enabled: true, actions: ["insert", "update", "delete"], replicaIdentityFull: false },
+    ],
+    [{ enabled: false, actions: ["insert"] }, false],
+  ])("realtime %j is kept as %j", (given, stored) => {
+    const made = define({ name: "P", fields: {}, realtime: given });
+    expect(made.definition.realtime).toEqual(stored as never);
+    expect(define(made.definition).liveness).toEqual(made.liveness);
+  });
+
   test.each<[flag: boolean | undefined, audit: boolean]>([
     [undefined, true],
     [false, false],
@@ -369,8 +384,14 @@ describe("collections", () => {
     ],
     [
       "a",
-      { fields: {}, realtime: { actions: ["insert"] } },
-      "schema.realtime.actions: a live collection tells of insert, update and delete",
+      { fields: {}, realtime: { actions: ["insert", "create"] } },
+      "schema.realtime.actions[1]: expected one of insert, update, delete, got 'create'",
+    ],
+    ["a", { fields: {}, realtime: { actions: [] } }, "schema.realtime.actions: expected an action"],
+    [
+      "a",
+      { fields: {}, realtime: { replicaIdentityFull: 1 } },
+      "schema.realtime.replicaIdentityFull: expected true or false",
     ],
     [
       "a",

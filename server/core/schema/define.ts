@@ -209,7 +209,18 @@ function resolveRelations(one: Known, find: Find, tenants: Tenants | null): Coll
     const whole = resolveGenerated(resolveDefault(field, draft.place, find), one);
     return perTenant(whole, draft.perTenant) ? { ...whole, perTenant: true } : whole;
   });
-  const { indexes, searchable, timestamps, paranoid, usertrack, realtime, audit, system, definition } = draft;
+  const {
+    indexes,
+    searchable,
+    timestamps,
+    paranoid,
+    usertrack,
+    realtime,
+    liveness,
+    audit,
+    system,
+    definition,
+  } = draft;
   return {
     name,
     fields: new Map(resolved.map((field) => [field.name, field] as const)),
@@ -221,6 +232,7 @@ function resolveRelations(one: Known, find: Find, tenants: Tenants | null): Coll
     paranoid,
     usertrack,
     realtime,
+    liveness,
     audit,
     system,
     guarded,

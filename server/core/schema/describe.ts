@@ -92,6 +92,13 @@ function describeChange(change: Change): SchemaChange | null {
         from: !change.collection.realtime,
         to: change.collection.realtime,
       };
+    case "changeIdentity":
+      return {
+        kind: change.kind,
+        collection,
+        from: change.collection.liveness.wholeRows ? "default" : "full",
+        to: change.collection.liveness.wholeRows ? "full" : "default",
+      };
     case "renameCollection":
       return { kind: change.kind, collection, from: change.was, to: change.now };
     case "renameField":

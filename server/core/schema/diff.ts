@@ -55,7 +55,7 @@ export type Change =
     }
   | { readonly kind: "addIndex"; readonly collection: Collection; readonly index: Index }
   | { readonly kind: "dropIndex"; readonly collection: Collection; readonly index: Index }
-  | { readonly kind: "changeRealtime"; readonly collection: Collection }
+  | { readonly kind: "changeRealtime" | "changeIdentity"; readonly collection: Collection }
   | { readonly kind: "changeAudit"; readonly collection: Collection }
   | { readonly kind: "changeDefinition"; readonly collection: Collection };
 
@@ -107,6 +107,9 @@ function diffCollections(before: Collection, after: Collection, from: Schema, to
   }
   changes.push(...diffRelations(before, after, from, to), ...diffIndexes(before, after));
   if (before.realtime !== after.realtime) changes.push({ kind: "changeRealtime", collection: after });
+  else if (before.liveness.wholeRows !== after.liveness.wholeRows) {
+    changes.push({ kind: "changeIdentity", collection: after });
+  }
   if (before.audit !== after.audit) changes.push({ kind: "changeAudit", collection: after });
   if (changes.length === 0 && !sameJson(before.definition, after.definition)) {
     changes.push({ kind: "changeDefinition", collection: after });

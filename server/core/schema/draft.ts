@@ -5,12 +5,12 @@ import { fieldKeys, readField } from "./define-field";
 import { addSort, addTimestamps, addUsertrack, type Columns, plainField } from "./define-flags";
 import { readIndexes } from "./define-index";
 import { type RelationDraft, readRelation } from "./define-relation";
-import type { Field, Index, SearchIndex } from "./model";
+import { type Field, type Index, liveActions, type Liveness, type SearchIndex } from "./model";
 import { checkCollectionName, checkFieldName, invalid } from "./names";
 import { type Entries, readFlag, readList, readObject, readWords } from "./readers";
 import { readSearchable } from "./search";
 import { isUniquePerTenant, tenantColumn } from "./tenants";
-import { readJson } from "./values";
+import { readJson, showValue } from "./values";
 
 /** A definition whose relations and SQL defaults are not resolved yet. */
 export type Draft = {
@@ -28,6 +28,7 @@ export type Draft = {
   readonly paranoid: boolean;
   readonly usertrack: boolean;
   readonly realtime: boolean;
+  readonly liveness: Liveness;
   readonly audit: boolean;
   readonly system: boolean;
   readonly guarded: boolean;
@@ -120,7 +121,7 @@ function checkJsonShape(input: unknown, place: string): void {
   }
 }
 
-type Flags = Pick<Draft, "timestamps" | "paranoid" | "usertrack" | "realtime" | "audit">;
+type Flags = Pick<Draft, "timestamps" | "paranoid" | "usertrack" | "realtime" | "liveness" | "audit">;
 
 function readFlags(entries: Entries, place: string, guarded: boolean): Flags {
   const at = `${place}.options`;
@@ -131,24 +132,43 @@ function readFlags(entries: Entries, place: string, guarded: boolean): Flags {
     timestamps: readFlag(entries, "timestamps", place, readFlag(legacy, "timestamps", at, true)),
     paranoid: readFlag(entries, "paranoid", place, readFlag(legacy, "paranoid", at, false)),
     usertrack: readFlag(entries, "usertrack", place, false),
-    realtime: readRealtime(entries, place),
+    ...readRealtime(entries, place),
     audit: readFlag(entries, "audit", place, true) && !guarded,
   };
 }
 
-function readRealtime(entries: Entries, place: string): boolean {
+const everything: Liveness = { actions: liveActions, wholeRows: true };
+
+function readRealtime(entries: Entries, place: string): Pick<Flags, "realtime" | "liveness"> {
   const value = entries.get("realtime");
-  if (typeof value !== "object" || value === null) return readFlag(entries, "realtime", place, true);
+  if (typeof value !== "object" || value === null) {
+    return { realtime: readFlag(entries, "realtime", place, true), liveness: everything };
+  }
   const at = `${place}.realtime`;
-  const detail = readObject(value, at, ["enabled", "actions"]);
-  const actions = readList(detail.get("actions"), `${at}.actions`, 3);
-  if (actions !== null && !["insert", "update", "delete"].every((action) => actions.includes(action))) {
+  const detail = readObject(value, at, ["enabled", "actions", "replicaIdentityFull"]);
+  const realtime = readFlag(detail, "enabled", at, true);
+  const given = readList(detail.get("actions"), `${at}.actions`, liveActions.length) ?? liveActions;
+  for (const [index, action] of given.entries()) {
+    if ((liveActions as readonly unknown[]).includes(action)) continue;
     throw invalid(
-      `${at}.actions`,
-      "a live collection tells of insert, update and delete; list all three or none",
+      `${at}.actions[${index}]`,
+      `expected one of ${liveActions.join(", ")}, got ${showValue(action)}`,
     );
   }
-  return readFlag(detail, "enabled", at, true);
+  if (given.length === 0) throw invalid(`${at}.actions`, 'expected an action; say "enabled": false for none');
+  const wholeRows = readFlag(detail, "replicaIdentityFull", at, true);
+  if (!realtime) return { realtime, liveness: everything };
+  return {
+    realtime,
+    liveness: { actions: liveActions.filter((action) => given.includes(action)), wholeRows },
+  };
+}
+
+/** The shortest way to say it. */
+function realtimeDefinition({ realtime, liveness }: Flags): SchemaDefinition["realtime"] {
+  const { actions, wholeRows } = liveness;
+  if (actions.length === liveActions.length && wholeRows) return realtime;
+  return { enabled: true, actions, ...(!wholeRows && { replicaIdentityFull: false }) };
 }
 
 type Parts = Columns & { readonly followers: Map<string, Entries> };
@@ -273,6 +293,6 @@ function storedDefinition(collection: string, entries: Entries, flags: Flags): S
           "indexes",
         ) as readonly IndexDefinition[],
       }),
-    ...(entries.has("realtime") && { realtime: flags.realtime }),
+    ...(entries.has("realtime") && { realtime: realtimeDefinition(flags) }),
   };
 }

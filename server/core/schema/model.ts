@@ -103,6 +103,16 @@ export type Index = {
 /** Fields that are indexed for searches; `fuzzy`: also for those that forgive mistakes. */
 export type SearchIndex = { readonly fields: readonly string[]; readonly fuzzy: boolean };
 
+/** The actions of the log of changes. */
+export const liveActions = ["insert", "update", "delete"] as const;
+export type LiveAction = (typeof liveActions)[number];
+
+/**
+ * What subscribers of a live collection are told of. `wholeRows` false: the log tells neither rows that were updated nor
+ * those that were deleted as they were before, and subscribers are told to read again.
+ */
+export type Liveness = { readonly actions: readonly LiveAction[]; readonly wholeRows: boolean };
+
 /** A collection = one table of the schema `public`, named as the collection. */
 export type Collection = {
   readonly name: string;
@@ -116,6 +126,8 @@ export type Collection = {
   readonly paranoid: boolean;
   readonly usertrack: boolean;
   readonly realtime: boolean;
+  /** Everything, where `realtime` is false. */
+  readonly liveness: Liveness;
   /** Its changes are written to `baasix_AuditLog`; never those of a guarded collection. */
   readonly audit: boolean;
   /** Built in (`baasix_…`): its definition is code. */

@@ -39,6 +39,8 @@ function stage(count = 1) {
   let tell: (set: ChangeSet) => void = () => {};
   let gap: (reason: string) => void = () => {};
   const feed: ChangeFeed = {
+    publication: "test",
+    retry: () => {},
     status: () => ({ source: "log", connected: true, reason: null }),
     onChanges: (listener) => ((tell = listener), () => {}),
     onGap: (listener) => ((gap = listener), () => {}),

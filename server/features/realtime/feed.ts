@@ -2,6 +2,7 @@
  * The way of a change from the log to its subscribers: transactions in commit order, one judgement at a time, frames
  * in that order. What cannot be told or judged ends in "resync", never in silence and never in a guess.
  */
+import { liveActions, type Liveness } from "../../core/schema/model";
 import { touches, type Verdict } from "../../core/query/view";
 import type { Judge, Judgement, View } from "../../data";
 import type { Logger } from "../../http";
@@ -36,8 +37,10 @@ const attempts = 3;
 /** Changes of one collection, with their transaction and position in the batch. */
 type Batch = { readonly changes: RowChange[]; readonly origins: Origin[] };
 type Origin = { readonly order: number; readonly committedAt: number };
+/** `batch`: what was judged; `whole`: what happened. */
 type Judged = {
   readonly batch: Batch;
+  readonly whole: Batch;
   readonly lives: readonly LiveView[];
   readonly views: readonly View[];
   readonly judgement: Judgement;
@@ -104,10 +107,11 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
     resyncFor(sets, "rules are changing");
   };
 
-  const judgeBatch = async (batch: Batch): Promise<Judged> => {
-    const lives = views.of(batch.changes[0]?.table ?? "");
+  const judgeBatch = async (whole: Batch): Promise<Judged> => {
+    const lives = views.of(whole.changes[0]?.table ?? "");
     const judged = lives.map(({ view }) => view);
-    return { batch, lives, views: judged, judgement: await judge.judge(judged, batch.changes) };
+    const batch = lives[0] ? toldOf(whole, lives[0].view.collection.liveness) : whole;
+    return { batch, whole, lives, views: judged, judgement: await judge.judge(judged, batch.changes) };
   };
 
   const publish = (judged: readonly Judged[]): void => {
@@ -141,7 +145,7 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
     for (const [live, size] of sizes) if (size > burst) views.resync(live, "many changes at once");
     for (const each of judged) {
       confess(each);
-      spread(each.batch);
+      spread(each.whole);
     }
   };
 
@@ -200,6 +204,20 @@ function batchesOf(sets: readonly ChangeSet[]): readonly Batch[] {
     }
   }
   return [...batches.values()];
+}
+
+const logged = { create: "insert", update: "update", delete: "delete" } as const;
+
+/** What subscribers of the collection are told of, as its schema says. */
+function toldOf(batch: Batch, { actions }: Liveness): Batch {
+  if (actions.length === liveActions.length) return batch;
+  const places = [...batch.changes.keys()].filter((place) =>
+    actions.includes(logged[(batch.changes[place] as RowChange).action]),
+  );
+  return {
+    changes: places.map((place) => batch.changes[place] as RowChange),
+    origins: places.map((place) => batch.origins[place] as Origin),
+  };
 }
 
 function keyChanged({ view }: LiveView, { before, after }: RowChange): boolean {

@@ -280,6 +280,8 @@ test("while nobody tells what changes, those who watch know; once it is told aga
   let connected = true;
   let gap: (reason: string) => void = () => {};
   const feed: ChangeFeed = {
+    publication: "test",
+    retry: () => {},
     status: () => ({ source: "log", connected, reason: null }),
     onChanges: () => () => {},
     onGap: (listener) => ((gap = listener), () => {}),

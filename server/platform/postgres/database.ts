@@ -72,14 +72,22 @@ export type RowChange = {
  */
 export type ChangeSet = { readonly changes: readonly RowChange[]; readonly committedAt: number };
 
+/**
+ * `log`: logical decoding. `triggers`: in its place. `off`: neither is allowed. `reason` says why it is not the log, or not
+ * connected. `slot`: what is read; `blind`: what is not told in place of the log.
+ */
+export type FeedStatus = {
+  readonly source: "log" | "triggers" | "off";
+  readonly connected: boolean;
+  readonly reason: string | null;
+  readonly slot?: string;
+  readonly blind?: readonly string[];
+};
+
 /** The feed of committed changes, taken from the PostgreSQL log. */
 export type ChangeFeed = {
-  /** `log`: logical decoding. `off`: the server does not allow it; `reason` says why. */
-  readonly status: () => {
-    readonly source: "log" | "off";
-    readonly connected: boolean;
-    readonly reason: string | null;
-  };
+  readonly publication: string;
+  readonly status: () => FeedStatus;
   /**
    * Calls back per committed transaction that changed a table the listener `wants` (asked for each transaction;
    * without it all). What nobody wants costs next to nothing. Returns the function that stops.
@@ -90,5 +98,7 @@ export type ChangeFeed = {
    * a transaction that is not told row by row (a TRUNCATE, or more than 10,000 rows).
    */
   readonly onGap: (listener: (reason: string) => void) => () => void;
+  /** Tries at once again what would be tried later. */
+  readonly retry: () => void;
   readonly close: () => Promise<void>;
 };

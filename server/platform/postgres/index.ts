@@ -1,4 +1,4 @@
-export { openFeed, type FeedOptions } from "./feed";
+export { type FeedOptions, type LogSettings, openFeed, readLogSettings } from "./feed";
 export { type Notices, openNotices } from "./notices";
 export { openDatabase, type PoolOptions } from "./pool";
 export { sqlState } from "./sqlstate";
@@ -8,6 +8,7 @@ export type {
   ChangeSet,
   Database,
   DatabaseAddress,
+  FeedStatus,
   Row,
   RowChange,
   RunOptions,

@@ -87,7 +87,7 @@ describe.each(Object.keys(places))("the feed of %s", (name) => {
   });
 
   test("tells inserts, updates and deletes with the text of every value", async () => {
-    expect(feed.status()).toEqual({ source: "log", connected: true, reason: null });
+    expect(feed.status()).toEqual({ source: "log", connected: true, reason: null, slot: expect.any(String) });
     const before = Date.now();
     await write(`INSERT INTO notes VALUES (1, 'é"1', NULL, '2024-02-03 04:05:06.123456+02', 1.10)`);
     const row = { id: "1", title: 'é"1', body: null, at: "2024-02-03 02:05:06.123456+00", n: "1.10" };

@@ -1,5 +1,5 @@
 /** The feed of committed changes: one stream that is kept up, and those who listen to it. */
-import type { ChangeFeed, ChangeSet, DatabaseAddress } from "../database";
+import type { ChangeFeed, ChangeSet, DatabaseAddress, FeedStatus } from "../database";
 import { type Horizon, openHorizon } from "./horizon";
 import { type Decoded, Decoder } from "./pgoutput";
 import { NotAllowed, startReplication, type Replication } from "./replication";
@@ -25,7 +25,9 @@ export function openFeed(address: DatabaseAddress, options: FeedOptions): Change
   const feed = new Feed(address, options);
   void feed.keepUp();
   return {
+    publication: options.publication,
     status: () => feed.status,
+    retry: () => feed.retry(),
     onChanges: (listener, wants = () => true) => subscribe(feed.changeListeners, { listener, wants }),
     onGap: (listener) => subscribe(feed.gapListeners, listener),
     close: () => feed.close(),
@@ -45,12 +47,13 @@ type ChangeListener = {
 class Feed {
   readonly changeListeners = new Set<ChangeListener>();
   readonly gapListeners = new Set<(reason: string) => void>();
-  status: ReturnType<ChangeFeed["status"]> = { source: "log", connected: false, reason: "not connected yet" };
+  status: FeedStatus = { source: "log", connected: false, reason: "not connected yet" };
   readonly #address: DatabaseAddress;
   readonly #options: FeedOptions;
   readonly #horizon: Horizon;
   readonly #closing = Promise.withResolvers<void>();
   #isClosed = false;
+  #retrying = Promise.withResolvers<void>();
   #running: Replication | null = null;
 
   constructor(address: DatabaseAddress, options: FeedOptions) {
@@ -67,9 +70,14 @@ class Feed {
       const isNews = error.message !== this.status.reason;
       this.status = { source: isOff ? "off" : "log", connected: false, reason: error.message };
       if (isNews) this.#options.onError?.(error);
-      await Promise.race([Bun.sleep(isOff ? RECHECK : pause), this.#closing.promise]);
+      this.#retrying = Promise.withResolvers();
+      await Promise.race([Bun.sleep(isOff ? RECHECK : pause), this.#retrying.promise, this.#closing.promise]);
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     }
+  }
+
+  retry(): void {
+    this.#retrying.resolve();
   }
 
   async close(): Promise<void> {
@@ -97,7 +105,7 @@ class Feed {
       return new Error("closed");
     }
     onStart();
-    this.status = { source: "log", connected: true, reason: null };
+    this.status = { source: "log", connected: true, reason: null, slot: this.#running.slot };
     // The slot stands, so nothing falls between this and the first change.
     this.#horizon.pass(null, () => this.#tellGap("the stream of changes was connected"));
     return ended.promise;

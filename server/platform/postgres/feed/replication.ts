@@ -11,7 +11,7 @@ export class NotAllowed extends Error {
 }
 
 /** A running stream. */
-export type Replication = { readonly close: () => void };
+export type Replication = { readonly slot: string; readonly close: () => void };
 
 /** `onMessage` gets where each message of the output plugin lies, valid during the call only; `onEnd` comes once. */
 export type ReplicationEvents = {
@@ -38,6 +38,7 @@ export async function startReplication(
 ): Promise<Replication> {
   const stream = new Stream(events);
   const link = await connect(address, stream);
+  const slot = `baasix_${crypto.randomUUID().replaceAll("-", "")}`;
   try {
     await checkLevel(link);
     // The text of values must not depend on the settings of the role or the database.
@@ -50,7 +51,6 @@ export async function startReplication(
       await link.query(`SET ${setting}`);
     }
     await ensurePublication(link, publication);
-    const slot = `baasix_${crypto.randomUUID().replaceAll("-", "")}`;
     // The form that servers before 15 know, too.
     await allowed(
       link.query(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT`),
@@ -64,7 +64,7 @@ export async function startReplication(
     throw error;
   }
   stream.start(link);
-  return stream;
+  return { slot, close: () => stream.close() };
 }
 
 async function connect(address: DatabaseAddress, events: LinkEvents): Promise<Link> {
@@ -105,7 +105,7 @@ async function allowed<T>(work: Promise<T>, what: string): Promise<T> {
 }
 
 /** The messages of a running stream ("Streaming Replication Protocol" of the PostgreSQL manual). */
-class Stream implements Replication, LinkEvents {
+class Stream implements LinkEvents {
   readonly #events: ReplicationEvents;
   #link: Link | null = null;
   #timer: ReturnType<typeof setInterval> | undefined;

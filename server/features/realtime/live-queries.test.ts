@@ -1,6 +1,7 @@
 /** Live queries on a real server: what they answer, when they change, who may, and what a bad request gets. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ServerFrame } from "@baasix/types";
+import { createApp } from "../../app";
 import { testApp, type TestApp } from "../../testing/app";
 import { outsider } from "../../testing/postgres";
 import { openSocket, type TestSocket } from "../../testing/socket";
@@ -309,6 +310,54 @@ test("who comes back with a version hears what became of it", async () => {
     socket.send({ type: "query", collection: "posts", query, version: "of another server" });
     await socket.expect("query.result");
   }, app.admin);
+});
+
+test("another server on the database goes on from the same version, and hears what this one writes and allows", async () => {
+  const other = await createApp(app.config, app.address);
+  other.routes.listen({ port: 0, hostname: "127.0.0.1", websocket: other.realtime.websocket });
+  /** Its stream of changes may connect at any time, which everybody hears. */
+  const next = async (socket: TestSocket): Promise<ServerFrame> => {
+    const frame = await socket.next();
+    return frame.type === "resync" ? next(socket) : frame;
+  };
+  const otherUrl = `http://127.0.0.1:${other.routes.server?.port}`;
+  try {
+    const query = { fields: ["id", "text"], sort: "id", limit: 2 };
+    const ask = (token: string, version?: string) =>
+      openSocket(otherUrl, token).then((socket) => {
+        socket.send({ type: "query", collection: "posts", query, ...(version !== undefined && { version }) });
+        return socket;
+      });
+    let version = "";
+    await connect(async (socket) => {
+      socket.send({ type: "query", collection: "posts", query });
+      ({ version } = await socket.expect("query.result"));
+    }, app.admin);
+    const there = await ask(app.admin, version);
+    expect(await next(there)).toMatchObject({ type: "query.unchanged", version });
+    const [{ id } = { id: 0 }] = (await fresh(query)).data;
+    await send("PATCH", `/items/posts/${String(id)}`, { text: "written here" });
+    expect(await next(there)).toMatchObject({
+      type: "query.difference",
+      data: [{ id, text: "written here" }, [1, 1]],
+    });
+    await allowed({}, async (permission) => {
+      const user = await ask(ann.token);
+      // The other server may hear of the permission a moment later.
+      for (let frame = await next(user); frame.type !== "query.result"; frame = await next(user)) {
+        await Bun.sleep(100);
+        user.send({ type: "query", collection: "posts", query });
+      }
+      await send("PATCH", `/permissions/${permission}`, { fields: ["id"], conditions: { id: { lt: 0 } } });
+      // A field that was asked for by name.
+      expect(await next(user)).toMatchObject({ type: "error", code: "FORBIDDEN" });
+      user.close();
+    });
+    there.close();
+  } finally {
+    await other.routes.server?.stop(true);
+    await other.close();
+  }
 });
 
 describe("rights", () => {

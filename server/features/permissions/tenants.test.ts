@@ -226,6 +226,25 @@ describe("accounts and memberships", () => {
     expect((await scene.as("ann", `DELETE /items/baasix_User/${id}`)).status).toBe(200);
   });
 
+  test("where else a member belongs is told by nothing", async () => {
+    const list = async (query: string): Promise<readonly Json[]> =>
+      ((await scene.as("ann", `GET /items/baasix_User?${query}`)).body as { data: readonly Json[] }).data;
+    const shown = await list("fields=email,userRoles.tenant_Id,userRoles.role.name,userRoles.tenant.name");
+    expect(shown.some(({ email }) => email === "cleo@example.com")).toBe(true);
+    for (const { userRoles } of shown as readonly { userRoles: readonly Json[] }[])
+      expect(userRoles.every(({ tenant_Id }) => tenant_Id === scene.A)).toBe(true);
+    for (const filter of [
+      { userRoles: { tenant_Id: { eq: scene.B } } },
+      { userRoles: { tenant_Id: { isNull: true } } },
+      { userRoles: { "role.name": { eq: "auditor" } } },
+      { userRoles: { "tenant.name": { eq: "Bolt" } } },
+      { NOT: { userRoles: { tenant_Id: { eq: scene.A } } } },
+    ])
+      expect([filter, await list(`filter=${JSON.stringify(filter)}`)]).toEqual([filter, []]);
+    const sorted = await list("fields=email,userRoles.id&sort=email&count=exact");
+    expect(sorted.length).toBe(shown.length);
+  });
+
   test("an account is changed by its tenant as long as it belongs to no other", async () => {
     for (const [name, status] of [
       ["ann", 200],

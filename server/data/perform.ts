@@ -4,6 +4,7 @@ import type { Actor } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
 import { type AuthorizedTarget, authorizeWrite } from "../core/query/authorize";
+import { compileHold, encodeKeys } from "../core/query/compileRemove";
 import { encodeWrite } from "../core/query/compileWrite";
 import type { Planned } from "../core/query/plan";
 import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
@@ -27,6 +28,8 @@ export type Job = {
   readonly rows: number;
   /** What the statement depends on besides columns and target, where it may be kept; else null. */
   readonly form: string | null;
+  /** Rows that are locked before they are judged: by their keys, or those of the condition. */
+  readonly held?: readonly string[] | "matching" | null;
   readonly prepare: (target: AuthorizedTarget, version: number) => Prepared;
 };
 
@@ -84,7 +87,7 @@ function formOf({ action, rows, columns }: WritePlan): string | null {
 
 /** authorize → compile → run; gives the keys of the rows. Tries the targets in turn. */
 export async function perform(parts: WriteParts, job: Job): Promise<readonly ItemId[]> {
-  const { actor, collection, action, columns, condition, rows, form, prepare } = job;
+  const { actor, collection, action, columns, condition, rows, form, held = null, prepare } = job;
   const snapshot = parts.snapshot();
   const { schema, rules } = snapshot;
   const authorize = (): KeptWrite["targets"] => {
@@ -94,6 +97,12 @@ export async function perform(parts: WriteParts, job: Job): Promise<readonly Ite
   const kept = form === null ? null : keepWrite(snapshot, actor, collection, columns, form, authorize);
   const targets = kept?.targets ?? authorize();
   const performOn = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
+    if (held !== null) {
+      const byKey = held !== "matching";
+      const hold = compileHold(target, byKey, schema.version);
+      const keys = byKey ? [encodeKeys(held)] : [];
+      await parts.runner.run(bind(hold, bindingOf(parts, actor, keys)), optionsFor(actor));
+    }
     const { compile, input, wanted = null, columns: lists = [] } = prepare(target, schema.version);
     let statement = kept?.statements.get(target);
     if (!statement) {

@@ -1,6 +1,7 @@
 /** Writing through the door: parse → plan → authorize → compile → run, for one row, many, or all that a filter finds. */
 import type { ItemId } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
+import { isJudgedByOthers } from "../core/access/tenants";
 import { AppError } from "../core/errors";
 import { leadsOn } from "../core/query/auditTrigger";
 import { compileRemove, compileRestore, encodeKeys } from "../core/query/compileRemove";
@@ -118,7 +119,7 @@ export function writesOf(parts: WriteParts): Writes {
 
   const update: Rows["update"] = async (actor, name, entries) => {
     if (entries.length === 0) return [];
-    if (entries.length > 1 && !parts.isInside)
+    if ((entries.length > 1 || holds(parts, actor, name, "update")) && !parts.isInside)
       return inside(parts, actor, name, "update", (rows) => rows.update(actor, name, entries));
     const join = joinFor(parts, actor, name);
     if (!join) return updatePlain(actor, name, entries);
@@ -157,7 +158,9 @@ export function writesOf(parts: WriteParts): Writes {
       entries.map(({ id, data, version }) => ({ key: id, data, version })),
       parts.related?.places,
     );
-    const ids = await perform(parts, jobOf(parts, actor, plan, null, updateStatement));
+    const job = jobOf(parts, actor, plan, null, updateStatement);
+    const held = holds(parts, actor, name, "update") ? plan.rows.flatMap(({ key }) => key ?? []) : null;
+    const ids = await perform(parts, { ...job, held });
     await committed({ collection: name, action: "update", ids });
     return inOrder(
       ids,
@@ -186,7 +189,8 @@ export function writesOf(parts: WriteParts): Writes {
 
   const remove: Rows["remove"] = async (actor, name, ids, options = {}) => {
     if (ids.length === 0) return [];
-    if (ids.length > 1 && !parts.isInside)
+    const isHeld = holds(parts, actor, name, "delete");
+    if ((ids.length > 1 || isHeld) && !parts.isInside)
       return inside(parts, actor, name, "delete", (rows) => rows.remove(actor, name, ids, options));
     pending({ actor, collection: name, action: "delete", ids, bodies: [] });
     const collection = collectionFor(parts.snapshot(), actor, name, "delete");
@@ -206,6 +210,7 @@ export function writesOf(parts: WriteParts): Writes {
       condition: null,
       rows: keys.length,
       form: form.single ? `delete ${form.permanent} ${form.versioned}` : null,
+      held: isHeld ? keys : null,
       prepare: (target, version) => ({
         compile: () => compileRemove(target, form, version),
         input: encodeKeys(keys),
@@ -223,6 +228,9 @@ export function writesOf(parts: WriteParts): Writes {
       return inside(parts, actor, name, "delete", async (rows) =>
         rows.remove(actor, name, await findKeys(rows, actor, collection, filter), options),
       );
+    const isHeld = holds(parts, actor, name, "delete");
+    if (isHeld && !parts.isInside)
+      return inside(parts, actor, name, "delete", (rows) => rows.removeWhere(actor, name, filter, options));
     pending({ actor, collection: name, action: "delete", ids: [], bodies: [] });
     const form = {
       permanent: options.permanent === true,
@@ -238,6 +246,7 @@ export function writesOf(parts: WriteParts): Writes {
       condition,
       rows: Infinity,
       form: null,
+      held: isHeld ? "matching" : null,
       prepare: (target, version) => ({ compile: () => compileRemove(target, form, version), input: null }),
     });
     if (ids.length > 0) await committed({ collection: name, action: "delete", ids });
@@ -281,6 +290,13 @@ export function writesOf(parts: WriteParts): Writes {
     removeWhere,
     restore,
   };
+}
+
+/** True for rows that tenants share, where a role of one writes them: see `isJudgedByOthers`. */
+function holds({ snapshot }: WriteParts, actor: Actor, name: string, action: Job["action"]): boolean {
+  if (actor.kind !== "user" || actor.tenant === null) return false;
+  const collection = snapshot().schema.collections.get(name);
+  return collection !== undefined && isJudgedByOthers(collection, action);
 }
 
 /** Work of several statements, for which nobody holds a connection who has no right here at all. */

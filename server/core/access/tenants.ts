@@ -82,6 +82,14 @@ function membershipRules(invitable: readonly string[]): Rules {
   return { read: own, create: given, update: given, delete: granted };
 }
 
+/**
+ * True where it is said by rows that point at it whether a row is a tenant's to write. Those may come at the same moment: such a row
+ * is to be locked before it is judged.
+ */
+export function isJudgedByOthers({ name, tenant }: Collection, action: Action): boolean {
+  return tenant === null && (action === "delete" || (action === "update" && name === "baasix_User"));
+}
+
 const shared = new WeakMap<Schema, TenantRules>();
 
 /** The rules of a role; null for one that sees all tenants, and where there are none. */
@@ -117,7 +125,7 @@ function rulesOn(schema: Schema, invitable: readonly string[]): TenantRules {
   };
   const deletableOf = (collection: Collection): TenantRows => {
     const there = rowsWhere(collection, "delete");
-    if (there === "denied" || collection.tenant) return there;
+    if (there === "denied") return there;
     let known = kept.get(collection.name);
     if (known === undefined) kept.set(collection.name, (known = nobodyElses(schema, collection)));
     return allOf([there, known]);
@@ -133,47 +141,89 @@ function rulesOn(schema: Schema, invitable: readonly string[]): TenantRules {
 }
 
 /**
- * That no row of another tenant, or of none, goes with a row that several may point at (an account, what all share), or loses
- * its key; null where none could.
+ * That no row of another tenant, or of none, goes with a row, or loses its key: those that point at one that several may point at
+ * (an account, what all share), and at whatever the delete takes along. Null where none could.
  */
 function nobodyElses(schema: Schema, collection: Collection): Planned | null {
-  const rules: Planned[] = [];
-  for (const target of schema.collections.values()) {
-    if (!target.tenant || (target.system && target.name !== "baasix_File")) continue;
-    const elsewhere = planCondition(
-      schema,
-      target,
-      parseFilter({
-        OR: [{ [tenantColumn]: { ne: "$CURRENT_TENANT" } }, { [tenantColumn]: { isNull: true } }],
-      }),
+  const carried = carriedBy(schema, collection, new Set([collection.name]));
+  return allOf(carried.map((item) => ({ kind: "not", item })));
+}
+
+/** The ways in which others' rows go with one of the collection; `above`: the collections on the way to it, and itself. */
+function carriedBy(schema: Schema, collection: Collection, above: ReadonlySet<string>): readonly Planned[] {
+  return pointingAt(schema, collection).flatMap(({ relation, target }) => {
+    const isTaken = relation.onDelete === "CASCADE";
+    const elsewhere = isElsewhere(collection, target) ? [notOwn(schema, target)] : [];
+    const beyond = isTaken && leadsElsewhere(schema, target) ? carriedBeyond(schema, target, above) : [];
+    const items = [...elsewhere, ...beyond];
+    return items.length > 0 ? [pointing(collection, relation, target, { kind: "any", items })] : [];
+  });
+}
+
+/** The same of a row that goes along. In a circle, and far away, it is not followed further: whatever goes along is too much. */
+function carriedBeyond(schema: Schema, target: Collection, above: ReadonlySet<string>): readonly Planned[] {
+  const isFollowed = !above.has(target.name) && above.size < mostHops;
+  return isFollowed
+    ? carriedBy(schema, target, new Set([...above, target.name]))
+    : [{ kind: "all", items: [] }];
+}
+
+/** How far a delete is followed. */
+const mostHops = 5;
+
+/** Keys that a delete follows: what lies behind them goes, or loses its key. */
+function pointingAt(schema: Schema, { name }: Collection) {
+  return [...schema.collections.values()]
+    .filter((target) => !target.system || target.name === "baasix_File")
+    .flatMap((target) =>
+      [...target.relations.values()]
+        .filter(
+          ({ keyOn, onDelete, target: to }) => keyOn === "source" && to === name && carries.has(onDelete),
+        )
+        .map((relation) => ({ relation, target })),
     );
-    for (const relation of target.relations.values()) {
-      const isCarried = relation.onDelete === "CASCADE" || relation.onDelete === "SET NULL";
-      if (relation.keyOn !== "source" || relation.target !== collection.name || !isCarried) continue;
-      const back: Relation = {
-        ...relation,
-        kind: "many",
-        keyOn: "target",
-        source: collection.name,
-        sourceColumn: relation.targetColumn,
-        target: target.name,
-        targetColumn: relation.sourceColumn,
-        constrained: false,
-      };
-      const at = `${target.name}.${relation.name}`;
-      const related: Planned = {
-        kind: "related",
-        relation: back,
-        target,
-        item: elsewhere,
-        negated: true,
-        rows: null,
-        at,
-      };
-      rules.push({ kind: "not", item: related });
-    }
-  }
-  return allOf(rules);
+}
+
+const carries: ReadonlySet<Relation["onDelete"]> = new Set(["CASCADE", "SET NULL"]);
+
+/** Keys between rows of tenants stay within one; others may be of anybody. */
+function isElsewhere(collection: Collection, target: Collection): boolean {
+  return collection.tenant === null && target.tenant !== null;
+}
+
+/** Whether others' rows may go with one of the collection at all. */
+function leadsElsewhere(schema: Schema, collection: Collection, seen = new Set<string>()): boolean {
+  if (seen.has(collection.name)) return false;
+  seen.add(collection.name);
+  return pointingAt(schema, collection).some(
+    ({ relation, target }) =>
+      isElsewhere(collection, target) ||
+      (relation.onDelete === "CASCADE" && leadsElsewhere(schema, target, seen)),
+  );
+}
+
+function notOwn(schema: Schema, target: Collection): Planned {
+  const filter = {
+    OR: [{ [tenantColumn]: { ne: "$CURRENT_TENANT" } }, { [tenantColumn]: { isNull: true } }],
+  };
+  return planCondition(schema, target, parseFilter(filter));
+}
+
+/** That a row which meets a condition points by a relation at the row; one that was deleted softly goes, too. */
+function pointing(collection: Collection, relation: Relation, target: Collection, item: Planned): Planned {
+  const back: Relation = {
+    ...relation,
+    kind: "many",
+    keyOn: "target",
+    source: collection.name,
+    sourceColumn: relation.targetColumn,
+    target: target.name,
+    targetColumn: relation.sourceColumn,
+    constrained: false,
+  };
+  const at = `${target.name}.${relation.name}`;
+  const any = { ...target, paranoid: false };
+  return { kind: "related", relation: back, target: any, item, negated: true, rows: null, at };
 }
 
 /** That keys between rows of tenants stay within one is checked of every write (`AuthorizedTarget.kept`). */

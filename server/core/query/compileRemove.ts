@@ -121,6 +121,24 @@ export function compileRestore(
   });
 }
 
+/**
+ * Locks the rows whose keys are input 0 (`byKey`), or all that the target's filter finds, for writing in the same transaction: the
+ * next statement judges them by all that was committed until they were had, and no row that points at them comes after.
+ */
+export function compileHold(target: AuthorizedTarget, byKey: boolean, version: number): CompiledStatement {
+  const parameters = collectParameters();
+  const where = targetRows(target, true, parameters);
+  if (byKey) where.unshift(named(target, parameters));
+  const { name, primaryKey } = target.collection;
+  const rows =
+    `select 1 from ${quoteName(name)} t${whereAll(where)} ` +
+    `order by t.${quoteName(primaryKey.name)} for update of t`;
+  return {
+    text: `/* s${version} */ select count(*) from (${rows}) h`,
+    params: parameters.list,
+  };
+}
+
 /** Input 0 of removes. */
 export function encodeKeys(keys: readonly string[]): string {
   return arrayText(keys);

@@ -109,5 +109,5 @@ export function createBroadcast(requests: Requests, me: () => string | null) {
     return handle;
   }
 
-  return { open, end: held.forget, names: held.names };
+  return { open, end: held.forget, names: held.names, list: held.list };
 }

@@ -20,11 +20,15 @@ export function createChannels(requests: Requests, me: () => string | null) {
     createBroadcastChannel: broadcast.open,
     /** Events that the server publishes under a topic. Returns how to stop. */
     followTopic: topics.follow,
-    /** Another user: channels are not taken along. */
-    endAll(): void {
-      const error = new BaasixError("The user changed", { status: 0, code: "SESSION_CHANGED" });
+    subscribeToExecution: topics.followExecution,
+    /** Another user, or the end of all: channels are not taken along. */
+    endAll(error: BaasixError): void {
       for (const each of [presence, broadcast, topics])
         for (const name of each.names()) each.end(name, error);
     },
+    list: () =>
+      Object.entries({ presence, broadcast, topic: topics } as const).flatMap(([type, { list }]) =>
+        list().map((each) => ({ ...each, type: type as "presence" | "broadcast" | "topic" })),
+      ),
   };
 }

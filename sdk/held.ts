@@ -2,6 +2,7 @@
 import { BaasixError } from "./error";
 import { mayPass } from "./realtime-subscriptions";
 import type { Requests } from "./requests";
+import type { SubscriptionState } from "./subscriptions";
 
 /** How one kind of thing is entered and left, and who hears of it. */
 export type HeldOptions<Answer> = {
@@ -23,6 +24,8 @@ type Entry<Answer> = {
   readonly reject: (error: BaasixError) => void;
   running: boolean;
   stood: boolean;
+  /** Since when it is held, ISO 8601; null also during a break. */
+  since: string | null;
 };
 
 /** Makes an empty set. */
@@ -46,6 +49,7 @@ export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answ
       if (entries.get(name) !== entry) return;
       const again = entry.stood;
       entry.stood = true;
+      entry.since = new Date().toISOString();
       options.entered(name, answer, again);
       entry.resolve(answer);
     } catch (error) {
@@ -63,7 +67,10 @@ export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answ
   }
 
   requests.onReady(() => {
-    for (const [name, entry] of entries) if (!entry.running) void run(name, entry);
+    for (const [name, entry] of entries) {
+      entry.since = null;
+      if (!entry.running) void run(name, entry);
+    }
   });
 
   return {
@@ -85,6 +92,7 @@ export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answ
         reject,
         running: false,
         stood: false,
+        since: null,
       };
       // Whoever does not await it hears of it as a loss.
       entry.first.catch(() => {});
@@ -113,5 +121,11 @@ export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answ
       entry?.release();
     },
     names: () => [...entries.keys()],
+    /** What is held, or to be held. */
+    list: () =>
+      [...entries].map(([channel, { since }]) => {
+        const state: SubscriptionState = since !== null && requests.connected ? "SUBSCRIBED" : "JOINING";
+        return { key: channel, channel, state, subscribedAt: state === "SUBSCRIBED" ? since : null };
+      }),
   };
 }

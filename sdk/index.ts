@@ -32,7 +32,15 @@ export type { CrudGrants, ExplainRequest, Grant, PermissionInput, Permissions } 
 export type { FactorCode, FactorId, Mfa, SecondStepProof } from "./mfa";
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
 export type { LiveAggregate, LiveAnswers, LiveOptions, LiveQuery, LiveState, StopLive } from "./live-queries";
-export type { Channel, ChannelEvent, ChangePayload, Realtime, SubscribeOptions, SubscriptionWish } from "./realtime";
+export type { Channel, ChannelEvent } from "./channel";
+export type { ConnectionState, Realtime } from "./realtime";
+export type {
+  ChangePayload,
+  StopSubscription,
+  SubscribeOptions,
+  SubscriptionState,
+  SubscriptionWish,
+} from "./subscriptions";
 export type { PresenceCallbacks, PresenceChannel } from "./presence";
 export type { Reports } from "./reports";
 export type {
@@ -65,7 +73,7 @@ export {
 } from "./storage";
 export type { SessionUser } from "./storage/kept";
 export type { Notification, TogetherCalls } from "./together";
-export type { TopicEvent } from "./topics";
+export type { ExecutionUpdate, TopicEvent } from "./topics";
 export type { ApiTokens } from "./tokens";
 export type {
   Operation,

@@ -104,10 +104,17 @@ export type LiveAggregate<Collections> = {
   ): LiveAnswers<GenericItem[]>;
 };
 
-type Listener = LiveOptions & { readonly onAnswer: (answer: LiveAnswer) => void };
+type Listener = LiveOptions & {
+  readonly onAnswer: (answer: LiveAnswer) => void;
+  /** Ended with all others of the client. */
+  readonly onEnd?: () => void;
+};
 /** One query with all who listen. */
 type Shared = {
   readonly listeners: Set<Listener>;
+  readonly collection: string;
+  /** Since when the answer follows the database, ISO 8601. */
+  since: string | null;
   answer: LiveAnswer | null;
   state: LiveState;
   error: BaasixError | null;
@@ -120,6 +127,7 @@ export function createLiveQueries(dispatch: (event: RealtimeEvent) => void) {
   const queries = new Map<string, Shared>();
 
   function become(shared: Shared, state: LiveState): void {
+    if (shared.state !== state) shared.since = state === "live" ? new Date().toISOString() : null;
     shared.state = state;
     for (const { onState } of shared.listeners) tell(onState, state);
   }
@@ -130,6 +138,8 @@ export function createLiveQueries(dispatch: (event: RealtimeEvent) => void) {
     const key = `query ${JSON.stringify([collection, asked])}`;
     const shared: Shared = queries.get(key) ?? {
       listeners: new Set(),
+      collection,
+      since: null,
       answer: null,
       state: "connecting",
       error: null,
@@ -199,6 +209,27 @@ export function createLiveQueries(dispatch: (event: RealtimeEvent) => void) {
         become(shared, "connecting");
       }
     },
+    endAll(): void {
+      for (const [key, shared] of Array.from(queries)) {
+        const listeners = [...shared.listeners];
+        shared.listeners.clear();
+        queries.delete(key);
+        dispatch({ type: "remove", key });
+        for (const { onEnd } of listeners) tell(onEnd);
+      }
+    },
+    list: () =>
+      [...queries].map(([key, { collection, state, error, since }]) => ({
+        key,
+        channel: collection,
+        type: "query" as const,
+        state: error
+          ? ("CHANNEL_ERROR" as const)
+          : state === "live"
+            ? ("SUBSCRIBED" as const)
+            : ("JOINING" as const),
+        subscribedAt: since,
+      })),
     /** False: there is no such query. */
     failed(key: string, error: BaasixError): boolean {
       const shared = queries.get(key);
@@ -234,6 +265,7 @@ function answersOf<Result>(
         wake = null;
       };
       const stop = listen({
+        onEnd: () => void end(),
         onAnswer(answer) {
           latest = answer;
           woken();

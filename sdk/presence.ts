@@ -182,5 +182,5 @@ export function createPresence(requests: Requests) {
     return handle;
   }
 
-  return { open, end: held.forget, names: held.names };
+  return { open, end: held.forget, names: held.names, list: held.list };
 }

@@ -57,7 +57,9 @@ export function step(state: RealtimeState, event: RealtimeEvent): Step {
     case "stop":
       return [{ ...forgetAnswers(state), phase: "off", explicit: false }, leave(state)];
     case "identity":
-      return changeIdentity(state);
+      return connectAnew(forgetQueries(state));
+    case "anew":
+      return state.phase === "off" ? [state, []] : connectAnew(state);
     case "add":
       return add(state, [event]);
     case "addAll":
@@ -139,8 +141,7 @@ function giveUp(state: RealtimeState, code: ErrorCode, message: string): Step {
   ];
 }
 
-function changeIdentity(known: RealtimeState): Step {
-  const state = forgetQueries(known);
+function connectAnew(state: RealtimeState): Step {
   const left = leave(state);
   if (!isWanted(state)) return [{ ...forgetAnswers(state), phase: "off" }, left];
   const [next, effects] = ask({ ...state, attempt: 0, renew: false });

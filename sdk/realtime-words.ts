@@ -68,7 +68,7 @@ export type Addition =
 
 /** What can happen. `random` is in [0, 1). */
 export type RealtimeEvent =
-  | { readonly type: "start" | "stop" | "nudge" | "identity" | "opened" }
+  | { readonly type: "start" | "stop" | "nudge" | "identity" | "anew" | "opened" }
   | ({ readonly type: "add" } & Addition)
   | { readonly type: "addAll"; readonly added: readonly Addition[] }
   | { readonly type: "remove" | "refresh"; readonly key: string }

@@ -1,6 +1,6 @@
 /** Rooms: members, messages with a history, a creator. Rooms that were joined are joined anew after a break. */
 import type { Profile, RoomFrame, RoomMember, RoomMessage, RoomSummary, ServerFrame } from "@baasix/types";
-import { BaasixError } from "./error";
+import type { BaasixError } from "./error";
 import { createHeld } from "./held";
 import { tell } from "./listeners";
 import type { Requests } from "./requests";
@@ -162,10 +162,10 @@ export function createRooms(requests: Requests, me: () => string | null) {
     /** The room was joined anew after a break: messages may have been missed. */
     onRoomRejoined: (room: string, callback: (data: RoomRejoined) => void) =>
       listen("rejoined", room, callback),
-    /** Another user: rooms are not taken along. */
-    leaveAll(): void {
-      const error = new BaasixError("The user changed", { status: 0, code: "SESSION_CHANGED" });
+    /** Another user, or the end of all: rooms are not taken along. */
+    leaveAll(error: BaasixError): void {
       for (const room of held.names()) held.forget(room, error);
     },
+    list: () => held.list().map((each) => ({ ...each, type: "room" as const })),
   };
 }

@@ -4,6 +4,7 @@ import { BaasixError } from "./error";
 import { step } from "./realtime-state";
 import {
   initialState,
+  type Phase,
   type Proof,
   type RealtimeEffect,
   type RealtimeEvent,
@@ -28,10 +29,12 @@ export type SocketOptions = {
 };
 
 /** Effects that concern those who listen, not the transport. */
-export type Notice = Extract<
-  RealtimeEffect,
-  { readonly type: "connection" | "frame" | "live" | "change" | "resync" | "answer" | "stale" | "failed" }
->;
+export type Notice =
+  | { readonly type: "phase"; readonly phase: Phase }
+  | Extract<
+      RealtimeEffect,
+      { readonly type: "connection" | "frame" | "live" | "change" | "resync" | "answer" | "stale" | "failed" }
+    >;
 
 /** Frames at once, and then per second: below the server's limit of 40 and 20. */
 const burst = 30;
@@ -60,7 +63,9 @@ export function createSocket(options: SocketOptions, notify: (notice: Notice) =>
     try {
       for (let next = events.shift(); next; next = events.shift()) {
         const [following, effects] = step(state, next);
+        const { phase } = state;
         state = following;
+        if (state.phase !== phase) notify({ type: "phase", phase: state.phase });
         for (const effect of effects) perform(effect);
       }
     } finally {

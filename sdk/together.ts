@@ -1,6 +1,7 @@
 /** What clients do with each other and with the server's own code, over the socket: rooms, channels, calls, notifications. */
 import type { ErrorCode, ServerFrame } from "@baasix/types";
 import { createChannels } from "./channels";
+import { BaasixError } from "./error";
 import { tell } from "./listeners";
 import { createRequests, type RequestOptions } from "./requests";
 import { createRooms } from "./rooms";
@@ -20,8 +21,8 @@ export function createTogether(options: RequestOptions) {
   const requests = createRequests(options);
   /** What others know this connection by. */
   let socketId: string | null = null;
-  const { leaveAll, ...rooms } = createRooms(requests, () => socketId);
-  const { endAll, ...channels } = createChannels(requests, () => socketId);
+  const { leaveAll, list: listHeldRooms, ...rooms } = createRooms(requests, () => socketId);
+  const { endAll, list: listChannels, ...channels } = createChannels(requests, () => socketId);
   const notified = new Set<readonly [event: string, callback: (notification: Notification) => void]>();
   requests.onFrame((frame) => {
     if (frame.type === "connected") socketId = frame.socketId;
@@ -36,11 +37,13 @@ export function createTogether(options: RequestOptions) {
     connection: (now: boolean) => requests.connection(now),
     /** The connection was refused for good. */
     end: (message: string, code: ErrorCode) => requests.end(message, code),
-    /** Another user. */
-    changeIdentity(): void {
-      leaveAll();
-      endAll();
+    /** Leaves everything, for the reason given. */
+    endAll(reason: string): void {
+      const error = new BaasixError(reason, { status: 0, code: "SESSION_CHANGED" });
+      leaveAll(error);
+      endAll(error);
     },
+    list: () => [...listHeldRooms(), ...listChannels()],
     calls: {
       ...rooms,
       /** What others know the present connection by: the `socketId` of members and senders; null before the first one. */

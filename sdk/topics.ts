@@ -12,6 +12,17 @@ export type TopicEvent = {
   readonly timestamp: string;
 };
 
+/** What is told of an execution: as far as it has come, and what came of it. Its other parts are the publisher's own. */
+export type ExecutionUpdate = {
+  readonly executionId: string;
+  readonly timestamp: string;
+  readonly status?: string;
+  /** Percent. */
+  readonly progress?: number;
+  readonly result?: unknown;
+  readonly [part: string]: unknown;
+};
+
 /** The topics of a client. */
 export function createTopics(requests: Requests) {
   type Follower = {
@@ -50,5 +61,18 @@ export function createTopics(requests: Requests) {
     };
   }
 
-  return { follow, end: held.forget, names: held.names };
+  /** Follows an execution: the topic `execution:<id>`. `onError`: refused, or the right has ended. Returns how to stop. */
+  function followExecution(
+    executionId: string,
+    callback: (update: ExecutionUpdate) => void,
+    onError?: (error: BaasixError) => void,
+  ): () => void {
+    const tellOf = ({ payload, timestamp }: TopicEvent) => {
+      const parts = typeof payload === "object" ? payload : { result: payload };
+      callback({ ...parts, executionId, timestamp });
+    };
+    return follow(`execution:${executionId}`, tellOf, onError);
+  }
+
+  return { follow, followExecution, end: held.forget, names: held.names, list: held.list };
 }

@@ -190,6 +190,24 @@ describe("an address that a stranger registered", () => {
     expect(await waysLeft(squatted)).toEqual([]);
   });
 
+  test("its owner chooses a new password by a link that an administrator hands over", async () => {
+    const squatted = await squat();
+    const { email } = squatted;
+    const token = await app.login(testAdmin.email, testAdmin.password);
+    const made = await app.call("POST", "/auth/admin/links", {
+      token,
+      body: { type: "password-reset", email },
+    });
+    const link = bodyOf<{ data: { token: string } }>(made, 201).data;
+    const chosen = { password: "the owner's password" };
+    bodyOf(await post(`/auth/password/reset/${link.token}`, chosen));
+    expect(await waysLeft(squatted)).toEqual([]);
+    const { token: own } = bodyOf<SignedIn>(await post("/auth/login", { email, ...chosen }));
+    expect((await app.call("GET", "/auth/me", { token: own })).body).toMatchObject({
+      user: { emailVerified: false },
+    });
+  });
+
   test("a second factor keeps its owner out, and is taken off by an administrator alone", async () => {
     const squatted = await squat({ factor: true });
     const { email, id } = squatted;

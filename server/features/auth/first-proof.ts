@@ -42,7 +42,19 @@ export async function confirmAddress(
   if (account.emailVerified) return null;
   if (kept !== "all" && (await parts.oneTimes.isOpen(rows, "email-undo", `${id}:`))) throw movedLately();
   await markVerified(rows, account);
-  if (kept === "all") return { passwordRemoved: false };
+  return kept === "all" ? { passwordRemoved: false } : endStrangers(parts, rows, id, kept);
+}
+
+/**
+ * Ends what may be a stranger's in an account whose address nobody has proven, in a transaction that has locked its row; also for
+ * whom an administrator vouches in place of a mail, who proves no address.
+ */
+export async function endStrangers(
+  { sessions }: Pick<SignInParts, "sessions">,
+  rows: Data,
+  id: string,
+  kept: Exclude<Kept, "all">,
+): Promise<FirstProof> {
   const passwordRemoved = kept === "nothing" && (await hashOf(rows, id)) !== null;
   const stays = kept === "password" ? ["credential", serviceProvider] : [serviceProvider];
   const ways = { AND: [{ user_Id: { eq: id } }, { providerId: { notIn: stays } }] };
@@ -51,16 +63,10 @@ export async function confirmAddress(
     // oxlint-disable-next-line no-await-in-loop -- in one transaction, a handful
     if (status === "unverified") await removeFactor(rows, id, factor);
   }
-  const sessions = await parts.sessions.endAll(id, null, rows);
+  const sessionsEnded = await sessions.endAll(id, null, rows);
+  const after = { passwordRemoved, waysInEnded: ended.length, sessionsEnded };
   await rows.create(ending, "baasix_AuditLog", [
-    {
-      type: "auth",
-      entity: "baasix_User",
-      entityId: id,
-      action: "update",
-      changes: { after: { emailVerified: true, passwordRemoved, waysInEnded: ended.length, sessions } },
-      userId: id,
-    },
+    { type: "auth", entity: "baasix_User", entityId: id, action: "update", changes: { after }, userId: id },
   ]);
   return { passwordRemoved };
 }

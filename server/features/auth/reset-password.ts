@@ -1,7 +1,7 @@
 /** A forgotten password: ask for a link by mail, see whether it holds, choose a new password with it. */
 import { type Account, findByEmail, setPassword } from "./accounts";
 import { appLink, type AskedLink } from "./app-links";
-import { confirmAddress } from "./first-proof";
+import { confirmAddress, endStrangers } from "./first-proof";
 import { mailTo } from "./mailed";
 import { invalidOneTime, isHandedOver } from "./one-time";
 import { forgiveAll } from "./tries";
@@ -58,6 +58,7 @@ export async function resetPassword(
     const proven = await oneTimes.consume(rows, "password-reset", token);
     if (proven === null) throw invalidOneTime();
     if (!isHandedOver(proven)) await confirmAddress(parts, rows, account, "password");
+    else if (!account.emailVerified) await endStrangers(parts, rows, account.id, "password");
     await setPassword(rows, account.id, hash);
     await sessions.endAll(account.id, null, rows);
     await oneTimes.end(rows, account.email, ["magic-link", "otp"]);

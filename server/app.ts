@@ -105,6 +105,13 @@ export async function createApp(
   { now = Date.now, sendMail, checkPassword, realtime: extendRealtime }: AppOptions = {},
 ) {
   const logger = createLogger(config);
+  // Before anything is opened that would have to be closed again.
+  const mailer = mailerOf(config, { sendMail, log: (text) => logger.info(text) });
+  const needsMail = (["REQUIRE_EMAIL_VERIFICATION", "SEND_WELCOME_EMAIL"] as const).find(
+    (key) => config[key],
+  );
+  if (mailer === null && needsMail)
+    throw new ConfigError(`SMTP_HOST: is needed beside ${needsMail}: there is no way to send mails`);
   // Closes what was opened, the newest first: when a later part fails to open, and when the app ends.
   await using opened = new AsyncDisposableStack();
   const opening = openDatabase(address, {
@@ -204,7 +211,6 @@ export async function createApp(
   extendRealtime?.(realtime.face);
   opened.defer(followChanges({ feed, snapshot, authenticator, realtime, logger, totals }));
   const sealKey = (one: Secret): Uint8Array => deriveKey(one, "mail outbox");
-  const mailer = mailerOf(config, { sendMail, log: (text) => logger.info(text) });
   const mail = createMail({
     data,
     mailer,
@@ -216,11 +222,6 @@ export async function createApp(
   });
   opened.defer(() => mail.close());
   tellMail(mailer, logger);
-  const needsMail = (["REQUIRE_EMAIL_VERIFICATION", "SEND_WELCOME_EMAIL"] as const).find(
-    (key) => config[key],
-  );
-  if (mailer === null && needsMail)
-    throw new ConfigError(`SMTP_HOST: is needed beside ${needsMail}: there is no way to send mails`);
   const policy = createPasswordPolicy(config, checkPassword);
   const passwords = createPasswords({ policy });
   const errands = createErrands({ logger });

@@ -9,7 +9,7 @@ export {
 } from "./account";
 export { useBroadcast, type UseBroadcastResult } from "./broadcast";
 export { type SecondFactor, useAuth, type UseAuthResult } from "./auth";
-export { useIsConnected } from "./connection";
+export { useConnection, type UseConnectionResult, useIsConnected } from "./connection";
 export {
   type GuardProps,
   RequirePermission,
@@ -70,5 +70,6 @@ export {
 export * from "./register";
 export { type Right, rightTo } from "./rights";
 export { type RoomOptions, type RoomStatus, useRoom, type UseRoomResult } from "./rooms";
+export { type SubscriptionOptions, useSubscription, type UseSubscriptionResult } from "./subscription";
 export { type AnyTransaction, type ResultsFor, useTransaction } from "./transaction";
 export type { Ahead, MutateOptions, MutateResult } from "./write";

@@ -6,6 +6,7 @@ import {
   type AnyQuery,
   type Baasix,
   BaasixError,
+  type ChangePayload,
   type CountMode,
   type CountQuery,
   type FieldList,
@@ -22,6 +23,8 @@ import {
   type Rights,
   type Selected,
   type StopLive,
+  type StopSubscription,
+  type SubscribeOptions,
   type TransactionOperation,
   type TransactionResult,
   type WriteOptions,
@@ -51,6 +54,11 @@ export type AnyBaasix = Pick<Baasix, "url" | "auth"> & {
       callback: (rows: GenericItem[]) => void,
       options?: LiveOptions,
     ) => StopLive;
+    readonly subscribe: <Item extends object = never>(
+      collection: NameFor<Item>,
+      options: SubscribeOptions<NoInfer<Item>>,
+      callback: (payload: ChangePayload<NoInfer<Item>>) => void,
+    ) => StopSubscription;
   };
 };
 

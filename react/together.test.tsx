@@ -1,4 +1,4 @@
-/** The hooks of rooms, presence and broadcast, rendered by React in Strict Mode, against the real server. */
+/** The hooks of rooms, presence, broadcast, subscriptions and the connection, rendered by React in Strict Mode, against the real server. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import {
   type Baasix,
@@ -8,15 +8,19 @@ import {
   type SocketLike,
 } from "@baasix/sdk";
 import { type ReactNode, StrictMode } from "react";
-import { type TestApp, testApp } from "../server/testing/app";
+import { type TestApp, testAdmin, testApp } from "../server/testing/app";
 import {
   BaasixProvider,
+  useConnection,
+  type UseConnectionResult,
   useBroadcast,
   type UseBroadcastResult,
   usePresence,
   type UsePresenceResult,
   useRoom,
   type UseRoomResult,
+  useSubscription,
+  type UseSubscriptionResult,
 } from ".";
 import { openDocument, probe, type Rendered, type Seen } from "./testing/render";
 
@@ -63,7 +67,9 @@ async function person(name: string) {
     },
   });
   clients.push(baasix);
-  const { user } = await baasix.auth.login({ email: `${name}@example.com`, password: "a good password" });
+  const { user } = await baasix.auth.login(
+    name === "admin" ? testAdmin : { email: `${name}@example.com`, password: "a good password" },
+  );
   return {
     baasix,
     id: user?.id ?? "",
@@ -145,7 +151,7 @@ test("useRoom: one membership for all components, kept over a break, left with t
   tree.unmount();
   rendered = [];
   while (ann.count("room.leave") < 1) await Bun.sleep(5);
-  expect(app.realtime.face.roomExists("r")).toBe(false);
+  while (app.realtime.face.roomExists("r")) await Bun.sleep(5);
 }, 20_000);
 
 test("useRoom: refusals are told; null is no room; another room is another one", async () => {
@@ -217,4 +223,61 @@ test("useBroadcast: messages of the others, one's own where asked for", async ()
   const refused = probe<UseBroadcastResult>();
   show(ann.baasix, <refused.Probe read={() => useBroadcast("private:x")} />);
   expect((await now(refused, ({ error }) => error !== null)).error).toMatchObject({ code: "FORBIDDEN" });
+}, 20_000);
+
+test("useSubscription: one subscription for all components of a view, over breaks and changes of it", async () => {
+  const admin = await person("admin");
+  const name = { type: "String" } as const;
+  const id = { type: "Integer", primaryKey: true } as const;
+  await admin.baasix.schemas.create("orders", { name: "Order", fields: { id, name } });
+  const [seen, twin, link] = [
+    probe<UseSubscriptionResult>(),
+    probe<UseSubscriptionResult>(),
+    probe<UseConnectionResult>(),
+  ];
+  const heard: string[] = [];
+  const watch = (collection: string | null, filter: object) => (
+    <>
+      <seen.Probe
+        read={() =>
+          useSubscription<{ id: number; name: string }>(
+            collection,
+            ({ action, data }) => heard.push(`${action} ${data.name}`),
+            { filter, onResync: (reason) => heard.push(reason) },
+          )
+        }
+      />
+      <twin.Probe read={() => useSubscription(collection, () => heard.push("twin"), { filter })} />
+      <link.Probe read={() => useConnection()} />
+    </>
+  );
+  const small = { id: { lt: 10 } };
+  const tree = show(admin.baasix, watch("orders", small));
+  await Promise.all([seen, twin].map((each) => now(each, ({ isSubscribed }) => isSubscribed)));
+  expect([admin.count("subscribe"), link.last()?.state]).toEqual([1, "connected"]);
+  const orders = admin.baasix.items("orders");
+  await orders.create({ id: 1, name: "a" });
+  while (heard.length < 2) await Bun.sleep(5);
+  tree.rerender(wrap(admin.baasix, watch("orders", { ...small })));
+
+  admin.break();
+  await now(link, ({ state }) => state === "reconnecting");
+  expect(seen.last()?.state).toBe("JOINING");
+  await link.last()?.reconnect();
+  await now(seen, ({ isSubscribed }) => isSubscribed);
+  await orders.create({ id: 2, name: "b" });
+  while (heard.length < 5) await Bun.sleep(5);
+  expect(heard).toEqual(["create a", "twin", "reconnected", "create b", "twin"]);
+  expect(admin.count("subscribe")).toBe(2);
+
+  // Another view is another one; a collection that is not there is refused; null is none.
+  tree.rerender(wrap(admin.baasix, watch("orders", { id: { gt: 10 } })));
+  while (admin.count("unsubscribe") < 1) await Bun.sleep(5);
+  tree.rerender(wrap(admin.baasix, watch("nothing", {})));
+  expect(await now(seen, ({ state }) => state === "CHANNEL_ERROR")).toMatchObject({
+    isSubscribed: false,
+    error: { code: "UNKNOWN_COLLECTION" },
+  });
+  tree.rerender(wrap(admin.baasix, watch(null, {})));
+  await now(seen, ({ state, error }) => state === "CLOSED" && error === null);
 }, 20_000);

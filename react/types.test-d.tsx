@@ -24,6 +24,7 @@ import {
 } from "./mutations";
 import { useTransaction } from "./transaction";
 import { useAggregate, useCount, useInfiniteItems, useItem, useItems } from "./items";
+import { useSubscription } from "./subscription";
 import { aggregateQuery, countQuery, infiniteItemsQuery, itemQuery, itemsQuery } from "./queries";
 
 interface Post {
@@ -55,6 +56,11 @@ export function Typed(): void {
   anything.data satisfies number | undefined;
   // @ts-expect-error -- an unknown field
   useItems<Post>("posts", { filter: { titel: "x" } });
+  useSubscription<Post>("posts", ({ data, _old }) => void [data.title satisfies string, _old?.views], {
+    key: 1,
+  });
+  // @ts-expect-error -- an unknown field
+  useSubscription<Post>("posts", () => undefined, { filter: { titel: "x" } });
   // @ts-expect-error -- the key is ours
   useItems<Post>("posts", {}, { queryKey: ["x"] });
 

@@ -1,8 +1,8 @@
 /** Answers of `/auth`: never stored, with the cookies of a session where it lives in cookies; and how bodies are described. */
 import type { AuthMode, AuthResult, MfaRequired, ReauthenticateResult } from "@baasix/types";
-import { z } from "zod";
+import type { z } from "zod";
 import { AppError } from "../../core/errors";
-import { type OriginConfig, type Origins, requestFacts } from "../../http";
+import { jsonBody, type OriginConfig, type Origins, requestFacts } from "../../http";
 import { sessionCookies } from "./credentials";
 import type { Origin, SignInResult } from "./sign-in";
 
@@ -117,12 +117,11 @@ export function provenAnswer(time: number): Response {
 
 /** How the API's description shows a route of `/auth`. */
 export function documented(summary: string, body?: z.ZodType) {
-  const schema = body && (z.toJSONSchema(body, { io: "input" }) as object);
   return {
     detail: {
       tags: ["Auth"],
       summary,
-      ...(schema && { requestBody: { content: { "application/json": { schema } } } }),
+      ...(body && jsonBody(body)),
     },
   };
 }

@@ -45,15 +45,13 @@ const role = z.strictObject({
   permissions: z.array(permission).default([]),
 });
 
-const document = z.strictObject({
+/** The document. */
+export const documentShape = z.strictObject({
   version: z.literal(documentVersion).default(documentVersion),
   timestamp: z.string().nullish(),
   roles: z.array(role),
   overwrite: z.boolean().optional(),
 });
-
-/** The document as OpenAPI shows it. */
-export const documentSchema: object = z.toJSONSchema(document, { io: "input" });
 
 const part = "rolesPermissions";
 
@@ -65,7 +63,7 @@ const part = "rolesPermissions";
  */
 export async function readDocument(request: Request, body: unknown): Promise<ImportDocument> {
   const given = isObject(body) ? unwrap(body) : await readForm(request);
-  const result = document.safeParse(given);
+  const result = documentShape.safeParse(given);
   if (!result.success) throw shapeError(result.error);
   const { version, timestamp, roles, overwrite } = result.data;
   return {

@@ -6,9 +6,9 @@ import { type PermissionRow, parseGrant } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Schema } from "../../core/schema/model";
 import type { Data, Snapshot } from "../../data";
-import { type Identity, readQueryString } from "../../http";
+import { type Identity, jsonBody, readQueryString } from "../../http";
 import { itemAnswer, listAnswer } from "../items";
-import { documentSchema, readDocument } from "./document";
+import { documentShape, readDocument } from "./document";
 import { describeRights } from "./me";
 import { exportRights, importRights, previewImport } from "./transfer";
 
@@ -42,20 +42,18 @@ export const permissionBody = z.strictObject({
 });
 
 const tags = ["Permissions"];
-const jsonBody = (schema: object) => ({ requestBody: { content: { "application/json": { schema } } } });
-const written = (shape: z.ZodType) => jsonBody(z.toJSONSchema(shape, { io: "input" }));
 const documented = {
   list: { detail: { tags, summary: "List permissions" } },
   me: { detail: { tags, summary: "What the caller may do" } },
   one: { detail: { tags, summary: "Read a permission" } },
-  create: { detail: { tags, summary: "Create a permission", ...written(permissionBody) } },
-  update: { detail: { tags, summary: "Change a permission", ...written(permissionBody.partial()) } },
+  create: { detail: { tags, summary: "Create a permission", ...jsonBody(permissionBody) } },
+  update: { detail: { tags, summary: "Change a permission", ...jsonBody(permissionBody.partial()) } },
   remove: { detail: { tags, summary: "Delete a permission" } },
   reload: { detail: { tags, summary: "Read all permissions anew" } },
   export: { detail: { tags, summary: "All roles and permissions as one document" } },
-  preview: { detail: { tags, summary: "What an import would do", ...jsonBody(documentSchema) } },
+  preview: { detail: { tags, summary: "What an import would do", ...jsonBody(documentShape) } },
   import: {
-    detail: { tags, summary: "Import roles and permissions, all or none", ...jsonBody(documentSchema) },
+    detail: { tags, summary: "Import roles and permissions, all or none", ...jsonBody(documentShape) },
   },
 };
 

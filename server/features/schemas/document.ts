@@ -14,17 +14,14 @@ export type SchemaDocument = {
   readonly schemas: readonly { readonly collectionName: string; readonly schema: SchemaDefinition }[];
 };
 
-// Loose: what else a file of definitions holds (roles, times of storing) is for others to read.
-const document = z.looseObject({
+/** The document. Loose: what else a file of definitions holds (roles, times of storing) is for others to read. */
+export const documentShape = z.looseObject({
   version: z.literal(documentVersion).default(documentVersion),
   timestamp: z.string().nullish(),
   schemas: z
     .array(z.looseObject({ collectionName: z.string(), schema: z.record(z.string(), z.unknown()) }))
     .max(5000),
 });
-
-/** The document as OpenAPI shows it. */
-export const documentSchema: object = z.toJSONSchema(document, { io: "input" });
 
 const part = "schema";
 const mostBytes = 50 * 1024 * 1024;
@@ -37,7 +34,7 @@ const mostBytes = 50 * 1024 * 1024;
  */
 export async function readSchemaDocument(request: Request, body: unknown): Promise<SchemaDocument> {
   const given = body === null ? (await readJsonPart(request, part, mostBytes)).content : unwrap(body);
-  const result = document.safeParse(Array.isArray(given) ? { schemas: given } : given);
+  const result = documentShape.safeParse(Array.isArray(given) ? { schemas: given } : given);
   if (!result.success) throw shapeError(result.error);
   const { version, timestamp, schemas } = result.data;
   // `applyEdit` reads each like any untrusted definition.

@@ -5,8 +5,8 @@ import { AppError } from "../../core/errors";
 import type { SchemaEdit } from "../../core/schema/edit";
 import type { Schema } from "../../core/schema/model";
 import type { Data, SnapshotStore } from "../../data";
-import type { Identity } from "../../http";
-import { documentSchema, readSchemaDocument } from "./document";
+import { type Identity, jsonBody } from "../../http";
+import { documentShape, readSchemaDocument } from "./document";
 import { createEdit, removeEdit, renameEdit, updateEdit } from "./edits";
 import { addIndexEdit, migrateIndexes, removeIndexEdit } from "./indexes";
 import { listSchemas, readSchema, visibleTo } from "./list";
@@ -243,7 +243,7 @@ export function schemasRoutes({ snapshot, data, identity, config, now }: Schemas
     });
 }
 
-const document = { requestBody: { content: { "application/json": { schema: documentSchema } } } };
+const document = jsonBody(documentShape);
 
 function administratorOnly(actor: Actor): void {
   if (actor.kind === "system" || (actor.kind === "user" && actor.admin)) return;

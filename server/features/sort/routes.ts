@@ -1,9 +1,9 @@
 /** Sorting over HTTP: an item moves next to another one, or several change places among themselves. */
 import { Elysia } from "elysia";
-import { z } from "zod";
+import type { z } from "zod";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Identity } from "../../http";
+import { type Identity, jsonBody } from "../../http";
 import { type Idempotency, keyParameter } from "../idempotency";
 import { dataAnswer, refuseConditions } from "../items";
 import { moveBody, readMove, readOrder, reorderBody } from "./model";
@@ -16,10 +16,7 @@ const described = (summary: string, description: string, body: z.ZodType) => ({
     summary,
     description,
     parameters: [keyParameter],
-    requestBody: {
-      required: true,
-      content: { "application/json": { schema: z.toJSONSchema(body, { io: "input" }) as object } },
-    },
+    requestBody: { required: true, ...jsonBody(body).requestBody },
   },
 });
 

@@ -1,8 +1,7 @@
 /** `/transaction`: several operations over HTTP, all of them or none. */
 import { Elysia } from "elysia";
-import { z } from "zod";
 import type { Actor } from "../../core/access/actor";
-import type { Identity } from "../../http";
+import { type Identity, jsonBody } from "../../http";
 import { type Idempotency, keyParameter } from "../idempotency";
 import { dataAnswer, type KeepsDeleted, refuseConditions } from "../items";
 import { readTransaction, transactionBody } from "./model";
@@ -22,10 +21,7 @@ const documented = {
       "Up to 100 operations over many collections, each with the caller's own rights. Values may refer to the results " +
       "of earlier operations: `{{0.id}}`, `{{name.data.price}}`.",
     parameters: [keyParameter],
-    requestBody: {
-      required: true,
-      content: { "application/json": { schema: z.toJSONSchema(transactionBody, { io: "input" }) as object } },
-    },
+    requestBody: { required: true, ...jsonBody(transactionBody).requestBody },
   },
 };
 

@@ -2,6 +2,7 @@
  * What sockets hold by name (rooms, channels, topics), within their bounds and as long as they may. The question
  * whether they may takes time; what happens meanwhile (closing, leaving, another user, other rights) is answered here.
  */
+import pLimit from "p-limit";
 import type { Actor, UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Peer } from "./capability";
@@ -15,6 +16,9 @@ export type HoldsParts = {
   readonly mayEnter: (actor: UserActor, name: string) => Promise<void>;
   readonly now: () => number;
 };
+
+/** Holds that are asked about again at the same time: all at once would take the pool from requests. */
+const renewing = 4;
 
 /** Why a hold has ended without the socket's doing. */
 type Lost = (name: string, key: string, reason: string) => void;
@@ -67,6 +71,7 @@ type Held = {
 
 /** Makes an empty registry. */
 export function createHolds({ what, mayEnter, now }: HoldsParts): Holds {
+  const limit = pLimit(renewing);
   const byPeer = new Map<Peer, Held>();
   /** Those who have a name, or are asking for it. */
   const byName = new Map<string, Set<Peer>>();
@@ -133,9 +138,11 @@ export function createHolds({ what, mayEnter, now }: HoldsParts): Holds {
     return key;
   };
 
-  const ask = async (peer: Peer, actor: UserActor, name: string, lost: Lost): Promise<void> => {
+  /** Asked as whoever it is by then: it may have had to wait. */
+  const ask = async (peer: Peer, name: string, lost: Lost): Promise<void> => {
     const hold = byPeer.get(peer)?.names.get(name);
-    if (!hold || hold.key === null) return;
+    const { actor } = peer;
+    if (!hold || hold.key === null || actor?.kind !== "user") return;
     try {
       await mayEnter(actor, name);
     } catch (error) {
@@ -170,7 +177,7 @@ export function createHolds({ what, mayEnter, now }: HoldsParts): Holds {
       for (const [name, { key, user }] of held.names) {
         if (key === null) continue;
         if (actor.kind === "user" && actor.id === user && keyOf(scopeOf(actor), name) === key) {
-          void ask(peer, actor, name, lost);
+          void limit(ask, peer, name, lost);
         } else {
           drop(peer, name);
           lost(name, key, "the socket became another user's");
@@ -179,9 +186,8 @@ export function createHolds({ what, mayEnter, now }: HoldsParts): Holds {
     },
     renewName: (name, lost) => {
       for (const peer of byName.get(name) ?? []) {
-        const { actor } = peer;
         heldBy(peer).renewals++;
-        if (actor?.kind === "user") void ask(peer, actor, name, lost(peer));
+        void limit(ask, peer, name, lost(peer));
       }
     },
     names: () => byName.keys(),

@@ -38,6 +38,8 @@ export const limits = {
   historyAge: 24 * 3_600_000,
   /** What all rooms remember together, and how many without members are remembered at all. */
   memory: 64 * 1024 * 1024,
+  /** Characters of all that was said, when an instance tells another one what there is. */
+  told: 4 * 1024 * 1024,
   emptyRooms: 1_000,
   /** Rooms in one list, and rooms that are looked through for it. */
   listed: 1_000,

@@ -49,6 +49,10 @@ type Room = {
   readonly bans: Map<string, number>;
 };
 
+function isEarlier(one: Founder, other: Founder): boolean {
+  return one.at < other.at || (one.at === other.at && one.socketId < other.socketId);
+}
+
 /** Makes the capability of `room.…` frames. */
 export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms {
   const rooms = new Map<string, Room>();
@@ -68,8 +72,11 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
     now,
     changed: (key, { joined, updated, left }) => {
       const room = nameOf(key);
-      for (const { userId, socketId, data } of [...joined, ...updated]) {
-        remember(key, data.founder);
+      for (const { userId, socketId, data, instance } of [...joined, ...updated]) {
+        const { founder } = remember(key, data.founder);
+        // Whoever took it in knew of a later one: it is told.
+        if (instance !== cluster.id && isEarlier(founder, data.founder))
+          cluster.tell("room", { key, founder });
         tell(key, {
           type: "room.user.joined",
           room,
@@ -94,8 +101,11 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
       rooms.set(key, made);
       return made;
     }
-    const earlier = founder.at - room.founder.at || (founder.socketId < room.founder.socketId ? -1 : 1);
-    if (earlier < 0) room.founder = founder;
+    if (!isEarlier(founder, room.founder)) return room;
+    room.founder = founder;
+    // Whoever hears of our members after it forgot the room would take one of them for its founder: said behind them.
+    const isOurs = [...roster.at(key).values()].some(({ instance }) => instance === cluster.id);
+    if (isOurs) cluster.tell("room", { key, founder });
     return room;
   };
 
@@ -122,11 +132,11 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
     let first: Seat<SeatData> | null = null;
     for (const seat of roster.at(key).values()) {
       if (seat.userId === founder) return founder;
-      const isEarlier =
+      const isFirst =
         first === null ||
         seat.joinedAt < first.joinedAt ||
         (seat.joinedAt === first.joinedAt && seat.socketId < first.socketId);
-      if (isEarlier) first = seat;
+      if (isFirst) first = seat;
     }
     return first?.userId ?? null;
   };
@@ -255,13 +265,24 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
     kind: "room",
     receive: (word) => {
       const { key } = word as { key: string };
-      if ("say" in word) say(key, word["say"] as RoomMessage, word["keep"] === true);
+      if ("founder" in word) {
+        // A room that nobody is in, and that is not remembered, needs none.
+        if (!rooms.has(key)) return;
+        remember(key, word["founder"] as Founder);
+        settleSoon(key);
+      } else if ("say" in word) say(key, word["say"] as RoomMessage, word["keep"] === true);
       else expel(key, String(word["expel"]), word["by"] as string | null);
     },
     *state(all) {
-      if (!all) return;
-      for (const [key, { founder, bans }] of rooms) {
-        yield { key, founder, bans: [...bans], history: histories.of(key) };
+      for (const [key, { founder, bans }] of rooms) yield { key, founder, bans: [...bans], history: [] };
+      // What was said here may have been missed there; of the rest the oldest tells, where it was said last first.
+      let left = limits.told;
+      for (const key of [...histories.keys()].toReversed()) {
+        const room = rooms.get(key);
+        const history = histories.of(key).filter(({ messageId }) => all || messageId.startsWith(cluster.id));
+        left -= JSON.stringify(history).length;
+        if (left < 0) return;
+        if (room && history.length > 0) yield { key, founder: room.founder, bans: [], history };
       }
     },
     replace: (words) => {

@@ -101,8 +101,9 @@ export function createRoster<Data>({ cluster, kind, sizeOf, changed, now }: Rost
       for (const word of words) {
         const { key, seat } = word as { key: string; seat: Seat<Data> };
         const known = places.get(key)?.get(seat.socketId);
-        if (!known || JSON.stringify(known.data) !== JSON.stringify(seat.data))
-          put(key, { ...seat, instance: from });
+        const isSame =
+          known?.joinedAt === seat.joinedAt && JSON.stringify(known.data) === JSON.stringify(seat.data);
+        if (!isSame) put(key, { ...seat, instance: from });
       }
     },
     gone: (instance) => {

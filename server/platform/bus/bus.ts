@@ -8,6 +8,10 @@ export type BusOptions = {
   /** Milliseconds between two signs of life. */
   readonly beat?: number;
   readonly onError?: (error: Error) => void;
+  /** A clock that never goes back, in ms. */
+  readonly now?: () => number;
+  /** Calls back every so many ms; gives the function that stops. */
+  readonly every?: (ms: number, work: () => void) => () => void;
 };
 
 /** What is told of the others. */
@@ -55,7 +59,12 @@ const lonely = 6;
 /** Opens a bus. It finds the others by itself. */
 export function openBus(
   open: OpenTransport,
-  { beat = defaultBeat, onError = () => {} }: BusOptions = {},
+  {
+    beat = defaultBeat,
+    onError = () => {},
+    now = () => performance.now(),
+    every = everyBeat,
+  }: BusOptions = {},
 ): Bus {
   const id = crypto.randomUUID();
   const since = Date.now();
@@ -64,7 +73,7 @@ export function openBus(
   let sent = 0;
   let closed = false;
   let beats = 0;
-  let ticked = performance.now();
+  let ticked = now();
   /** What went wrong last: said once, not at each attempt. */
   let fault: string | null = null;
 
@@ -86,26 +95,28 @@ export function openBus(
     const missed = known !== undefined && n !== known.n + 1;
     if (known) {
       known.n = n;
-      known.heard = performance.now();
+      known.heard = now();
     } else {
-      others.set(from, { n, since: envelope.since, heard: performance.now() });
+      others.set(from, { n, since: envelope.since, heard: now() });
     }
     const isMeant = to === undefined || to === id;
     const asks = kind === "hello" && isMeant;
-    // What it holds is asked for, unless its question was to this instance alone: then it has been told of us, and tells.
-    if (missed || (isNew && !(asks && to === id))) send("hello", { to: from });
+    // It is asked for what it holds when it is unknown, when something of it was missed, and when its way was broken: a
+    // question of ours may have been lost there. One that asks this instance alone has been told of us, and tells.
+    const wasBroken = kind === "hello" && to === undefined;
+    if (missed || wasBroken || (isNew && !asks)) send("hello", { to: from });
     if (isNew || asks) listener.onCome(from);
     if (kind === "message" && isMeant) listener.onMessage(envelope.message, from);
   };
 
   const tick = (): void => {
-    const now = performance.now();
+    const time = now();
     // This process itself was held up: what the others said waits to be read.
-    const isLate = now - ticked > beat * 2;
-    ticked = now;
+    const isLate = time - ticked > beat * 2;
+    ticked = time;
     for (const [instance, other] of others) {
-      if (isLate) other.heard = now;
-      else if (now - other.heard > beat * patience) lose(instance);
+      if (isLate) other.heard = time;
+      else if (time - other.heard > beat * patience) lose(instance);
     }
     if (others.size > 0 || ++beats % lonely === 0) send("alive");
   };
@@ -127,8 +138,7 @@ export function openBus(
       fault = error.message;
     },
   });
-  const timer = setInterval(tick, beat);
-  timer.unref();
+  const stopBeats = every(beat, tick);
 
   return {
     id,
@@ -145,11 +155,17 @@ export function openBus(
     close: async () => {
       if (closed) return;
       closed = true;
-      clearInterval(timer);
+      stopBeats();
       send("bye");
       await transport.close();
     },
   };
+}
+
+function everyBeat(ms: number, work: () => void): () => void {
+  const timer = setInterval(work, ms);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 function parse(text: string): Envelope | null {

@@ -23,4 +23,4 @@ export type OpenTransport = (events: TransportEvents) => Transport;
 export const firstPause = 100;
 export const longestPause = 5_000;
 /** Characters that may wait to be sent. Beyond, all of it is dropped: those who miss it notice, and ask for everything. */
-export const backlog = 16 * 1024 * 1024;
+export const backlog = 64 * 1024 * 1024;

@@ -18,6 +18,7 @@ let bob: { token: string; id: string };
 const key = { type: "Integer", primaryKey: true, defaultValue: { type: "AUTOINCREMENT" } };
 const schemas: Record<string, Row> = {
   authors: { name: "Author", timestamps: false, fields: { id: key, name: { type: "String" } } },
+  tags: { name: "Tag", timestamps: false, fields: { id: key, name: { type: "String" } } },
   quiet: { name: "Quiet", timestamps: false, realtime: false, fields: { id: key } },
   posts: {
     name: "Post",
@@ -31,6 +32,7 @@ const schemas: Record<string, Row> = {
       owner: { type: "UUID" },
       at: { type: "DateTime" },
       secret: { type: "String" },
+      loud: { type: "VIRTUAL", calculated: "upper(coalesce(title, text))" },
     },
   },
 };
@@ -46,6 +48,13 @@ beforeAll(async () => {
   ]) {
     await send("POST", "/schemas/posts/relationships", { type: "M2O", name, target, alias: "posts" });
   }
+  await send("POST", "/schemas/posts/relationships", {
+    type: "M2M",
+    name: "tags",
+    target: "tags",
+    alias: "posts",
+    through: "posts_tags",
+  });
   url = app.listen();
   [ann, bob] = await Promise.all([app.signUp("ann@example.com"), app.signUp("bob@example.com")]);
   const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
@@ -53,6 +62,8 @@ beforeAll(async () => {
   await psql(
     `insert into authors (id, name) values (1, 'Ann'), (2, 'Bob')`,
     `insert into posts (id, title, text, price, "author_Id") select n, 'post ' || n % 7, 'word' || n, n * 1.5, 1 + n % 2 from generate_series(1, 30) n`,
+    `insert into tags (id, name) values (1, 'red'), (2, 'blue')`,
+    `insert into posts_tags (posts_id, tags_id) values (1, 1), (2, 2), (3, 1)`,
     `select setval('posts_id_seq', 1000), setval('authors_id_seq', 1000)`,
   );
 }, 60_000);
@@ -154,6 +165,21 @@ describe("an answer is that of a fresh read, before and after", () => {
       "fields of related items",
       { fields: ["id", "author.name"] },
       `update authors set name = 'Ann' where id = 1`,
+    ],
+    [
+      "lists of related items",
+      { fields: ["id", "tags.tags.name"], limit: 6, sort: "id" },
+      `insert into posts_tags (posts_id, tags_id) values (5, 2)`,
+    ],
+    [
+      "a filter by lists of related items",
+      { filter: { "tags.tags.name": "red" } },
+      `update tags set name = 'green' where id = 1`,
+    ],
+    [
+      "a calculated field",
+      { fields: ["loud"], sort: "-loud", limit: 3 },
+      `update posts set title = 'zzz' where id = 8`,
     ],
     ["a search", { search: "word12", fields: "id" }, `update posts set text = 'word12 too' where id = 5`],
     ["the number alone", { limit: 0 }, `insert into posts (title) values ('one more')`],

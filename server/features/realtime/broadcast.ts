@@ -48,6 +48,7 @@ export function createBroadcast({ gate, publish, now }: BroadcastParts): Broadca
     },
     renew: (peer, actor) => holds.renew(peer, actor, lost(peer)),
     names: holds.names,
+    isGuarded: gate.isGuarded,
     renewName: (name) => holds.renewName(name, lost),
     close: (peer) => void holds.close(peer),
   };

@@ -12,14 +12,15 @@ export type InTenant = { readonly tenant?: Scope };
 export type RealtimeFace = {
   /**
    * Decides who may enter rooms, presence and broadcast channels whose name begins with `prefix`. All whose prefix fits
-   * must say `true`; they are asked again when rights change. Register before the server listens.
+   * must say `true`; they are asked again when rights change, when a validator is registered, and every minute.
+   * Register before the server listens.
    */
   readonly registerRoomValidator: (prefix: string, validator: RoomValidator) => void;
   readonly unregisterRoomValidator: (prefix: string) => void;
   /** Answers `realtime.invoke(event, payload)`. @throws Error for a name that is taken or the system's own */
   readonly registerMessageHandler: (event: string, handler: MessageHandler) => void;
   readonly unregisterMessageHandler: (event: string) => void;
-  /** Opens topics to those who may follow them. */
+  /** Opens topics to those who may follow them; asked again as validators are. */
   readonly registerTopic: (prefix: string, mayFollow: MayFollow) => void;
   readonly unregisterTopic: (prefix: string) => void;
   /** Tells those who follow a topic. */

@@ -27,14 +27,16 @@ export type Gate = {
   /** All validators whose prefix fits must agree. One prefix has one validator: a later one takes its place. */
   readonly register: (prefix: string, validator: RoomValidator) => void;
   readonly unregister: (prefix: string) => void;
+  /** Whether somebody is asked about a name, so that the answer may be another one later. */
+  readonly isGuarded: (name: string) => boolean;
   /** Collections that private names were asked for, which the asker could read. */
   readonly collections: ReadonlySet<string>;
 };
 
 /** `private:<collection>:<id>`, or `private:<collection>`: for those who may read that item, or items of the collection. */
 const privatePrefix = "private:";
-/** Names of the server's own. */
-const ownPrefix = /^(baasix|system):/i;
+/** Names of the server's own, and those that look as if they were private. */
+const ownPrefix = /^(baasix|system|private):/i;
 
 /** Makes a gate without validators. */
 export function createGate({ mayReadCollection, readable }: GateParts): Gate {
@@ -71,9 +73,7 @@ export function createGate({ mayReadCollection, readable }: GateParts): Gate {
 
   const open = async (actor: UserActor, names: readonly string[]): Promise<readonly string[]> => {
     const allowed = await openPrivate(actor, names.filter(isPrivate));
-    const candidates = names.filter((name) =>
-      isPrivate(name) ? allowed.has(name) : !ownPrefix.test(name) && !/^private\b/i.test(name),
-    );
+    const candidates = names.filter((name) => (isPrivate(name) ? allowed.has(name) : !ownPrefix.test(name)));
     const answers = await Promise.all(candidates.map((name) => agreed(actor, name)));
     return candidates.filter((_, index) => answers[index]);
   };
@@ -81,6 +81,7 @@ export function createGate({ mayReadCollection, readable }: GateParts): Gate {
   return {
     open,
     collections,
+    isGuarded: (name) => isPrivate(name) || [...validators.keys()].some((prefix) => name.startsWith(prefix)),
     enter: async (actor, name) => {
       const [entered] = await open(actor, [name]);
       if (entered === undefined) throw new AppError("FORBIDDEN", `You may not join '${name}'`);
@@ -91,7 +92,7 @@ export function createGate({ mayReadCollection, readable }: GateParts): Gate {
 }
 
 /** Whether a name is for those who may read something. */
-export function isPrivate(name: string): boolean {
+function isPrivate(name: string): boolean {
   return name.startsWith(privatePrefix);
 }
 

@@ -57,6 +57,8 @@ export type Holds = {
 export type Named = {
   /** Names that sockets of this instance hold. */
   readonly names: () => Iterable<string>;
+  /** Whether the right to a name may end without a change of rights. */
+  readonly isGuarded: (name: string) => boolean;
   /** Asks again whether those who hold a name may. */
   readonly renewName: (name: string) => void;
 };

@@ -148,6 +148,7 @@ export function createPresence({ cluster, gate, publish, now }: PresenceParts): 
     },
     renew: (peer, actor) => holds.renew(peer, actor, lost(peer)),
     names: holds.names,
+    isGuarded: gate.isGuarded,
     renewName: (name) => holds.renewName(name, lost),
     close: (peer) => {
       for (const [, key] of holds.close(peer)) stop(peer, key);

@@ -1,10 +1,10 @@
 /**
  * Private names and the rows they stand for: whoever may no longer read a row leaves. Rows that change are looked at as
- * the log tells of them; conditions that reach over other rows, by the clock.
+ * the log tells of them; conditions that reach over other rows, and validators, by the clock.
  */
 import type { ChangeFeed } from "../../platform/postgres";
 import type { Schema } from "../../core/schema/model";
-import { type Gate, isPrivate, privateName } from "./gate";
+import { type Gate, privateName } from "./gate";
 import type { Named } from "./holds";
 
 export type PrivacyParts = {
@@ -14,7 +14,7 @@ export type PrivacyParts = {
   readonly holders: readonly Named[];
 };
 
-/** How often every private name is asked about, in ms. */
+/** How often everybody who is asked about names is asked again, in ms. */
 const interval = 60_000;
 
 /** Follows until the function that it gives is called. */
@@ -38,7 +38,7 @@ export function followPrivacy({ feed, schema, gate, holders }: PrivacyParts): ()
     (table) => gate.collections.has(table),
   );
   const timer = setInterval(() => {
-    renew(new Set(holders.flatMap((holder) => [...holder.names()].filter(isPrivate))));
+    renew(new Set(holders.flatMap((holder) => [...holder.names()].filter(holder.isGuarded))));
   }, interval);
   timer.unref();
   return () => {

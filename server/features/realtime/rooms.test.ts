@@ -225,6 +225,14 @@ describe("rooms", () => {
         expect(await code(b.ask({ type: "broadcast.subscribe", channel: "vip:x" }))).toMatch(/^FORBIDDEN/);
         app.realtime.face.unregisterRoomValidator("vip:");
         expect(await code(join(b, "vip:x"))).toBe("room.joined");
+        // A later one is asked about those who are in, too.
+        app.realtime.face.registerRoomValidator("vip:", (actor) => actor.id === ann.id);
+        expect(await b.take(({ type }) => type === "room.kicked")).toMatchObject({
+          room: "vip:x",
+          kickedBy: null,
+          reason: "the right has ended",
+        });
+        expect(await members(a, "vip:x")).toHaveLength(1);
       },
     ),
   );
@@ -255,7 +263,6 @@ describe("rooms", () => {
             "private:",
             "private:__proto__",
             "Private:boards:1",
-            "private",
             "private:baasix_Permission",
           ].map(async (name) => [name, await code(join(b, name))]),
         );

@@ -354,6 +354,7 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
     },
     renew: (peer, actor) => holds.renew(peer, actor, lost(peer)),
     names: holds.names,
+    isGuarded: gate.isGuarded,
     renewName: (name) => holds.renewName(name, lost),
     close: (peer) => {
       peers.delete(peer.id);

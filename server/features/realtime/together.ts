@@ -8,7 +8,7 @@ import { createBroadcast } from "./broadcast";
 import type { RealtimeFace } from "./face";
 import { encodeFrame } from "./frames";
 import { createGate, type GateParts } from "./gate";
-import { requireSize } from "./holds";
+import { type Named, requireSize } from "./holds";
 import { createInvocations } from "./invoke";
 import { limits } from "./limits";
 import { createPresence } from "./presence";
@@ -71,7 +71,7 @@ export function createTogether({ cluster, sockets, publish, parts }: TogetherPar
     feed,
     schema: () => snapshot().schema,
     gate,
-    holders: [rooms, presence, broadcast],
+    holders: [rooms, presence, broadcast, topics],
   });
   const sweep = setInterval(rooms.sweep, sweepInterval);
   sweep.unref();
@@ -82,13 +82,29 @@ export function createTogether({ cluster, sockets, publish, parts }: TogetherPar
     return encodeFrame({ type: "notification", event, payload: payload ?? null, timestamp });
   };
 
+  /** Changes who is asked about names, and asks about those that are held. */
+  const changing = <Args extends readonly [prefix: string, ...unknown[]]>(
+    change: (...args: Args) => void,
+    holders: readonly Named[],
+  ) => {
+    return (...args: Args): void => {
+      change(...args);
+      for (const holder of holders) {
+        // A list of its own: whoever loses a name is taken out.
+        const names = [...holder.names()].filter((name) => name.startsWith(args[0]));
+        for (const name of names) holder.renewName(name);
+      }
+    };
+  };
+  const guarded = [rooms, presence, broadcast];
+
   const face: RealtimeFace = {
-    registerRoomValidator: gate.register,
-    unregisterRoomValidator: gate.unregister,
+    registerRoomValidator: changing(gate.register, guarded),
+    unregisterRoomValidator: changing(gate.unregister, guarded),
     registerMessageHandler: invocations.register,
     unregisterMessageHandler: invocations.unregister,
-    registerTopic: topics.register,
-    unregisterTopic: topics.unregister,
+    registerTopic: changing(topics.register, [topics]),
+    unregisterTopic: changing(topics.unregister, [topics]),
     publishTo: (topic, event, payload, { tenant = null } = {}) =>
       topics.publishTo(tenant, topic, event, payload),
     broadcastToRoom: (room, event, payload, { tenant = null, history = true } = {}) =>

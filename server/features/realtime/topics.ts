@@ -3,7 +3,7 @@ import type { UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Capability, Peer } from "./capability";
 import { encodeFrame } from "./frames";
-import { createHolds, requireSize } from "./holds";
+import { createHolds, type Named, requireSize } from "./holds";
 import { limits } from "./limits";
 import { keyOf, type Scope } from "./scope";
 
@@ -16,13 +16,14 @@ export type TopicsParts = {
   readonly now: () => number;
 };
 
-export type Topics = Capability & {
-  /** Opens the topics with that prefix to those who may; the longest prefix that fits decides. Without one, nobody may. */
-  readonly register: (prefix: string, mayFollow: MayFollow) => void;
-  readonly unregister: (prefix: string) => void;
-  /** Tells those who follow. @throws AppError PAYLOAD_TOO_LARGE */
-  readonly publishTo: (scope: Scope, topic: string, event: string, payload: unknown) => void;
-};
+export type Topics = Capability &
+  Named & {
+    /** Opens the topics with that prefix to those who may; the longest prefix that fits decides. Without one, nobody may. */
+    readonly register: (prefix: string, mayFollow: MayFollow) => void;
+    readonly unregister: (prefix: string) => void;
+    /** Tells those who follow. @throws AppError PAYLOAD_TOO_LARGE */
+    readonly publishTo: (scope: Scope, topic: string, event: string, payload: unknown) => void;
+  };
 
 /** Makes the capability of `topic.…` frames. */
 export function createTopics({ publish, now }: TopicsParts): Topics {
@@ -55,6 +56,9 @@ export function createTopics({ publish, now }: TopicsParts): Topics {
     },
     renew: (peer, actor) => holds.renew(peer, actor, lostBy(peer, place)),
     close: (peer) => void holds.close(peer),
+    names: holds.names,
+    isGuarded: () => true,
+    renewName: (name) => holds.renewName(name, (peer) => lostBy(peer, place)),
     register: (prefix, mayFollow) => void rules.set(prefix, mayFollow),
     unregister: (prefix) => void rules.delete(prefix),
     publishTo: (scope, topic, event, payload) => {

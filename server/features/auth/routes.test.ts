@@ -158,6 +158,15 @@ describe("login", () => {
     expect([answers[0]?.status, messageOf(answers[0] as Answer)]).toEqual([400, "Incorrect password."]);
   });
 
+  test("costs a hash for an unknown address, too: those who ask for nobody wait in the same short queue", async () => {
+    const busy = await testApp();
+    const bodies = Array.from({ length: 150 }, () => ({ email: mail(), password: "not the password" }));
+    const answers = await Promise.all(bodies.map((body) => busy.call("POST", "/auth/login", { body })));
+    const statuses = answers.map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([400, 503]));
+    await busy.close();
+  });
+
   test("wants both fields", async () => {
     const answer = await app.call("POST", "/auth/login", { body: { email: "a@example.com" } });
     expect([answer.status, messageOf(answer)]).toEqual([400, "Email and password are required"]);

@@ -197,6 +197,35 @@ test("a mail that is given up is not waited for", async () => {
   release();
 });
 
+test.each([
+  ["never speaks", []],
+  ["falls silent after its greeting", ["220 mail.example.com ESMTP"]],
+  [
+    "falls silent amid the conversation",
+    ["220 mail.example.com ESMTP", "250 mail.example.com", "250 sender taken"],
+  ],
+] as const)("a server that %s is not waited for beyond the bound", async (_what, words) => {
+  const silent = Bun.listen<{ said: number }>({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: {
+      open: (socket) => {
+        socket.data = { said: 1 };
+        if (words[0] !== undefined) socket.write(`${words[0]}\r\n`);
+      },
+      data: (socket) => {
+        const word = words[socket.data.said++];
+        if (word !== undefined) socket.write(`${word}\r\n`);
+      },
+    },
+  });
+  const bounds = { connection: 300, greeting: 300, answer: 300 };
+  const client = createSmtpMailer({ host: "127.0.0.1", port: silent.port, secure: "none" }, bounds);
+  expect((await failureOf(client.send(message))).fault).toBe("unreachable");
+  await client.close();
+  silent.stop(true);
+});
+
 describe.each([
   ["SMTP", () => mailer],
   ["the log", () => createLogMailer(() => {})],

@@ -28,12 +28,21 @@ export type DkimSettings = {
 /** How many connections stand at once; as many mails go at the same time. */
 export const smtpConnections = 5;
 
+/** Longest waits, in ms: for a connection, for the server's first word, and for each that follows. */
+export type SmtpTimeouts = {
+  readonly connection: number;
+  readonly greeting: number;
+  readonly answer: number;
+};
+
+const longestWaits: SmtpTimeouts = { connection: 10_000, greeting: 10_000, answer: 30_000 };
+
 /** Opens the way to a mail server; nothing is connected before the first mail. @throws AppError INVALID_VALUE */
-export function createSmtpMailer(settings: SmtpSettings): Mailer {
+export function createSmtpMailer(settings: SmtpSettings, timeouts: SmtpTimeouts = longestWaits): Mailer {
   if (settings.dkim) checkKey(settings.dkim.privateKey);
   // Loaded with the first mail: a start need not wait for it (40 ms from source).
   let opened: Transport | null = null;
-  const transport = (): Transport => (opened ??= openTransport(settings));
+  const transport = (): Transport => (opened ??= openTransport(settings, timeouts));
   return {
     description: `SMTP at ${settings.host}:${settings.port}`,
     send: async (message, signal) => {
@@ -74,9 +83,9 @@ export function createSmtpMailer(settings: SmtpSettings): Mailer {
 
 type Transport = ReturnType<typeof openTransport>;
 
-function openTransport(settings: SmtpSettings) {
+function openTransport(settings: SmtpSettings, timeouts: SmtpTimeouts) {
   const { createTransport } = require("nodemailer") as typeof Nodemailer;
-  return createTransport({ ...poolOptions(settings), pool: true as const });
+  return createTransport({ ...poolOptions(settings), ...waits(timeouts), pool: true as const });
 }
 
 function poolOptions({
@@ -100,15 +109,20 @@ function poolOptions({
     // A connection that the server closed while it was idle is seen when it is used: that mail goes by another one.
     maxRequeues: 1,
     idleTimeout: 30_000,
-    dnsTimeout: 10_000,
-    connectionTimeout: 10_000,
-    greetingTimeout: 10_000,
-    socketTimeout: 30_000,
     // The outbox says what becomes of a mail; the library's own log would tell addresses and answers.
     logger: false,
     ...(dkim && {
       dkim: { domainName: dkim.domain, keySelector: dkim.selector, privateKey: dkim.privateKey },
     }),
+  };
+}
+
+function waits({ connection, greeting, answer }: SmtpTimeouts): Nodemailer.SMTPPoolOptions {
+  return {
+    dnsTimeout: connection,
+    connectionTimeout: connection,
+    greetingTimeout: greeting,
+    socketTimeout: answer,
   };
 }
 

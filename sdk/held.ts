@@ -6,7 +6,8 @@ import type { SubscriptionState } from "./subscriptions";
 
 /** How one kind of thing is entered and left, and who hears of it. */
 export type HeldOptions<Answer> = {
-  readonly enter: (name: string) => Promise<Answer>;
+  /** `wanted` turns false when it is left before the question could be sent. */
+  readonly enter: (name: string, wanted: () => boolean) => Promise<Answer>;
   readonly exit: (name: string) => Promise<unknown>;
   /** It is held. `again`: after a break, so that something may have been missed. */
   readonly entered: (name: string, answer: Answer, again: boolean) => void;
@@ -45,8 +46,12 @@ export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answ
     if (entry.running) return;
     entry.running = true;
     try {
-      const answer = await options.enter(name);
-      if (entries.get(name) !== entry) return;
+      const answer = await options.enter(name, () => entries.get(name) === entry);
+      if (entries.get(name) !== entry) {
+        // Left before the answer came; whoever wants it again has asked for itself.
+        if (!entries.has(name)) await options.exit(name);
+        return;
+      }
       const again = entry.stood;
       entry.stood = true;
       entry.since = new Date().toISOString();

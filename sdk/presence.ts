@@ -75,7 +75,8 @@ export function createPresence(requests: Requests) {
   };
 
   const held = createHeld(requests, {
-    enter: (channel) => requests.request<"presence.state">({ type: "presence.subscribe", channel }),
+    enter: (channel, wanted) =>
+      requests.request<"presence.state">({ type: "presence.subscribe", channel }, wanted),
     exit: (channel) => requests.request<"done">({ type: "presence.unsubscribe", channel }),
     entered(channel, { members }, again) {
       const core = coreOf(channel);

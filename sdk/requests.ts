@@ -19,6 +19,8 @@ type Answer = Exclude<ServerFrame, { readonly type: "error" }>;
 type Pending = {
   readonly frame: ClientFrame;
   readonly settle: (result: Answer | BaasixError) => void;
+  /** Whether it is still wanted when it can be sent at last. */
+  readonly wanted: (() => boolean) | undefined;
   sent: boolean;
 };
 
@@ -62,6 +64,7 @@ export function createRequests({ send, hold }: RequestOptions) {
      */
     request<Type extends Answer["type"]>(
       frame: Unsent<ClientFrame>,
+      wanted?: () => boolean,
     ): Promise<Extract<Answer, { readonly type: Type }>> {
       const id = `${requestPrefix}${++count}`;
       const release = keep();
@@ -75,7 +78,7 @@ export function createRequests({ send, hold }: RequestOptions) {
         };
         const timer = setTimeout(() => settle(failure("No answer in time", "TIMEOUT")), patience);
         const full = { ...frame, id } as ClientFrame;
-        pending.set(id, { frame: full, settle, sent: connected });
+        pending.set(id, { frame: full, settle, wanted, sent: connected });
         if (connected) send(full);
       }) as Promise<Extract<Answer, { readonly type: Type }>>;
     },
@@ -95,6 +98,7 @@ export function createRequests({ send, hold }: RequestOptions) {
         return end("The connection broke before the answer", "NETWORK_ERROR", ({ sent }) => sent);
       }
       for (const listener of readyListeners) tell(listener);
+      end("Not wanted any more", "SESSION_CHANGED", ({ sent, wanted }) => !sent && wanted?.() === false);
       for (const each of pending.values()) {
         if (!each.sent) send(each.frame);
         each.sent = true;

@@ -64,9 +64,12 @@ export function createRooms(requests: Requests, me: () => string | null) {
     }
   }
 
-  const enter = (room: string) => {
+  const enter = (room: string, wanted?: () => boolean) => {
     const metadata = rooms.get(room)?.metadata;
-    return requests.request<"room.joined">({ type: "room.join", room, ...(metadata && { metadata }) });
+    return requests.request<"room.joined">(
+      { type: "room.join", room, ...(metadata && { metadata }) },
+      wanted,
+    );
   };
   const held = createHeld(requests, {
     enter,

@@ -231,6 +231,35 @@ test("calls have results and errors; notifications come to their user", async ()
   bob.close();
 });
 
+test("what is left before the connection stands is never entered", async () => {
+  const [ann, bob] = await Promise.all([signedIn("ann"), signedIn("bob")]);
+  const seen = heard<string>();
+  await bob.realtime.joinRoom("ghost");
+  bob.realtime.onRoomUserJoined("ghost", ({ userId }) => seen.add(userId));
+  const joining = ann.realtime.joinRoom("ghost");
+  const refused = joining.catch(({ code }: { code: string }) => code);
+  await ann.realtime.leaveRoom("ghost");
+  expect(await refused).toBe("SESSION_CHANGED");
+  const presence = ann.realtime.createPresenceChannel("ghost");
+  presence.subscribe({ x: 1 }).catch(() => {});
+  await presence.unsubscribe();
+  ann.realtime.followTopic("ghost", () => {})();
+  expect(await ann.realtime.listRooms("ghost")).toEqual([{ name: "ghost", memberCount: 1 }]);
+  // Left while the answer is on its way: in and out again, or never in.
+  const late = ann.realtime.joinRoom("ghost").catch(() => {});
+  await ann.realtime.leaveRoom("ghost");
+  await late;
+  await ann.realtime.invoke("nothing").catch(() => {});
+  expect(await bob.realtime.getRoomMembers("ghost")).toHaveLength(1);
+  // And once more, this time to stay.
+  ann.realtime.joinRoom("ghost").catch(() => {});
+  ann.realtime.leaveRoom("ghost").catch(() => {});
+  await ann.realtime.joinRoom("ghost");
+  expect(await bob.realtime.getRoomMembers("ghost")).toHaveLength(2);
+  ann.close();
+  bob.close();
+});
+
 test("another user takes no rooms along", async () => {
   const client = await signedIn("ann");
   const reasons = heard<string>();

@@ -31,7 +31,7 @@ export function createTopics(requests: Requests) {
   };
   const followers = new Map<string, Set<Follower>>();
   const held = createHeld(requests, {
-    enter: (topic) => requests.request<"done">({ type: "topic.follow", topic }),
+    enter: (topic, wanted) => requests.request<"done">({ type: "topic.follow", topic }, wanted),
     exit: (topic) => requests.request<"done">({ type: "topic.unfollow", topic }),
     entered() {},
     lost(topic, error) {

@@ -8,7 +8,7 @@ import { type Gate, privateName } from "./gate";
 import type { Named } from "./holds";
 
 export type PrivacyParts = {
-  readonly feed: Pick<ChangeFeed, "onChanges">;
+  readonly feed: Pick<ChangeFeed, "onChanges" | "onGap">;
   readonly schema: () => Schema;
   readonly gate: Gate;
   readonly holders: readonly Named[];
@@ -37,12 +37,14 @@ export function followPrivacy({ feed, schema, gate, holders }: PrivacyParts): ()
     },
     (table) => gate.collections.has(table),
   );
-  const timer = setInterval(() => {
+  const renewAll = (): void =>
     renew(new Set(holders.flatMap((holder) => [...holder.names()].filter(holder.isGuarded))));
-  }, interval);
+  const stopGap = feed.onGap(renewAll);
+  const timer = setInterval(renewAll, interval);
   timer.unref();
   return () => {
     stop();
+    stopGap();
     clearInterval(timer);
   };
 }

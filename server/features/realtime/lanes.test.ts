@@ -43,3 +43,26 @@ test("who asks for much waits for itself alone", async () => {
   await end("ann 1");
   expect(running.at(-1)).toBe("ann 2");
 });
+
+test("a lane goes round among those who wait, and remembers none of them", async () => {
+  const { begin, end, running } = stage();
+  for (let n = 1; n <= 4; n++) begin(`ann ${n}`, 5, "ann");
+  for (let n = 1; n <= 2; n++) begin(`bob ${n}`, 5, "bob");
+  begin("cid", 5, "cid");
+  for (let n = 0; n < 7; n++) {
+    // oxlint-disable-next-line no-await-in-loop
+    await Bun.sleep(0);
+    // oxlint-disable-next-line no-await-in-loop
+    await end(running[n] ?? "");
+  }
+  expect(running).toEqual(["ann 1", "ann 2", "ann 3", "bob 1", "cid", "ann 4", "bob 2"]);
+});
+
+test("work that fails makes room, too", async () => {
+  const inTurn = openLanes();
+  for (let n = 0; n < 5; n++) {
+    // oxlint-disable-next-line no-await-in-loop
+    await inTurn(500, "ann", () => Promise.reject(new Error("no"))).catch(() => undefined);
+  }
+  expect(await inTurn(500, "ann", () => 7)).toBe(7);
+});

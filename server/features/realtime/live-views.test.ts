@@ -278,13 +278,16 @@ test("while nobody tells what changes, those who watch know; once it is told aga
   (await run()).answer(["1"]);
   const { version } = (await watching.told) as { version: string };
   let connected = true;
-  let gap: (reason: string) => void = () => {};
+  let gap: Parameters<ChangeFeed["onGap"]>[0] = () => {};
   const feed: ChangeFeed = {
     publication: "test",
     retry: () => {},
     status: () => ({ source: "log", connected, reason: null }),
     onChanges: () => () => {},
-    onGap: (listener) => ((gap = listener), () => {}),
+    onGap: (listener) => {
+      gap = () => (listener as (reason: string, tables: null) => void)("connected", null);
+      return () => {};
+    },
     close: () => Promise.resolve(),
   };
   const stop = followLive(feed, views, 5);
@@ -292,7 +295,7 @@ test("while nobody tells what changes, those who watch know; once it is told aga
   while (published.length === 0) await Bun.sleep(5);
   await Bun.sleep(20);
   connected = true;
-  gap("connected");
+  gap("connected", null);
   (await run()).answer(["1"]);
   while (published.length < 2) await Bun.sleep(5);
   stop();

@@ -26,7 +26,7 @@ export type Watcher = {
   readonly fail: (error: unknown) => void;
   /** The request that the first answer is for. */
   readonly id: string | null;
-  /** In whose turn the first statement is run. */
+  /** In whose turn the statement is run. */
   readonly asker: string;
 };
 
@@ -192,8 +192,8 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
     const { signal } = view.abort;
     let served: Watcher[] = [];
     try {
-      const asker = view.waiting[0]?.asker ?? "";
-      const answer = await inTurn(view.cost, asker, () => {
+      const [watcher] = view.watchers;
+      const answer = await inTurn(view.cost, watcher?.asker ?? "", () => {
         if (signal.aborted) return null;
         served = view.waiting;
         view.waiting = [];

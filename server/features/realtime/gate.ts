@@ -72,6 +72,8 @@ export function createGate({ mayReadCollection, readable }: GateParts): Gate {
   };
 
   const open = async (actor: UserActor, names: readonly string[]): Promise<readonly string[]> => {
+    // With tenants anybody may have an account that is a member of nothing: it meets nobody.
+    if (actor.roles.length === 0) return [];
     const allowed = await openPrivate(actor, names.filter(isPrivate));
     const candidates = names.filter((name) => (isPrivate(name) ? allowed.has(name) : !ownPrefix.test(name)));
     const answers = await Promise.all(candidates.map((name) => agreed(actor, name)));

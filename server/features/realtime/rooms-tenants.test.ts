@@ -1,8 +1,11 @@
 /** Rooms, presence, broadcast and topics of two tenants: equal names are different places. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { ServerFrame } from "@baasix/types";
+import { system } from "../../core/access/actor";
 import { openSocket, type TestSocket } from "../../testing/socket";
 import { openTwoTenants, type TwoTenants } from "../../testing/two-tenants";
+
+const root = system("the test takes a role away");
 
 let scene: TwoTenants;
 let ann: TestSocket;
@@ -76,4 +79,24 @@ test("private rooms of an item are for those who may read it, each in its own te
   expect(await stan.ask({ type: "room.members", room })).toMatchObject({ members: [{ isCreator: true }] });
   const rooms = await bob.ask({ type: "room.list", prefix: "private:" });
   expect(rooms).toMatchObject({ rooms: [] });
+});
+
+test("an account that is a member of nothing is nobody there, and who becomes one has lost what it held", async () => {
+  const url = scene.listen();
+  const nobody = await openSocket(url, scene.tokenOf("nobody"));
+  const room = "lounge";
+  await stan.ask({ type: "room.join", room });
+  for (const ask of [
+    { type: "room.join", room },
+    { type: "presence.subscribe", channel: room },
+    { type: "broadcast.subscribe", channel: room },
+  ])
+    expect([ask.type, await nobody.ask(ask)]).toMatchObject([ask.type, { type: "error", code: "FORBIDDEN" }]);
+  expect(await nobody.ask({ type: "room.list" })).toMatchObject({ rooms: [] });
+  nobody.close();
+
+  const memberships = { user_Id: { eq: scene.idOf("stan") } };
+  await scene.data.removeWhere(root, "baasix_UserRole", memberships);
+  const left = await stan.take((frame) => frame.type === "room.kicked" && frame.room === room);
+  expect(left).toMatchObject({ reason: "the right has ended" });
 });

@@ -1,5 +1,6 @@
 /** Environment and flags → one frozen Config, checked at start. */
 import { z } from "zod";
+import { databaseDefaults } from "./database-settings";
 import { findOAuthFault, oauthSettings, type OidcSettings, readOidcSettings } from "./oauth-settings";
 
 const flag = z.enum(["true", "false"]).transform((text) => text === "true");
@@ -47,9 +48,9 @@ const settings = z.object({
   PORT: wholeNumber(0, 65_535).default(8056),
   HOST: z.string().min(1).default("127.0.0.1"),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
-  DATABASE_POOL_MAX: wholeNumber(1, 200).default(10),
-  DATABASE_SLOW_POOL_MAX: wholeNumber(1, 50).default(4),
-  BAASIX_DIR: z.string().min(1).default("./baasix_data"),
+  DATABASE_POOL_MAX: wholeNumber(1, 200).default(databaseDefaults.DATABASE_POOL_MAX),
+  DATABASE_SLOW_POOL_MAX: wholeNumber(1, 50).default(databaseDefaults.DATABASE_SLOW_POOL_MAX),
+  BAASIX_DIR: z.string().min(1).default(databaseDefaults.BAASIX_DIR),
   SECRET_KEY: z.string().min(32, "must have at least 32 characters").optional(),
   SECRET_KEY_PREVIOUS: list.refine(
     (keys) => keys.every((key) => key.length >= 32),

@@ -4,7 +4,7 @@ import type { App, AppOptions, createApp as CreateApp } from "./app";
 import type { Config } from "./config";
 import type { Actor } from "./core/access/actor";
 import type { DatabaseAddress } from "./platform/postgres";
-import { startEmbedded, StartError } from "./platform/postgres/embedded";
+import { type Embedded, startEmbedded, StartError } from "./platform/postgres/embedded";
 
 /** A server that listens. */
 export type RunningServer = {
@@ -41,14 +41,19 @@ export type OpenDatabase = {
 const drainLimit = 30_000;
 
 /**
- * Starts everything. `options`: what an embedding application brings, such as its own way to send mails.
+ * Starts everything. `options`: what an embedding application brings, such as its own way to send mails. `begun`: the
+ * database of the config, where it is on its way already.
  * @throws StartError with one clear line: taken port, data directory in use, unreachable database.
  */
-export async function startServer(config: Config, options: AppOptions = {}): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  options: AppOptions = {},
+  begun?: Promise<Embedded>,
+): Promise<RunningServer> {
   // The rest of the server is loaded while PostgreSQL starts.
   const loading = Promise.withResolvers<{ readonly createApp: typeof CreateApp }>();
   const load = (): void => void import("./app").then(loading.resolve, loading.reject);
-  const database = await openServerDatabase(config, load);
+  const database = await openServerDatabase(config, load, begun);
   try {
     const { createApp } = await loading.promise;
     const app = await createApp(config, database.address, options);
@@ -115,6 +120,7 @@ async function drain(server: { stop: (force?: boolean) => Promise<void> | void }
 export async function openServerDatabase(
   config: Config,
   meanwhile: () => void = () => {},
+  begun?: Promise<Embedded>,
 ): Promise<OpenDatabase> {
   if (config.DATABASE_URL) {
     meanwhile();
@@ -124,11 +130,13 @@ export async function openServerDatabase(
       stop: async () => {},
     };
   }
-  const embedded = await startEmbedded({
-    dir: resolve(config.BAASIX_DIR),
-    connections: config.DATABASE_POOL_MAX + config.DATABASE_SLOW_POOL_MAX,
-    onSpawn: meanwhile,
-  });
+  if (begun) meanwhile();
+  const embedded = await (begun ??
+    startEmbedded({
+      dir: resolve(config.BAASIX_DIR),
+      connections: config.DATABASE_POOL_MAX + config.DATABASE_SLOW_POOL_MAX,
+      onSpawn: meanwhile,
+    }));
   return {
     address: embedded.address,
     phrase: (version) => `embedded PostgreSQL ${version} in ${config.BAASIX_DIR}`,

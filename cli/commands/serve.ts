@@ -31,8 +31,8 @@ export const serve: Command = {
   run: async (invocation) => {
     const env = withFlags(invocation.env, addressFlags(invocation));
     const stop = stopSignal();
-    const { readConfig, startServer } = await import("@baasix/server");
-    const server = await startServer(readConfig(env));
+    const { serve: start } = await import("@baasix/server/serve");
+    const server = await start(env);
     const docs = `${server.url}/swagger`;
     printResult(
       invocation,

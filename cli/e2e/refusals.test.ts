@@ -37,6 +37,14 @@ describe("serve refuses", () => {
     for (const value of Object.values(env)) expect(line).not.toContain(value);
   });
 
+  test("a bad setting where there is a database, which it leaves stopped", async () => {
+    const server = await serve({ cwd: folder.path });
+    await server.end("SIGTERM");
+    const line = oneLine(await baasix(["serve"], { cwd: folder.path, env: { PORT: "no" } }));
+    expect(line).toContain("PORT");
+    expect(postgresIn(folder.path)).toEqual([]);
+  });
+
   test("a bad setting in .env", async () => {
     await Bun.write(join(folder.path, ".env"), "PORT=no\n");
     expect(oneLine(await baasix(["serve"], { cwd: folder.path }))).toContain("PORT");

@@ -118,6 +118,9 @@ async function joinUpdate(
   const ended = async () => endSessions?.(rows);
   if (moving.length === 0) return { bodies: columns, after: ended };
   const before = await addressesOf(rows, moving);
+  // Asked first: that an address is taken is for nobody to learn who could not have it.
+  if (ids.some((id, i) => isAnother(bodies[i], before.get(String(id)))))
+    requireRecent(actor, before, clock());
   return {
     bodies: columns,
     after: async () => {
@@ -128,7 +131,10 @@ async function joinUpdate(
         const was = before.get(id);
         return was && was.email !== email ? [{ id, before: was.email, wasVerified: was.emailVerified }] : [];
       });
-      if (moved.length > 0) await requireProof(rows, actor, now, clock());
+      if (moved.length > 0) {
+        requireRecent(actor, now, clock());
+        await requireOpen(rows, actor);
+      }
       // Nothing was locked when they were read first: what says "confirmed" only since then may say it of another address.
       const unproven = [...now.keys()].filter((id) => {
         const [was, is] = [before.get(id), now.get(id)];
@@ -189,22 +195,23 @@ function requireVouching(actor: Actor, body: WriteBody): void {
  * New passwords and sign-in links go to the address: who has no more than a session left open, or a program with one role of
  * an account, must not turn that into the account. Programs may change the addresses of others, as their role has it.
  */
-async function requireProof(
-  rows: Data,
-  actor: Actor,
-  accounts: ReadonlyMap<string, Address>,
-  now: number,
-): Promise<void> {
+function requireRecent(actor: Actor, accounts: ReadonlyMap<string, Address>, now: number): void {
   if (actor.kind !== "user") return;
-  if (actor.via !== "session") {
-    if (accounts.has(actor.id)) requireSession(actor);
-    return;
-  }
-  requireFresh(actor, now);
-  // The account's row is locked by now: whatever ended the session meanwhile has ended it.
+  if (actor.via === "session") requireFresh(actor, now);
+  else if (accounts.has(actor.id)) requireSession(actor);
+}
+
+/** Once the account's row is locked: whatever ended the session meanwhile has ended it. @throws AppError UNAUTHORIZED */
+async function requireOpen(rows: Data, actor: Actor): Promise<void> {
+  if (actor.kind !== "user" || actor.via !== "session") return;
   const filter = { AND: [{ id: { eq: actor.session } }, { user_Id: { eq: actor.id } }] };
   const open = await rows.find(keeping, "baasix_Sessions", { filter, fields: ["id"], limit: 1 });
   if (open.length === 0) throw invalidToken();
+}
+
+function isAnother(body: WriteBody | undefined, before: Address | undefined): boolean {
+  const email = body?.email;
+  return typeof email === "string" && before !== undefined && normalizeEmail(email) !== before.email;
 }
 
 /** Mails go there, people read it, and limits count by it. */

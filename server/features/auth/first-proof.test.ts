@@ -158,6 +158,9 @@ describe("an address that a stranger registered", () => {
       expect(await waysLeft(squatted)).toEqual([]);
       expect(await meOf(answer.token)).toBe(200);
       time += minute;
+      const newPassword = "the owner's password";
+      bodyOf(await post("/auth/password/change", { newPassword }, answer.token));
+      bodyOf(await post("/auth/login", { email: squatted.email, password: newPassword }));
       // Once it is proven, coming in again takes nothing away.
       const again = bodyOf<SignedIn>(await come(squatted.email));
       expect(again).not.toHaveProperty("passwordRemoved");

@@ -225,8 +225,12 @@ test("an address takes a fresh proof, and a session that is still open when it c
   const { refreshToken } = (await login(email)).body as { refreshToken: string };
   time += 15 * minute;
   const { token: renewed } = (await post("/auth/refresh", { refreshToken })).body as { token: string };
-  const stale = await move(id, newMail(), renewed);
-  expect([stale.status, stale.body]).toMatchObject([403, { error: { code: "REAUTHENTICATION_REQUIRED" } }]);
+  const { email: taken } = await newPerson();
+  for (const wanted of [newMail(), taken]) {
+    // Before anything is written, and so whether somebody has the address or not.
+    const stale = await move(id, wanted, renewed);
+    expect([stale.status, stale.body]).toMatchObject([403, { error: { code: "REAUTHENTICATION_REQUIRED" } }]);
+  }
   expect((await login(testAdmin.email, testAdmin.password)).status).toBe(200);
   const open = await app.login(email, password);
   let answer: Promise<Answer> | null = null;

@@ -104,6 +104,7 @@ function start(client: AnyBaasix, cache: QueryClient, target: LiveTarget): () =>
     // An answer to another user's connection is no news of this query, now or when its user is back.
     latest = client.auth.state.identity === identity ? result : null;
     endings = 0;
+    endedAt = null;
   };
   const listen = () =>
     "list" in target.ask

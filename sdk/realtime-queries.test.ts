@@ -154,6 +154,18 @@ test.each<[string, readonly RealtimeEvent[], readonly unknown[]]>([
     [asked("2")],
   ],
   [
+    "it comes back under another name",
+    [
+      ...ready,
+      add,
+      result(),
+      frame({ type: "error", id: null, subscription: "q1", code: "FORBIDDEN", message: "no" }),
+      frame({ type: "renamed", subscription: "q1", to: "q2" }),
+      frame({ type: "query.result", subscription: "q2", version: "v3", data: [{ a: 3 }], totalCount: 2 }),
+    ],
+    [answer("v3", { a: 3 })],
+  ],
+  [
     "a server that cannot read says so",
     [...ready, add, result(), frame({ type: "query.stale", subscription: "q1", reason: "away" })],
     [{ type: "stale", key: "k" }],

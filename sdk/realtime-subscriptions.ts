@@ -172,11 +172,13 @@ export function refuse(
   }
   const [key, entry] = found;
   const again = mayPass(code);
+  // A query that has no answer any more keeps its name: it comes back when there is one again.
+  const stays = id === null && entry.query !== null && !again;
   const entries = new Map(state.entries);
   entries.set(key, {
     ...entry,
-    request: again ? null : refused,
-    subscription: null,
+    request: again || stays ? null : refused,
+    subscription: stays ? entry.subscription : null,
     answer: again ? entry.answer : null,
   });
   const effect: RealtimeEffect = again

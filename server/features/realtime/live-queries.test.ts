@@ -416,7 +416,7 @@ describe("rights", () => {
     );
   });
 
-  test("another permission is another answer under another name; none ends the query", async () => {
+  test("another permission is another answer under another name; without one there is none until it is back", async () => {
     await allowed({ conditions: { id: { lt: 3 } } }, (permission) =>
       connect(async (socket) => {
         socket.send({ type: "query", collection: "posts", query: { fields: ["id"], sort: "id", limit: 2 } });
@@ -433,6 +433,22 @@ describe("rights", () => {
           code: "FORBIDDEN",
         });
         await psql(`update posts set title = 'unheard'`);
+        await nothing(socket);
+        // It comes back with the right.
+        await send("PATCH", `/permissions/${permission}`, {
+          collection: "posts",
+          conditions: { id: { gt: 20 } },
+        });
+        const back = await socket.expect("renamed");
+        expect(back.subscription).toBe(renamed.to);
+        const whole = await socket.expect("query.result");
+        expect(whole.subscription).toBe(back.to);
+        expect(whole.data).toEqual((await fresh({ fields: ["id"], sort: "id", limit: 2 }, ann.token)).data);
+        await send("PATCH", `/permissions/${permission}`, { collection: "authors" });
+        expect(await socket.expect("error")).toMatchObject({ subscription: back.to });
+        socket.send({ type: "unsubscribe", subscription: back.to });
+        await socket.expect("unsubscribed");
+        await send("PATCH", `/permissions/${permission}`, { collection: "posts" });
         await nothing(socket);
       }, ann.token),
     );

@@ -24,7 +24,8 @@ export type LiveQueries = Capability & {
 type Request = Pick<QueryRequest, "collection" | "query">;
 /**
  * A query of a socket. `size`: characters of what it asked for. `named`: the client knows it by a name, else by its
- * request. `answered`: what the client has is known; else it is what the watcher came with.
+ * request. `answered`: what the client has is known; else it is what the watcher came with. `parked`: the right to it is
+ * gone; it waits for rules that let it in again.
  */
 type Held = {
   readonly request: Request;
@@ -32,6 +33,7 @@ type Held = {
   readonly watcher: Watcher;
   readonly named: boolean;
   answered: boolean;
+  parked: boolean;
 };
 /** `queries`: by the name of their subscription. */
 type Holder = { readonly member: Member; readonly queries: Map<string, Held> };
@@ -76,7 +78,7 @@ export function createLiveQueries({ door, views, requireFeed }: LiveQueriesParts
       },
       fail: (error) => {
         drop(peer, held);
-        tellEnd(peer, held, error);
+        peer.sendError(error, id);
       },
     });
     const held: Held = {
@@ -85,13 +87,11 @@ export function createLiveQueries({ door, views, requireFeed }: LiveQueriesParts
       watcher,
       named: id === null,
       answered: false,
+      parked: false,
     };
     queries.set(watcher.name, held);
     return held;
   };
-
-  const tellEnd = (peer: Peer, { answered, named, watcher: { id, name } }: Held, error: unknown): void =>
-    answered || named ? peer.sendError(error, null, name) : peer.sendError(error, id);
 
   const drop = (peer: Peer, { watcher }: Held): void => {
     holders.get(peer)?.queries.delete(watcher.name);
@@ -120,22 +120,29 @@ export function createLiveQueries({ door, views, requireFeed }: LiveQueriesParts
   /** Authorizes every query of a socket again under the rules as they are now. */
   const renew = (peer: Peer, actor: Actor): void => {
     for (const held of heldBy(peer)) {
-      const { watcher, answered, named } = held;
+      const { watcher, answered, parked } = held;
+      const isKnown = answered || held.named;
       try {
         const query = open(actor, held.request);
-        if (query.key === watcher.view.query.key) {
+        if (!parked && query.key === watcher.view.query.key) {
           views.replace(watcher, query);
           continue;
         }
         // What the client has goes on from there, as other rows or as the same ones.
-        const version = answered ? views.versionOf(watcher) : watcher.version;
+        const version = parked ? null : answered ? views.versionOf(watcher) : watcher.version;
         drop(peer, held);
-        const id = answered || named ? null : watcher.id;
-        const next = watch(peer, actor, query, held, { id, version });
-        if (id === null) peer.send({ type: "renamed", subscription: watcher.name, to: next.watcher.name });
+        const next = watch(peer, actor, query, held, { id: isKnown ? null : watcher.id, version });
+        if (isKnown) peer.send({ type: "renamed", subscription: watcher.name, to: next.watcher.name });
       } catch (error) {
-        drop(peer, held);
-        tellEnd(peer, held, error);
+        if (parked) continue;
+        if (isKnown) {
+          views.exit(watcher);
+          held.parked = true;
+          peer.sendError(error, null, watcher.name);
+        } else {
+          drop(peer, held);
+          peer.sendError(error, watcher.id);
+        }
       }
     }
   };

@@ -6,7 +6,7 @@
 import { AppError } from "../../core/errors";
 import type { Judge, LiveAnswer, LiveQuery } from "../../data";
 import type { ChangeFeed, RowChange } from "../../platform/postgres";
-import { encodeFrame, encodeUnchanged } from "./frames";
+import { encodeError, encodeFrame, encodeUnchanged } from "./frames";
 import { openLanes } from "./lanes";
 import { limits } from "./limits";
 import { createHistories, type History } from "./live-states";
@@ -22,9 +22,9 @@ export type Watcher = {
   readonly version: string | null;
   /** The first answer, as the text of a frame. */
   readonly answer: (text: string) => void;
-  /** The query has ended with this error. */
+  /** The request is answered by this error: it watches no more. */
   readonly fail: (error: unknown) => void;
-  /** The request that the first answer is for. */
+  /** The request that the first answer is for; null: it is known by its name, and told of errors under it. */
   readonly id: string | null;
   /** In whose turn the statement is run. */
   readonly asker: string;
@@ -51,6 +51,8 @@ export type LiveView = {
   /** In a row. */
   failures: number;
   stale: boolean;
+  /** What the query itself failed with last, as those who watch were told. */
+  broken: AppError | null;
   abort: AbortController;
 };
 
@@ -125,6 +127,7 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
       cost: null,
       failures: 0,
       stale: false,
+      broken: null,
       abort: new AbortController(),
     };
     byKey.set(query.key, view);
@@ -207,8 +210,8 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
     }
     view.running = false;
     if (view.watchers.size === 0) return;
-    if (view.waiting.length > 0) return void run(view);
-    if (view.due) return wake(view);
+    if (view.waiting.some(({ id }) => id !== null)) return void run(view);
+    if (view.due || view.waiting.length > 0) return wake(view);
     if (view.query.passes) awaitTime(view);
   };
 
@@ -233,9 +236,11 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
     const before = view.history.version();
     const news = view.history.take(rows, meta);
     if (news) view.seats.tell(news);
+    else if (view.broken) view.seats.tell((name) => view.history.answer(name, null, null));
     else if (view.stale && before) view.seats.tell((name) => encodeUnchanged(name, null, before));
     view.failures = 0;
     view.stale = false;
+    view.broken = null;
     for (const watcher of served) {
       if (!view.watchers.has(watcher)) continue;
       const { name, id, version, member } = watcher;
@@ -250,20 +255,31 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
         ? cause
         : new AppError("INTERNAL_ERROR", "The query could not be run", null, { cause });
     tell(error);
-    for (const watcher of served) if (view.watchers.has(watcher)) watcher.fail(error);
-    if (!passingCodes.has(error.code)) {
-      // A fresh read would fail, too. Who has just come gets an answer of its own.
-      const standing = [...view.watchers].filter((watcher) => !view.waiting.includes(watcher));
-      for (const watcher of standing) watcher.fail(error);
-      return;
+    const passes = passingCodes.has(error.code);
+    for (const watcher of served) {
+      if (!view.watchers.has(watcher)) continue;
+      if (watcher.id !== null) watcher.fail(error);
+      else if (passes) view.waiting.push(watcher);
+      else watcher.member.join(watcher.name);
     }
     if (view.watchers.size === 0) return;
+    if (!passes) return tellBroken(view, error);
     view.due = true;
     view.failures++;
     const wait = Math.min(longestRest, firstRetry * 2 ** (view.failures - 1));
     view.notBefore = Math.max(view.notBefore, performance.now() + wait);
     // The first failure may be that of a moment: a schema that changes, a connection that was lost.
     if (view.failures >= 2) tellStale(view, error.message);
+  };
+
+  /** A fresh read would fail, too: that is the answer, until a change makes it another one. */
+  const tellBroken = (view: LiveView, error: AppError): void => {
+    view.history.forget();
+    view.failures = 0;
+    view.stale = false;
+    if (view.broken?.message === error.message) return;
+    view.broken = error;
+    view.seats.tell((subscription) => encodeError(error, null, subscription));
   };
 
   const tellStale = (view: LiveView, reason: string): void => {
@@ -306,7 +322,7 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
     replace: ({ view }, query) => {
       if (view.query !== query) revive(view, query);
     },
-    versionOf: ({ view, version }) => view.history.version() ?? version,
+    versionOf: ({ view, version }) => (view.broken ? null : (view.history.version() ?? version)),
     changed,
     changedAll: () => {
       for (const view of byKey.values()) if (!idle.has(view)) wake(view);

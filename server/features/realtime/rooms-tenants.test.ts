@@ -90,7 +90,7 @@ test("an account that is a member of nothing is nobody there, and who becomes on
     { type: "room.join", room },
     { type: "presence.subscribe", channel: room },
     { type: "broadcast.subscribe", channel: room },
-  ])
+  ] as const)
     expect([ask.type, await nobody.ask(ask)]).toMatchObject([ask.type, { type: "error", code: "FORBIDDEN" }]);
   expect(await nobody.ask({ type: "room.list" })).toMatchObject({ rooms: [] });
   nobody.close();

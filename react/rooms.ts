@@ -10,7 +10,7 @@ export type RoomStatus = "idle" | "joining" | "joined" | "left";
 
 /** How a room is shown. */
 export type RoomOptions = {
-  /** What the other members see; the first component that shows a room decides. */
+  /** What the other members see: that of the first component that shows a room, and then of each whose own changes. */
   readonly metadata?: Profile;
   /** Called for each message, those that are not kept too. */
   readonly onMessage?: (message: RoomMessageData) => void;
@@ -46,7 +46,7 @@ const nothing: View = {
   error: null,
   kickedBy: null,
 };
-const shown = 200;
+const kept = 200;
 
 const storeOf = createCounted<TogetherClient, View>();
 const idle = { subscribe: () => () => {}, snapshot: () => nothing };
@@ -64,6 +64,16 @@ export function useRoom(room: string | null, { metadata, onMessage }: RoomOption
     return storeOf(client, JSON.stringify([identity, room]), { ...nothing, status: "joining" }, begin);
   }, [client, identity, room]);
   const view = useSyncExternalStore(store.subscribe, store.snapshot, () => nothing);
+
+  const { status } = view;
+  const shows = metadata && JSON.stringify(metadata);
+  const shown = useRef(shows);
+  useEffect(() => {
+    if (room === null || status !== "joined" || shows === undefined || shows === shown.current) return;
+    shown.current = shows;
+    // A break: the next connection joins with the same.
+    client.realtime.joinRoom(room, JSON.parse(shows) as Profile).catch(() => {});
+  }, [client, room, status, shows]);
 
   const heard = useRef(onMessage);
   useEffect(() => {
@@ -124,7 +134,7 @@ function enter(
     set(({ messages }) => {
       const before = new Set(known.map(({ messageId }) => messageId));
       const later = messages.filter(({ messageId }) => !before.has(messageId));
-      return { messages: [...known, ...later].slice(-shown), status: "joined", error: null, kickedBy: null };
+      return { messages: [...known, ...later].slice(-kept), status: "joined", error: null, kickedBy: null };
     });
     waiting = [];
     try {
@@ -143,7 +153,7 @@ function enter(
   const stops = [
     realtime.onRoomMessage(room, "*", (message) => {
       if (message.ephemeral) return;
-      set(({ messages }) => ({ messages: [...messages, message].slice(-shown) }));
+      set(({ messages }) => ({ messages: [...messages, message].slice(-kept) }));
     }),
     realtime.onRoomUserJoined(room, ({ socketId, userId, metadata: shows }) => {
       const member = { socketId, userId, isCreator: false, metadata: shows };

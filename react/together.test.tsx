@@ -107,14 +107,15 @@ test("useRoom: one membership for all components, kept over a break, left with t
   const [ann, bob] = await Promise.all([person("ann"), person("bob")]);
   const [first, second, his] = [probe<UseRoomResult>(), probe<UseRoomResult>(), probe<UseRoomResult>()];
   const heard: string[] = [];
-  const metadata = { name: "Ann" };
-  const tree = show(
-    ann.baasix,
+  const two = (shown: object) => (
     <>
-      <first.Probe read={() => useRoom("r", { metadata, onMessage: ({ event }) => heard.push(event) })} />
+      <first.Probe
+        read={() => useRoom("r", { metadata: { ...shown }, onMessage: ({ event }) => heard.push(event) })}
+      />
       <second.Probe read={() => useRoom("r")} />
-    </>,
+    </>
   );
+  const tree = show(ann.baasix, two({ name: "Ann" }));
   await Promise.all([first, second].map((each) => now(each, ({ status }) => status === "joined")));
   const other = show(bob.baasix, <his.Probe read={() => useRoom("r", { metadata: { name: "Bob" } })} />);
   await now(his, ({ members }) => members.length === 2);
@@ -142,6 +143,15 @@ test("useRoom: one membership for all components, kept over a break, left with t
   const again = await now(first, (room) => room.status === "joined" && room.messages.length === 2);
   expect(again.messages.map(({ payload }) => payload)).toEqual(["one", "two"]);
   await now(first, (room) => room.members.length === 2 && room.creatorUserId === ann.id);
+
+  // Other metadata: everybody sees it, and nobody leaves.
+  tree.rerender(wrap(ann.baasix, two({ name: "Anna" })));
+  const name = ({ members: all }: UseRoomResult) =>
+    all.find(({ userId }) => userId === ann.id)?.metadata["name"];
+  for (const each of [his, second]) {
+    expect(await now(each, (room) => name(room) === "Anna")).toMatchObject({ creatorUserId: ann.id });
+    expect(each.last()?.members).toHaveLength(2);
+  }
 
   // Sent away: both components learn it.
   await first.last()?.kick(bob.id);

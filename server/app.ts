@@ -139,7 +139,7 @@ export async function createApp(
   opened.defer(() => feed.close());
   const totals = createTotals({
     schema: () => snapshot.current().schema,
-    live: () => feed.status().connected,
+    live: () => feed.status().source === "log" && feed.status().connected,
   });
   const data = createData({
     database,
@@ -209,7 +209,7 @@ export async function createApp(
   });
   opened.defer(() => realtime.close());
   extendRealtime?.(realtime.face);
-  opened.defer(followChanges({ feed, snapshot, authenticator, realtime, logger, totals }));
+  opened.defer(followChanges({ data, feed, snapshot, authenticator, realtime, logger, totals }));
   const sealKey = (one: Secret): Uint8Array => deriveKey(one, "mail outbox");
   const mail = createMail({
     data,

@@ -2,10 +2,11 @@
 import type { Authenticator } from "./features/auth";
 import type { Realtime } from "./features/realtime";
 import type { Logger } from "./http";
-import type { SnapshotStore, Totals } from "./data";
+import type { Data, SnapshotStore, Totals } from "./data";
 import type { ChangeFeed, RowChange } from "./platform/postgres";
 
 export type FollowParts = {
+  readonly data: Pick<Data, "onWrite">;
   readonly feed: ChangeFeed;
   readonly snapshot: SnapshotStore;
   readonly authenticator: Authenticator;
@@ -14,14 +15,16 @@ export type FollowParts = {
   readonly totals: Totals;
 };
 
-/** How often the database is asked for rules and schema while no log tells of their changes, in ms. */
+/** How often the database is asked for rules, schema and sessions while nobody tells of their changes, in ms. */
 const pollInterval = 2_000;
 
 /**
- * Keeps rules, schema and sessions in step with the database. A gap in the log reads everything anew; without a log, or
- * after a reading that failed, the database is asked again and again. Gives the function that stops asking.
+ * Keeps rules, schema and sessions in step with the database. A gap in the feed reads everything anew. While nobody tells
+ * of changes, or after a reading that failed, the database is asked again and again, and what this process writes itself
+ * counts at once. Gives the function that stops asking.
  */
 export function followChanges({
+  data,
   feed,
   snapshot,
   authenticator,
@@ -41,9 +44,21 @@ export function followChanges({
     if (asking || (feed.status().connected && !behind)) return;
     asking = true;
     behind = false;
-    attempt(() => snapshot.reloadSchema().finally(() => (asking = false)));
+    const ask = async (): Promise<void> => {
+      await snapshot.reloadSchema();
+      await realtime.recheckAll();
+    };
+    attempt(() => ask().finally(() => (asking = false)));
   }, pollInterval);
   poll.unref();
+  data.onWrite(({ collection, ids }) => {
+    if (!followed(collection) || feed.status().connected) return;
+    if (collection === "baasix_Sessions" || collection === "baasix_ApiToken") {
+      for (const id of ids) attempt(() => realtime.recheck({ session: String(id) }));
+    } else if (collection === "baasix_User") {
+      for (const id of ids) attempt(() => realtime.recheck({ user: String(id) }));
+    } else if (collection === "baasix_UserRole" || collection === "baasix_Role") attempt(realtime.recheckAll);
+  });
   feed.onChanges(({ changes }) => {
     const tables = new Set(changes.map((change) => change.table));
     if (tables.has("baasix_SchemaDefinition")) attempt(snapshot.reloadSchema);
@@ -58,10 +73,15 @@ export function followChanges({
       attempt(() => realtime.recheck(who));
     }
   }, followed);
-  feed.onChanges(({ changes }) => {
-    for (const table of new Set(changes.map((change) => change.table))) totals.touched(table);
-  }, totals.depends);
-  feed.onGap(() => {
+  feed.onChanges(
+    ({ changes }) => {
+      for (const table of new Set(changes.map((change) => change.table))) totals.touched(table);
+      // Triggers would tell at the cost of every write; without the log nothing is remembered.
+    },
+    (table) => feed.status().source === "log" && totals.depends(table),
+  );
+  feed.onGap((_reason, missed) => {
+    if (missed !== null && ![...missed].some(followed)) return;
     totals.clear();
     authenticator.clear();
     attempt(snapshot.reloadSchema);

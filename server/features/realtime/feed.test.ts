@@ -37,7 +37,7 @@ function everyone(views: readonly View[], changes: readonly { after: RowChange["
 
 function stage(count = 1) {
   let tell: (set: ChangeSet) => void = () => {};
-  let gap: (reason: string) => void = () => {};
+  let gap: Parameters<ChangeFeed["onGap"]>[0] = () => {};
   const feed: ChangeFeed = {
     publication: "test",
     retry: () => {},
@@ -89,7 +89,7 @@ function stage(count = 1) {
     lives,
     following,
     tell: (...changes: RowChange[]) => tell({ changes, committedAt: 0 }),
-    gap: (reason: string) => gap(reason),
+    gap: (reason: string, tables: ReadonlySet<string> | null = null) => gap(reason, tables),
     /** The next question to the judge. */
     asked: async () => {
       while (asked.length === 0) {

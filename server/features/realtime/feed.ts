@@ -34,6 +34,9 @@ const burst = 256 * 1024;
 /** How often a batch is judged anew because rules changed meanwhile. */
 const attempts = 3;
 
+/** Changes of these tables may have been missed at this place among the others. */
+type Missed = { readonly reason: string; readonly tables: ReadonlySet<string> };
+
 /** Changes of one collection, with their transaction and position in the batch. */
 type Batch = { readonly changes: RowChange[]; readonly origins: Origin[] };
 type Origin = { readonly order: number; readonly committedAt: number };
@@ -48,7 +51,7 @@ type Judged = {
 
 /** Follows the feed until stopped. */
 export function followFeed({ feed, judge, views, logger, resyncAll }: FollowParts): Following {
-  let queue: ChangeSet[] = [];
+  let queue: (ChangeSet | Missed)[] = [];
   let waiting = { changes: 0, bytes: 0 };
   let running = false;
   /** How often rules changed: what was judged meanwhile is judged again. */
@@ -83,8 +86,14 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
     if (running) return;
     running = true;
     while (queue.length > 0) {
-      const sets = queue;
-      queue = [];
+      const missed = queue.findIndex(isMissed);
+      const sets = (missed < 0 ? queue : queue.slice(0, missed)) as ChangeSet[];
+      if (missed === 0) {
+        const { tables, reason } = queue.shift() as Missed;
+        resyncOf(tables, reason);
+        continue;
+      }
+      queue = queue.slice(sets.length);
       waiting = { changes: 0, bytes: 0 };
       try {
         await deliver(sets);
@@ -170,15 +179,21 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
     }
   };
 
-  const resyncFor = (sets: readonly ChangeSet[], reason: string): void => {
-    const collections = new Set(sets.flatMap(({ changes }) => changes.map(({ table }) => table)));
+  const resyncFor = (sets: readonly ChangeSet[], reason: string): void =>
+    resyncOf(new Set(sets.flatMap(({ changes }) => changes.map(({ table }) => table))), reason);
+
+  const resyncOf = (collections: ReadonlySet<string>, reason: string): void => {
     for (const name of collections) {
       for (const live of new Set([...views.of(name), ...views.dependingOn(name)])) views.resync(live, reason);
     }
   };
 
   const stopChanges = feed.onChanges(receive, views.watches);
-  const stopGap = feed.onGap((reason) => {
+  const stopGap = feed.onGap((reason, tables) => {
+    if (tables !== null) {
+      queue.push({ reason, tables });
+      return void pump();
+    }
     drop();
     resyncAll(reason);
   });
@@ -204,6 +219,10 @@ function batchesOf(sets: readonly ChangeSet[]): readonly Batch[] {
     }
   }
   return [...batches.values()];
+}
+
+function isMissed(one: ChangeSet | Missed): one is Missed {
+  return "tables" in one;
 }
 
 const logged = { create: "insert", update: "update", delete: "delete" } as const;

@@ -1,11 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { realtimeVersion, type ServerFrame } from "@baasix/types";
-import { createApp } from "../../app";
-import { readConfig } from "../../config";
-import { testAdmin, testApp, type TestApp } from "../../testing/app";
-import { externalServer, outsider, temporaryDirectory, testServer } from "../../testing/postgres";
-import { createAdmin } from "../auth";
+import { testApp, type TestApp } from "../../testing/app";
+import { outsider, testServer } from "../../testing/postgres";
 import { openSocket, type TestSocket } from "../../testing/socket";
 
 type Row = Record<string, unknown>;
@@ -880,32 +877,6 @@ test("the state is told to administrators", async () => {
   expect(names).not.toContain("quiet");
   expect((await app.call("GET", "/realtime/status", { token: ann.token })).status).toBe(403);
   expect((await app.call("GET", "/realtime/status")).status).toBe(403);
-});
-
-test("a database without such a log: the reason is told, the rest works", async () => {
-  const server = await externalServer({ walLevel: "replica" });
-  const config = readConfig({
-    BAASIX_DIR: temporaryDirectory(),
-    SECRET_KEY: "a secret of the tests, at least 32 characters",
-    LOG_LEVEL: "silent",
-    PORT: "0",
-  });
-  const { routes, realtime, data, feed, close } = await createApp(config, server.address);
-  try {
-    await createAdmin(data, testAdmin);
-    while (feed.status().source === "log") await Bun.sleep(10);
-    routes.listen({ port: 0, hostname: "127.0.0.1", websocket: realtime.websocket });
-    const socket = await openSocket(`http://127.0.0.1:${routes.server?.port}`, null);
-    await using([socket], async () => {
-      socket.send({ type: "subscribe", collection: "baasix_File" });
-      const { code, message } = await socket.expect("error");
-      expect([code, message]).toEqual(["UNAVAILABLE", expect.stringMatching(/wal_level/)]);
-    });
-  } finally {
-    await routes.server?.stop(true);
-    await close();
-    await server.stop();
-  }
 });
 
 test("who says nothing for five seconds is closed with 4401", async () => {

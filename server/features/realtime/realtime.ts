@@ -159,7 +159,11 @@ export function createRealtime(parts: RealtimeParts): Realtime {
 
   const recheck = async (connections: readonly Connection[]): Promise<void> => {
     rechecks++;
-    await Promise.all(connections.map((connection) => connection.recheck()));
+    for (let from = 0; from < connections.length; from += atOnce) {
+      const some = connections.slice(from, from + atOnce);
+      // oxlint-disable-next-line no-await-in-loop -- thousands at once would keep everybody else from the database
+      await Promise.all(some.map((connection) => connection.recheck()));
+    }
   };
 
   return {
@@ -187,6 +191,9 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     },
   };
 }
+
+/** How many sockets are asked at once who they are. */
+const atOnce = 100;
 
 /** How often sockets are looked at within the time in which they must give a sign of life. */
 const beats = 8;

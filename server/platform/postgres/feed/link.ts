@@ -25,6 +25,11 @@ export type Link = {
   readonly close: () => void;
 };
 
+/** The server does not allow what a feed needs; the message says why and what would change that. */
+export class NotAllowed extends Error {
+  override readonly name = "NotAllowed";
+}
+
 /** The server, or the way to it, refused. `state` is the SQLSTATE, or null when there was no answer. */
 export class LinkError extends Error {
   override readonly name = "LinkError";

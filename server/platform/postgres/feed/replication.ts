@@ -1,14 +1,10 @@
 /** Starts a stream of the log on a link: checks the server, makes the publication and a temporary slot, acknowledges. */
 import { quoteLiteral, quoteName } from "../../../core/query/statement";
 import type { DatabaseAddress } from "../database";
-import { LinkError, type Link, type LinkEvents } from "./link";
+import { LinkError, type Link, type LinkEvents, NotAllowed } from "./link";
+import { sweepCaptures } from "./capture";
 import { connectSocket } from "./socketLink";
 import { connectUrl } from "./urlLink";
-
-/** The server does not allow logical decoding; the message says why and what would change that. */
-export class NotAllowed extends Error {
-  override readonly name = "NotAllowed";
-}
 
 /** A running stream. */
 export type Replication = { readonly slot: string; readonly close: () => void };
@@ -51,6 +47,8 @@ export async function startReplication(
       await link.query(`SET ${setting}`);
     }
     await ensurePublication(link, publication);
+    // Triggers of a time without the log would go on writing.
+    await sweepCaptures(link).catch(() => {}); // the role may not: it did not make them either
     // The form that servers before 15 know, too.
     await allowed(
       link.query(`CREATE_REPLICATION_SLOT ${slot} TEMPORARY LOGICAL pgoutput NOEXPORT_SNAPSHOT`),

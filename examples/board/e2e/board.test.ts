@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBaasix, MemoryStorageAdapter } from "@baasix/sdk";
-import type { Page } from "playwright-core";
+import type { Page, WebSocketRoute } from "playwright-core";
 import { startBrowser, type TestBrowser } from "../../flights/e2e/browser";
 import { startServer, type TestServer } from "../../flights/e2e/server";
 import type { BaasixCollections } from "../baasix";
@@ -24,6 +24,8 @@ let browser: TestBrowser;
 let site: ReturnType<typeof servePage>;
 let ann: Page;
 let bob: Page;
+/** The latest connection of each page. */
+const connections = new Map<Page, WebSocketRoute>();
 
 beforeAll(async () => {
   [server, browser] = await Promise.all([startServer(), startBrowser()]);
@@ -43,6 +45,10 @@ async function open(email: string): Promise<Page> {
   const context = await browser.browser.newContext({ viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();
   page.setDefaultTimeout(10_000);
+  await page.routeWebSocket(/\/realtime$/, (connection) => {
+    connection.connectToServer();
+    connections.set(page, connection);
+  });
   await page.goto(site.url.href);
   await page.getByLabel("Email").fill(email);
   await page.getByLabel("Password").fill(password);
@@ -204,6 +210,20 @@ test("a move that the server refuses is shown at once and taken back, and nobody
   await card(bob, "Choose the wood").dragTo(column(bob, "Paid"));
   await bob.getByRole("alert").waitFor();
   expect(await untilSettled()).toEqual(before);
+});
+
+test("after a break of one's connection the board is whole again, with the people on it", async () => {
+  const before = connections.get(ann);
+  await before?.close({ code: 4000, reason: "cut" });
+  await column(bob, "Done").getByLabel("New card in Done").fill("While you were away");
+  await column(bob, "Done").getByLabel("New card in Done").press("Enter");
+  await card(ann, "While you were away").waitFor();
+  await ann.getByText("Live", { exact: true }).waitFor();
+  for (const page of [ann, bob]) {
+    await page.getByRole("list", { name: "On this board" }).getByText("Ann").waitFor();
+  }
+  expect(connections.get(ann)).not.toBe(before);
+  await untilSettled();
 });
 
 test("one sees the other's pointer, which card the other is holding, and that the other has left", async () => {

@@ -413,6 +413,22 @@ describe("nothing tells whether an address has an account", () => {
     while (server.delivered.length > server.read()) await server.next();
   });
 
+  test("those that mail answer before they look for an account, so that no time is told either", async () => {
+    const asked = await Promise.all(
+      doors.slice(0, 6).map(async ([, door]) => [door, await signUp()] as const),
+    );
+    await app.errands.idle();
+    const answers = await app.database.transaction(async (runner) => {
+      // Whoever looks for an account waits for this.
+      await runner.run({ text: `lock table "baasix_User" in access exclusive mode`, params: [] });
+      return Promise.all(asked.map(async ([door, { email }]) => (await door(email)).status));
+    });
+    expect(answers).toEqual(asked.map(() => 200));
+    await app.errands.idle();
+    await app.mail.run();
+    while (server.delivered.length > server.read()) await server.next();
+  });
+
   test("a mailed code of nobody can be tried as that of somebody, as often", async () => {
     const [known, unknown] = [await signUp(), newMail()];
     for (const email of [known.email, unknown]) await post("/auth/otp", { email });

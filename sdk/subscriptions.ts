@@ -120,11 +120,12 @@ export function createSubscriptions(dispatch: (event: RealtimeEvent) => void) {
   }
 
   function subscribeTo(
-    view: View,
-    handlers: Handlers,
+    collection: string,
+    { key: item, filter, fields, events, ...rest }: SubscribeOptions,
+    onChange: Callback<GenericItem>,
     add = (added: Addition) => dispatch({ type: "add", ...added }),
   ): StopSubscription {
-    const { collection, key: item, filter, fields, events } = view;
+    const handlers: Handlers = { ...rest, onChange };
     const key = JSON.stringify([collection, item, filter, fields, events]);
     const known = all.get(key);
     const shared: Shared = known ?? {
@@ -141,7 +142,7 @@ export function createSubscriptions(dispatch: (event: RealtimeEvent) => void) {
       all.set(key, shared);
       become(shared, "JOINING");
       tell(handlers.onState, "JOINING");
-      add({ key, view });
+      add({ key, view: { collection, key: item, filter, fields, events } });
     } else {
       tell(handlers.onState, shared.state);
       if (shared.primaryKey !== null) tell(handlers.onLive, shared.primaryKey);
@@ -169,8 +170,7 @@ export function createSubscriptions(dispatch: (event: RealtimeEvent) => void) {
   ): StopSubscription {
     const [options, callback] = typeof first === "function" ? [{}, first] : [first, second];
     if (!callback) throw new TypeError("subscribe needs a callback");
-    const { key, filter, fields, events, ...handlers } = options;
-    return subscribeTo({ collection, key, filter, fields, events }, { ...handlers, onChange: callback });
+    return subscribeTo(collection, options, callback);
   }
 
   return {
@@ -178,12 +178,8 @@ export function createSubscriptions(dispatch: (event: RealtimeEvent) => void) {
     /** Several subscriptions, asked for in one message; the callback hears of all. Returns how to stop them. */
     subscribeMany(wishes: readonly SubscriptionWish[], callback: Callback<GenericItem>): () => void {
       const added: Addition[] = [];
-      const stops = wishes.map(({ collection, key, filter, fields, events, ...handlers }) =>
-        subscribeTo(
-          { collection, key, filter, fields, events },
-          { ...handlers, onChange: callback },
-          (one) => void added.push(one),
-        ),
+      const stops = wishes.map(({ collection, ...options }) =>
+        subscribeTo(collection, options, callback, (one) => void added.push(one)),
       );
       if (added.length > 0) dispatch({ type: "addAll", added });
       return () => stops.forEach((stop) => stop());

@@ -15,6 +15,7 @@ import {
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { quoteName } from "../core/query/statement";
+import { connectionOptions } from "../platform/postgres/address";
 import type { DatabaseAddress } from "../platform/postgres/database";
 import { ensureBundle } from "../platform/postgres/embedded/bundle";
 import { serviceIdentity } from "../platform/postgres/embedded/identity";
@@ -149,8 +150,9 @@ function isRunning(pid: number): boolean {
   return existsSync(file) && readFileSync(file).length > 0;
 }
 
-/** How the external server is set up. `password` asks for SCRAM instead of trust. */
+/** How the external server is set up. `password` asks for SCRAM instead of trust; `tls`: nobody comes in without it. */
 export type ExternalOptions = {
+  readonly tls?: boolean;
   readonly walLevel?: "logical" | "replica";
   readonly password?: string;
 };
@@ -160,6 +162,8 @@ export type ExternalServer = {
   readonly address: DatabaseAddress & { readonly kind: "url" };
   readonly url: string;
   readonly port: number;
+  /** Where the certificate lies that signed its own, with `tls`. */
+  readonly certificate: string;
   readonly pid: () => number;
   /** Ends the server as a crash would, or starts it again on the same port and data. */
   readonly kill: () => Promise<void>;
@@ -202,16 +206,21 @@ export async function externalServer(options: ExternalOptions = {}): Promise<Ext
   );
   if (made.exitCode !== 0) throw new Error(`initdb failed: ${made.stderr.toString()}`);
 
+  const certificate = join(directory, "certificate");
+  if (options.tls) await makeCertificate(certificate, data, identity);
+
   const port = freePort();
   const command = [join(debian, "postgres"), "-D", data, "-k", "", "-p", String(port), "-c"].concat(
     `listen_addresses=127.0.0.1 | -c | wal_level=${options.walLevel ?? "replica"} | -c | timezone=UTC`.split(
       " | ",
     ),
+    options.tls ? ["-c", "ssl=on", "-c", `ssl_cert_file=${certificate}`] : [],
   );
   let child: Bun.Subprocess | undefined;
   const login =
     options.password === undefined ? "operator" : `operator:${encodeURIComponent(options.password)}`;
-  const urlOf = (database: string) => `postgres://${login}@127.0.0.1:${port}/${database}`;
+  const query = options.tls ? `?sslmode=verify-full&sslrootcert=${certificate}` : "";
+  const urlOf = (database: string) => `postgres://${login}@127.0.0.1:${port}/${database}${query}`;
   const start = async () => {
     const log = Bun.file(join(directory, "log"));
     child = Bun.spawn([...launcherCommand(data, identity, command)], {
@@ -230,7 +239,7 @@ export async function externalServer(options: ExternalOptions = {}): Promise<Ext
     await child?.exited;
   };
   await start();
-  const sql = new Bun.SQL(urlOf("template1"), { max: 1 });
+  const sql = new Bun.SQL({ ...connectionOptions({ kind: "url", url: urlOf("template1") }), max: 1 });
   await sql.unsafe(`CREATE DATABASE app`);
   await sql.close();
   afterAllTests(() => endNow(child?.pid ?? 0, directory));
@@ -238,6 +247,7 @@ export async function externalServer(options: ExternalOptions = {}): Promise<Ext
     address: { kind: "url", url: urlOf("app") },
     url: urlOf("app"),
     port,
+    certificate,
     pid: () => child?.pid ?? 0,
     kill: () => end("SIGQUIT"),
     start,
@@ -248,6 +258,21 @@ export async function externalServer(options: ExternalOptions = {}): Promise<Ext
   };
 }
 
+/** A certificate for 127.0.0.1 that signs itself, and its key in the data folder, where the server looks for it. */
+async function makeCertificate(
+  certificate: string,
+  data: string,
+  identity: ReturnType<typeof serviceIdentity>,
+): Promise<void> {
+  const key = join(data, "server.key");
+  await Bun.$`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout ${key} -out ${certificate}`.quiet();
+  chmodSync(certificate, 0o644);
+  chmodSync(key, 0o600);
+  if (identity) await Bun.$`chown ${identity.uid}:${identity.gid} ${key}`;
+  const rules = join(data, "pg_hba.conf");
+  writeFileSync(rules, readFileSync(rules, "utf8").replace(/^host(?=\s)/gm, "hostssl"));
+}
+
 function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = listener;
@@ -256,7 +281,7 @@ function freePort(): number {
 }
 
 async function accepts(url: string): Promise<boolean> {
-  const sql = new Bun.SQL(url, { max: 1, connectionTimeout: 2 });
+  const sql = new Bun.SQL({ ...connectionOptions({ kind: "url", url }), max: 1, connectionTimeout: 2 });
   try {
     await sql`SELECT 1`;
     return true;
@@ -272,7 +297,7 @@ async function accepts(url: string): Promise<boolean> {
 export async function outsider(address: DatabaseAddress, ...statements: string[]): Promise<unknown[]> {
   const sql =
     address.kind === "url"
-      ? new Bun.SQL(address.url, { max: 1 })
+      ? new Bun.SQL({ ...connectionOptions(address), max: 1 })
       : new Bun.SQL({
           adapter: "postgres",
           path: address.directory,

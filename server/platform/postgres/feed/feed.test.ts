@@ -49,11 +49,34 @@ const places: Record<string, () => Promise<Place>> = {
     const { address, drop } = await testDatabase();
     return { address, superuser: (await testServer()).maintenance, drop };
   },
-  "an external server with a password": async () => {
-    const server = await externalServer({ walLevel: "logical", password: "s€cret/?#" });
+  "an external server with a password, over TLS": async () => {
+    const server = await externalServer({ walLevel: "logical", password: "s€cret/?#", tls: true });
     return { address: server.address, superuser: server.address, drop: server.stop };
   },
 };
+
+test("the feed comes over TLS where the address asks for it, and not from a server that it cannot trust", async () => {
+  const server = await externalServer({ walLevel: "logical", password: "secret", tls: true });
+  const feed = openFeed(server.address, { publication });
+  await record(feed).next();
+  const sql =
+    "select s.version from pg_stat_ssl s join pg_replication_slots r on r.active_pid = s.pid where s.ssl";
+  expect(await outsider(server.address, sql)).toEqual([{ version: "TLSv1.3" }]);
+  await feed.close();
+  const plain = server.url.replace(/\?.*/, "");
+  for (const [url, reason] of [
+    [plain, /no encryption|no pg_hba.conf entry/],
+    [`${plain}?sslmode=verify-full`, /self.signed/],
+    [`${server.url.replace("127.0.0.1", "localhost")}`, /localhost|altnames/i],
+  ] as const) {
+    const failed = Promise.withResolvers<Error>();
+    const refused = openFeed({ kind: "url", url }, { publication, onError: failed.resolve });
+    expect((await failed.promise).message).toMatch(reason);
+    expect(refused.status().connected).toBe(false);
+    await refused.close();
+  }
+  await server.stop();
+});
 
 describe.each(Object.keys(places))("the feed of %s", (name) => {
   let place: Place;

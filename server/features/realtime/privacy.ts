@@ -39,7 +39,9 @@ export function followPrivacy({ feed, schema, gate, holders }: PrivacyParts): ()
   );
   const renewAll = (): void =>
     renew(new Set(holders.flatMap((holder) => [...holder.names()].filter(holder.isGuarded))));
-  const stopGap = feed.onGap(renewAll);
+  const stopGap = feed.onGap((_reason, tables) => {
+    if (tables === null || [...tables].some((table) => gate.collections.has(table))) renewAll();
+  });
   const timer = setInterval(renewAll, interval);
   timer.unref();
   return () => {

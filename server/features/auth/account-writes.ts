@@ -13,6 +13,7 @@ import { invalidToken } from "./tokens";
 import type { PasswordOwner } from "./password-policy";
 import type { Passwords } from "./passwords";
 import { findRoleById } from "./roles";
+import { checkTenants } from "./tenants";
 
 const collection = "baasix_User";
 const keeping = system("the credential and the confirmed address of an account follow its row");
@@ -44,6 +45,7 @@ export function joinAccountWrites(data: Data, parts: AccountWriteParts): void {
   };
   data.joinWrites(collection, join);
   data.beforeWrite(requireOthers);
+  data.beforeWrite(checkTenants);
 }
 
 async function joinCreate(

@@ -2,9 +2,10 @@
 import type { MemberTenant, Tenant } from "@baasix/types";
 import { system, type UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Data, Rows } from "../../data";
+import type { Data, PendingWrite, Rows } from "../../data";
 import { findAccount } from "./accounts";
 import { entryOf, notAMember, type TenantConfig } from "./entry";
+import { newTenant } from "./model";
 import { findRole, type HeldRole, membershipsOf, noSuchRole } from "./roles";
 import {
   countClient,
@@ -117,6 +118,24 @@ export async function createTenant(rows: Rows, { id, name }: Tenant): Promise<vo
   await rows.create(joining, "baasix_Tenant", [{ id, name }]).catch((error: unknown) => {
     throw error instanceof AppError && error.code === "UNIQUE_VIOLATION" ? nameTaken(error) : error;
   });
+}
+
+/**
+ * Refuses names of tenants, at every door to items, that nobody could found one with: what is not seen makes a name look like
+ * another's. @throws AppError VALIDATION_ERROR
+ */
+export function checkTenants({ actor, collection, bodies }: PendingWrite): void {
+  if (collection !== "baasix_Tenant" || actor.kind === "system") return;
+  for (const { name } of bodies) {
+    if (typeof name !== "string") continue;
+    const read = newTenant.safeParse({ name });
+    if (read.success && read.data.name === name) continue;
+    const message = read.error?.issues[0]?.message ?? "must begin and end with what can be seen";
+    throw new AppError("VALIDATION_ERROR", `Validation failed: name: ${message}`, {
+      code: "VALIDATION_ERROR",
+      errors: [{ field: "name", message, rule: "tenant" }],
+    });
+  }
 }
 
 /** Refuses a name that a tenant has, ahead of a registration whose end nobody waits for. @throws AppError CONFLICT */

@@ -265,6 +265,15 @@ describe("accounts and memberships", () => {
     expect((await scene.as("ann", `PATCH /items/baasix_Tenant/${scene.B}`, { name: "Mine" })).status).toBe(
       404,
     );
+    // Nor one that looks like another's: as whoever founds one.
+    for (const name of ["Bolt\u200b", " Bolt", "Bolt\u00a0", "Bolt\nLtd", "\u202etloB"])
+      for (const [who, path] of [
+        ["ann", `PATCH /items/baasix_Tenant/${scene.A}`],
+        ["root", "POST /items/baasix_Tenant"],
+      ] as const) {
+        const answer = await scene.as(who, path, { name });
+        expect([name, who, answer.status, answer.text]).toEqual([name, who, 400, answer.text]);
+      }
     expect((await scene.as("ann", "POST /items/baasix_Tenant", { name: "Another" })).status).toBe(403);
     expect((await scene.as("ann", `DELETE /items/baasix_Tenant/${scene.A}`)).status).toBe(403);
   });

@@ -152,6 +152,8 @@ describe.each([
 
     // Rights that change at one end at the other.
     const { token } = await call(two.url, "POST", "/auth/login", admin);
+    const status = await call(two.url, "GET", "/realtime/status", undefined, token);
+    expect(status.data).toMatchObject({ instances: 2, rooms: 1 });
     const fields = { id: { type: "Integer", primaryKey: true } };
     const body = { collectionName: "boards", schema: { name: "Board", timestamps: false, fields } };
     await call(two.url, "POST", "/schemas", body, token);

@@ -41,6 +41,9 @@ export type Status = {
   readonly views: number;
   /** Live queries: how many sockets watch together, and how many are run for them. */
   readonly queries: { readonly watched: number; readonly run: number };
+  /** Rooms with members, on all instances; and how many instances live, this one among them. */
+  readonly rooms: number;
+  readonly instances: number;
 };
 
 /** What the server is told of itself; `replicationConfig` null when the database does not answer. */

@@ -154,6 +154,8 @@ export function createRealtime(parts: RealtimeParts): Realtime {
       subscriptions: subscriptions.count(),
       views: [...views.all()].length,
       queries: { watched: queries.count(), run: liveViews.count() },
+      rooms: together.face.getStats().rooms,
+      instances: together.face.getStats().instances,
     };
   };
 

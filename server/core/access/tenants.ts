@@ -171,17 +171,26 @@ function carriedBeyond(schema: Schema, target: Collection, above: ReadonlySet<st
 /** How far a delete is followed. */
 const mostHops = 5;
 
-/** Keys that a delete follows: what lies behind them goes, or loses its key. */
-function pointingAt(schema: Schema, { name }: Collection) {
-  return [...schema.collections.values()]
+type Pointer = { readonly relation: Relation; readonly target: Collection };
+
+const pointers = new WeakMap<Schema, ReadonlyMap<string, readonly Pointer[]>>();
+
+/** Keys that a delete follows: what lies behind them goes, or loses its key. Looked for once per schema. */
+function pointingAt(schema: Schema, { name }: Pick<Collection, "name">): readonly Pointer[] {
+  const known = pointers.get(schema);
+  if (known) return known.get(name) ?? [];
+  const found = [...schema.collections.values()]
     .filter((target) => !target.system || target.name === "baasix_File")
     .flatMap((target) =>
       [...target.relations.values()]
-        .filter(
-          ({ keyOn, onDelete, target: to }) => keyOn === "source" && to === name && carries.has(onDelete),
-        )
+        .filter(({ keyOn, onDelete }) => keyOn === "source" && carries.has(onDelete))
         .map((relation) => ({ relation, target })),
     );
+  pointers.set(
+    schema,
+    Map.groupBy(found, ({ relation }) => relation.target),
+  );
+  return pointingAt(schema, { name });
 }
 
 const carries: ReadonlySet<Relation["onDelete"]> = new Set(["CASCADE", "SET NULL"]);

@@ -19,7 +19,7 @@ const bundles = [
   {
     name: "createBaasix: all of the client",
     source: `export { createBaasix } from "${root}/sdk/index";`,
-    limit: 22_000,
+    limit: 23_000,
   },
   {
     name: "hooks, without React, TanStack Query and the SDK",

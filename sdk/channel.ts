@@ -39,7 +39,7 @@ export function createChannel(
       let reason: BaasixError | undefined;
       const told: SubscribeOptions = {
         onError: (error) => (reason = error),
-        onState: (state) => (state === "CHANNEL_ERROR" ? onState?.(state, reason) : onState?.(state)),
+        onState: (state) => onState?.(state, state === "CHANNEL_ERROR" ? reason : undefined),
       };
       stop ??= subscribe(collection, { ...options, ...told }, (payload) => {
         for (const [event, callback] of callbacks) {
@@ -53,7 +53,7 @@ export function createChannel(
       stop = undefined;
     },
     getState: () => stop?.getState() ?? "CLOSED",
-    isSubscribed: () => stop?.isSubscribed() ?? false,
+    isSubscribed: () => channel.getState() === "SUBSCRIBED",
   };
   return channel;
 }

@@ -26,9 +26,6 @@ export function createChannels(requests: Requests, me: () => string | null) {
       for (const each of [presence, broadcast, topics])
         for (const name of each.names()) each.end(name, error);
     },
-    list: () =>
-      Object.entries({ presence, broadcast, topic: topics } as const).flatMap(([type, { list }]) =>
-        list().map((each) => ({ ...each, type: type as "presence" | "broadcast" | "topic" })),
-      ),
+    list: () => [...presence.list("presence"), ...broadcast.list("broadcast"), ...topics.list("topic")],
   };
 }

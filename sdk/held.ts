@@ -127,10 +127,11 @@ export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answ
     },
     names: () => [...entries.keys()],
     /** What is held, or to be held. */
-    list: () =>
+    list: <Type extends string>(type: Type) =>
       [...entries].map(([channel, { since }]) => {
-        const state: SubscriptionState = since !== null && requests.connected ? "SUBSCRIBED" : "JOINING";
-        return { key: channel, channel, state, subscribedAt: state === "SUBSCRIBED" ? since : null };
+        const subscribedAt = requests.connected ? since : null;
+        const state: SubscriptionState = subscribedAt ? "SUBSCRIBED" : "JOINING";
+        return { key: channel, channel, type, state, subscribedAt };
       }),
   };
 }

@@ -16,6 +16,7 @@ import type { BaasixError } from "./error";
 import { tell } from "./listeners";
 import type { LiveAnswer } from "./live-answer";
 import type { RealtimeEvent } from "./realtime-words";
+import type { SubscriptionState } from "./subscriptions";
 
 /**
  * `connecting`: no answer yet. `live`: the answer is that of the database. `stale`: it may be out of date, until it is
@@ -215,21 +216,14 @@ export function createLiveQueries(dispatch: (event: RealtimeEvent) => void) {
         shared.listeners.clear();
         queries.delete(key);
         dispatch({ type: "remove", key });
-        for (const { onEnd } of listeners) tell(onEnd);
+        for (const { onEnd } of listeners) onEnd?.();
       }
     },
     list: () =>
-      [...queries].map(([key, { collection, state, error, since }]) => ({
-        key,
-        channel: collection,
-        type: "query" as const,
-        state: error
-          ? ("CHANNEL_ERROR" as const)
-          : state === "live"
-            ? ("SUBSCRIBED" as const)
-            : ("JOINING" as const),
-        subscribedAt: since,
-      })),
+      [...queries].map(([key, { collection, error, since }]) => {
+        const state: SubscriptionState = since ? "SUBSCRIBED" : error ? "CHANNEL_ERROR" : "JOINING";
+        return { key, channel: collection, type: "query" as const, state, subscribedAt: since };
+      }),
     /** False: there is no such query. */
     failed(key: string, error: BaasixError): boolean {
       const shared = queries.get(key);
@@ -237,6 +231,7 @@ export function createLiveQueries(dispatch: (event: RealtimeEvent) => void) {
       shared.answer = null;
       shared.error = error;
       shared.state = "connecting";
+      shared.since = null;
       for (const { onError } of shared.listeners) tell(onError, error);
       return true;
     },

@@ -57,6 +57,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
         if (!notice.connected) {
           queries.staleAll();
           subscriptions.broken();
+          if (state === "disconnected") subscriptions.rest();
         }
         together.connection(notice.connected);
         for (const listener of connectionListeners) tell(listener, notice.connected);
@@ -83,6 +84,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     const next = phase === "ready" ? "connected" : phase === "off" ? "disconnected" : under;
     if (next === state) return;
     state = next;
+    if (state === "disconnected") subscriptions.rest();
     for (const listener of stateListeners) tell(listener, state);
   }
 
@@ -157,7 +159,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     unsubscribeAll(): void {
       subscriptions.endAll();
       queries.endAll();
-      together.endAll("Ended by unsubscribeAll");
+      together.endAll("Unsubscribed");
       // The server forgets what was joined over a connection that has ended.
       socket.dispatch({ type: "anew" });
     },

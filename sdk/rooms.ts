@@ -169,6 +169,6 @@ export function createRooms(requests: Requests, me: () => string | null) {
     leaveAll(error: BaasixError): void {
       for (const room of held.names()) held.forget(room, error);
     },
-    list: () => held.list().map((each) => ({ ...each, type: "room" as const })),
+    list: () => held.list("room"),
   };
 }

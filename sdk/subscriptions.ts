@@ -228,6 +228,10 @@ export function createSubscriptions(dispatch: (event: RealtimeEvent) => void) {
         become(shared, "JOINING");
       }
     },
+    /** No connection is wanted: nobody waits for an answer. */
+    rest(): void {
+      for (const { timer } of all.values()) clearTimeout(timer);
+    },
     endAll(): void {
       for (const [key, shared] of Array.from(all)) {
         const listeners = [...shared.listeners];

@@ -128,13 +128,13 @@ export const leaveAlone = (table: string): string => `select pg_advisory_unlock(
  * 1970]. The lists are null where there was too much, or a table was emptied. `$1`: ids of transactions.
  */
 export const readChanges =
-  `select c.xid::text, c.tab, ${told("c.columns")}, ${told("c.were")}, ${told("c.became")}, ` +
-  `(extract(epoch from clock_timestamp()) * 1000)::int8::text, (c.columns is null or s.n > ${mostRows} or s.bytes > ${mostBytes}) ` +
-  `from ${store} c join (select xid, sum(n) as n, sum(bytes) as bytes from ${store} where xid = any($1::text::xid8[]) group by xid) s using (xid) ` +
-  `order by c.id`;
+  `select xid::text, tab, ${told("columns")}, ${told("were")}, ${told("became")}, ` +
+  `(extract(epoch from clock_timestamp()) * 1000)::int8::text, (columns is null or rows > ${mostRows} or size > ${mostBytes}) ` +
+  `from (select *, sum(n) over (partition by xid) as rows, sum(bytes) over (partition by xid) as size ` +
+  `from ${store} where xid = any($1::text::xid8[])) c order by id`;
 
 function told(list: string): string {
-  return `case when s.n <= ${mostRows} and s.bytes <= ${mostBytes} then to_json(${list})::text end`;
+  return `case when rows <= ${mostRows} and size <= ${mostBytes} then to_json(${list})::text end`;
 }
 
 export const forget = `delete from ${store} where at < clock_timestamp() - interval '${kept} s'`;

@@ -258,6 +258,22 @@ describe("accounts and memberships", () => {
     }
   });
 
+  test("an account that is a member of nothing sees what nobody sees, definitions neither", async () => {
+    for (const path of [
+      "/items/notes",
+      "/items/countries",
+      "/items/baasix_Role",
+      "/schemas",
+      "/schemas/notes",
+    ]) {
+      const answer = await scene.as("nobody", `GET ${path}`);
+      expect([path, answer.status, answer.text]).toEqual([path, 403, answer.text]);
+    }
+    const { text } = await scene.as("nobody", "GET /openapi.json");
+    expect(text).not.toContain("/items/notes");
+    expect((await scene.as("ann", "GET /schemas/notes")).status).toBe(200);
+  });
+
   test("the tenant has its name changed by its members, and no other one", async () => {
     expect(
       (await scene.as("ann", `PATCH /items/baasix_Tenant/${scene.A}`, { name: "Acme & Co" })).status,

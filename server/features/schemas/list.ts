@@ -31,13 +31,15 @@ export type SchemaList = {
 export type Visible = (name: string) => boolean;
 
 /**
- * Who may see definitions: every signed-in user when they are `open`, else those with read permission on
+ * Who may see definitions: every signed-in user who has a role when they are `open`, else those with read permission on
  * `baasix_SchemaDefinition`, for the rows that it opens.
  * @throws AppError UNAUTHORIZED for callers without an account, FORBIDDEN without the permission.
  */
 export async function visibleTo(data: Data, actor: Actor, open: boolean): Promise<Visible> {
   if (actor.kind === "anonymous") throw new AppError("UNAUTHORIZED", "Authentication required");
-  if (open || actor.kind === "system" || actor.admin) return () => true;
+  if (actor.kind === "system" || actor.admin) return () => true;
+  // With tenants anybody may have an account that is a member of nothing.
+  if (open && actor.roles.length > 0) return () => true;
   // Asking for the definitions too makes the permission's fields count; which rows come is its conditions' doing.
   const { json } = await data.read(actor, collectionName, {
     fields: ["collectionName", "schema"],

@@ -61,6 +61,12 @@ export type AdminParts = {
 
 const tags = ["Realtime"];
 const detail = (summary: string) => ({ detail: { tags, summary: `${summary} (administrators)` } });
+const bodied = (summary: string, shape: z.ZodType) => {
+  const schema: object = z.toJSONSchema(shape, { io: "input" });
+  return {
+    detail: { ...detail(summary).detail, requestBody: { content: { "application/json": { schema } } } },
+  };
+};
 
 const names = liveActions.join(", ");
 const actions = z
@@ -172,7 +178,7 @@ export function adminRoutes({ identity, status, settings, snapshot, retry }: Adm
     .post(
       "/realtime/collections/:collection/enable",
       ({ actor, params, body }) => enable(actor, params.collection, body),
-      detail("Make a collection live"),
+      bodied("Make a collection live", enabling),
     )
     .post(
       "/realtime/collections/:collection/disable",
@@ -182,7 +188,7 @@ export function adminRoutes({ identity, status, settings, snapshot, retry }: Adm
     .patch(
       "/realtime/collections/:collection",
       ({ actor, params, body }) => alter(actor, params.collection, body),
-      detail("Change what subscribers of a collection are told of"),
+      bodied("Change what subscribers of a collection are told of", changing),
     )
     .post(
       "/realtime/reload",

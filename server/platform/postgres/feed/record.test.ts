@@ -18,8 +18,12 @@ test.each(["", "1,2", "(1", '("1)', '("1"'])("%j is none", (text) => {
 });
 
 describe("what a statement did", () => {
-  const told = (were: readonly string[] | null, became: readonly string[] | null) =>
-    changesOf({ table: "notes", columns: ["id", null, "text"], were, became }, ["id"]).map(
+  const told = (
+    were: readonly string[] | null,
+    became: readonly string[] | null,
+    key: readonly string[] = ["id"],
+  ) =>
+    changesOf({ table: "notes", columns: ["id", null, "text"], were, became }, key).map(
       ({ action, before, after }) => [action, before, after] as const,
     );
   const one = { id: "1", text: "a" };
@@ -59,6 +63,16 @@ describe("what a statement did", () => {
         ["update", one, { ...one, text: "b" }],
       ],
     ],
+    ...[[], ["was_id"]].map((key): [string, ReturnType<typeof told>, unknown[]] => [
+      `rows whose key is not known (${key.join()})`,
+      told(["(1,x,a)", "(2,x,b)"], ["(2,x,b)", "(1,x,a)"], key),
+      [
+        ["delete", one, null],
+        ["delete", two, null],
+        ["create", null, two],
+        ["create", null, one],
+      ],
+    ]),
   ])("%s", (_, changes, expected) => {
     expect(changes).toEqual(expected as never);
   });

@@ -51,7 +51,7 @@ function unescape(piece: string): string {
 
 /**
  * The changes that a statement made. Rows are the same when they have the same key: one that got another key has left, and
- * another has come, as subscribers see it.
+ * another has come, as subscribers see it. Where the key is not known, all have left, and all have come.
  */
 export function changesOf(
   { table, columns, were, became }: Told,
@@ -63,17 +63,18 @@ export function changesOf(
   const after = read(became);
   if (became === null) return before.map((row) => ({ table, action: "delete", before: row, after: null }));
   if (were === null) return after.map((row) => ({ table, action: "create", before: null, after: row }));
+  const isKnown = key.length > 0 && key.every((name) => columns.includes(name));
   const keyOf = (row: Values): string => JSON.stringify(key.map((name) => row[name]));
   const left = new Map(before.map((row) => [keyOf(row), row] as const));
   const stayed = after.map((row): RowChange => {
     const id = keyOf(row);
-    const old = left.get(id);
-    left.delete(id);
+    const old = isKnown ? left.get(id) : undefined;
+    if (old) left.delete(id);
     return old
       ? { table, action: "update", before: old, after: row }
       : { table, action: "create", before: null, after: row };
   });
-  const gone = [...left.values()].map((row): RowChange => ({
+  const gone = (isKnown ? [...left.values()] : before).map((row): RowChange => ({
     table,
     action: "delete",
     before: row,

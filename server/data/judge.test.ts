@@ -349,8 +349,11 @@ describe("views", () => {
     expect((await judge.judge(views, [created(post())])).failures.size).toBe(0);
     await database.transaction(async (runner) => {
       await runner.run({ text: "lock table comments in access exclusive mode", params: [] });
-      // The first time teaches which of them are slow.
-      await judge.judge(views, [created(post())]);
+      // Three run at a time, in whatever order they were measured: two times teach which of the six are slow.
+      for (let time = 0; time < 2; time++) {
+        // oxlint-disable-next-line no-await-in-loop
+        await judge.judge(views, [created(post())]);
+      }
       const { verdicts, failures } = await judge.judge(views, [created(post())]);
       expect(verdicts.map(({ view }) => view)).toEqual([6]);
       expect([...failures.values()].map(({ code }) => code)).toEqual(slow.map(() => "TIMEOUT"));

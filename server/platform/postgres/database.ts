@@ -97,9 +97,7 @@ export type ChangeFeed = {
    * Calls back when changes may have been missed: after every connection of the stream, the first one too, and for
    * a transaction that is not told row by row (a TRUNCATE, or more than 10,000 rows). `tables`: where; null: anywhere.
    */
-  readonly onGap: (
-    listener: (reason: string, tables: ReadonlySet<string> | null) => void,
-  ) => () => void;
+  readonly onGap: (listener: (reason: string, tables: ReadonlySet<string> | null) => void) => () => void;
   /** Tries at once again what would be tried later. */
   readonly retry: () => void;
   readonly close: () => Promise<void>;

@@ -16,11 +16,14 @@ export async function run(
   return await child.exited;
 }
 
-/** As `run`, and gives the end of what went to stderr (at least the last 2,000 characters of it). */
-export async function runAndKeepTail(
+/**
+ * As `run`, and gives the end of what went to stderr (at least the last 2,000 characters of it) and, with the lines that
+ * stood above each (at most 40), what tells of a failed test.
+ */
+export async function runTests(
   command: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<{ readonly code: number; readonly tail: string }> {
+): Promise<{ readonly code: number; readonly tail: string; readonly failures: readonly string[] }> {
   console.log(`\n$ ${command.join(" ")}`);
   const child = Bun.spawn([...command], {
     cwd: root,
@@ -28,11 +31,24 @@ export async function runAndKeepTail(
     stdio: ["inherit", "inherit", "pipe"],
   });
   let tail = "";
+  const failures: string[] = [];
+  let above: string[] = [];
+  let file = "";
+  let begun = "";
   for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
     process.stderr.write(text);
     tail = `${tail}${text}`.slice(-Math.max(2000, text.length));
+    const lines = `${begun}${text}`.split("\n");
+    begun = lines.pop() ?? "";
+    for (const line of lines) {
+      // What a test says stands above its verdict. At the end Bun lists the failed ones again.
+      if (/^\S+\.test\.tsx?:$/.test(line)) file = line;
+      if (/^\d+ tests? failed:$/.test(line)) file = "";
+      if (line.startsWith("(fail)") && file !== "") failures.push([file, ...above, line].join("\n"));
+      above = /^\((pass|fail|skip|todo)\)/.test(line) || line === file ? [] : [...above.slice(-39), line];
+    }
   }
-  return { code: await child.exited, tail };
+  return { code: await child.exited, tail, failures };
 }
 
 /** Runs this very Bun, so that none needs to be on the PATH. */

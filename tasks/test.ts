@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { installDebianPackages } from "./debian";
-import { bun, prepare, root, runAndKeepTail } from "./steps";
+import { bun, prepare, root, runTests } from "./steps";
 
 type Outcome = {
   readonly name: string;
@@ -14,6 +14,8 @@ type Outcome = {
 };
 
 const outcomes: Outcome[] = [];
+/** What the failed tests said, told again at the end: of a long log often only the end is kept. */
+const failures: string[] = [];
 
 /** A check that passes or fails as a whole. */
 async function check(name: string, work: () => Promise<number>): Promise<boolean> {
@@ -35,7 +37,11 @@ async function suite(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const { code, tail } = await runAndKeepTail([process.execPath, "test", "--timeout=60000", ...args], env);
+  const {
+    code,
+    tail,
+    failures: told,
+  } = await runTests([process.execPath, "test", "--timeout=60000", ...args], env);
   // The summary, and not a JUnit report: only the summary counts a file that does not load.
   const count = (word: string) =>
     Number(
@@ -45,6 +51,7 @@ async function suite(
         ?.match(/\d+/)?.[0] ?? 0,
     );
   const failed = count("fail");
+  failures.push(...told);
   outcomes.push({
     name,
     passed: count("pass"),
@@ -66,6 +73,7 @@ async function everything(): Promise<void> {
 }
 
 await everything();
+for (const failure of failures) console.log(`\n${failure}`);
 console.log();
 for (const { name, passed, failed, skipped } of outcomes) {
   console.log(`${name}: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);

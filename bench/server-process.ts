@@ -69,16 +69,26 @@ export async function serve(cwd: string, env: Readonly<Record<string, string>> =
 }
 
 /** Runs the hand-written server. */
-export async function serveFloor(env: Readonly<Record<string, string>>): Promise<Served> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "floor.ts")], {
-    env: { PORT: "0", ...env },
+export function serveFloor(env: Readonly<Record<string, string>>): Promise<Served> {
+  return serveProgram([process.execPath, join(import.meta.dir, "floor.ts")], { PORT: "0", ...env });
+}
+
+/** Runs a server that prints its address. */
+export async function serveProgram(
+  command: readonly [string, ...string[]],
+  env: Readonly<Record<string, string>>,
+): Promise<Served> {
+  const child = Bun.spawn([...command], {
+    env: { PATH: process.env.PATH, ...env },
     stdout: "pipe",
     stderr: "inherit",
   });
   leftovers.push(() => child.kill("SIGKILL"));
+  const url = await firstLine(child.stdout);
+  if (url === "") throw new Error(`${command.join(" ")} ended with ${await child.exited}`);
   return {
     pid: child.pid,
-    url: await firstLine(child.stdout),
+    url,
     end: (signal = "SIGTERM") => {
       child.kill(signal);
       return child.exited;

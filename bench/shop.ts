@@ -99,14 +99,31 @@ export async function buildShop(url: string): Promise<void> {
     target: "products",
     alias: "reviews",
   });
+  const role_Id = await userRole(call);
+  for (const permission of permissions) await call("POST", "/permissions", { ...permission, role_Id });
+  await caller(url, null)("POST", "/auth/register", user);
+}
+
+/** The role that registration gives. */
+async function userRole(call: Call): Promise<string | undefined> {
   const filter = encodeURIComponent(JSON.stringify({ name: "user" }));
   const { data } = await call<{ data: readonly { id: string }[] }>(
     "GET",
     `/items/baasix_Role?filter=${filter}`,
   );
-  for (const permission of permissions)
-    await call("POST", "/permissions", { ...permission, role_Id: data[0]?.id });
-  await caller(url, null)("POST", "/auth/register", user);
+  return data[0]?.id;
+}
+
+/** Makes a collection with an id and these fields, and lets those who register read what meets the conditions. */
+export async function buildCollection(
+  call: Call,
+  name: string,
+  fields: Readonly<Record<string, object>>,
+  conditions: object = {},
+): Promise<void> {
+  await call("POST", "/schemas", { collectionName: name, schema: { name, fields: { id, ...fields } } });
+  const grant = { collection: name, action: "read", fields: ["*"], conditions };
+  await call("POST", "/permissions", { ...grant, role_Id: await userRole(call) });
 }
 
 /** A word of the articles by its number: seven letters. */

@@ -5,6 +5,7 @@ export {
   createClientAddress,
   type PeerSource,
 } from "./address";
+export { textBody } from "./body";
 export { jsonBody } from "./documented";
 export { errorAnswer, statusOf, toAppError } from "./errors";
 export { type Authenticate, type Identity, identity } from "./identity";

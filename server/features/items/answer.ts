@@ -1,7 +1,7 @@
 /** Answers whose JSON text was built by PostgreSQL: passed through, never parsed. */
 import type { ItemId, WrittenItems } from "@baasix/types";
 import type { ReadAnswer, ReadOneAnswer } from "../../data";
-import { namesTag } from "../../http";
+import { namesTag, textBody } from "../../http";
 import { tagOf } from "./version";
 
 const json = { headers: { "content-type": "application/json; charset=utf-8" } };
@@ -9,7 +9,7 @@ const created = { ...json, status: 201 };
 
 /** `{data: […], totalCount}`; see `listText`. */
 export function listAnswer(read: ReadAnswer): Response {
-  return new Response(listText(read), json);
+  return new Response(textBody(listText(read)), json);
 }
 
 /**
@@ -25,7 +25,7 @@ export function listText({ json: rows, totalCount, estimated, truncated, nextCur
 
 /** `{data: {…}}` of one item; see `itemText`. */
 export function itemAnswer(item: ReadOneAnswer, status: 200 | 201 = 200): Response {
-  return new Response(itemText(item), status === 201 ? created : json);
+  return new Response(textBody(itemText(item)), status === 201 ? created : json);
 }
 
 /** `{"data": {…}}` of one item, and `truncated: true` where a list inside it was cut. */
@@ -37,14 +37,15 @@ export function itemText({ json: item, truncated }: ReadOneAnswer): string {
 export function taggedAnswer(item: ReadOneAnswer, request: Request): Response {
   const tag = tagOf(item);
   const headers = { ...json.headers, etag: `"${tag}"`, "cache-control": "private, no-cache" };
-  if (!namesTag(request.headers.get("if-none-match"), tag)) return new Response(itemText(item), { headers });
+  if (!namesTag(request.headers.get("if-none-match"), tag))
+    return new Response(textBody(itemText(item)), { headers });
   const { "content-type": _, ...kept } = headers;
   return new Response(null, { status: 304, headers: kept });
 }
 
 /** `{data: …}` around JSON text. */
 export function dataAnswer(text: string, status: 200 | 201 = 200): Response {
-  return new Response(`{"data":${text}}`, status === 201 ? created : json);
+  return new Response(textBody(`{"data":${text}}`), status === 201 ? created : json);
 }
 
 /** Most ids that a write by filter tells. */

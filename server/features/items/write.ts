@@ -3,7 +3,7 @@ import type { ItemId } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { type Data, guestOf } from "../../data";
-import { readQueryString } from "../../http";
+import { readQueryString, textBody } from "../../http";
 import { dataAnswer, itemText, writtenItems } from "./answer";
 import { changeItems, isDeletion, type KeepsDeleted } from "./change";
 import {
@@ -224,7 +224,7 @@ function answer(text: string, status: 200 | 201, tag: string | null = null): Res
     "content-type": "application/json; charset=utf-8",
     ...(tag !== null && { etag: `"${tag}"` }),
   };
-  return new Response(text, { status, headers });
+  return new Response(textBody(text), { status, headers });
 }
 
 /** The tag that a read would now give; null where the actor may not read the item. */

@@ -1,5 +1,11 @@
 /** Rooms for components: who is there and what was said. Components that show one room share one membership. */
-import { BaasixError, type Profile, type RoomMember, type RoomMessageData } from "@baasix/sdk";
+import {
+  BaasixError,
+  type Profile,
+  type RoomMember,
+  type RoomMessage,
+  type RoomMessageData,
+} from "@baasix/sdk";
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import { useAuthState } from "./auth";
 import { type Begin, createCounted, type TogetherClient } from "./counted";
@@ -122,8 +128,8 @@ function enter(
     set(({ members }) => ({ creatorUserId, members: mark(members, creatorUserId) }));
   };
 
-  /** Takes over what there is, after joining. */
-  async function arrive(history: readonly Omit<RoomMessageData, "room" | "self" | "ephemeral">[]) {
+  /** Takes over what there is, after joining; `again`: after a break. */
+  async function arrive(history: readonly RoomMessage[], again: boolean) {
     const me = realtime.getSocketId();
     const known = history.map((each) => ({
       ...each,
@@ -133,8 +139,10 @@ function enter(
     }));
     set(({ messages }) => {
       const before = new Set(known.map(({ messageId }) => messageId));
-      const later = messages.filter(({ messageId }) => !before.has(messageId));
-      return { messages: [...known, ...later].slice(-kept), status: "joined", error: null, kickedBy: null };
+      const others = messages.filter(({ messageId }) => !before.has(messageId));
+      // After a break they are what the room remembers no more; at first what was said since the answer.
+      const all = again ? [...others, ...known] : [...known, ...others];
+      return { messages: all.slice(-kept), status: "joined", error: null, kickedBy: null };
     });
     waiting = [];
     try {
@@ -167,7 +175,7 @@ function enter(
       alter((members) => members.filter((each) => each.socketId !== socketId)),
     ),
     realtime.onRoomCreatorChanged(room, ({ newCreatorUserId }) => crown(newCreatorUserId)),
-    realtime.onRoomRejoined(room, ({ history }) => void arrive(history)),
+    realtime.onRoomRejoined(room, ({ history }) => void arrive(history, true)),
     realtime.onKicked(room, ({ kickedBy, reason }) => {
       const error = kickedBy === null ? new BaasixError(reason, { status: 0, code: "FORBIDDEN" }) : null;
       set({ status: "left", kickedBy, error, members: [], creatorUserId: null });
@@ -177,7 +185,7 @@ function enter(
     }),
   ];
   realtime.joinRoom(room, metadata).then(
-    ({ history }) => void arrive(history),
+    ({ history }) => void arrive(history, false),
     (error: BaasixError) => set({ status: "left", error }),
   );
   return () => {

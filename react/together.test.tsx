@@ -88,13 +88,29 @@ function show(baasix: Baasix, children: ReactNode): Rendered {
   return tree;
 }
 
+/** Waits until something is so. */
+async function until(isSo: () => boolean, what: () => unknown): Promise<void> {
+  for (const end = Date.now() + 15_000; !isSo(); await Bun.sleep(5)) {
+    if (Date.now() > end) throw new Error(`still ${JSON.stringify(what())}`);
+  }
+}
+
 /** Waits until what a hook gives last is so: what it gave before does not count. */
 async function now<Value>(seen: Seen<Value>, test: (value: Value) => boolean): Promise<Value> {
-  for (;;) {
-    const value = seen.last();
-    if (value !== undefined && test(value)) return value;
-    await Bun.sleep(5);
-  }
+  const value = () => seen.last() as Value;
+  await until(() => seen.all.length > 0 && test(value()), value);
+  return value();
+}
+
+/** Does something, and waits until what a hook gives is so at some time after, be it for a moment. */
+async function after<Value>(
+  seen: Seen<Value>,
+  what: () => unknown,
+  test: (value: Value) => boolean,
+): Promise<void> {
+  const from = seen.all.length;
+  what();
+  await until(() => seen.all.slice(from).some(test), seen.last);
 }
 
 const wrap = (baasix: Baasix, children: ReactNode) => (
@@ -132,13 +148,15 @@ test("useRoom: one membership for all components, kept over a break, left with t
     { event: "chat", payload: "one", self: false, sender: { userId: bob.id } },
   ]);
   await now(his, (room) => room.messages[0]?.self === true);
-  while (!heard.includes("cursor")) await Bun.sleep(5);
+  await until(
+    () => heard.includes("cursor"),
+    () => heard,
+  );
   expect(heard).toEqual(["chat", "cursor"]);
   expect([ann.count("room.join"), ann.count("room.leave")]).toEqual([1, 0]);
   expect(first.last()?.messages).toBe(second.last()?.messages as never);
 
-  ann.break();
-  await now(first, ({ status }) => status === "joining");
+  await after(first, ann.break, ({ status }) => status === "joining");
   await his.last()?.send("chat", "two");
   const again = await now(first, (room) => room.status === "joined" && room.messages.length === 2);
   expect(again.messages.map(({ payload }) => payload)).toEqual(["one", "two"]);
@@ -160,8 +178,24 @@ test("useRoom: one membership for all components, kept over a break, left with t
   other.unmount();
   tree.unmount();
   rendered = [];
-  while (ann.count("room.leave") < 1) await Bun.sleep(5);
-  while (app.realtime.face.roomExists("r")) await Bun.sleep(5);
+  await until(
+    () => ann.count("room.leave") === 1 && !app.realtime.face.roomExists("r"),
+    () => "there",
+  );
+}, 20_000);
+
+test("useRoom: messages stay in the order in which they were said, also when more was missed than a room remembers", async () => {
+  const ann = await person("ann");
+  const seen = probe<UseRoomResult>();
+  show(ann.baasix, <seen.Probe read={() => useRoom("long")} />);
+  await now(seen, ({ status }) => status === "joined");
+  const { broadcastToRoom } = app.realtime.face;
+  for (let n = 0; n < 3; n++) broadcastToRoom("long", "e", n);
+  await now(seen, ({ messages }) => messages.length === 3);
+  await after(seen, ann.break, ({ status }) => status === "joining");
+  for (let n = 3; n < 202; n++) broadcastToRoom("long", "e", n);
+  const { messages } = await now(seen, (room) => room.status === "joined" && room.messages.length === 200);
+  expect(messages.map(({ payload }) => payload)).toEqual(Array.from({ length: 200 }, (_, n) => n + 2));
 }, 20_000);
 
 test("useRoom: refusals are told; null is no room; another room is another one", async () => {
@@ -201,8 +235,7 @@ test("usePresence: shows oneself as long as a state is given, and hears the othe
   expect([ann.count("presence.subscribe"), bob.count("presence.track")]).toEqual([1, 0]);
   tree.rerender(wrap(ann.baasix, two(2)));
   await now(his, (seen) => seen.others[0]?.state["x"] === 2);
-  ann.break();
-  await now(his, ({ members }) => members.length === 0);
+  await after(his, ann.break, ({ members }) => members.length === 0);
   await now(his, (seen) => seen.others[0]?.state["x"] === 2);
   tree.rerender(wrap(ann.baasix, two(null)));
   await now(his, ({ members }) => members.length === 0);
@@ -213,6 +246,36 @@ test("usePresence: shows oneself as long as a state is given, and hears the othe
   rendered = rendered.filter((each) => each !== tree);
   await now(his, ({ members }) => members.length === 0);
 }, 20_000);
+
+test("usePresence: of several components that show something the last counts, and when it has gone the one before", async () => {
+  const [ann, bob] = await Promise.all([person("ann"), person("bob")]);
+  const [his, one, two, three] = [
+    probe<UsePresenceResult>(),
+    probe<UsePresenceResult>(),
+    probe<UsePresenceResult>(),
+    probe<UsePresenceResult>(),
+  ];
+  show(bob.baasix, <his.Probe read={() => usePresence("several")} />);
+  const showing = (second: boolean, third: boolean) => (
+    <>
+      <one.Probe read={() => usePresence("several", { at: "one" })} />
+      {second && <two.Probe read={() => usePresence("several", { at: "two" })} />}
+      {third && <three.Probe read={() => usePresence("several")} />}
+    </>
+  );
+  const isAt = (at: string) => (seen: UsePresenceResult) => seen.others[0]?.state["at"] === at;
+  const tree = show(ann.baasix, showing(false, false));
+  await now(his, isAt("one"));
+  tree.rerender(wrap(ann.baasix, showing(true, false)));
+  await now(his, isAt("two"));
+  tree.rerender(wrap(ann.baasix, showing(false, true)));
+  await now(his, isAt("one"));
+  await now(three, ({ isSubscribed }) => isSubscribed);
+  await three.last()?.track({ at: "three" });
+  await now(his, isAt("three"));
+  tree.rerender(wrap(ann.baasix, showing(false, false)));
+  await now(his, isAt("one"));
+}, 30_000);
 
 test("useBroadcast: messages of the others, one's own where asked for", async () => {
   const [ann, bob] = await Promise.all([person("ann"), person("bob")]);
@@ -227,7 +290,10 @@ test("useBroadcast: messages of the others, one's own where asked for", async ()
   await Promise.all([hers, his].map((each) => now(each, ({ isSubscribed }) => isSubscribed)));
   await hers.last()?.send("one", 1);
   await his.last()?.send("two");
-  while (heard.length < 3) await Bun.sleep(5);
+  await until(
+    () => heard.length >= 3,
+    () => heard,
+  );
   expect(heard.toSorted()).toEqual(["ann one", "ann two", "bob one"]);
   expect([ann.count("broadcast.subscribe"), bob.count("broadcast.subscribe")]).toEqual([1, 1]);
   const refused = probe<UseBroadcastResult>();
@@ -267,22 +333,31 @@ test("useSubscription: one subscription for all components of a view, over break
   expect([admin.count("subscribe"), link.last()?.state]).toEqual([1, "connected"]);
   const orders = admin.baasix.items("orders");
   await orders.create({ id: 1, name: "a" });
-  while (heard.length < 2) await Bun.sleep(5);
+  await until(
+    () => heard.length >= 2,
+    () => heard,
+  );
   tree.rerender(wrap(admin.baasix, watch("orders", { ...small })));
 
-  admin.break();
-  await now(link, ({ state }) => state === "reconnecting");
-  expect(seen.last()?.state).toBe("JOINING");
+  const from = seen.all.length;
+  await after(link, admin.break, ({ state }) => state === "reconnecting");
+  expect(seen.all.slice(from).map(({ state }) => state)).toContain("JOINING");
   await link.last()?.reconnect();
   await now(seen, ({ isSubscribed }) => isSubscribed);
   await orders.create({ id: 2, name: "b" });
-  while (heard.length < 5) await Bun.sleep(5);
+  await until(
+    () => heard.length >= 5,
+    () => heard,
+  );
   expect(heard).toEqual(["create a", "twin", "reconnected", "create b", "twin"]);
   expect(admin.count("subscribe")).toBe(2);
 
   // Another view is another one; a collection that is not there is refused; null is none.
   tree.rerender(wrap(admin.baasix, watch("orders", { id: { gt: 10 } })));
-  while (admin.count("unsubscribe") < 1) await Bun.sleep(5);
+  await until(
+    () => admin.count("unsubscribe") >= 1,
+    () => seen.last(),
+  );
   tree.rerender(wrap(admin.baasix, watch("nothing", {})));
   expect(await now(seen, ({ state }) => state === "CHANNEL_ERROR")).toMatchObject({
     isSubscribed: false,

@@ -44,9 +44,9 @@ export function createBroadcast(requests: Requests, me: () => string | null) {
   };
   const users = new Map<string, Set<User>>();
   const usersOf = (channel: string) => users.get(channel) ?? new Set<User>();
-  const held = createHeld(requests, {
-    enter: (channel, wanted) => requests.request<"done">({ type: "broadcast.subscribe", channel }, wanted),
-    exit: (channel) => requests.request<"done">({ type: "broadcast.unsubscribe", channel }),
+  const held = createHeld<"done">(requests, {
+    enter: (channel) => ({ type: "broadcast.subscribe", channel }),
+    exit: (channel) => ({ type: "broadcast.unsubscribe", channel }),
     entered(channel) {
       for (const user of usersOf(channel)) user.state = "SUBSCRIBED";
     },

@@ -1,16 +1,15 @@
 /** What a client holds by name on its socket (rooms, channels, topics): entered anew after each break. */
 import { BaasixError } from "./error";
 import { mayPass } from "./realtime-subscriptions";
-import type { Requests } from "./requests";
+import type { Answer, AnswerOf, Question, Requests } from "./requests";
 import type { SubscriptionState } from "./subscriptions";
 
 /** How one kind of thing is entered and left, and who hears of it. */
-export type HeldOptions<Answer> = {
-  /** `wanted` turns false when it is left before the question could be sent. */
-  readonly enter: (name: string, wanted: () => boolean) => Promise<Answer>;
-  readonly exit: (name: string) => Promise<unknown>;
+export type HeldOptions<Type extends Answer["type"]> = {
+  readonly enter: (name: string) => Question;
+  readonly exit: (name: string) => Question;
   /** It is held. `again`: after a break, so that something may have been missed. */
-  readonly entered: (name: string, answer: Answer, again: boolean) => void;
+  readonly entered: (name: string, answer: AnswerOf<Type>, again: boolean) => void;
   /** It is held no more, and why. `stood`: it was held before. */
   readonly lost: (name: string, error: BaasixError, stood: boolean) => void;
 };
@@ -18,10 +17,10 @@ export type HeldOptions<Answer> = {
 /** Milliseconds until an entry is tried again that was refused for a passing reason. */
 const pause = 1_000;
 
-type Entry<Answer> = {
+type Entry<Held> = {
   readonly release: () => void;
-  readonly first: Promise<Answer>;
-  readonly resolve: (answer: Answer) => void;
+  readonly first: Promise<Held>;
+  readonly resolve: (answer: Held) => void;
   readonly reject: (error: BaasixError) => void;
   running: boolean;
   stood: boolean;
@@ -29,9 +28,11 @@ type Entry<Answer> = {
   since: string | null;
 };
 
-/** Makes an empty set. */
-export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answer>) {
-  const entries = new Map<string, Entry<Answer>>();
+/** Makes an empty set. `Type`: of the frame that answers who enters. */
+export function createHeld<Type extends Answer["type"]>(requests: Requests, options: HeldOptions<Type>) {
+  type Held = Entry<AnswerOf<Type>>;
+  const entries = new Map<string, Held>();
+  const leave = (name: string) => requests.request<"done">(options.exit(name));
 
   function forget(name: string, error: BaasixError): void {
     const entry = entries.get(name);
@@ -42,27 +43,37 @@ export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answ
     options.lost(name, error, entry.stood);
   }
 
-  async function run(name: string, entry: Entry<Answer>): Promise<void> {
+  function take(name: string, entry: Held, answer: AnswerOf<Type>): void {
+    if (entries.get(name) !== entry) {
+      // Left before the answer came; whoever wants it again has asked for itself.
+      if (!entries.has(name)) leave(name).catch(() => {});
+      return;
+    }
+    const again = entry.stood;
+    entry.stood = true;
+    entry.since = new Date().toISOString();
+    options.entered(name, answer, again);
+    entry.resolve(answer);
+  }
+
+  async function run(name: string, entry: Held): Promise<void> {
     if (entry.running) return;
     entry.running = true;
     try {
-      const answer = await options.enter(name, () => entries.get(name) === entry);
-      if (entries.get(name) !== entry) {
-        // Left before the answer came; whoever wants it again has asked for itself.
-        if (!entries.has(name)) await options.exit(name);
-        return;
-      }
-      const again = entry.stood;
-      entry.stood = true;
-      entry.since = new Date().toISOString();
-      options.entered(name, answer, again);
-      entry.resolve(answer);
+      await requests.request<Type>(
+        options.enter(name),
+        () => entries.get(name) === entry,
+        (answer) => take(name, entry, answer),
+      );
     } catch (error) {
       if (entries.get(name) !== entry) return;
       if (!(error instanceof BaasixError)) throw error;
       // A break: the next connection enters anew.
-      if (error.code === "NETWORK_ERROR" || (error.code === "TIMEOUT" && entry.stood)) return;
-      if (!mayPass(error.code as never) || error.code === "TIMEOUT") return forget(name, error);
+      if (error.code === "NETWORK_ERROR") return;
+      // Whoever was in already waits as long as it takes; who enters is told when nobody answers.
+      if (!mayPass(error.code as never) || (error.code === "TIMEOUT" && !entry.stood)) {
+        return forget(name, error);
+      }
       setTimeout(() => {
         if (entries.get(name) === entry) void run(name, entry);
       }, pause);
@@ -81,16 +92,16 @@ export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answ
   return {
     has: (name: string) => entries.has(name),
     /** Enters, or enters anew; the promise is of the first time that it is held. */
-    add(name: string): Promise<Answer> {
+    add(name: string): Promise<AnswerOf<Type>> {
       const known = entries.get(name);
       if (known) return known.first;
-      let resolve: Entry<Answer>["resolve"] = () => {};
-      let reject: Entry<Answer>["reject"] = () => {};
-      const first = new Promise<Answer>((done, fail) => {
+      let resolve: Held["resolve"] = () => {};
+      let reject: Held["reject"] = () => {};
+      const first = new Promise<AnswerOf<Type>>((done, fail) => {
         resolve = done;
         reject = fail;
       });
-      const entry: Entry<Answer> = {
+      const entry: Held = {
         release: requests.keep(),
         first,
         resolve,
@@ -112,7 +123,7 @@ export function createHeld<Answer>(requests: Requests, options: HeldOptions<Answ
       entry.reject(new BaasixError("Left", { status: 0, code: "SESSION_CHANGED" }));
       try {
         // Without a connection nothing is held on the server's side.
-        if (requests.connected) await options.exit(name);
+        if (requests.connected) await leave(name);
       } finally {
         entry.release();
       }

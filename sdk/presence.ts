@@ -47,6 +47,8 @@ type Core = {
   readonly members: Map<string, PresenceMember>;
   live: boolean;
   state: Profile | null;
+  /** Whose state it is; null: of a handle that does not hear. */
+  tracker: PresenceCallbacks | null;
   timer: ReturnType<typeof setTimeout> | undefined;
   last: number;
 };
@@ -62,6 +64,7 @@ export function createPresence(requests: Requests) {
       members: new Map(),
       live: false,
       state: null,
+      tracker: null,
       timer: undefined,
       last: 0,
     };
@@ -74,10 +77,9 @@ export function createPresence(requests: Requests) {
     await requests.request<"done">({ type: "presence.track", channel, state });
   };
 
-  const held = createHeld(requests, {
-    enter: (channel, wanted) =>
-      requests.request<"presence.state">({ type: "presence.subscribe", channel }, wanted),
-    exit: (channel) => requests.request<"done">({ type: "presence.unsubscribe", channel }),
+  const held = createHeld<"presence.state">(requests, {
+    enter: (channel) => ({ type: "presence.subscribe", channel }),
+    exit: (channel) => ({ type: "presence.unsubscribe", channel }),
     entered(channel, { members }, again) {
       const core = coreOf(channel);
       core.live = true;
@@ -150,12 +152,13 @@ export function createPresence(requests: Requests) {
           tell(mine.onSubscribed);
           tell(mine.onSync, membersOf(channel));
         }
-        if (state) await track(channel, state);
+        if (state) await handle.track(state);
         return () => handle.unsubscribe();
       },
       async track(state) {
         if (!held.has(channel))
           throw new BaasixError("Subscribe first", { status: 0, code: "INVALID_ARGUMENT" });
+        coreOf(channel).tracker = callbacks;
         await track(channel, state);
       },
       async untrack() {
@@ -164,13 +167,18 @@ export function createPresence(requests: Requests) {
         core.state = null;
         clearTimeout(core.timer);
         core.timer = undefined;
-        await requests.request<"done">({ type: "presence.untrack", channel });
+        // Without a connection nothing is shown.
+        if (requests.connected) await requests.request<"done">({ type: "presence.untrack", channel });
       },
       async unsubscribe() {
         const core = cores.get(channel);
-        if (!callbacks || !core?.users.delete(callbacks)) return;
+        const mine = callbacks;
         callbacks = null;
-        if (core.users.size > 0) return;
+        if (!mine || !core?.users.delete(mine)) return;
+        if (core.users.size > 0) {
+          if (core.tracker === mine) await handle.untrack();
+          return;
+        }
         clearTimeout(core.timer);
         cores.delete(channel);
         await held.remove(channel);

@@ -15,7 +15,11 @@ export type RequestOptions = {
 const patience = 35_000;
 
 type Unsent<Frame> = Frame extends unknown ? Omit<Frame, "id"> : never;
-type Answer = Exclude<ServerFrame, { readonly type: "error" }>;
+/** A request, which gets its id when it is made. */
+export type Question = Unsent<ClientFrame>;
+export type Answer = Exclude<ServerFrame, { readonly type: "error" }>;
+/** The answers of a type. */
+export type AnswerOf<Type extends Answer["type"]> = Extract<Answer, { readonly type: Type }>;
 type Pending = {
   readonly frame: ClientFrame;
   readonly settle: (result: Answer | BaasixError) => void;
@@ -59,13 +63,15 @@ export function createRequests({ send, hold }: RequestOptions) {
     /** Keeps the connection until the returned function is called. */
     keep,
     /**
-     * The answer, whose type is that of the question.
+     * The answer, whose type is that of the question. `answered` gets it before the next frame is looked at: what awaits
+     * it goes on later, when frames of the same packet may have passed.
      * @throws BaasixError of the server, TIMEOUT, or NETWORK_ERROR when the connection broke before the answer came
      */
     request<Type extends Answer["type"]>(
-      frame: Unsent<ClientFrame>,
+      frame: Question,
       wanted?: () => boolean,
-    ): Promise<Extract<Answer, { readonly type: Type }>> {
+      answered?: (answer: AnswerOf<Type>) => void,
+    ): Promise<AnswerOf<Type>> {
       const id = `${requestPrefix}${++count}`;
       const release = keep();
       return new Promise<Answer>((resolve, reject) => {
@@ -73,14 +79,15 @@ export function createRequests({ send, hold }: RequestOptions) {
           clearTimeout(timer);
           pending.delete(id);
           release();
-          if (result instanceof BaasixError) reject(result);
-          else resolve(result);
+          if (result instanceof BaasixError) return reject(result);
+          tell(answered, result as AnswerOf<Type>);
+          resolve(result);
         };
         const timer = setTimeout(() => settle(failure("No answer in time", "TIMEOUT")), patience);
         const full = { ...frame, id } as ClientFrame;
         pending.set(id, { frame: full, settle, wanted, sent: connected });
         if (connected) send(full);
-      }) as Promise<Extract<Answer, { readonly type: Type }>>;
+      }) as Promise<AnswerOf<Type>>;
     },
     /** Called for each frame that answers no request. */
     onFrame: (listener: (frame: ServerFrame) => void) => void listeners.add(listener),

@@ -64,16 +64,13 @@ export function createRooms(requests: Requests, me: () => string | null) {
     }
   }
 
-  const enter = (room: string, wanted?: () => boolean) => {
+  const enter = (room: string) => {
     const metadata = rooms.get(room)?.metadata;
-    return requests.request<"room.joined">(
-      { type: "room.join", room, ...(metadata && { metadata }) },
-      wanted,
-    );
+    return { type: "room.join", room, ...(metadata && { metadata }) } as const;
   };
-  const held = createHeld(requests, {
+  const held = createHeld<"room.joined">(requests, {
     enter,
-    exit: (room) => requests.request<"done">({ type: "room.leave", room }),
+    exit: (room) => ({ type: "room.leave", room }),
     entered(room, { history }, again) {
       const joined = rooms.get(room);
       if (!joined) return;
@@ -121,7 +118,8 @@ export function createRooms(requests: Requests, me: () => string | null) {
       const joined = rooms.get(room);
       if (joined && metadata) joined.metadata = metadata;
       const first = await held.add(room);
-      return { history: isNew ? first.history : (await enter(room)).history };
+      const { history } = isNew ? first : await requests.request<"room.joined">(enter(room));
+      return { history };
     },
     async leaveRoom(room: string): Promise<void> {
       rooms.delete(room);

@@ -30,9 +30,9 @@ export function createTopics(requests: Requests) {
     readonly onError: ((error: BaasixError) => void) | undefined;
   };
   const followers = new Map<string, Set<Follower>>();
-  const held = createHeld(requests, {
-    enter: (topic, wanted) => requests.request<"done">({ type: "topic.follow", topic }, wanted),
-    exit: (topic) => requests.request<"done">({ type: "topic.unfollow", topic }),
+  const held = createHeld<"done">(requests, {
+    enter: (topic) => ({ type: "topic.follow", topic }),
+    exit: (topic) => ({ type: "topic.unfollow", topic }),
     entered() {},
     lost(topic, error) {
       for (const { onError } of followers.get(topic) ?? []) tell(onError, error);

@@ -7,6 +7,7 @@ import { BaasixError } from "./error";
 import { createFiles, type Files } from "./files";
 import { createHttp, defaultTimeout, type Fetch, type Http, type Wire } from "./http";
 import { createItems, type Items } from "./items";
+import { createNotifications, type Notifications } from "./notifications";
 import { createPermissions, type Permissions } from "./permissions";
 import { createRealtime, type Realtime } from "./realtime";
 import { createReports, type Reports } from "./reports";
@@ -67,6 +68,7 @@ export type Baasix<Collections extends object = Record<string, GenericItem>> = {
   readonly users: Users;
   readonly tokens: ApiTokens;
   readonly permissions: Permissions;
+  readonly notifications: Notifications;
   readonly reports: Reports<Collections>;
   readonly realtime: Realtime<Collections>;
   readonly server: Server;
@@ -153,6 +155,7 @@ export function createBaasix<Collections extends object = Record<string, Generic
     users: createUsers(http),
     tokens: createApiTokens(http),
     permissions: createPermissions(http),
+    notifications: createNotifications(http, realtime as Realtime<Collections>),
     reports: createReports((collection) => items<GenericItem>(collection)) as unknown as Reports<Collections>,
     realtime: realtime as Realtime<Collections>,
     server: createServer(wire),

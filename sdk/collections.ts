@@ -1,5 +1,5 @@
 /** How names of collections give the types of their items. Types alone. */
-import type { FileRecord, Permission, Role } from "@baasix/types";
+import type { FileRecord, NotificationRecord, Permission, Role } from "@baasix/types";
 import type { UserRecord } from "./accounts";
 import type { Items } from "./items";
 
@@ -9,6 +9,7 @@ export type SystemCollections = {
   baasix_Role: Role;
   baasix_Permission: Permission;
   baasix_File: FileRecord;
+  baasix_Notification: NotificationRecord;
 };
 
 /** Names of collections that a typed client knows. */

@@ -27,6 +27,7 @@ export type {
 } from "./http";
 export type { ImportFile, ImportFileOptions, ImportOptions } from "./imports";
 export type { DeleteManyOptions, DeleteOptions, Items, OneOptions } from "./items";
+export { type Notifications, ownNotifications } from "./notifications";
 export type { OAuthRequest, ProviderIdToken } from "./oauth";
 export type { CrudGrants, ExplainRequest, Grant, PermissionInput, Permissions } from "./permissions";
 export type { FactorCode, FactorId, Mfa, SecondStepProof } from "./mfa";

@@ -43,6 +43,12 @@ import { createIdempotency, markOfRights, removeExpiredKeys } from "./features/i
 import { importsRoutes } from "./features/imports";
 import { itemsRoutes } from "./features/items";
 import { createMail } from "./features/mail";
+import {
+  createNotifications,
+  joinNotificationWrites,
+  notificationRoutes,
+  type NotificationsFace,
+} from "./features/notifications";
 import { createProtocol, oauthRoutes } from "./features/oauth";
 import { openApiRoutes } from "./features/openapi";
 import { createExplain, permissionsRoutes, protectRights } from "./features/permissions";
@@ -86,6 +92,8 @@ export type AppOptions = {
   readonly checkPassword?: CheckPassword;
   /** Called before the server listens, to register validators of rooms, handlers of messages and topics. */
   readonly realtime?: (realtime: RealtimeFace) => void;
+  /** Called before the server listens, with what sends notifications. */
+  readonly notifications?: (notifications: NotificationsFace) => void;
 };
 
 /** The built server, ready to listen. */
@@ -102,7 +110,13 @@ const firstSweepAfter = 60_000;
 export async function createApp(
   config: Config,
   address: DatabaseAddress,
-  { now = Date.now, sendMail, checkPassword, realtime: extendRealtime }: AppOptions = {},
+  {
+    now = Date.now,
+    sendMail,
+    checkPassword,
+    realtime: extendRealtime,
+    notifications: extendNotifications,
+  }: AppOptions = {},
 ) {
   const logger = createLogger(config);
   // Before anything is opened that would have to be closed again.
@@ -209,6 +223,9 @@ export async function createApp(
   });
   opened.defer(() => realtime.close());
   extendRealtime?.(realtime.face);
+  joinNotificationWrites(data, now);
+  const notifications = createNotifications({ data, snapshot: snapshot.current });
+  extendNotifications?.(notifications);
   opened.defer(followChanges({ data, feed, snapshot, authenticator, realtime, logger, totals }));
   const sealKey = (one: Secret): Uint8Array => deriveKey(one, "mail outbox");
   const mail = createMail({
@@ -327,6 +344,7 @@ export async function createApp(
       }),
     )
     .use(schemasRoutes({ snapshot, data, identity, config, now }))
+    .use(notificationRoutes({ data, identity, once, snapshot: snapshot.current, now }))
     .use(filesRoutes({ data, identity, storage, images, config }))
     .use(realtime.routes)
     .use(openApiRoutes({ identity, snapshot: snapshot.current, version, app: () => routes }));
@@ -339,6 +357,7 @@ export async function createApp(
     database,
     feed,
     realtime,
+    notifications,
     mail,
     /** Work of `/auth` that is done after its answers. */
     errands,

@@ -139,6 +139,10 @@ const systemCallers: readonly { readonly from: RegExp; readonly why: string }[] 
   { from: /^server\/features\/idempotency\//, why: "keys and kept answers are written by the server alone" },
   { from: /^server\/features\/mail\//, why: "mails wait, are rendered and are told of by the server alone" },
   {
+    from: /^server\/features\/notifications\//,
+    why: "the server's own code notifies; whether an account is there is not the sender's to read; old ones end",
+  },
+  {
     from: /^server\/features\/oauth\//,
     why: "accounts are found by what a provider says before anyone is known",
   },

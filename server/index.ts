@@ -16,6 +16,7 @@ export {
 export { AppError } from "./core/errors";
 export type { AppOptions } from "./app";
 export type { CheckPassword, PasswordOwner } from "./features/auth";
+export type { NotificationsFace, OwnNotice } from "./features/notifications";
 export type {
   InTenant,
   MayFollow,

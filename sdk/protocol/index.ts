@@ -9,6 +9,7 @@ export * from "./invites";
 export * from "./items";
 export * from "./live-queries";
 export * from "./mfa";
+export * from "./notifications";
 export * from "./oauth";
 export * from "./operators";
 export * from "./paths";

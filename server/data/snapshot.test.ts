@@ -150,11 +150,16 @@ describe("starting", () => {
       database,
       `update "baasix_SchemaDefinition" set schema = schema #- '{fields,phone}' where "collectionName" = 'baasix_User'`,
     );
-    await rows(database, `drop table "baasix_File"`);
-    await rows(database, `delete from "baasix_SchemaDefinition" where "collectionName" = 'baasix_File'`);
+    for (const name of ["baasix_File", "baasix_Notification"]) {
+      await rows(database, `drop table "${name}"`);
+      await rows(database, `delete from "baasix_SchemaDefinition" where "collectionName" = '${name}'`);
+    }
     const store = await openSnapshot(database);
     expect(await rows(database, `select "phone" from "baasix_User"`)).toEqual([]);
     expect(await rows(database, `select "filename" from "baasix_File"`)).toEqual([]);
+    expect(await rows(database, `select "seenAt" from "baasix_Notification"`)).toEqual([]);
+    const told = "select 1 from pg_publication_tables where tablename = 'baasix_Notification'";
+    expect(await rows(database, told)).toEqual([[1]]);
     expect(store.current().schema.collections.get("baasix_User")?.fields.has("phone")).toBe(true);
   });
 

@@ -180,6 +180,21 @@ export function writesOf(parts: WriteParts): Writes {
           ids.map((id) => ({ id, data })),
         );
       });
+    const join = joinFor(parts, actor, name);
+    if (!join) return updateWherePlain(actor, name, condition, data);
+    if (!parts.isInside)
+      return inside(parts, actor, name, "update", (rows) => rows.updateWhere(actor, name, filter, data));
+    const write = { actor, collection: name, action: "update", ids: [], bodies: [data] } as const;
+    return joined(parts, join, write, ([own = {}]) => updateWherePlain(actor, name, condition, own));
+  };
+
+  const updateWherePlain = async (
+    actor: Actor,
+    name: string,
+    condition: Planned,
+    data: WriteBody,
+  ): Promise<readonly ItemId[]> => {
+    const collection = collectionFor(parts.snapshot(), actor, name, "update");
     pending({ actor, collection: name, action: "update", ids: [], bodies: [data] });
     const plan = planWrite(collection, "update", [{ data }]);
     const ids = await perform(parts, jobOf(parts, actor, plan, condition, updateStatement));
@@ -344,9 +359,9 @@ function conditionOf({ schema }: Snapshot, collection: Collection, filter: unkno
   return planCondition(schema, collection, parsed);
 }
 
-/** What listens before writes of the built-in collections judges the items that are named. */
-function goesByKey({ system }: Collection, actor: Actor): boolean {
-  return system && actor.kind !== "system";
+/** What listens before writes of the built-in collections judges the items that are named; of these, none does. */
+function goesByKey({ system, name }: Collection, actor: Actor): boolean {
+  return system && name !== "baasix_Notification" && actor.kind !== "system";
 }
 
 async function findKeys(

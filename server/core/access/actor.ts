@@ -54,6 +54,11 @@ export function roleKey(actor: Actor): string {
   return actor.roles.length > 1 ? actor.roles.toSorted().join(" ") : actor.role;
 }
 
+/** The account without its roles: it has what is built in for every account, and nothing else, be it an administrator. */
+export function personally(actor: UserActor): UserActor {
+  return { ...actor, role: "", roles: [], roleNames: [], admin: false };
+}
+
 export const anonymous: AnonymousActor = { kind: "anonymous" };
 
 /** Power is a different actor: every use names its reason, and `boundaries.test.ts` lists the folders that may. */

@@ -1,12 +1,9 @@
 /** Rules + actor + collection + action → Policy: the one place where permissions merge. */
 import type { Action } from "@baasix/types";
 import { AppError } from "../errors";
-import { parseFilter } from "../query/filter";
-import { type Planned, planCondition } from "../query/plan";
-import { noRelationRules } from "../query/relConditions";
 import type { Collection, Schema } from "../schema/model";
 import type { Actor } from "./actor";
-import { parseFieldGrant } from "./grants";
+import { builtInGrant } from "./builtIn";
 import { type Grant, isForAdministrators, type RoleRules, type Rules } from "./rules";
 
 /**
@@ -49,8 +46,8 @@ export function policy(
   if (isForAdministrators(collection.name)) return null;
   if (rightsCollections.has(collection.name) && action !== "read") return null;
   const grants = roles.flatMap((role) => role.grants.get(collection.name)?.get(action) ?? []);
-  const builtIn = builtInGrant(schema, collection, action);
-  if (builtIn) grants.push(builtIn);
+  const own = builtInGrant(schema, actor, collection, action);
+  if (own) grants.push(own);
   return grants.length > 0 ? { unlimited: false, secrets: false, grants } : null;
 }
 
@@ -59,45 +56,6 @@ export function rolesOf(rules: Rules, actor: Actor): readonly RoleRules[] {
   if (actor.kind !== "user") return actor.kind === "anonymous" && rules.public ? [rules.public] : [];
   const roles = actor.roles.flatMap((id) => rules.roles.get(id) ?? []);
   return roles.length > 1 ? roles.toSorted((a, b) => (a.role.name < b.role.name ? -1 : 1)) : roles;
-}
-
-/** Public files are readable by everyone: their description and bytes, nothing more. */
-const publicFileFields = [
-  "id",
-  "title",
-  "filename",
-  "originalFilename",
-  "type",
-  "size",
-  "width",
-  "height",
-  "storage",
-  "description",
-  "isPublic",
-  "createdAt",
-  "updatedAt",
-];
-
-// Made once per schema, by identity: schemas are replaced whole.
-const builtInGrants = new WeakMap<Schema, Grant>();
-
-function builtInGrant(schema: Schema, collection: Collection, action: Action): Grant | null {
-  if (action !== "read" || collection.name !== "baasix_File") return null;
-  const known = builtInGrants.get(schema);
-  if (known) return known;
-  const condition: Planned = planCondition(schema, collection, parseFilter({ isPublic: { eq: true } }));
-  const grant: Grant = {
-    permission: null,
-    role: null,
-    fields: parseFieldGrant(publicFileFields),
-    condition,
-    related: noRelationRules,
-    defaults: [],
-    defaultsKey: "null",
-    tenants: null,
-  };
-  builtInGrants.set(schema, grant);
-  return grant;
 }
 
 /** The refusal for an actor without any right for the action. */

@@ -543,6 +543,46 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
     },
   ],
   [
+    "baasix_Notification",
+    {
+      guarded: false,
+      definition: {
+        name: "Notification",
+        // Made and marked by the thousand; what they say is told nowhere twice.
+        audit: false,
+        fields: {
+          id: key,
+          type: {
+            type: "String",
+            values: { length: 64 },
+            allowNull: false,
+            validate: { notEmpty: true },
+          },
+          title: {
+            type: "String",
+            values: { length: 255 },
+            allowNull: false,
+            validate: { notEmpty: true },
+          },
+          message: { ...required, validate: { notEmpty: true, len: [1, 10_000] } },
+          // What an application does with it: where it leads, say.
+          data: { type: "JSONB" },
+          seen: flag,
+          seenAt: { type: "DateTime" },
+          // Whose it is.
+          user: belongsTo("baasix_User", "userId", "CASCADE"),
+          // Where its user sees it; null: everywhere.
+          tenant: ofTenant("CASCADE"),
+        },
+        indexes: [
+          { fields: ["userId", "createdAt"] },
+          { fields: ["userId", "seen", "createdAt"] },
+          { fields: ["createdAt"], type: "brin" },
+        ],
+      },
+    },
+  ],
+  [
     "baasix_File",
     {
       guarded: false,

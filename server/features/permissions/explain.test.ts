@@ -371,6 +371,11 @@ describe("GET /permissions/me", () => {
     return named((answer.body as { data: Rights }).data);
   };
   const publicFiles = { read: { fields: expect.any(Array), partly: [], conditional: true } };
+  const ownNotifications = {
+    read: { fields: ["*"], partly: [], conditional: true },
+    update: { fields: ["seen", "seenAt"], partly: [], conditional: true },
+    delete: { conditional: true },
+  };
 
   test("tells an account what it may do, and no condition", async () => {
     expect(await rights("reader")).toEqual({
@@ -378,6 +383,7 @@ describe("GET /permissions/me", () => {
       roles: [role("reader")],
       collections: {
         baasix_File: publicFiles,
+        baasix_Notification: ownNotifications,
         posts: {
           create: { fields: ["title", "author_Id"], partly: [], conditional: false },
           read: { fields: ["id", "title", "author.name"], partly: [], conditional: true },
@@ -404,7 +410,7 @@ describe("GET /permissions/me", () => {
     expect(await rights("idle")).toEqual({
       admin: false,
       roles: [role("idle")],
-      collections: { baasix_File: publicFiles },
+      collections: { baasix_File: publicFiles, baasix_Notification: ownNotifications },
     } as unknown as Rights);
     const admin = await rights("admin");
     expect(admin.admin).toBe(true);

@@ -42,6 +42,7 @@ const table: Readonly<
   baasix_IdempotencyKey: { reads: "denied" },
   baasix_Template: { reads: "own", writes: true },
   baasix_EmailLog: { reads: "denied" },
+  baasix_Notification: { reads: "own", writes: true },
   baasix_File: { reads: "own", writes: true },
 };
 
@@ -56,6 +57,13 @@ async function seed(): Promise<void> {
     await scene.make("baasix_File", { title: "a file", tenant_Id });
     await scene.make("baasix_Template", { type: "passwordReset", subject: "s", body: "b", tenant_Id });
     await scene.make("baasix_Settings", { project_name: "a project", tenant_Id });
+    await scene.make("baasix_Notification", {
+      type: "note",
+      title: "a notification",
+      message: "m",
+      userId: user_Id,
+      tenant_Id,
+    });
     await scene.make("baasix_ApiToken", {
       name: "t",
       prefix: "p",

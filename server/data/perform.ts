@@ -37,7 +37,7 @@ export type Job = {
 type Prepared = {
   readonly compile: () => CompiledStatement;
   readonly input: string | null;
-  readonly columns?: readonly string[];
+  readonly columns?: readonly (string | null)[];
   readonly wanted?: string | null;
 };
 

@@ -70,7 +70,8 @@ function write(name: string, action: "create" | "update", entries: readonly Writ
   return { text: compiled.text.replace("/* s7 */ ", ""), input: inputOf(encodeWrite(plan)) };
 }
 
-const inputOf = ({ rows, columns }: EncodedRows) => rows ?? columns;
+const inputOf = ({ rows, columns }: EncodedRows) =>
+  columns.length === 0 ? rows : [rows ?? [], columns].flat();
 
 const refuse = (verb: string) =>
   `case when (w."price" > $2::numeric) then true else baasix_refuse('You don''t have permission to ${verb} this item in ''things''') end`;
@@ -79,9 +80,9 @@ const things = (columns: string) => `r(k integer, ${columns})`;
 test("one new row", () => {
   expect(write("things", "create", [{ data: { title: "a", price: 1 } }])).toEqual({
     text:
-      `with "#w" as (insert into "things" ("title", "price") select r.c0, r.c1 from json_to_record($1::text::json) as ` +
-      `${things("c0 text, c1 numeric")} returning *) select w."id" from "#w" w where ${refuse("create")}`,
-    input: '{"c0":"a","c1":"1"}',
+      `with "#w" as (insert into "things" ("title", "price") select r.c0, r.c1 from (select $1::text as c0, $2::numeric as c1) r ` +
+      `returning *) select w."id" from "#w" w where ${refuse("create").replace("$2", "$3")}`,
+    input: ["a", "1"],
   });
 });
 
@@ -110,10 +111,10 @@ test("several rows, of which not all set a field: each says whether it does", ()
 test("one row changed, with nothing to remember of it", () => {
   expect(write("things", "update", [{ key: 5, data: { title: "a" } }])).toEqual({
     text:
-      `with "#w" as (update "things" t set "title" = r.c0 from json_to_record($1::text::json) as ` +
-      `${things("c0 text")} where t."id" = r.k and t."deletedAt" is null and (t."price" > $2::numeric) ` +
-      `returning t.*) select w."id" from "#w" w where ${refuse("update")}`,
-    input: '{"k":"5","c0":"a"}',
+      `with "#w" as (update "things" t set "title" = r.c0 from (select $1::integer as k, $2::text as c0) r ` +
+      `where t."id" = r.k and t."deletedAt" is null and (t."price" > $3::numeric) ` +
+      `returning t.*) select w."id" from "#w" w where ${refuse("update").replace("$2", "$3")}`,
+    input: ["5", "a"],
   });
 });
 
@@ -139,8 +140,8 @@ test("one row on a server that tells what it replaced: changed and noted in one 
     return completeWrite(planWrite(to.collection, "update", [entry]), to, { actor: user, now: 0 });
   };
   expect(compileUpdate(to, planned(), schema.version, true).text).toContain(
-    `with "#w" as (update "things" t set "serial" = r.c0 from json_to_record($1::text::json) as ` +
-      `${things("c0 text")} where t."id" = r.k and t."deletedAt" is null and (t."price" > $2::numeric) ` +
+    `with "#w" as (update "things" t set "serial" = r.c0 from (select $1::integer as k, $2::text as c0) r ` +
+      `where t."id" = r.k and t."deletedAt" is null and (t."price" > $3::numeric) ` +
       `returning t.*, old."serial" as "#b serial") select w."id" from "#w" w where case when w."#b serial" is null`,
   );
   const versioned = planned("77");

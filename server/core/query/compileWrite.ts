@@ -1,6 +1,6 @@
 /**
- * Authorized creates and updates → SQL. The rows travel as one JSON parameter, so the text depends on the columns alone;
- * the row rules are checked on the written rows inside the same statement, which fails as a whole.
+ * Authorized creates and updates → SQL. The text depends on the columns alone, never on their values; the row rules are
+ * checked on the written rows inside the same statement, which fails as a whole.
  */
 import { castType, isOneText, sqlType, type WireValue } from "../schema/fields";
 import { arrayText } from "../schema/values";
@@ -157,10 +157,15 @@ function uniqueKey(collection: Collection, fields: readonly Field[]): readonly s
 }
 
 /** How the rows of a plan travel: input 0, and those from 4 on. */
-export type EncodedRows = { readonly rows: string | null; readonly columns: readonly string[] };
+export type EncodedRows = { readonly rows: string | null; readonly columns: readonly (string | null)[] };
 
 /** The inputs of creates and updates. */
 export function encodeWrite(plan: WritePlan): EncodedRows {
+  if (goesByValue(plan)) {
+    const [row] = plan.rows;
+    const columns = plan.columns.map((_, column) => (row?.values[column] ?? null) as string | null);
+    return { rows: row?.key ?? null, columns };
+  }
   if (!goesByColumn(plan)) return { rows: encodeRows(plan), columns: [] };
   const columns = plan.columns.map((_, column) =>
     // One text each, or null: see `goesByColumn`.
@@ -207,6 +212,19 @@ function isSingle({ rows }: WritePlan): boolean {
 }
 
 /**
+ * One row travels as a parameter for each of its values: PostgreSQL takes a tenth of an INSERT less for them than for a
+ * record of JSON. Values that are lists or JSON themselves, and versions, go in the record.
+ */
+function goesByValue(plan: WritePlan): boolean {
+  return (
+    isSingle(plan) &&
+    plan.rows[0]?.version === null &&
+    plan.columns.length > 0 &&
+    plan.columns.every((field) => isOneText(field) && !isMixed(plan, field))
+  );
+}
+
+/**
  * Several new rows that all set the same columns travel as a list for each column: PostgreSQL reads that in half the time
  * of a list of records. Values that are lists or JSON themselves do not stand as one text in a list.
  */
@@ -227,6 +245,15 @@ function record(plan: WritePlan, parameters: Parameters): string {
       (field, index) => `${parameters.place(columnInput(index))}::${castType(field)}[]`,
     );
     return `unnest(${lists.join(", ")}) as r(${plan.columns.map((_, index) => `c${index}`).join(", ")})`;
+  }
+  if (goesByValue(plan)) {
+    const { primaryKey } = plan.collection;
+    const key =
+      plan.rows[0]?.key === null ? [] : [`${parameters.place(rowsInput)}::${castType(primaryKey)} as k`];
+    const values = plan.columns.map(
+      (field, index) => `${parameters.place(columnInput(index))}::${castType(field)} as c${index}`,
+    );
+    return `(select ${[...key, ...values].join(", ")}) r`;
   }
   const columns = plan.columns.flatMap((field, index) => [
     `c${index} ${sqlType(field)}`,

@@ -7,14 +7,14 @@ import { compileCondition, type Parameters, visible } from "./compileCondition";
 import { quoteLiteral, quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
 
-/** Input 0: the rows or keys. */
+/** Input 0: the rows or keys; of one row that travels value by value its key. */
 export const rowsInput: Param = { kind: "input", index: 0 };
 /** Inputs 1 and 2: where the request came from. */
 export const addressInput: Param = { kind: "input", index: 1 };
 export const requestInput: Param = { kind: "input", index: 2 };
 /** Input 3: the version that a row to remove must have. */
 export const versionInput: Param = { kind: "input", index: 3 };
-/** Inputs from 4 on: the values of a column each, as an array, where rows do not travel as records. */
+/** Inputs from 4 on: of one row its values, of several the values of a column each, as an array; where rows do not travel as records. */
 export const columnInput = (column: number): Param => ({ kind: "input", index: 4 + column });
 
 /** What `baasix_refuse` raises, by what was refused. The platform knows what each means. */

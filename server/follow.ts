@@ -33,11 +33,17 @@ export function followChanges({
   totals,
 }: FollowParts): () => void {
   let behind = false;
+  /** Changes of rows are told when it is done, as it may end the right to them. */
   const attempt = (work: () => Promise<unknown>): void => {
-    work().catch((error: Error) => {
-      behind = true;
-      logger.error("following a change failed", { error: error.message });
-    });
+    const done = work().then(
+      () => true,
+      (error: Error) => {
+        behind = true;
+        logger.error("following a change failed", { error: error.message });
+        return false;
+      },
+    );
+    realtime.await(done);
   };
   let asking = false;
   const poll = setInterval(() => {
@@ -52,12 +58,12 @@ export function followChanges({
   }, pollInterval);
   poll.unref();
   data.onWrite(({ collection, ids }) => {
-    if (!followed(collection) || feed.status().connected) return;
+    if (feed.status().connected) return;
     if (collection === "baasix_Sessions" || collection === "baasix_ApiToken") {
       for (const id of ids) attempt(() => realtime.recheck({ session: String(id) }));
     } else if (collection === "baasix_User") {
       for (const id of ids) attempt(() => realtime.recheck({ user: String(id) }));
-    } else if (collection === "baasix_UserRole" || collection === "baasix_Role") attempt(realtime.recheckAll);
+    } else if (rolesAndTenants.has(collection)) attempt(realtime.recheckAll);
   });
   feed.onChanges(({ changes }) => {
     const tables = new Set(changes.map((change) => change.table));
@@ -100,6 +106,8 @@ const tables: ReadonlySet<string> = new Set([
   "baasix_UserRole",
 ]);
 const followed = (table: string): boolean => tables.has(table);
+/** With a tenant go memberships and sessions: the log tells of them, our own write of the tenant alone. */
+const rolesAndTenants: ReadonlySet<string> = new Set(["baasix_UserRole", "baasix_Role", "baasix_Tenant"]);
 
 type Who = { readonly session?: string; readonly user?: string };
 

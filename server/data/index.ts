@@ -20,7 +20,16 @@ export type {
   WriteJoin,
 } from "./door";
 export { tellMissing } from "./extensions";
-export { createJudge, type Judge, type Judgement, type View } from "./judge";
+export {
+  createJudge,
+  type Judge,
+  type Judgement,
+  type Looked,
+  markOf,
+  type Sight,
+  type Survey,
+  type View,
+} from "./judge";
 export { createLiveQueries, type LiveAnswer, type LiveQueries, type LiveQuery } from "./live";
 export { type ChangeOptions, openSnapshot, type Snapshot, type SnapshotStore } from "./snapshot";
 export { removeInBatches } from "./sweep";

@@ -176,7 +176,14 @@ function settle(
 function membersOf({ plan, membership, inputs, reads }: Opened, actor: Actor): View {
   const params = membership.params.map((param) => settleParam(param, actor, inputs));
   const key = `${membership.text}\n${JSON.stringify(params)}`;
-  return { key, collection: plan.collection, statement: membership, params, dependencies: reads.related };
+  return {
+    key,
+    collection: plan.collection,
+    statement: membership,
+    params,
+    dependencies: reads.related,
+    seen: null,
+  };
 }
 
 /** Made once for a plan, which many share. */

@@ -19,7 +19,9 @@ type Places = readonly (Collection | null)[];
  * What a view reads beside the row itself, by collection. When it changes, rows may enter or leave the view, or look
  * otherwise, without a change of their own.
  */
-export function dependenciesOf(read: AuthorizedRead): ReadonlyMap<string, Dependency> {
+export function dependenciesOf(
+  read: Pick<AuthorizedRead, "rows" | "where" | "select">,
+): ReadonlyMap<string, Dependency> {
   const { visit, select, found } = walk();
   visit(read.rows, [null]);
   visit(read.where, [null]);

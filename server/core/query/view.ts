@@ -120,42 +120,32 @@ export function compileMembership(
   );
 }
 
-type Sides = Pick<AuthorizedRead, "collection" | "select" | "rows" | "where">;
+/** What decides which rows a view has, and what it shows of them. */
+export type Sides = Pick<AuthorizedRead, "collection" | "select" | "rows" | "where">;
 
 function compileSides(read: Sides, version: number): JudgeStatement {
   const parameters = collectParameters((index) => `v.p${index}`);
   const { collection, select } = read;
-  const key: SelectNode = {
-    collection,
-    columns: select.columns.filter(({ field }) => field === collection.primaryKey),
-    relations: [],
-  };
-  const old = side(read, key, "#old", parameters);
+  const old = side(read, keyOnly(read), "#old", parameters);
   // Related rows are read as they are now: what was shown of them before is not known.
   const before = wholeRowJson({ ...select, relations: [] }, old.alias, parameters);
   const now = side(read, select, "#new", parameters);
-  const set = ["n integer", ...parameters.list.map((_, index) => `p${index} text`)].join(", ");
+  const set = setColumns(parameters);
   // Names with a # cannot be those of collections, which a condition may read too.
   const text =
     `with "#change" as materialized (` +
     `select c.n, c.o, c.a from jsonb_to_recordset($1::text::jsonb) as c(n integer, o jsonb, a jsonb)), ` +
     `"#set" as materialized (select s.* from json_to_recordset($2::text::json) as s(${set})), ` +
-    `"#old" as materialized (${rows(collection, "o")}), "#new" as materialized (${rows(collection, "a")}) ` +
+    `"#old" as materialized (${loggedRows(collection, "o")}), "#new" as materialized (${loggedRows(collection, "a")}) ` +
     `select v.n, ${old.alias}."#", ${old.json}, null::text, case when ${old.alias}."#u" then ${before} end from ${old.from} ` +
     `union all select v.n, ${now.alias}."#", null::text, ${now.json}, null::text from ${now.from}`;
   return { version, text, params: parameters.list };
 }
 
-function side(read: Sides, node: SelectNode, source: string, parameters: Parameters) {
+/** One side of a judgement: rows of `source` that are in the view of a set, and their text. */
+export function side(read: Sides, node: SelectNode, source: string, parameters: Parameters) {
   const alias = parameters.alias();
-  const conditions = visible(read.collection, false, alias);
-  if (read.rows) conditions.push(compileCondition(read.rows, alias, parameters));
-  if (read.where) conditions.push(compileCondition(read.where, alias, parameters));
-  // Where the key may not be read, one item could not be told from another.
-  for (const { field, guard } of read.select.columns) {
-    if (field === read.collection.primaryKey && guard !== null)
-      conditions.push(compileCondition(guard, alias, parameters));
-  }
+  const conditions = inView(read, alias, parameters);
   const where = conditions.length > 0 ? ` where ${conditions.join(" and ")}` : "";
   return {
     alias,
@@ -164,7 +154,21 @@ function side(read: Sides, node: SelectNode, source: string, parameters: Paramet
   };
 }
 
-function rows(collection: Collection, source: "o" | "a"): string {
+/** What must hold of a row for it to be in a view. */
+export function inView(read: Sides, alias: string, parameters: Parameters): string[] {
+  const conditions = visible(read.collection, false, alias);
+  if (read.rows) conditions.push(compileCondition(read.rows, alias, parameters));
+  if (read.where) conditions.push(compileCondition(read.where, alias, parameters));
+  // Where the key may not be read, one item could not be told from another.
+  for (const { field, guard } of read.select.columns) {
+    if (field === read.collection.primaryKey && guard !== null)
+      conditions.push(compileCondition(guard, alias, parameters));
+  }
+  return conditions;
+}
+
+/** The logged rows of one side as rows of the collection. */
+export function loggedRows(collection: Collection, source: "o" | "a"): string {
   const fields = [...collection.fields.values()];
   const told = fields.filter(isTold).map(({ name }) => `t.${quoteName(name)}`);
   const record = `jsonb_populate_record(null::${quoteName(collection.name)}, c.${source})`;
@@ -184,6 +188,17 @@ function isTold(field: Field): boolean {
 /** The parameters of one actor's view. Only times stay open, as they pass. */
 export function settle(params: readonly Param[], actor: Actor): readonly Param[] {
   return params.map((param) => settleParam(param, actor));
+}
+
+/** The primary key alone, as far as the view shows it. */
+export function keyOnly({ collection, select }: Sides): SelectNode {
+  const columns = select.columns.filter(({ field }) => field === collection.primaryKey);
+  return { collection, columns, relations: [] };
+}
+
+/** The columns of the relation of parameter sets. */
+export function setColumns(parameters: Parameters): string {
+  return ["n integer", ...parameters.list.map((_, index) => `p${index} text`)].join(", ");
 }
 
 /** Fills in a judgement. `sets` are settled parameters, one list a view; `now` in milliseconds since 1970. */

@@ -7,7 +7,9 @@ import type { Judge, Judgement, View } from "../../data";
 import { createLogger } from "../../http";
 import type { ChangeFeed, ChangeSet, RowChange } from "../../platform/postgres";
 import { blogSchema } from "../../testing/blog";
+import { createBarrier } from "./barrier";
 import { followFeed } from "./feed";
+import { createRelated } from "./related";
 import type { Member } from "./seats";
 import { createViews } from "./views";
 
@@ -55,6 +57,7 @@ function stage(count = 1) {
       statement,
       params: [],
       dependencies: new Map(),
+      seen: null,
     }),
     judge: (views, changes) => {
       const { promise, resolve } = Promise.withResolvers<Judgement>();
@@ -65,8 +68,11 @@ function stage(count = 1) {
       wake.resolve();
       return promise;
     },
+    look: () => Promise.resolve({ sights: [], failures: new Map(), untold: false }),
+    survey: () => Promise.resolve(null),
   };
   const told: string[] = [];
+  const rights = createBarrier();
   const views = createViews(judge, (_topic, text) => {
     const { type, subscription, data, reason } = JSON.parse(text) as Record<string, unknown>;
     told.push(
@@ -77,6 +83,8 @@ function stage(count = 1) {
     feed,
     judge,
     views,
+    related: createRelated({ judge, views, settled: rights.settled, isTold: () => true }),
+    settled: rights.settled,
     logger: createLogger({ LOG_LEVEL: "silent" }),
     resyncAll: (reason) => told.push(`resync all ${reason}`),
   });
@@ -87,6 +95,7 @@ function stage(count = 1) {
   return {
     told,
     lives,
+    rights,
     following,
     tell: (...changes: RowChange[]) => tell({ changes, committedAt: 0 }),
     gap: (reason: string, tables: ReadonlySet<string> | null = null) => gap(reason, tables),
@@ -190,4 +199,22 @@ test("a backlog beyond its bound is given up for a resync, with what is being ju
   (await asked()).answer();
   await settle();
   expect(told).toEqual(["resync v1 too many changes at once", 'v1 {"id":2}']);
+});
+
+test("what was judged waits for rights that are being read, and is not told where they cannot be", async () => {
+  const { tell, asked, told, rights } = stage();
+  for (const [isRead, expected] of [
+    [true, 'v1 {"id":1}'],
+    [false, "resync v1 rights could not be read"],
+  ] as const) {
+    const reading = Promise.withResolvers<boolean>();
+    tell(row(1));
+    rights.await(reading.promise);
+    (await asked()).answer();
+    await settle();
+    expect(told.splice(0)).toEqual([]);
+    reading.resolve(isRead);
+    await settle();
+    expect(told.splice(0)).toEqual([expected]);
+  }
 });

@@ -1,18 +1,23 @@
 /**
- * The way of a change from the log to its subscribers: transactions in commit order, one judgement at a time, frames
- * in that order. What cannot be told or judged ends in "resync", never in silence and never in a guess.
+ * The way of a change from the log to its subscribers: transactions in commit order, of each what became of each row, one
+ * judgement at a time, frames in that order. What cannot be told or judged ends in "resync", never in silence and never in a guess.
  */
 import { liveActions, type Liveness } from "../../core/schema/model";
 import { touches, type Verdict } from "../../core/query/view";
-import type { Judge, Judgement, View } from "../../data";
+import type { Judge, Judgement, Looked, View } from "../../data";
 import type { Logger } from "../../http";
 import type { ChangeFeed, ChangeSet, RowChange } from "../../platform/postgres";
+import { netOf } from "./net";
+import type { Related, Told } from "./related";
 import type { LiveView, Views } from "./views";
 
 export type FollowParts = {
   readonly feed: ChangeFeed;
   readonly judge: Judge;
   readonly views: Views;
+  readonly related: Related;
+  /** Resolves when all that was committed about rights is in force; false when it could not be read. */
+  readonly settled: () => Promise<boolean>;
   readonly logger: Logger;
   /** Tells every socket to read everything again. */
   readonly resyncAll: (reason: string) => void;
@@ -37,20 +42,34 @@ const attempts = 3;
 /** Changes of these tables may have been missed at this place among the others. */
 type Missed = { readonly reason: string; readonly tables: ReadonlySet<string> };
 
-/** Changes of one collection, with their transaction and position in the batch. */
-type Batch = { readonly changes: RowChange[]; readonly origins: Origin[] };
-type Origin = { readonly order: number; readonly committedAt: number };
-/** `batch`: what was judged; `whole`: what happened. */
+/** Changes of one collection, with their places among all and their transactions. */
+export type Batch = { readonly changes: readonly RowChange[]; readonly origins: readonly Origin[] };
+export type Origin = { readonly order: number; readonly transaction: number; readonly committedAt: number };
+/**
+ * `batch`: what was judged; `whole`: what happened. Views of which their own rows alone decide, and those of which others do, too,
+ * each with what became of them.
+ */
 type Judged = {
   readonly batch: Batch;
   readonly whole: Batch;
-  readonly lives: readonly LiveView[];
-  readonly views: readonly View[];
+  readonly own: readonly LiveView[];
   readonly judgement: Judgement;
+  readonly reaching: readonly LiveView[];
+  readonly looked: Looked;
 };
+/** One frame to be published, in the order of `order`. */
+type Emission = Told & { readonly live: LiveView; readonly order: number; readonly committedAt: number };
 
 /** Follows the feed until stopped. */
-export function followFeed({ feed, judge, views, logger, resyncAll }: FollowParts): Following {
+export function followFeed({
+  feed,
+  judge,
+  views,
+  related,
+  settled,
+  logger,
+  resyncAll,
+}: FollowParts): Following {
   let queue: (ChangeSet | Missed)[] = [];
   let waiting = { changes: 0, bytes: 0 };
   let running = false;
@@ -61,6 +80,12 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
    * told after the resync it would undo what was read.
    */
   let drops = 0;
+
+  /** Tells that something was not told: what is remembered of a view counts no more. */
+  const resync = (live: LiveView, reason: string): void => {
+    views.resync(live, reason);
+    related.follow(live);
+  };
 
   const drop = (): void => {
     drops++;
@@ -76,7 +101,7 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
     for (const change of watched) waiting.bytes += sizeOf(change);
     if (waiting.changes > backlog.changes || waiting.bytes > backlog.bytes) {
       drop();
-      for (const live of views.all()) views.resync(live, "too many changes at once");
+      for (const live of views.all()) resync(live, "too many changes at once");
       return;
     }
     void pump();
@@ -110,6 +135,8 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
     for (let attempt = 0; attempt < attempts; attempt++) {
       const started = restarts;
       const judged = await Promise.all(batchesOf(sets).map(judgeBatch));
+      // A right that ended with these changes, or before them, must have ended here, too.
+      if (!(await settled())) return resyncFor(sets, "rights could not be read");
       if (drops !== given) return;
       if (restarts === started) return publish(judged);
     }
@@ -118,64 +145,82 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
 
   const judgeBatch = async (whole: Batch): Promise<Judged> => {
     const lives = views.of(whole.changes[0]?.table ?? "");
-    const judged = lives.map(({ view }) => view);
-    const batch = lives[0] ? toldOf(whole, lives[0].view.collection.liveness) : whole;
-    return { batch, whole, lives, views: judged, judgement: await judge.judge(judged, batch.changes) };
+    const collection = lives[0]?.view.collection;
+    const batch = collection ? toldOf(netOf(whole, collection.primaryKey.name), collection.liveness) : whole;
+    const own = lives.filter(({ view }) => !view.seen?.look);
+    const reaching = lives.filter(({ view }) => view.seen?.look);
+    const [judgement, looked] = await Promise.all([
+      judge.judge(viewsOf(own), batch.changes),
+      judge.look(viewsOf(reaching), batch.changes),
+    ]);
+    return { batch, whole, own, judgement, reaching, looked };
   };
 
   const publish = (judged: readonly Judged[]): void => {
-    const told = judged.flatMap(({ batch, lives, judgement }) =>
-      judgement.verdicts.map((verdict) => ({
-        verdict,
-        live: lives[verdict.view] as LiveView,
-        change: batch.changes[verdict.change] as RowChange,
-        origin: batch.origins[verdict.change] as Origin,
-      })),
-    );
-    told.sort((a, b) => a.origin.order - b.origin.order);
+    const emissions = judged.flatMap((each) => [...tellOwn(each), ...tellReaching(each)]);
+    emissions.sort((a, b) => a.order - b.order);
     const sizes = new Map<LiveView, number>();
-    for (const { live, verdict } of told) {
-      sizes.set(live, (sizes.get(live) ?? 0) + sizeOfVerdict(verdict));
+    for (const { live, data, old } of emissions) {
+      sizes.set(live, (sizes.get(live) ?? 0) + data.length + (old?.length ?? 0));
     }
-    for (const { verdict, live, change, origin } of told) {
+    for (const { live, action, data, old, committedAt } of emissions) {
       if ((sizes.get(live) ?? 0) > burst) continue;
-      const { name } = live.view.collection;
-      const common = { collection: name, committedAt: origin.committedAt };
-      const { gone, now, old } = verdict;
-      const moved = gone !== null && now !== null && keyChanged(live, change);
-      if (gone !== null && (now === null || moved)) {
-        views.publish(live, { ...common, action: "delete", data: gone, old: null });
-      }
-      if (now === null) continue;
-      const isNew = gone === null || moved;
-      const action = isNew ? "create" : "update";
-      views.publish(live, { ...common, action, data: now, old: isNew ? null : old });
+      views.publish(live, { collection: live.view.collection.name, action, data, old, committedAt });
     }
     for (const [live, size] of sizes) if (size > burst) views.resync(live, "many changes at once");
     for (const each of judged) {
-      confess(each);
+      confess(each.own, each.judgement);
+      confess(each.reaching, each.looked);
       spread(each.whole);
     }
   };
 
+  const tellOwn = ({ batch, own, judgement }: Judged): readonly Emission[] =>
+    judgement.verdicts.flatMap((verdict) => {
+      const live = own[verdict.view] as LiveView;
+      const { order, committedAt } = batch.origins[verdict.change] as Origin;
+      const change = batch.changes[verdict.change] as RowChange;
+      related.judged(live, verdict, change);
+      return frames(verdict, keyChanged(live, change)).map((told): Emission => ({
+        ...told,
+        live,
+        committedAt,
+        // Rows that change places: each leaves its old place before another one comes there.
+        order:
+          told.action === "delete" && verdict.now !== null ? firstOf(batch, verdict.change) - 0.5 : order,
+      }));
+    });
+
+  const tellReaching = ({ batch, reaching, looked }: Judged): readonly Emission[] =>
+    looked.sights.flatMap((sight): Emission[] => {
+      const live = reaching[sight.view] as LiveView;
+      const { order, committedAt } = batch.origins[sight.change] as Origin;
+      const told = related.settle(live, sight, committedAt);
+      return told ? [{ ...told, live, order, committedAt }] : [];
+    });
+
   /** Tells those whose changes could not be judged that there were some. */
-  const confess = ({ lives, views: judged, judgement }: Judged): void => {
-    if (judgement.failures.size === 0 && !judgement.untold) return;
-    lives.forEach((live, index) => {
-      const failure = judgement.failures.get(judged[index] as View);
+  const confess = (
+    lives: readonly LiveView[],
+    { failures, untold }: Pick<Judgement, "failures" | "untold">,
+  ): void => {
+    if (failures.size === 0 && !untold) return;
+    for (const live of lives) {
+      const failure = failures.get(live.view);
       if (failure) {
         logger.warn("realtime: a view could not be judged", { view: live.name, error: failure });
-        views.resync(live, "the change could not be judged");
-      } else if (judgement.untold) views.resync(live, "the log did not tell the whole row");
-    });
+        resync(live, "the change could not be judged");
+      } else if (untold) resync(live, "the log did not tell the whole row");
+    }
   };
 
   /** Tells the views that read these rows beside their own. */
-  const spread = ({ changes }: Batch): void => {
+  const spread = ({ changes, origins }: Batch): void => {
     const table = changes[0]?.table ?? "";
     for (const live of views.dependingOn(table)) {
       const dependency = live.view.dependencies.get(table);
-      if (dependency && changes.some((change) => touches(dependency, change))) views.resyncRelated(live);
+      const place = dependency ? changes.findIndex((change) => touches(dependency, change)) : -1;
+      if (place >= 0) related.touched(live, origins[place]?.committedAt ?? 0);
     }
   };
 
@@ -184,7 +229,7 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
 
   const resyncOf = (collections: ReadonlySet<string>, reason: string): void => {
     for (const name of collections) {
-      for (const live of new Set([...views.of(name), ...views.dependingOn(name)])) views.resync(live, reason);
+      for (const live of new Set([...views.of(name), ...views.dependingOn(name)])) resync(live, reason);
     }
   };
 
@@ -196,6 +241,7 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
     }
     drop();
     resyncAll(reason);
+    for (const live of views.all()) related.follow(live);
   });
   return {
     restart: () => void restarts++,
@@ -208,16 +254,16 @@ export function followFeed({ feed, judge, views, logger, resyncAll }: FollowPart
 }
 
 function batchesOf(sets: readonly ChangeSet[]): readonly Batch[] {
-  const batches = new Map<string, Batch>();
+  const batches = new Map<string, { changes: RowChange[]; origins: Origin[] }>();
   let order = 0;
-  for (const { changes, committedAt } of sets) {
+  sets.forEach(({ changes, committedAt }, transaction) => {
     for (const change of changes) {
       const batch = batches.get(change.table) ?? { changes: [], origins: [] };
       batch.changes.push(change);
-      batch.origins.push({ order: order++, committedAt });
+      batch.origins.push({ order: order++, transaction, committedAt });
       batches.set(change.table, batch);
     }
-  }
+  });
   return [...batches.values()];
 }
 
@@ -244,8 +290,24 @@ function keyChanged({ view }: LiveView, { before, after }: RowChange): boolean {
   return before?.[name] !== after?.[name];
 }
 
-function sizeOfVerdict({ gone, now, old }: Verdict): number {
-  return (gone?.length ?? 0) + (now?.length ?? 0) + (old?.length ?? 0);
+function viewsOf(lives: readonly LiveView[]): readonly View[] {
+  return lives.map(({ view }) => view);
+}
+
+/** What a verdict is told as: one row that got another key has left, and another one has come. */
+function frames({ gone, now, old }: Verdict, isMoved: boolean): readonly Told[] {
+  const left: Told[] =
+    gone !== null && (now === null || isMoved) ? [{ action: "delete", data: gone, old: null }] : [];
+  if (now === null) return left;
+  const isNew = gone === null || isMoved;
+  return [...left, { action: isNew ? "create" : "update", data: now, old: isNew ? null : old }];
+}
+
+/** Where the transaction of a change begins in a batch. */
+function firstOf({ origins }: Batch, place: number): number {
+  let first = place;
+  while (origins[first - 1]?.transaction === origins[place]?.transaction) first--;
+  return origins[first]?.order ?? 0;
 }
 
 function sizeOf({ before, after }: RowChange): number {

@@ -23,6 +23,7 @@ const members: View = {
   statement: { version: 1, text: "", params: [] },
   params: [],
   dependencies: new Map(),
+  seen: null,
 };
 
 function stage() {

@@ -150,7 +150,7 @@ describe("changes", () => {
     });
   });
 
-  test("made outside the server arrive too, whole transactions in order", async () => {
+  test("made outside the server arrive too, in the order of commits, as what each transaction did", async () => {
     const socket = await openSocket(url, app.admin);
     await using([socket], async () => {
       await socket.subscribe("notes", { fields: ["text"] });
@@ -161,16 +161,8 @@ describe("changes", () => {
         `delete from notes where id = 1003`,
       );
       const told: string[] = [];
-      for (let i = 0; i < 7; i++) told.push(await change(socket));
-      expect(told).toEqual([
-        'create {"id":1001,"text":"a"}',
-        'create {"id":1002,"text":"b"}',
-        'update {"id":1001,"text":"c"}',
-        'delete {"id":1002}',
-        'delete {"id":1001}',
-        'create {"id":1003,"text":"c"}',
-        'delete {"id":1003}',
-      ]);
+      for (let i = 0; i < 2; i++) told.push(await change(socket));
+      expect(told).toEqual(['create {"id":1003,"text":"c"}', 'delete {"id":1003}']);
     });
   });
 
@@ -340,40 +332,6 @@ describe("changes", () => {
           );
           expect(await change(socket)).toBe(`create {"id":${id},"text":"by Dora"}`);
         }
-      });
-    });
-  });
-
-  test("of related rows that a view depends on are a resync, at most once a second", async () => {
-    const permission = { collection: "notes", conditions: { "author.name": { eq: "Emma" } } };
-    await allowed(permission, async () => {
-      const socket = await openSocket(url, ann.token);
-      await using([socket], async () => {
-        const subscription = await socket.subscribe("notes", { fields: ["text"] });
-        await psql(
-          `insert into authors (id, name) values (8000, 'Emma'), (8001, 'Fred')`,
-          `insert into notes (id, text, "author_Id") values (8000, 'a', 8000)`,
-          `update authors set mail = 'x@example.com'`,
-          `insert into notes (id, text, "author_Id") values (8001, 'b', 8000)`,
-        );
-        expect([await change(socket), await change(socket)]).toEqual([
-          'create {"id":8000,"text":"a"}',
-          'create {"id":8001,"text":"b"}',
-        ]);
-        const related = { type: "resync", subscription, reason: "a related item changed" };
-        // Both notes leave the view, and neither has changed.
-        await psql(`update authors set name = 'Emmy' where id = 8000`);
-        expect(await socket.next()).toEqual(related as ServerFrame);
-        await psql(
-          `update authors set name = 'Ella' where id = 8000`,
-          `update authors set name = 'Emma' where id = 8000`,
-          `begin; delete from notes where id = 8001; delete from notes where "author_Id" = 8000;
-           delete from authors where id = 8000; commit`,
-          `insert into notes (id, text, "author_Id") values (8002, 'c', 8001)`,
-        );
-        expect(await socket.next()).toEqual(related as ServerFrame);
-        socket.send({ type: "ping" });
-        await socket.expect("pong");
       });
     });
   });

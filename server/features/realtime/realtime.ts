@@ -17,6 +17,8 @@ import { followFeed } from "./feed";
 import { encodeFrame } from "./frames";
 import { limits } from "./limits";
 import { capabilityTypes } from "./model";
+import { createRelated } from "./related";
+import { createBarrier } from "./barrier";
 import { realtimeRoutes } from "./routes";
 import { createSockets } from "./sockets";
 import { createSubscriptions } from "./subscriptions";
@@ -58,6 +60,8 @@ export type Realtime = {
   /** The identity of a user or session changed (logout, suspension, role): its sockets are asked again who they are. */
   readonly recheck: (who: { readonly user?: string; readonly session?: string }) => Promise<void>;
   readonly recheckAll: () => Promise<void>;
+  /** Rights are being read anew: changes of rows are told when that is done. False where it has failed. */
+  readonly await: (work: Promise<boolean>) => void;
   /** What is offered to code. */
   readonly face: RealtimeFace;
   /** Closes every socket with 1001 and stops following the feed. */
@@ -71,7 +75,14 @@ export function createRealtime(parts: RealtimeParts): Realtime {
   let server: Server<Connection> | null = null;
   let rechecks = 0;
   const publish = (topic: string, text: string): void => void server?.publish(topic, text, false);
-  const views = createViews(judge, publish);
+  const rights = createBarrier();
+  const views = createViews(judge, publish, (live) => related.follow(live));
+  const related = createRelated({
+    judge,
+    views,
+    settled: rights.settled,
+    isTold: () => feed.status().connected,
+  });
   const sockets = createSockets({
     perUser: config.REALTIME_SOCKETS_PER_USER,
     perAddress: config.REALTIME_SOCKETS_PER_ADDRESS,
@@ -80,6 +91,8 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     feed,
     judge,
     views,
+    related,
+    settled: rights.settled,
     logger,
     resyncAll: (reason) => publish(everyone, encodeFrame({ type: "resync", subscription: null, reason })),
   });
@@ -180,6 +193,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     websocket,
     recheck: (who) => recheck(sockets.of(who)),
     recheckAll: () => recheck(sockets.all()),
+    await: rights.await,
     face: together.face,
     close: async () => {
       stopSnapshots();

@@ -93,7 +93,7 @@ async function told(socket: TestSocket): Promise<string[]> {
 
 /** One socket hears the end of what a test writes: the feed has passed then. */
 async function passed(socket: TestSocket): Promise<void> {
-  await psql(`insert into notes (id, text) values (9999, 'end'); delete from notes where id = 9999`);
+  await psql(`insert into notes (id, text) values (9999, 'end')`, `delete from notes where id = 9999`);
   while ((await socket.expect("change")).action !== "delete");
 }
 

@@ -17,6 +17,8 @@ export type LiveView = {
   /** Runs for a while after a resync for the sake of related rows; `again`: another one is due when it ends. */
   pause: ReturnType<typeof setTimeout> | null;
   again: boolean;
+  /** The last subscriber has left. */
+  isClosed: boolean;
 };
 
 /** Milliseconds between two resyncs of a view because of related rows: each makes every subscriber read. */
@@ -59,8 +61,12 @@ export type Views = {
   readonly resyncRelated: (live: LiveView) => void;
 };
 
-/** Makes an empty registry. `publish` sends text to all sockets that joined a topic. */
-export function createViews(judge: Judge, publish: (topic: string, text: string) => void): Views {
+/** Makes an empty registry. `publish` sends text to all sockets that joined a topic; `opened` hears of each new view. */
+export function createViews(
+  judge: Pick<Judge, "open">,
+  publish: (topic: string, text: string) => void,
+  opened: (live: LiveView) => void = () => {},
+): Views {
   const byKey = new Map<string, LiveView>();
   const byCollection = new Map<string, Set<LiveView>>();
   const byDependency = new Map<string, Set<LiveView>>();
@@ -73,10 +79,12 @@ export function createViews(judge: Judge, publish: (topic: string, text: string)
       return known;
     }
     const name = `v${++count}`;
-    const live: LiveView = { name, view, seats: createSeats(name, publish), pause: null, again: false };
+    const seats = createSeats(name, publish);
+    const live: LiveView = { name, view, seats, pause: null, again: false, isClosed: false };
     byKey.set(view.key, live);
     addTo(byCollection, view.collection.name, live);
-    for (const name of view.dependencies.keys()) addTo(byDependency, name, live);
+    for (const dependency of view.dependencies.keys()) addTo(byDependency, dependency, live);
+    opened(live);
     return live;
   };
 
@@ -90,6 +98,7 @@ export function createViews(judge: Judge, publish: (topic: string, text: string)
   const exit = (member: Member, { name, live }: Subscription): void => {
     live.seats.stand(member, name);
     if (!live.seats.isEmpty()) return;
+    live.isClosed = true;
     byKey.delete(live.view.key);
     removeFrom(byCollection, live.view.collection.name, live);
     for (const collection of live.view.dependencies.keys()) removeFrom(byDependency, collection, live);
@@ -115,8 +124,11 @@ export function createViews(judge: Judge, publish: (topic: string, text: string)
     renew: (member, actor, subscription, refused) => {
       try {
         const view = judge.open(actor, subscription.request);
-        if (view.key === subscription.live.view.key) {
-          subscription.live.view = view;
+        const { live } = subscription;
+        if (view.key === live.view.key) {
+          const isMore = tellsMore(live.view, view);
+          live.view = view;
+          if (isMore) resync(live, "more kinds of change are told from now on");
           return subscription;
         }
         exit(member, subscription);
@@ -139,6 +151,12 @@ export function createViews(judge: Judge, publish: (topic: string, text: string)
     resync,
     resyncRelated,
   };
+}
+
+/** Whether the collection tells of kinds of change of which it did not tell before. */
+function tellsMore(before: View, after: View): boolean {
+  const { actions } = before.collection.liveness;
+  return after.collection.liveness.actions.some((action) => !actions.includes(action));
 }
 
 /** Those who hear of some kinds alone have names of their own. */

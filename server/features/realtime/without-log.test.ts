@@ -121,7 +121,8 @@ describe("subscribers hear of", () => {
     expect(await told(socket)).toEqual(["delete", { id: 1 }]);
     await psql(`begin; insert into cards (id, title) values (2, 'gone'); rollback`);
     await psql(
-      `begin; insert into cards (id, title) values (3, 'x'); update cards set title = 'y' where id = 3; commit`,
+      `insert into cards (id, title) values (3, 'x')`,
+      `begin; update cards set title = 'unseen' where id = 3; update cards set title = 'y' where id = 3; commit`,
     );
     expect(await told(socket)).toEqual(["create", { id: 3, title: "x" }]);
     expect(await told(socket)).toEqual(["update", { id: 3, title: "y" }, { id: 3, title: "x" }]);

@@ -125,11 +125,11 @@ export const leaveAlone = (table: string): string => `select pg_advisory_unlock(
 
 /**
  * What transactions did: rows of [transaction, table, JSON lists of columns, rows as they were and as they became, ms since
- * 1970]. The lists are null where there was too much, or a table was emptied. `$1`: ids of transactions.
+ * 1970 of its last one]. The lists are null where there was too much, or a table was emptied. `$1`: ids of transactions.
  */
 export const readChanges =
   `select xid::text, tab, ${told("columns")}, ${told("were")}, ${told("became")}, ` +
-  `(extract(epoch from clock_timestamp()) * 1000)::int8::text, (columns is null or rows > ${mostRows} or size > ${mostBytes}) ` +
+  `(extract(epoch from max(at) over (partition by xid)) * 1000)::int8::text, (columns is null or rows > ${mostRows} or size > ${mostBytes}) ` +
   `from (select *, sum(n) over (partition by xid) as rows, sum(bytes) over (partition by xid) as size ` +
   `from ${store} where xid = any($1::text::xid8[])) c order by id`;
 

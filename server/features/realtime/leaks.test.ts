@@ -1,0 +1,210 @@
+/** What a subscriber could never have read is never told: attacks by what happens in one transaction, and in its order. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { testApp, type TestApp } from "../../testing/app";
+import { outsider } from "../../testing/postgres";
+import { openSocket, type TestSocket } from "../../testing/socket";
+
+type Row = Record<string, unknown>;
+
+let app: TestApp;
+let url: string;
+let role: string;
+let ann: { token: string; id: string };
+
+const key = { type: "Integer", primaryKey: true, defaultValue: { type: "AUTOINCREMENT" } };
+
+beforeAll(async () => {
+  app = await testApp();
+  await define("folders", { open: { type: "Boolean", defaultValue: true }, name: { type: "String" } });
+  await define("notes", {
+    text: { type: "Text" },
+    owner: { type: "UUID" },
+    folder: { relType: "BelongsTo", target: "folders", foreignKey: "folder_Id", onDelete: "CASCADE" },
+  });
+  url = app.listen();
+  ann = await app.signUp("ann@example.com");
+  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
+  role = (roles.body as { data: { id: string }[] }).data[0]?.id ?? "";
+}, 60_000);
+afterAll(() => app.close());
+
+async function define(collectionName: string, fields: Row, more: Row = {}): Promise<void> {
+  const schema = { name: collectionName, timestamps: false, fields: { id: key, ...fields }, ...more };
+  await post("/schemas", { collectionName, schema });
+}
+
+async function post(path: string, body: unknown, method = "POST"): Promise<Row> {
+  const answer = await app.call(method, path, { token: app.admin, body });
+  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
+  return answer.body as Row;
+}
+
+const psql = (...statements: string[]) => outsider(app.address, ...statements);
+
+/** One socket of Ann's, subscribed as the options say, with a permission to read notes while it lasts. */
+async function watching(
+  permission: Row,
+  options: object,
+  work: (socket: TestSocket, permission: string) => Promise<void>,
+  token = ann.token,
+): Promise<void> {
+  const right = { role_Id: role, action: "read", fields: ["*"], collection: "notes", ...permission };
+  const { id } = await post("/permissions", right);
+  const socket = await openSocket(url, token);
+  try {
+    await socket.subscribe("notes", options);
+    await work(socket, String(id));
+  } finally {
+    socket.close();
+    await socket.closed;
+    await app.call("DELETE", `/permissions/${String(id)}`, { token: app.admin });
+    await psql("delete from notes", "delete from folders");
+  }
+}
+
+/** Everything that the socket heard until a note of an administrator's was told to it, as text. */
+async function heardUntilEnd(socket: TestSocket): Promise<string> {
+  const admin = await openSocket(url, app.admin);
+  await admin.subscribe("notes", { filter: { id: 9999 } });
+  await psql("insert into notes (id, text) values (9999, 'end')");
+  await admin.expect("change");
+  admin.close();
+  await socket.ask({ type: "ping" });
+  return socket.heard.join("\n");
+}
+
+test("rows as they were only within a transaction are told to nobody", async () => {
+  await watching({}, { fields: ["text"] }, async (socket) => {
+    await psql(
+      `begin; insert into notes (id, text) values (1, 'secret'), (2, 'b'), (3, 'secret');
+       update notes set text = 'public' where id = 1; delete from notes where id = 3;
+       update notes set id = 4 where id = 2; commit`,
+      `begin; update notes set text = 'secret' where id = 1; update notes set text = 'seen' where id = 1;
+       delete from notes where id = 4; insert into notes (id, text) values (4, 'again'); commit`,
+      // Two change places.
+      `begin; update notes set id = -1 where id = 1; update notes set id = 1 where id = 4; update notes set id = 4 where id = -1; commit`,
+      `begin; update notes set text = 'secret' where id = 1; delete from notes where id = 1; commit`,
+    );
+    const told = [];
+    for (let count = 0; count < 9; count++) {
+      const { action, data, _old } = await socket.expect("change");
+      told.push([action, data["id"], data["text"], ...(_old ? [_old["text"]] : [])].join(" "));
+    }
+    expect(told).toEqual([
+      "create 1 public",
+      "create 4 b",
+      "update 1 seen public",
+      "update 4 again b",
+      "delete 1 ",
+      "delete 4 ",
+      "create 4 seen",
+      "create 1 again",
+      "delete 1 ",
+    ]);
+    expect(await heardUntilEnd(socket)).not.toContain("secret");
+  });
+});
+
+const open = { conditions: { "folder.open": { eq: true } } };
+
+test("what a row held while a related row kept it hidden is not its _old", async () => {
+  await watching(open, { fields: ["text"] }, async (socket) => {
+    await psql(
+      `insert into folders (id, open) values (1, false)`,
+      `insert into notes (id, text, "folder_Id") values (10, 'secret', 1)`,
+      `begin; update folders set open = true where id = 1; update notes set text = 'public' where id = 10; commit`,
+    );
+    const first = await socket.take((frame) => frame.type === "change");
+    expect(first).toMatchObject({ action: "create", data: { id: 10, text: "public" } });
+    await psql(`update notes set text = 'later' where id = 10`);
+    await socket.take((frame) => JSON.stringify(frame).includes("later"));
+    expect(await heardUntilEnd(socket)).not.toContain("secret");
+  });
+});
+
+test("a row that was never seen is not told of when it goes", async () => {
+  await watching(open, { fields: ["text"] }, async (socket) => {
+    await psql(
+      `insert into folders (id, open) values (1, false)`,
+      `insert into notes (id, text, "folder_Id") values (77001, 'secret', 1), (77002, 'shown', 1)`,
+      `begin; delete from notes where id = 77001; update folders set open = true where id = 1; commit`,
+    );
+    await socket.take((frame) => frame.type === "change" && frame.data["id"] === 77002);
+    expect(await heardUntilEnd(socket)).not.toContain("77001");
+  });
+});
+
+test("a role that is taken away is gone for what the same transaction writes, and what follows", async () => {
+  for (const _ of Array(5)) {
+    const user = await app.signUp(`${crypto.randomUUID()}@example.com`);
+    const take = async (socket: TestSocket): Promise<void> => {
+      await psql(
+        `begin; insert into notes (text) values ('secret'); delete from "baasix_UserRole" where "user_Id" = '${user.id}'; commit`,
+        `insert into notes (text) values ('secret')`,
+      );
+      await socket.closed;
+      expect(socket.heard.join()).not.toContain("secret");
+    };
+    await watching({}, {}, take, user.token);
+  }
+});
+
+test("a permission that is taken away, or narrowed, is so for what the same transaction writes", async () => {
+  for (const change of [
+    (id: string) => `delete from "baasix_Permission" where id = '${id}'`,
+    (id: string) => `update "baasix_Permission" set fields = '["id"]' where id = '${id}'`,
+    (id: string) => `update "baasix_Permission" set conditions = '{"id":{"eq":-1}}' where id = '${id}'`,
+  ]) {
+    await watching({}, {}, async (socket, id) => {
+      await psql(`begin; insert into notes (text) values ('secret'); ${change(id)}; commit`);
+      await socket.take(({ type }) => type === "renamed" || type === "error");
+      expect(await heardUntilEnd(socket)).not.toContain("secret");
+    });
+  }
+});
+
+test("a user that becomes another is told nothing more of what the first one may see", async () => {
+  const own = { conditions: { owner: { eq: "$CURRENT_USER" } } };
+  await watching(own, {}, async (socket) => {
+    const bob = await app.signUp(`${crypto.randomUUID()}@example.com`);
+    socket.send({ type: "authenticate", token: bob.token, version: 1 });
+    await psql(`insert into notes (id, text, owner) values (5, 'secret', '${ann.id}')`);
+    await socket.take(({ type }) => type === "renamed");
+    const before = socket.heard.length;
+    await psql(
+      `insert into notes (id, text, owner) values (6, 'secret', '${ann.id}'), (7, 'of bob', '${bob.id}')`,
+    );
+    await socket.take((frame) => JSON.stringify(frame).includes("of bob"));
+    await heardUntilEnd(socket);
+    expect(socket.heard.slice(before).join()).not.toContain("secret");
+  });
+});
+
+test("a collection that tells of more kinds of change than before is read again", async () => {
+  await define("lists", { name: { type: "String" } }, { realtime: { actions: ["insert"] } });
+  const sockets = await Promise.all([openSocket(url, app.admin), openSocket(url, app.admin)]);
+  for (const socket of sockets) {
+    const subscription = await socket.subscribe("lists");
+    await psql(`insert into lists (name) values ('a')`);
+    await socket.expect("change");
+    expect(subscription).toMatch(/^v/);
+  }
+  await sockets[0]?.expect("change");
+  await psql(`update lists set name = 'untold'`);
+  await post("/realtime/collections/lists", { actions: ["insert", "update"] }, "PATCH");
+  for (const socket of sockets)
+    expect(await socket.expect("resync")).toMatchObject({
+      reason: "more kinds of change are told from now on",
+    });
+  await psql(`update lists set name = 'told'`);
+  for (const socket of sockets) {
+    for (const _ of [1, 2]) expect(await socket.expect("change")).toMatchObject({ data: { name: "told" } });
+  }
+  // Fewer are no reason to read.
+  await post("/realtime/collections/lists", { actions: ["insert"] }, "PATCH");
+  for (const socket of sockets) {
+    await socket.ask({ type: "ping" });
+    expect(socket.unread).toEqual([]);
+    socket.close();
+  }
+});

@@ -46,6 +46,8 @@ test.each<[(tx: Transaction<Record<string, GenericItem>>) => void, TransactionOp
     (tx) => tx.items("c").upsertMany([{ a: 1 }], { on: "a" }),
     [{ action: "upsert", collection: "c", on: "a", data: [{ a: 1 }] }],
   ],
+  [(tx) => tx.items("c").sortItem(1, 2), [{ action: "sort", collection: "c", id: 1, to: 2, mode: "before" }]],
+  [(tx) => tx.items("c").reorder([2, 1]), [{ action: "sort", collection: "c", id: [2, 1] }]],
   [
     (tx) => tx.items("c").delete(1, { permanent: true }),
     [{ action: "delete", collection: "c", id: 1, permanent: true }],

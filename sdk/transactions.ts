@@ -9,6 +9,7 @@ import type {
   ItemId,
   ItemInput,
   ListResult,
+  MoveResult,
   OneResult,
   Query,
   ReadOneResult,
@@ -98,6 +99,8 @@ export type TransactionItems<Item extends object = GenericItem> = {
   deleteMany(ids: readonly ItemId[], options?: Permanent): Operation<WrittenItems<IdOf<Item>>>;
   deleteWhere(filter: Filter<Item>, options?: Permanent): Operation<WrittenItems<IdOf<Item>>>;
   restore(id: ItemId): Operation<{ readonly id: IdOf<Item> }>;
+  sortItem(item: ItemId, to: ItemId, mode?: "before" | "after"): Operation<MoveResult>;
+  reorder(ids: readonly ItemId[]): Operation<WrittenItems<IdOf<Item>>>;
 };
 
 /** Gives the operations on a collection, as `items` does. */
@@ -135,7 +138,9 @@ type ResultOf<Operation> = Operation extends { readonly action: "read" }
       ? UpsertManyResult
       : UpsertResult
     : Operation extends { readonly id: ItemId }
-      ? OneResult
+      ? Operation extends { readonly action: "sort" }
+        ? MoveResult
+        : OneResult
       : Operation extends { readonly action: "create" }
         ? Operation extends { readonly data: readonly unknown[] }
           ? WrittenItems
@@ -206,7 +211,7 @@ function begin(
       (parts: object, { fields, ...options }: OneOf<unknown> & Permanent = {}) =>
         add({ action, collection, ...parts, ...options, ...(fields !== undefined && { query: { fields } }) });
     const [create, update, upsert] = [step("create"), step("update"), step("upsert")];
-    const [remove, restore] = [step("delete"), step("restore")];
+    const [remove, restore, sort] = [step("delete"), step("restore"), step("sort")];
     return {
       find: (query) => add({ action: "read", collection, ...(query && { query }) }),
       findOne: (id, query) => add({ action: "read", collection, id, ...(query && { query }) }, "data.id"),
@@ -221,6 +226,8 @@ function begin(
       deleteMany: (id, options) => remove({ id }, options),
       deleteWhere: (filter, options) => remove({ filter }, options),
       restore: (id) => restore({ id }),
+      sortItem: (id, to, mode = "before") => sort({ id, to, mode }),
+      reorder: (id) => sort({ id }),
     };
   }
 

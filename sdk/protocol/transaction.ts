@@ -62,6 +62,11 @@ export type UpsertOperation<Item = GenericItem> = Named &
 export type RestoreOperation<Item = GenericItem> = Named &
   Shown<Item> & { readonly action: "restore" } & (One | Several);
 
+/** Moves an item right before (unless told) or after another one in the order of `sort`; or puts those of a list in order. */
+export type SortOperation = Named & { readonly action: "sort" } & (
+    (One & { readonly to: ItemId; readonly mode?: "before" | "after" }) | { readonly id: readonly ItemId[] }
+  );
+
 /** Reads one item, or a list; sees what the operations before have written. */
 export type ReadOperation<Item = GenericItem> = Named & { readonly action: "read" } & (
     | (One & { readonly query?: Pick<Query<Item>, "fields" | "relConditions"> })
@@ -75,6 +80,7 @@ export type TransactionOperation<Item = GenericItem> =
   | DeleteOperation<Item>
   | UpsertOperation<Item>
   | RestoreOperation<Item>
+  | SortOperation
   | ReadOperation<Item>;
 
 /** Body of `POST /transaction`. */
@@ -82,6 +88,9 @@ export type TransactionBody = { readonly operations: readonly TransactionOperati
 
 /** Result of a write of one item (create, update, delete, restore); `data` with `query.fields`. */
 export type OneResult<Item = GenericItem> = { readonly id: ItemId; readonly data?: Item };
+
+/** Result of the move of one item: its new place. */
+export type MoveResult = { readonly id: ItemId; readonly newSort: number | null };
 
 /** Result of an upsert of one item. */
 export type UpsertResult<Item = GenericItem> = UpsertedItem & { readonly data?: Item };
@@ -107,7 +116,7 @@ export type ReadResult<Item = GenericItem> = {
 
 /** What an operation gives: later ones may refer into it by the same names. Writes of several items give `WrittenItems`. */
 export type TransactionResult =
-  OneResult | WrittenItems | UpsertResult | UpsertManyResult | ReadOneResult | ReadResult;
+  OneResult | MoveResult | WrittenItems | UpsertResult | UpsertManyResult | ReadOneResult | ReadResult;
 
 /** Answer of `POST /transaction`: a result for each operation, in order. */
 export type TransactionAnswer = { readonly data: readonly TransactionResult[] };

@@ -105,7 +105,7 @@ async function untilSettled(): Promise<Record<string, string[]>> {
 /** Keeps what a page writes to cards from the server until the returned function is called. */
 async function hold(page: Page): Promise<() => void> {
   const gate = Promise.withResolvers<void>();
-  await page.route(/\/(items\/cards|utils\/sort)/, async (route) => {
+  await page.route(/\/(items\/cards|transaction)/, async (route) => {
     if (route.request().method() !== "GET") await gate.promise;
     await route.continue();
   });
@@ -152,7 +152,14 @@ test("a card that one adds is on both boards, last in its column", async () => {
   expect((await untilSettled())["Doing"]).toEqual(["Draw the plan", "Lay the floor"]);
 });
 
-test("a card that one drags is there at once, before the server has it, and then for both", async () => {
+test("a card that one drags is there at once, before the server has it, and then for both in one step", async () => {
+  // What another client is told meanwhile: the cards and columns of each answer.
+  const told: string[] = [];
+  const query = { sort: "sort", fields: ["title", "column.title"], limit: 1000 } as const;
+  const stop = admin.realtime.liveQuery("cards", query, ({ data }) => {
+    const inDoing = data.filter(({ column }) => column?.title === "Doing");
+    told.push(inDoing.map(({ title }) => title).join());
+  });
   const release = await hold(ann);
   await card(ann, "Order nails").dragTo(card(ann, "Lay the floor"), { targetPosition: { x: 40, y: 4 } });
   const doing = ["Draw the plan", "Order nails", "Lay the floor"];
@@ -160,6 +167,10 @@ test("a card that one drags is there at once, before the server has it, and then
   expect((await stored())["Doing"]).toEqual(["Draw the plan", "Lay the floor"]);
   release();
   await until(bob, (columns) => Bun.deepEquals(columns["Doing"], doing));
+  for (const end = Date.now() + 10_000; told.at(-1) !== doing.join() && Date.now() < end;)
+    await Bun.sleep(10);
+  stop();
+  expect(told).toEqual(["Draw the plan,Lay the floor", doing.join()]);
   // Within its column, to the front.
   await card(bob, "Choose the wood").dragTo(card(bob, "Measure the site"), {
     targetPosition: { x: 40, y: 4 },
@@ -223,6 +234,23 @@ test("after a break of one's connection the board is whole again, with the peopl
     await page.getByRole("list", { name: "On this board" }).getByText("Ann").waitFor();
   }
   expect(connections.get(ann)).not.toBe(before);
+  await untilSettled();
+});
+
+test("the server is restarted: both boards come back by themselves, with the people on them, and go on", async () => {
+  const restarted = server.restart();
+  const live = [ann, bob].map((page) => page.getByText("Live", { exact: true }));
+  await Promise.all(live.map((each) => each.waitFor({ state: "detached" })));
+  await restarted;
+  await Promise.all(live.map((each) => each.waitFor({ timeout: 30_000 })));
+  for (const page of [ann, bob]) {
+    const people = page.getByRole("list", { name: "On this board" });
+    await Promise.all(["Ann", "Bob"].map((name) => people.getByText(name).waitFor()));
+  }
+  await column(ann, "Done").getByLabel("New card in Done").fill("After the break");
+  await column(ann, "Done").getByLabel("New card in Done").press("Enter");
+  await card(bob, "After the break").press("Alt+ArrowUp");
+  await until(ann, ({ Done = [] }) => Done.indexOf("After the break") < Done.indexOf("While you were away"));
   await untilSettled();
 });
 

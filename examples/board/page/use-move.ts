@@ -19,11 +19,14 @@ export function useMove(board: string, onRefused: (error: BaasixError) => void):
     mutationKey: [...all, "move"],
     // One after the other, so that two moves of a card end as they were made.
     scope: { id: `moves of ${board}` },
+    // All of it or nothing: nobody sees a card in its new column, but not yet in its place.
     async mutationFn({ card, column, next }) {
-      const cards = client.items<Card>("cards");
-      const { column_Id } = await cards.findOne(card, { fields: ["column_Id"] });
-      if (column_Id !== column) await cards.update(card, { column_Id: column });
-      if (next) await cards.sortItem(card, next.card, next.side);
+      const move = client.transaction();
+      const cards = move.items<Card>("cards");
+      // First of all: those who sort take turns, and whoever waits holds no card then.
+      if (next) cards.sortItem(card, next.card, next.side);
+      cards.update(card, { column_Id: column });
+      await move.run();
     },
     async onMutate(move) {
       await cache.cancelQueries({ queryKey });

@@ -12,6 +12,8 @@ export type TestServer = {
   readonly account: typeof administrator;
   /** A client that is signed in as the administrator. */
   readonly admin: Client;
+  /** Ends the process and starts it again, with its data and at its address. */
+  readonly restart: () => Promise<void>;
   readonly stop: () => Promise<void>;
 };
 
@@ -23,30 +25,40 @@ export async function startServer(): Promise<TestServer> {
   const command = BAASIX_EXECUTABLE
     ? [BAASIX_EXECUTABLE]
     : [process.execPath, "--no-env-file", join(import.meta.dir, "../../../cli/main.ts")];
-  const child = Bun.spawn([...command, "serve", "--json", "--port", "0"], {
-    cwd: folder,
-    env: {
-      PATH: process.env.PATH,
-      HOME: folder,
-      LOG_LEVEL: "warn",
-      RATE_LIMIT: "1000000",
-      ADMIN_EMAIL: administrator.email,
-      ADMIN_PASSWORD: administrator.password,
-    },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const stop = async () => {
+  const start = (port: string) =>
+    Bun.spawn([...command, "serve", "--json", "--port", port], {
+      cwd: folder,
+      env: {
+        PATH: process.env.PATH,
+        HOME: folder,
+        LOG_LEVEL: "warn",
+        RATE_LIMIT: "1000000",
+        ADMIN_EMAIL: administrator.email,
+        ADMIN_PASSWORD: administrator.password,
+      },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+  let child = start("0");
+  const end = async () => {
     child.kill("SIGTERM");
     await child.exited;
+  };
+  const stop = async () => {
+    await end();
     rmSync(folder, { recursive: true, force: true });
   };
   try {
     const { url } = JSON.parse(await firstLine(child.stdout)) as { readonly url: string };
     const admin = patientClient(url);
     await admin.auth.login(administrator);
-    return { url, account: administrator, admin, stop };
+    const restart = async () => {
+      await end();
+      child = start(new URL(url).port);
+      await firstLine(child.stdout);
+    };
+    return { url, account: administrator, admin, restart, stop };
   } catch (error) {
     await stop();
     throw error;

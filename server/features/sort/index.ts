@@ -1,1 +1,1 @@
-export { sortRoutes } from "./routes";
+export { requireAccount, sortRoutes } from "./routes";

@@ -23,7 +23,7 @@ const described = (summary: string, description: string, body: z.ZodType) => ({
 /** The routes of sorting. Both need an account that may update the field `sort`. */
 export function sortRoutes({ identity, once }: SortParts) {
   const move = (actor: Actor, collection: string, body: unknown, request: Request): Promise<Response> => {
-    signedIn(actor);
+    requireAccount(actor);
     refuseConditions(request);
     const wish = readMove(body);
     return once({ actor, request, body }, async (rows) => {
@@ -32,7 +32,7 @@ export function sortRoutes({ identity, once }: SortParts) {
     });
   };
   const reorder = (actor: Actor, collection: string, body: unknown, request: Request): Promise<Response> => {
-    signedIn(actor);
+    requireAccount(actor);
     refuseConditions(request);
     const ids = readOrder(body);
     return once({ actor, request, body }, async (rows) =>
@@ -61,6 +61,7 @@ export function sortRoutes({ identity, once }: SortParts) {
     );
 }
 
-function signedIn(actor: Actor): void {
+/** Whoever has the right, but no account, may not sort. @throws AppError UNAUTHORIZED */
+export function requireAccount(actor: Actor): void {
   if (actor.kind === "anonymous") throw new AppError("UNAUTHORIZED", "Authentication required");
 }

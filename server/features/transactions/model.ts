@@ -45,6 +45,13 @@ const shapes = {
     query: fieldsQuery,
   }),
   restore: z.strictObject({ action: z.literal("restore"), ...named, id: ids, query: fieldsQuery }),
+  sort: z.strictObject({
+    action: z.literal("sort"),
+    ...named,
+    id: ids,
+    to: itemId.optional(),
+    mode: z.enum(["before", "after"]).optional(),
+  }),
   read: z.strictObject({
     action: z.literal("read"),
     ...named,
@@ -192,6 +199,13 @@ function checkWhole(operation: Operation, place: string): void {
       if (given(operation.on, operation.filter) !== 1) throw wrong("give either on or filter");
       if (operation.filter && Array.isArray(operation.data)) throw wrong("a filter takes one item in data");
       break;
+    case "sort": {
+      const { id, to, mode } = operation;
+      if (!Array.isArray(id)) {
+        if (to === undefined) throw wrong("one item goes next to another one: give to, or a list as id");
+      } else if (given(to, mode) > 0) throw wrong("a list takes neither to nor mode");
+      break;
+    }
     case "create":
     case "restore":
     case "read":
@@ -225,6 +239,9 @@ function namesOf(operations: readonly Operation[]): Names {
   return names;
 }
 
+/** Members of an operation whose values choose items. */
+const choices: ReadonlySet<string> = new Set(["id", "to", "filter", "version"]);
+
 /** Members of a read's query whose values choose items. */
 const choosing: ReadonlySet<string> = new Set(["filter", "relConditions", "relFilter", "search", "having"]);
 
@@ -234,7 +251,7 @@ function checkReferences(operation: Operation, index: number, count: number, nam
   for (const [name, value] of Object.entries(operation)) {
     const at = `${place}.${name}`;
     if (name === "data") mapTexts(value, "data", at, check);
-    else if (name === "id" || name === "filter" || name === "version") mapTexts(value, "choice", at, check);
+    else if (choices.has(name)) mapTexts(value, "choice", at, check);
     else if (name === "query") checkQuery(value as Readonly<Record<string, unknown>>, at, check);
     else refuseReferences(value, at);
   }
@@ -259,7 +276,7 @@ export function fill(operation: Operation, index: number, read: ReturnType<typeo
   const place = `operations[${index}]`;
   const filled: Record<string, unknown> = { ...operation };
   if ("data" in operation) filled.data = mapTexts(operation.data, "data", `${place}.data`, read);
-  for (const name of ["id", "filter", "version"] as const) {
+  for (const name of choices) {
     if (filled[name] !== undefined) filled[name] = mapTexts(filled[name], "choice", `${place}.${name}`, read);
   }
   if (operation.action === "read" && operation.query) {
@@ -270,16 +287,18 @@ export function fill(operation: Operation, index: number, read: ReturnType<typeo
       ]),
     );
   }
-  checkKeys(filled.id, operation.action, place);
+  const { action } = operation;
+  const takesList = action === "sort" ? operation.to === undefined : action !== "update" && action !== "read";
+  checkKeys(filled.id, takesList, `${place}.id`);
+  checkKeys(filled.to, false, `${place}.to`);
   return filled as Operation;
 }
 
 /** A reference may have led to a list, or to true. */
-function checkKeys(id: unknown, action: ActionName, place: string): void {
+function checkKeys(value: unknown, several: boolean, place: string): void {
   const isKey = (one: unknown): boolean => typeof one === "string" || typeof one === "number";
-  const several = action === "delete" || action === "restore";
-  if (id === undefined || isKey(id) || (several && Array.isArray(id) && id.every(isKey))) return;
-  throw new AppError("BAD_REQUEST", `${place}.id: the reference leads to what is no key of an item`);
+  if (value === undefined || isKey(value) || (several && Array.isArray(value) && value.every(isKey))) return;
+  throw new AppError("BAD_REQUEST", `${place}: the reference leads to what is no key of an item`);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

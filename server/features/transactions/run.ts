@@ -15,6 +15,7 @@ import {
   readVersion,
   writtenItems,
 } from "../items";
+import { requireAccount } from "../sort";
 import { fill, type Operation, type Transaction } from "./model";
 import { fillText, type Result } from "./references";
 
@@ -136,6 +137,15 @@ async function run(rows: Data, caller: Caller, operation: Operation, place: stri
       const { id, query } = operation;
       const restored = await rows.restore(actor, collection, Array.isArray(id) ? id : [id]);
       return Array.isArray(id) ? several(restored) : one(target, { id: first(restored) }, query?.fields);
+    }
+    case "sort": {
+      requireAccount(actor);
+      const { id, to, mode = "before" } = operation;
+      if (Array.isArray(id)) return several(await rows.reorder(actor, collection, id));
+      return JSON.stringify({
+        id,
+        newSort: await rows.move(actor, collection, { item: id, to: to ?? "", mode }),
+      });
     }
     case "read": {
       const { id, query = {} } = operation;

@@ -33,6 +33,12 @@ const schemas: Record<string, unknown> = {
       meta: { type: "JSONB" },
     },
   },
+  steps: {
+    name: "Step",
+    timestamps: false,
+    sortEnabled: true,
+    fields: { id: key, title: { type: "String" }, done: { type: "Boolean", defaultValue: false } },
+  },
   lines: {
     name: "Line",
     timestamps: false,
@@ -55,6 +61,8 @@ beforeAll(async () => {
     ["orders", "create", { fields: ["note", "total"], defaultValues: { owner: "$CURRENT_USER" } }],
     ["orders", "read", { fields: ["id", "note", "total"], conditions: own }],
     ["orders", "update", { fields: ["note", "total"], conditions: own }],
+    ["steps", "read", { fields: ["*"] }],
+    ["steps", "update", { fields: ["*"], conditions: { done: false } }],
     ["lines", "create", { fields: ["order_Id", "text"] }],
     ["lines", "read", { fields: ["*"] }],
   ];
@@ -68,7 +76,7 @@ afterAll(() => app.close());
 beforeEach(async () => {
   const { data } = app;
   const root = { kind: "system", reason: "empties the collections of the test" } as const;
-  for (const collection of ["lines", "orders", "products"])
+  for (const collection of ["lines", "orders", "products", "steps"])
     await data.removeWhere(root, collection, { id: { gt: 0 } }, { permanent: true });
   await data.create(root, "products", [
     { id: boot, sku: "boot", name: "Boot", stock: 3, meta: { gt: 0, tags: ["a", "b"] } },
@@ -397,6 +405,11 @@ describe("what is refused names its operation, and nothing is written", () => {
     ),
     bad({ action: "delete", collection: "orders" }, "give either id or filter"),
     bad({ action: "upsert", collection: "orders", data: {} }, "give either on or filter"),
+    bad({ action: "sort", collection: "steps", id: 1 }, "operations[1]: one item goes next to another one"),
+    bad({ action: "sort", collection: "steps", id: [1], to: 2 }, "operations[1]: a list takes neither"),
+    bad({ action: "sort", collection: "steps", id: 1, to: 2, mode: "in" }, "operations[1].mode"),
+    bad({ action: "sort", collection: "steps", id: 1, to: "{{9.id}}" }, "operations[1].to: "),
+    bad({ action: "sort", collection: "products", id: 1, to: 2 }, "does not have a sort field"),
     bad({ ...cap, data: [{ name: "x" }], query: { fields: "id" } }, "query.fields: only a write of one item"),
     bad(
       { action: "update", collection: "products", id: boot, data: {}, version: "x" },
@@ -609,4 +622,71 @@ test("a client that goes away ends its transaction, also where it waits for a ro
 test("conditions are no part of a transaction's request", async () => {
   const { status, error } = await run([product("Cap")], app.admin, { "if-match": '"1"' });
   expect([status, error?.message]).toEqual([400, "If-Match: this request takes no such condition"]);
+});
+
+describe("sorting among other operations", () => {
+  const made = ["a", "b", "c"].map((title) => ({ title }));
+  const titles = async (): Promise<unknown[]> => {
+    const { body } = await app.call("GET", "/items/steps?sort=sort", { token: app.admin });
+    return (body as { data: { title: string }[] }).data.map(({ title }) => title);
+  };
+  const idsOf = (data: unknown[] | undefined) => (data as [{ ids: number[] }])[0].ids;
+  const make = async (): Promise<number[]> =>
+    idsOf((await run([{ action: "create", collection: "steps", data: made }])).data);
+
+  test("an item that is made, moved and changed; and a list that is put in order", async () => {
+    const { data, status } = await run([
+      { action: "create", collection: "steps", data: made },
+      { action: "create", collection: "steps", name: "new", data: { title: "new" } },
+      { action: "sort", collection: "steps", id: "{{new.id}}", to: "{{0.ids.1}}" },
+      { action: "update", collection: "steps", id: "{{new.id}}", data: { title: "n" } },
+    ]);
+    expect([status, data?.[2]]).toEqual([200, { id: expect.any(Number), newSort: expect.any(Number) }]);
+    expect(await titles()).toEqual(["a", "n", "b", "c"]);
+    const [first, ...others] = idsOf(data);
+    const { data: sorted } = await run([
+      { action: "sort", collection: "steps", id: [...others, first] },
+      { action: "sort", collection: "steps", id: others[0], to: first, mode: "after" },
+    ]);
+    expect(sorted?.[0]).toEqual({ count: 3, ids: [...others, first] });
+    expect(await titles()).toEqual(["n", "c", "a", "b"]);
+  });
+
+  test("a later refusal takes the move back, and rights hold as when it is sent alone", async () => {
+    const [a, b, c] = await make();
+    const close = { action: "update", collection: "steps", id: c, data: { done: true } };
+    const move = { action: "sort", collection: "steps", id: a, to: c, mode: "after" };
+    expect(await run([move, { action: "delete", collection: "steps", id: b }], ann.token)).toMatchObject({
+      status: 403,
+      error: { details: { operation: 1 } },
+    });
+    expect(await titles()).toEqual(["a", "b", "c"]);
+    expect((await run([close])).status).toBe(200);
+    // What may not be updated does not move.
+    const closed = { action: "sort", collection: "steps", id: c, to: a };
+    expect(await run([closed], ann.token)).toMatchObject({
+      status: 404,
+      error: { details: { operation: 0 } },
+    });
+    expect(await run([{ action: "sort", collection: "steps", id: b, to: a }], ann.token)).toMatchObject({
+      status: 200,
+    });
+    expect(await titles()).toEqual(["b", "a", "c"]);
+    const nobody = await app.call("POST", "/transaction", { body: { operations: [move] } });
+    expect(nobody).toMatchObject({ status: 401, body: { error: { details: { operation: 0 } } } });
+  });
+
+  test("moves by many at once, beside updates of the same items, all take effect", async () => {
+    const ids = await make();
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => {
+        const [id, to] = [ids[n % 3], ids[(n + 1) % 3]];
+        const sort = { action: "sort", collection: "steps", id, to, mode: n % 2 ? "before" : "after" };
+        return run([sort, { action: "update", collection: "steps", id, data: { title: `t${n}` } }]);
+      }),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 12 }, () => 200));
+    const places = (await rowsOf("steps")).map(({ sort }) => sort);
+    expect(new Set(places).size).toBe(3);
+  });
 });

@@ -139,3 +139,26 @@ test("a loop that waits can be left from outside", async () => {
   expect(await waiting).toEqual({ done: true, value: undefined });
   expect(events.map(({ type }) => type)).toEqual(["add", "remove"]);
 });
+
+test("several who wait on one loop get answers in turn, and none waits for ever", async () => {
+  const { queries, events, loop, key } = stage();
+  const iterator = loop()[Symbol.asyncIterator]();
+  const [first, second, third] = [iterator.next(), iterator.next(), iterator.next()];
+  queries.answered(key(), answer("1", 1));
+  expect((await first).value).toMatchObject({ data: [{ id: 1 }] });
+  queries.answered(key(), answer("2", 2));
+  expect((await second).value).toMatchObject({ data: [{ id: 2 }] });
+  expect(iterator.throw?.(failure)).rejects.toBe(failure);
+  expect(await third).toEqual({ done: true, value: undefined });
+  expect(events.map(({ type }) => type)).toEqual(["add", "remove"]);
+});
+
+test("a loop gives nothing of the user before", async () => {
+  const { queries, loop, key } = stage();
+  const iterator = loop()[Symbol.asyncIterator]();
+  queries.answered(key(), answer("1", 1));
+  queries.forget();
+  const next = iterator.next();
+  queries.answered(key(), answer("2", 2));
+  expect((await next).value).toMatchObject({ data: [{ id: 2 }] });
+});

@@ -265,6 +265,10 @@ function answersOf<Result>(
           latest = answer;
           woken();
         },
+        // An answer that nobody has taken yet was for the user before.
+        onState(state) {
+          if (state === "connecting") latest = null;
+        },
         onError(error) {
           failure = error;
           woken();
@@ -276,19 +280,34 @@ function answersOf<Result>(
         woken();
         return { done: true, value: undefined };
       };
+      const isIdle = () => !ended && latest === null && failure === null;
+      const take = async (): Promise<IteratorResult<Result, undefined>> => {
+        while (isIdle()) {
+          // oxlint-disable-next-line no-await-in-loop -- one answer after the other
+          await new Promise<void>((resolve) => (wake = resolve));
+        }
+        if (ended) return { done: true, value: undefined };
+        if (failure) {
+          end();
+          throw failure as BaasixError;
+        }
+        const value = toResult(latest as unknown as LiveAnswer);
+        latest = null;
+        return { done: false, value };
+      };
+      let turn: Promise<unknown> = Promise.resolve();
       return {
-        async next() {
-          if (!ended && !latest && !failure) await new Promise<void>((resolve) => (wake = resolve));
-          if (ended) return { done: true, value: undefined };
-          if (failure) {
-            end();
-            throw failure as BaasixError;
-          }
-          const value = toResult(latest as unknown as LiveAnswer);
-          latest = null;
-          return { done: false, value };
+        // Those who do not wait for the answer before wait in a line.
+        next: () => {
+          const mine = turn.then(take, take);
+          turn = mine;
+          return mine;
         },
         return: () => Promise.resolve(end()),
+        throw(error: unknown) {
+          end();
+          return Promise.reject(error);
+        },
       };
     },
   };

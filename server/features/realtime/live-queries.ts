@@ -76,6 +76,7 @@ export function createLiveQueries({ door, views, requireFeed }: LiveQueriesParts
         held.answered = true;
         peer.sendText(text);
       },
+      tell: peer.sendText,
       fail: (error) => {
         drop(peer, held);
         peer.sendError(error, id);

@@ -33,10 +33,12 @@ function stage() {
   const published: string[] = [];
   const errors: AppError[] = [];
   const judged: string[][] = [];
+  const judging = { fails: false };
   const views = createLiveViews({
     publish: (topic, text) => void published.push(`${topic} ${text}`),
     judge: async (members, changes) => {
       judged.push(members.map(({ key }) => key));
+      if (judging.fails) throw new Error("cannot");
       // Every change concerns those of whom it names the key.
       const verdicts = members.flatMap(({ key }, view) =>
         changes.flatMap(({ after }, change) =>
@@ -71,6 +73,7 @@ function stage() {
     published,
     errors,
     judged,
+    judging,
     query,
     runs,
     /** The next run to begin. */
@@ -82,8 +85,9 @@ function stage() {
       return runs[begun++] as Run;
     },
     /** A watcher, and what it is told first. */
-    enter: (key?: string, version: string | null = null, passes = false) => {
+    enter: (key?: string, version: string | null = null, passes = false, id: string | null = "1") => {
       const names = new Set<string>();
+      const also: Record<string, unknown>[] = [];
       const member: Member = {
         has: (name) => names.has(name),
         join: (name) => void names.add(name),
@@ -93,16 +97,17 @@ function stage() {
       told.promise.catch(() => {});
       const watcher: Watcher = views.enter(query(key, passes), {
         member,
-        id: "1",
+        id,
         asker: "ann",
         version,
         answer: (text) => told.resolve(JSON.parse(text) as Record<string, unknown>),
+        tell: (text) => void also.push(JSON.parse(text) as Record<string, unknown>),
         fail: (error) => {
           views.exit(watcher);
           told.reject(error as Error);
         },
       });
-      return { watcher, told: told.promise, names };
+      return { watcher, told: told.promise, names, also };
     },
   };
 }
@@ -213,6 +218,60 @@ test("what fails is told to who waits; who watches hears at the second time, wha
     { type: "error", id: null, subscription: "q1", code: "INVALID_VALUE", message: "no such cast" },
     { type: "query.result", subscription: "q1", version, data: [1], totalCount: 1 },
   ]);
+});
+
+test("who comes with a name to a query that cannot be answered is told so, like those who watch", async () => {
+  const { enter, run, views, published } = stage();
+  const watching = enter();
+  (await run()).answer(["1"]);
+  await watching.told;
+  views.changed([change]);
+  const broken = new AppError("INVALID_VALUE", "no such cast");
+  (await run()).fail(broken);
+  await Bun.sleep(0);
+  const renamed = enter("k", null, false, null);
+  (await run()).fail(broken);
+  await Bun.sleep(0);
+  expect(renamed.also).toEqual([
+    { type: "error", id: null, subscription: "q1", code: "INVALID_VALUE", message: "no such cast" },
+  ]);
+  expect(renamed.names).toEqual(new Set(["q1"]));
+  expect(published).toHaveLength(1);
+  // While the database is away: at the second time, as the others.
+  const later = enter("k", null, false, null);
+  for (const _ of [1, 2]) {
+    (await run()).fail(new AppError("UNAVAILABLE", "away"));
+    await Bun.sleep(0);
+  }
+  expect(later.also).toEqual([{ type: "query.stale", subscription: "q1", reason: "away" }]);
+  (await run()).answer(["2"]);
+  expect(await later.told).toMatchObject({ type: "query.result", data: [2] });
+});
+
+test("where changes cannot be judged at all, every query that reads the table is run, and again at the next change", async () => {
+  const { enter, run, views, judging } = stage();
+  const keys = ["a", "b", "c", "d", "e"];
+  for (const key of keys) {
+    const { told } = enter(key);
+    (await run()).answer(["1"]);
+    await told;
+  }
+  const all = async (): Promise<string[]> => {
+    const seen: string[] = [];
+    for (const _ of keys) {
+      // oxlint-disable-next-line no-await-in-loop -- two go side by side
+      const one = await run();
+      seen.push(one.key);
+      one.answer(["1"]);
+    }
+    return seen.toSorted();
+  };
+  judging.fails = true;
+  views.changed([change]);
+  expect(await all()).toEqual(keys);
+  await Bun.sleep(60);
+  views.changed([change]);
+  expect(await all()).toEqual(keys);
 });
 
 test("an answer of more than 512 KiB ends the query", async () => {

@@ -22,6 +22,8 @@ export type Watcher = {
   readonly version: string | null;
   /** The first answer, as the text of a frame. */
   readonly answer: (text: string) => void;
+  /** What it is told before its first answer, where it is known by its name: as the text of a frame. */
+  readonly tell: (text: string) => void;
   /** The request is answered by this error: it watches no more. */
   readonly fail: (error: unknown) => void;
   /** The request that the first answer is for; null: it is known by its name, and told of errors under it. */
@@ -256,20 +258,31 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
         : new AppError("INTERNAL_ERROR", "The query could not be run", null, { cause });
     tell(error);
     const passes = passingCodes.has(error.code);
+    const named = served.filter((watcher) => view.watchers.has(watcher) && watcher.id === null);
     for (const watcher of served) {
-      if (!view.watchers.has(watcher)) continue;
-      if (watcher.id !== null) watcher.fail(error);
-      else if (passes) view.waiting.push(watcher);
-      else watcher.member.join(watcher.name);
+      if (view.watchers.has(watcher) && watcher.id !== null) watcher.fail(error);
     }
     if (view.watchers.size === 0) return;
-    if (!passes) return tellBroken(view, error);
+    if (!passes) {
+      tellBroken(view, error);
+      for (const { member, name, tell: tellOne } of named) {
+        tellOne(encodeError(error, null, name));
+        member.join(name);
+      }
+      return;
+    }
+    view.waiting.push(...named);
     view.due = true;
     view.failures++;
     const wait = Math.min(longestRest, firstRetry * 2 ** (view.failures - 1));
     view.notBefore = Math.max(view.notBefore, performance.now() + wait);
     // The first failure may be that of a moment: a schema that changes, a connection that was lost.
-    if (view.failures >= 2) tellStale(view, error.message);
+    if (view.failures < 2) return;
+    const reason = error.message;
+    tellStale(view, reason);
+    for (const { name, tell: tellOne } of named) {
+      tellOne(encodeFrame({ type: "query.stale", subscription: name, reason }));
+    }
   };
 
   /** A fresh read would fail, too: that is the answer, until a change makes it another one. */

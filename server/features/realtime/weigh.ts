@@ -61,10 +61,11 @@ export function createWeigher<Live>(parts: WeighParts<Live>): (changes: readonly
     judging.set(table, later);
     const rested = Bun.sleep(pause);
     const judged = lives.map((live) => queryOf(live).members as View);
-    const { verdicts, failures, untold } = await judge(judged, rows);
-    const concerned = new Set(verdicts.map(({ view }) => view));
+    const judgement = await judge(judged, rows).catch(() => null);
+    const concerned = new Set(judgement?.verdicts.map(({ view }) => view));
+    const isUntold = judgement === null || judgement.untold;
     lives.forEach((live, place) => {
-      if (untold || concerned.has(place) || failures.has(judged[place] as View)) wake(live);
+      if (isUntold || concerned.has(place) || judgement.failures.has(judged[place] as View)) wake(live);
     });
     await rested;
     judging.delete(table);

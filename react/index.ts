@@ -48,6 +48,7 @@ export {
   useUpsertItem,
   type WriteOptions,
 } from "./mutations";
+export { type NotificationOptions, useNotifications, type UseNotificationsResult } from "./notifications";
 export { isTemporaryId } from "./optimism";
 export { usePresence, type UsePresenceResult } from "./presence";
 export { BaasixProvider, type BaasixProviderProps, useBaasix } from "./provider";

@@ -36,6 +36,7 @@ import type { RegisteredItem, RegisteredName } from "./register";
 /** What is used of a client, whatever its collections. */
 export type AnyBaasix = Pick<Baasix, "url" | "auth"> & {
   readonly permissions: Pick<Baasix["permissions"], "me">;
+  readonly notifications: Pick<Baasix["notifications"], "markAsSeen" | "delete">;
   readonly items: <Item extends object = never>(collection: NameFor<Item>) => Items<Item>;
   readonly transaction: (
     operations: readonly TransactionOperation[],

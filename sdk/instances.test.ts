@@ -1,0 +1,138 @@
+/** The progress of work, and notifications, through the client, of two servers as processes of their own on one PostgreSQL. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { type ExternalServer, externalServer, temporaryDirectory } from "../server/testing/postgres";
+import { type Baasix, type BaasixError, createBaasix, type ExecutionUpdate, MemoryStorageAdapter } from ".";
+
+const admin = { email: "admin@example.com", password: "correct horse battery" };
+const processes: Bun.Subprocess[] = [];
+const clients: Baasix[] = [];
+let database: ExternalServer;
+let one: string;
+let two: string;
+
+beforeAll(async () => {
+  database = await externalServer({ walLevel: "logical" });
+  one = await start();
+  two = await start();
+}, 60_000);
+afterAll(async () => {
+  for (const each of clients) each.close();
+  for (const each of processes) each.kill("SIGKILL");
+  await Promise.all(processes.map(({ exited }) => exited));
+  await database.stop();
+});
+
+async function start(): Promise<string> {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../server/testing/instance.ts")], {
+    env: {
+      PATH: process.env["PATH"] ?? "",
+      BAASIX_DIR: temporaryDirectory(),
+      SECRET_KEY: "a secret of the tests, at least 32 characters",
+      ADMIN_EMAIL: admin.email,
+      ADMIN_PASSWORD: admin.password,
+      DATABASE_URL: database.url,
+      HOST: "127.0.0.1",
+      PORT: "0",
+      LOG_LEVEL: "error",
+      NODE_ENV: "test",
+      DATABASE_POOL_MAX: "4",
+      DATABASE_SLOW_POOL_MAX: "2",
+      INSTANCE_BEAT: "1",
+    },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  processes.push(child);
+  let url = "";
+  for await (const chunk of child.stdout) {
+    url += new TextDecoder().decode(chunk);
+    if (url.includes("\n")) return url.trim();
+  }
+  throw new Error("the server did not start");
+}
+
+function client(url: string): Baasix {
+  const made = createBaasix({ url, storage: new MemoryStorageAdapter() });
+  clients.push(made);
+  return made;
+}
+
+/** An account, signed in on both servers. */
+async function person(name: string) {
+  const [here, there] = [client(one), client(two)];
+  const account = { email: `${name}@example.com`, password: "a good password" };
+  await here.auth.register({ ...account, firstName: name });
+  const { user } = await there.auth.login(account);
+  return { here, there, id: user?.id ?? "" };
+}
+
+/** Waits until both servers know of each other. */
+async function together({ realtime }: Baasix): Promise<void> {
+  while ((await realtime.invoke<{ instances: number }>("stats")).instances < 2) await Bun.sleep(50);
+}
+
+test("an execution is followed on any server, in order, by those who may", async () => {
+  const ann = await person("ann");
+  const bob = await person("bob");
+  await Promise.all([together(ann.here), together(ann.there)]);
+  const heard: Record<"here" | "there", ExecutionUpdate[]> = { here: [], there: [] };
+  const done = (["here", "there"] as const).map(
+    (place) =>
+      new Promise<void>((resolve, reject) =>
+        ann[place].realtime.subscribeToExecution(
+          ann.id,
+          (update) => {
+            heard[place].push(update);
+            if (update.status === "completed") resolve();
+          },
+          reject,
+        ),
+      ),
+  );
+  const refused = await new Promise<BaasixError>((resolve) =>
+    bob.here.realtime.subscribeToExecution(ann.id, () => resolve(undefined as never), resolve),
+  );
+  expect(refused.code).toBe("FORBIDDEN");
+  for (const place of ["here", "there"] as const)
+    while (ann[place].realtime.getChannels()[0]?.state !== "SUBSCRIBED") await Bun.sleep(5);
+
+  await ann.there.realtime.invoke("work", ann.id);
+  await Promise.all(done);
+  const expected = [
+    ...Array.from({ length: 100 }, (_, progress) => ({ status: "running", progress })),
+    { status: "completed", progress: 100 },
+  ].map((update) => ({ ...update, executionId: ann.id, timestamp: expect.any(String) }));
+  expect(heard).toEqual({ here: expected, there: expected });
+
+  // Nothing is kept: who comes late hears of what comes then.
+  const late: ExecutionUpdate[] = [];
+  const stop = ann.here.realtime.subscribeToExecution(ann.id, (update) => late.push(update));
+  await ann.here.realtime.invoke("stats");
+  expect(late).toEqual([]);
+  stop();
+}, 60_000);
+
+test("a notification reaches the sockets of its user on all servers, and is there", async () => {
+  const cid = await person("cid");
+  const dora = await person("dora");
+  const heard: string[] = [];
+  const told = Promise.withResolvers<void>();
+  const note = (text: string) => {
+    heard.push(text);
+    if (heard.length === 3) told.resolve();
+  };
+  cid.here.notifications.onNotification(({ title }) => note(`here ${title}`));
+  cid.there.notifications.onNotification(({ title }) => note(`there ${title}`));
+  dora.there.notifications.onNotification(({ title }) => note(`dora ${title}`));
+  for (const { realtime } of [cid.here, cid.there, dora.there])
+    while (realtime.getChannels()[0]?.state !== "SUBSCRIBED") await Bun.sleep(5);
+  const notice = { type: "note", message: "m" };
+  // By the code of one server.
+  await cid.here.realtime.invoke("notify", { ...notice, title: "hello", userIds: [cid.id] });
+  await cid.here.realtime.invoke("notify", { ...notice, title: "hers", userIds: [dora.id] });
+  await told.promise;
+  expect(heard.toSorted()).toEqual(["dora hers", "here hello", "there hello"]);
+  expect(await cid.there.notifications.getUnreadCount()).toBe(1);
+}, 60_000);

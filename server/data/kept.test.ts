@@ -155,7 +155,7 @@ const ways: Readonly<
       const plan = authorizeRead(planRead(schema, parseRead("things", query)), access);
       const shape = plan.count === "exact" ? "list" : pageShape(plan, null);
       const counted = shape === "list" ? compileCount(plan, 1) : null;
-      return bind(compileRead(plan, shape, 1, counted), { actor: user, now });
+      return bind(compileRead(plan, shape, 1, counted, "array"), { actor: user, now });
     },
   },
   item: {

@@ -134,7 +134,7 @@ function openPage(snapshot: Snapshot, actor: Actor, collection: string, query: R
       rows: rows.map((row) => String(row[0])),
       totalCount: plan.count === "none" ? null : (told ?? totalIn(await run(total))),
       truncated: rows.some((row) => row[1] === true),
-      ...(plan.cursor !== null && { nextCursor: nextCursor(plan, rows) }),
+      ...(plan.cursor !== null && { nextCursor: nextCursor(plan, rows.length, rows.at(-1)?.[3]) }),
     };
   };
   return { ...opened, statement, answer };

@@ -9,6 +9,7 @@ import {
   type CompiledRead,
   compileRead,
   type Counted,
+  type ReadForm,
   type ReadShape,
 } from "../core/query/compile";
 import { decodeCursor, encodeCursor } from "../core/query/cursor";
@@ -46,21 +47,40 @@ export async function readPage(
   const { plan } = prepared;
   const options = optionsFor(actor, signal);
   const binding: Binding = { actor, now: parts.now(), inputs };
+  const read = async (shape: ReadShape): Promise<PageRow> =>
+    pageRow(await parts.runner.run(bind(compiled(prepared, shape, "array"), binding), options));
   if (plan.count !== "exact") {
-    const rows = await parts.runner.run(bind(compiled(prepared, pageShape(plan, null)), binding), options);
+    const page = await read(pageShape(plan, null));
     const estimated =
-      plan.count === "estimated" ? await estimate(parts, prepared, rows, binding, options) : null;
-    return pageAnswer(plan, rows, estimated);
+      plan.count === "estimated" ? await estimate(parts, prepared, page.items, binding, options) : null;
+    return pageAnswer(plan, page, estimated);
   }
   const counting = remembering(parts.totals, compiled(prepared, "count"), binding);
   const known = counting?.known() ?? null;
-  const rows = await parts.runner.run(
-    bind(compiled(prepared, known === null ? "list" : pageShape(plan, known)), binding),
-    options,
-  );
-  const told = known ?? (await totalOf(parts, prepared, rows, binding, options));
-  if (known === null) counting?.remember(told);
-  return pageAnswer(plan, rows, told);
+  if (known !== null) return pageAnswer(plan, await read(pageShape(plan, known)), known);
+  const page = await read("list");
+  counting?.remember(Number(page.total));
+  return pageAnswer(plan, page, Number(page.total));
+}
+
+/** The one row that a page comes in. */
+type PageRow = {
+  readonly json: string;
+  readonly truncated: boolean;
+  readonly total: unknown;
+  readonly lastKeys: unknown;
+  readonly items: number;
+};
+
+function pageRow(rows: readonly Row[]): PageRow {
+  const [json, cut, total, lastKeys, items] = rows[0] ?? [];
+  return {
+    json: typeof json === "string" ? json : "[]",
+    truncated: cut === true,
+    total,
+    lastKeys,
+    items: Number(items),
+  };
 }
 
 /** So many matches are soon looked up. */
@@ -109,7 +129,7 @@ export async function* readAll(
     const { plan, rows }: Walked = await parts.again(() => walk(parts, actor, collection, batch, signal));
     left -= rows.length;
     if (rows.length > 0) yield rows.map((row) => String(row[0]));
-    cursor = nextCursor(plan, rows);
+    cursor = nextCursor(plan, rows.length, rows.at(-1)?.[3]);
   }
 }
 
@@ -144,7 +164,7 @@ function prepareWalk(
   const plan = planRead(schema, { ...read, cursor: null });
   const authorized = authorizeRead(plan, accessOf(rules, schema, actor));
   const after = cursor ? decodeCursor(authorized.sort, cursor) : null;
-  return { plan: { ...authorized, cursor: { after } }, version: schema.version, statements: new Map() };
+  return { plan: { ...authorized, cursor: { after } }, version: schema.version, statements: noStatements() };
 }
 
 /** How many rows `readAll` gives; a page's maximum does not bound it. @throws AppError INVALID_QUERY */
@@ -157,52 +177,37 @@ function wholeLimit(value: unknown): number {
   throw new AppError("INVALID_QUERY", "limit: expected a whole number of at least -1");
 }
 
-function pageAnswer(plan: AuthorizedRead, rows: readonly Row[], totalCount: number | null): ReadAnswer {
+function pageAnswer(plan: AuthorizedRead, page: PageRow, totalCount: number | null): ReadAnswer {
+  const { json, truncated, items, lastKeys } = page;
   return {
-    json: joinRows(rows),
+    json,
     totalCount,
     estimated: plan.count === "estimated",
-    truncated: rows.some((row) => row[1] === true),
-    ...(plan.cursor !== null && { nextCursor: nextCursor(plan, rows) }),
+    truncated,
+    ...(plan.cursor !== null && { nextCursor: nextCursor(plan, items, lastKeys) }),
   };
 }
 
-/** The cursor behind a full page; null behind the last one. */
-export function nextCursor(plan: AuthorizedRead, rows: readonly Row[]): string | null {
-  const keys = rows.at(-1)?.[3];
-  return plan.limit > 0 && rows.length === plan.limit && typeof keys === "string"
-    ? encodeCursor(plan.sort, keys)
+/** The cursor behind a full page of so many items; null behind the last one. `lastKeys`: the sort keys of its last item. */
+export function nextCursor(plan: AuthorizedRead, items: number, lastKeys: unknown): string | null {
+  return plan.limit > 0 && items === plan.limit && typeof lastKeys === "string"
+    ? encodeCursor(plan.sort, lastKeys)
     : null;
-}
-
-/** The total that a page with rows carries. An empty page carries none: the first page then says 0, a later one counts. */
-async function totalOf(
-  { runner }: ReadParts,
-  prepared: Prepared,
-  rows: readonly Row[],
-  binding: Binding,
-  options: RunOptions | undefined,
-): Promise<number> {
-  if (rows[0]) return Number(rows[0][2]);
-  if (isFirst(prepared.plan) && prepared.plan.limit > 0) return 0;
-  const counted = await runner.run(bind(compiled(prepared, "count"), binding), options);
-  return Number(counted[0]?.[0] ?? 0);
 }
 
 /** The planner's guess; exact where the page itself tells. */
 async function estimate(
   { runner }: ReadParts,
   prepared: Prepared,
-  rows: readonly Row[],
+  items: number,
   binding: Binding,
   options: RunOptions | undefined,
 ): Promise<number> {
   const { plan } = prepared;
-  if (rows.length < plan.limit && !plan.cursor?.after && (rows.length > 0 || isFirst(plan)))
-    return plan.offset + rows.length;
+  if (items < plan.limit && !plan.cursor?.after && (items > 0 || isFirst(plan))) return plan.offset + items;
   const answer = await runner.run(bind(compiled(prepared, "estimate"), binding), options);
   const guess = answer[0]?.[0] as readonly { readonly Plan: { readonly "Plan Rows": number } }[] | undefined;
-  return Math.max(plan.offset + rows.length, guess?.[0]?.Plan["Plan Rows"] ?? 0);
+  return Math.max(plan.offset + items, guess?.[0]?.Plan["Plan Rows"] ?? 0);
 }
 
 function isFirst(plan: AuthorizedRead): boolean {
@@ -229,20 +234,25 @@ function keyOf({ text, params }: Statement): string {
 export type Prepared = {
   readonly plan: AuthorizedRead;
   readonly version: number;
-  readonly statements: Map<ReadShape, CompiledRead>;
-  /** The count, which the list takes in. */
+  readonly statements: Readonly<Record<ReadForm, Map<ReadShape, CompiledRead>>>;
+  /** The count, which the list takes in: that of one form, as it grows with it. */
   counted?: Counted;
 };
 
-/** The statement of a shape. */
-export function compiled(prepared: Prepared, shape: ReadShape): CompiledRead {
-  const { plan, version, statements } = prepared;
+function noStatements(): Prepared["statements"] {
+  return { rows: new Map(), array: new Map() };
+}
+
+/** The statement of a shape, its items in the given form. */
+export function compiled(prepared: Prepared, shape: ReadShape, form: ReadForm = "rows"): CompiledRead {
+  const { plan, version } = prepared;
+  const statements = prepared.statements[form];
   let statement = statements.get(shape);
   if (statement) return statement;
   if (shape === "count") statement = prepared.counted ??= compileCount(plan, version);
-  else if (shape === "list")
-    statement = compileRead(plan, shape, version, (prepared.counted ??= compileCount(plan, version)));
-  else statement = compileRead(plan, shape, version);
+  else if (shape === "list" && form === "array")
+    statement = compileRead(plan, shape, version, (prepared.counted ??= compileCount(plan, version)), form);
+  else statement = compileRead(plan, shape, version, null, form);
   statements.set(shape, statement);
   return statement;
 }
@@ -270,7 +280,7 @@ function planOf(snapshot: Snapshot, actor: Actor, collection: string, query: Raw
   const { schema, rules } = snapshot;
   const read = planRead(schema, parseRead(collection, query));
   const plan = authorizeRead(read, accessOf(rules, schema, actor));
-  return { plan, version: schema.version, statements: new Map() };
+  return { plan, version: schema.version, statements: noStatements() };
 }
 
 /** A statement for a caller without an account may run this long, in ms; others have the limit of the pool. */
@@ -281,10 +291,4 @@ const publicOptions: RunOptions = { timeout: publicTimeout, guest: true };
 export function optionsFor(actor: Actor, signal?: AbortSignal): RunOptions | undefined {
   if (!signal) return actor.kind === "anonymous" ? publicOptions : undefined;
   return actor.kind === "anonymous" ? { ...publicOptions, signal } : { signal };
-}
-
-function joinRows(rows: readonly Row[]): string {
-  let json = "[";
-  for (let i = 0; i < rows.length; i++) json += i === 0 ? rows[i]?.[0] : `,${rows[i]?.[0]}`;
-  return `${json}]`;
 }

@@ -5,7 +5,7 @@ import { accessOf } from "../access/policy";
 import type { Rules } from "../access/rules";
 import { AppError } from "../errors";
 import { authorizeRead } from "./authorize";
-import { compileRead, type ReadShape } from "./compile";
+import { compileRead, type ReadForm, type ReadShape } from "./compile";
 import { parseRead } from "./parse";
 import { planRead } from "./plan";
 import { bind, type CompiledStatement } from "./variables";
@@ -33,10 +33,11 @@ function compile(
     actor = admin,
     rules = rulesFor([]),
     shape = "list",
-  }: { actor?: Actor; rules?: Rules; shape?: ReadShape } = {},
+    form = "rows",
+  }: { actor?: Actor; rules?: Rules; shape?: ReadShape; form?: ReadForm } = {},
 ): CompiledStatement {
   const plan = planRead(blogSchema, parseRead("posts", query));
-  return compileRead(authorizeRead(plan, accessOf(rules, blogSchema, actor)), shape, 7);
+  return compileRead(authorizeRead(plan, accessOf(rules, blogSchema, actor)), shape, 7, null, form);
 }
 
 function refusal(query: Record<string, unknown>, actor: Actor, rules: Rules): string {
@@ -80,6 +81,28 @@ describe("statements", () => {
         "left join lateral (select coalesce(json_agg(x.*), '[]'::json) as j, count(*) >= 500 as c from (" +
         'select t4."text" as "text", t4."id" as "id" from "comments" t4 ' +
         'where t4."post_Id" = t2."id" and t4."deletedAt" is null order by t4."id" limit 500) x) t2_1 on true',
+    );
+  });
+  test("a page as one array counts itself, unless it begins behind the end", () => {
+    const text = (query: Record<string, unknown>) =>
+      compile({ fields: "title", ...query }, { form: "array" }).text;
+    expect(text({ limit: 20 })).toBe(
+      '/* s7 */ select json_agg(r.*)::text, false, case when count(*) < 20 then 0 + count(*) else (select count(*) from "posts" t0) end, null, count(*) from (' +
+        'select t1."title" as "title" from "posts" t1 order by t1."id" limit 20) r',
+    );
+    expect(text({ limit: 20, page: 2 })).toContain(
+      "case when count(*) between 1 and 19 then 20 + count(*) else (",
+    );
+    expect(text({ limit: 0 })).toContain('false, (select count(*) from "posts" t0), null');
+  });
+  test("a page as one array tells of lists that were cut, and where its last item stands", () => {
+    const { text } = compile(
+      { fields: "id,comments.id", limit: 20, cursor: "", count: "none" },
+      { form: "array", shape: "page" },
+    );
+    expect(text).toStartWith(
+      '/* s7 */ select json_agg((select row_to_json(r.*) from (select t1."id" as "id", t1_0.j as "comments") r))::text, ' +
+        'bool_or(coalesce(t1_0.c, false)), null, (array_agg(t1."#k"))[count(*)], count(*) from (',
     );
   });
   test("lists in lists share the rows of one answer, and tell when they reach their bound", () => {

@@ -38,9 +38,9 @@ export function selectList(node: SelectNode, alias: string, parameters: Paramete
   return [...columns, ...related];
 }
 
-/** The row of `alias`, whose relations are joined, as the text of a JSON object. */
+/** The row of `alias`, whose relations are joined, as a JSON object. */
 export function rowJson(node: SelectNode, alias: string, parameters: Parameters): string {
-  return `(${rowObject(node, alias, parameters)})::text`;
+  return `(${rowObject(node, alias, parameters)})`;
 }
 
 /** The row of `alias` as text of a JSON object, relations and all, in a sub-select that costs only where it is asked. */

@@ -195,6 +195,7 @@ export async function createApp(
       ? redisTransport(config.REDIS_URL, `baasix:${Buffer.from(deriveKey(secret, "bus")).toString("hex")}`)
       : postgresTransport(address),
     {
+      keys: [secret, ...(secret.previous ?? [])].map((one) => deriveKey(one, "words between instances")),
       beat: config.INSTANCE_BEAT * 1000,
       onError: (error) => logger.warn("bus between instances", { error: error.message }),
     },

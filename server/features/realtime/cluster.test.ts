@@ -63,6 +63,7 @@ function world(seed: number) {
         };
       },
       {
+        keys: [new Uint8Array(32)],
         beat,
         now: () => clock,
         every: (_, work) => {

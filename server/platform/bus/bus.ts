@@ -1,10 +1,14 @@
 /**
  * Messages between the instances of one installation, and which of them live. An instance that has said nothing for three
- * beats, or has said goodbye, is gone. Whoever may have missed something of another one is told everything anew.
+ * beats, or has said goodbye, is gone. Whoever may have missed something of another one is told everything anew. What is said is
+ * sealed, and heard once: an instance is believed when it has answered this one, whose name is new with each start.
  */
+import { createSeal } from "./seal";
 import type { OpenTransport } from "./transport";
 
 export type BusOptions = {
+  /** Keys of the installation, 32 bytes each: the first one seals, all open. */
+  readonly keys: readonly Uint8Array[];
   /** Milliseconds between two signs of life. */
   readonly beat?: number;
   readonly onError?: (error: Error) => void;
@@ -38,13 +42,11 @@ export type Bus = {
   readonly close: () => Promise<void>;
 };
 
-/** What goes over the transport. `n` counts the envelopes of an instance; `since`: when it began, ms since 1970. */
+/** What goes over the transport, sealed. `since`: when its instance began, ms since 1970. */
 type Envelope = {
-  readonly from: string;
-  readonly n: number;
   readonly since: number;
   readonly to?: string;
-  /** `hello`: tell me everything. `alive`: nothing else to say. `bye`: gone. */
+  /** `hello`: tell me everything. `alive`: nothing else to say, or the answer to a `hello`. `bye`: gone. */
   readonly kind: "hello" | "alive" | "bye" | "message";
   readonly message?: unknown;
 };
@@ -55,20 +57,28 @@ const defaultBeat = 5_000;
 const patience = 3;
 /** Beats between two signs of life of an instance that knows of no others. */
 const lonely = 6;
+/** Instances whose last numbers are remembered: what they said is not heard again. */
+const mostNumbers = 10_000;
 
 /** Opens a bus. It finds the others by itself. */
 export function openBus(
   open: OpenTransport,
   {
+    keys,
     beat = defaultBeat,
     onError = () => {},
     now = () => performance.now(),
     every = everyBeat,
-  }: BusOptions = {},
+  }: BusOptions,
 ): Bus {
   const id = crypto.randomUUID();
+  const { seal, open: unseal } = createSeal(keys);
   const since = Date.now();
   const others = new Map<string, Other>();
+  /** The numbers of the last envelopes of all that were ever heard, those that are gone too. */
+  const numbers = new Map<string, number>();
+  /** When instances that are not believed yet were asked for an answer. */
+  const asked = new Map<string, number>();
   let listener: BusListener = { onMessage: () => {}, onCome: () => {}, onGone: () => {} };
   let sent = 0;
   let closed = false;
@@ -76,23 +86,43 @@ export function openBus(
   let ticked = now();
   /** What went wrong last: said once, not at each attempt. */
   let fault: string | null = null;
+  let toldStrange = false;
 
   const send = (kind: Envelope["kind"], rest: Pick<Envelope, "to" | "message"> = {}): void => {
-    transport.send(JSON.stringify({ from: id, n: ++sent, since, kind, ...rest } satisfies Envelope));
+    const text = JSON.stringify({ since, kind, ...rest } satisfies Envelope);
+    transport.send(seal({ from: id, n: ++sent, text }));
   };
 
   const lose = (instance: string): void => {
     if (others.delete(instance)) listener.onGone(instance);
   };
 
-  const hear = (text: string): void => {
-    const envelope = parse(text);
-    if (closed || envelope === null || envelope.from === id) return;
-    const { from, n, kind, to } = envelope;
-    if (kind === "bye") return lose(from);
+  /** Somebody repeats what was said before this one began, or it has just come: only an answer to this one's name shows which. */
+  const askForAnswer = (instance: string): void => {
+    const time = now();
+    if (time - (asked.get(instance) ?? -Infinity) < beat) return;
+    asked.set(instance, time);
+    send("hello", { to: instance });
+  };
+
+  const hear = (line: string): void => {
+    const sealed = closed ? null : unseal(line);
+    const envelope = sealed && parse(sealed.text);
+    if (!sealed || !envelope) return tellStrange();
+    const { from, n } = sealed;
+    // A number of before: it is said for the second time.
+    if (from === id || n <= (numbers.get(from) ?? 0)) return;
+    const { kind, to } = envelope;
     const known = others.get(from);
+    if (!known && to !== id) {
+      if (kind !== "bye") askForAnswer(from);
+      return;
+    }
+    note(numbers, from, n);
+    if (kind === "bye") return lose(from);
     const isNew = known === undefined;
     const missed = known !== undefined && n !== known.n + 1;
+    const hasAnswered = asked.delete(from);
     if (known) {
       known.n = n;
       known.heard = now();
@@ -101,12 +131,22 @@ export function openBus(
     }
     const isMeant = to === undefined || to === id;
     const asks = kind === "hello" && isMeant;
-    // It is asked for what it holds when it is unknown, when something of it was missed, and when its way was broken: a
-    // question of ours may have been lost there. One that asks this instance alone has been told of us, and tells.
+    // It is asked for what it holds when something of it was missed, and when its way was broken: a question of ours may have
+    // been lost there. One that asks this instance alone has been told of us, and tells; so does one that answers.
     const wasBroken = kind === "hello" && to === undefined;
-    if (missed || wasBroken || (isNew && !asks)) send("hello", { to: from });
+    if (missed || wasBroken || (isNew && !asks && !hasAnswered)) send("hello", { to: from });
+    if (kind === "hello" && to === id) send("alive", { to: from });
     if (isNew || asks) listener.onCome(from);
     if (kind === "message" && isMeant) listener.onMessage(envelope.message, from);
+  };
+
+  /** Another installation on the same way, an instance with another secret, or somebody who tries something. */
+  const tellStrange = (): void => {
+    if (closed || toldStrange) return;
+    toldStrange = true;
+    onError(
+      new Error("something was said between instances that none with this secret has said; it is ignored"),
+    );
   };
 
   const tick = (): void => {
@@ -168,11 +208,18 @@ function everyBeat(ms: number, work: () => void): () => void {
   return () => clearInterval(timer);
 }
 
+/** Forgets those that were heard of the longest ago. */
+function note(numbers: Map<string, number>, from: string, n: number): void {
+  numbers.delete(from);
+  numbers.set(from, n);
+  const [oldest] = numbers.keys();
+  if (numbers.size > mostNumbers && oldest !== undefined) numbers.delete(oldest);
+}
+
 function parse(text: string): Envelope | null {
   try {
     const value = JSON.parse(text) as Partial<Envelope> | null;
-    const isEnvelope =
-      typeof value?.from === "string" && typeof value.n === "number" && typeof value.kind === "string";
+    const isEnvelope = typeof value?.since === "number" && typeof value.kind === "string";
     return isEnvelope ? (value as Envelope) : null;
   } catch {
     return null;

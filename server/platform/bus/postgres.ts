@@ -39,22 +39,35 @@ function createCutter(): (texts: readonly string[]) => string[] {
   };
 }
 
+/** Characters of parts whose last one has not come; instances send it in the same transaction. */
+const mostParts = 128 * 1024 * 1024;
+
 /** Joins the parts that one connection hears to texts again. */
 function createJoiner(onText: (text: string) => void): (payload: string) => void {
-  const parts = new Map<string, string>();
+  const parts = new Map<string, { text: string; next: number }>();
+  let size = 0;
   return (payload) => {
     const head = /^(\S+) (\S+) (\d+) ([01]) /.exec(payload);
     if (!head) return;
     const [all, name = "", batch = "", index, last] = head;
     const key = `${name} ${batch}`;
-    const known = parts.get(key) ?? "";
-    if (index !== "0" && known === "") return; // its beginning was before we listened
-    const text = known + payload.slice(all.length);
+    const known = parts.get(key) ?? { text: "", next: 0 };
+    parts.delete(key);
+    size -= known.text.length;
+    const place = Number(index);
+    if (place !== 0 && place !== known.next) return; // its beginning was before we listened
+    const text = (place === 0 ? "" : known.text) + payload.slice(all.length);
     if (last === "0") {
-      parts.set(key, text);
+      // What anybody says who may connect must not fill the memory.
+      if (size + text.length > mostParts) {
+        parts.clear();
+        size = 0;
+        return;
+      }
+      parts.set(key, { text, next: place + 1 });
+      size += text.length;
       return;
     }
-    parts.delete(key);
     for (const line of text.split("\n")) onText(line);
   };
 }

@@ -12,6 +12,17 @@ import type { LoggedChange } from "./view";
  */
 export type Dependency = { readonly columns: ReadonlySet<string>; readonly created: boolean };
 
+/** What concerns one of two concerns both. */
+export function joinDependencies(one: Dependency | undefined, other: Dependency): Dependency {
+  if (!one) return other;
+  if (
+    one === other ||
+    ([...other.columns].every((name) => one.columns.has(name)) && one.created >= other.created)
+  )
+    return one;
+  return { columns: one.columns.union(other.columns), created: one.created || other.created };
+}
+
 /** Collections of the rows on the way to one, that one last; null for the row itself. */
 type Places = readonly (Collection | null)[];
 

@@ -74,7 +74,11 @@ function world(seed: number) {
     );
     const made = createRooms({
       cluster: createCluster(bus),
-      gate: createGate({ mayReadCollection: () => false, readable: () => Promise.resolve(new Set()) }),
+      gate: createGate({
+        mayReadCollection: () => false,
+        readable: () => Promise.resolve(new Set()),
+        reaches: () => new Map(),
+      }),
       publish: () => {},
       now: () => clock,
     });

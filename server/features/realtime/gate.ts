@@ -4,11 +4,14 @@
  */
 import type { UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
+import { type Dependency, joinDependencies } from "../../core/query/dependencies";
 
 /** Decides for names with a prefix. What it throws counts as no. */
 export type RoomValidator = (actor: UserActor, name: string) => boolean | Promise<boolean>;
 
 export type GateParts = {
+  /** What of other rows decides which items of a collection the actor may read. */
+  readonly reaches: (actor: UserActor, collection: string) => ReadonlyMap<string, Dependency>;
   /** Whether the actor may read the collection at all; false for one that is not there. */
   readonly mayReadCollection: (actor: UserActor, collection: string) => boolean;
   /** Which of these items of a collection the actor may read. @throws AppError when it cannot be told */
@@ -31,6 +34,8 @@ export type Gate = {
   readonly isGuarded: (name: string) => boolean;
   /** Collections that private names were asked for, which the asker could read. */
   readonly collections: ReadonlySet<string>;
+  /** By collection: what the rights of those who asked read of it, to tell who may read which item of which collections. */
+  readonly reached: ReadonlyMap<string, ReadonlyMap<string, Dependency>>;
 };
 
 /** `private:<collection>:<id>`, or `private:<collection>`: for those who may read that item, or items of the collection. */
@@ -39,9 +44,17 @@ const privatePrefix = "private:";
 const ownPrefix = /^(baasix|system|private):/i;
 
 /** Makes a gate without validators. */
-export function createGate({ mayReadCollection, readable }: GateParts): Gate {
+export function createGate({ mayReadCollection, readable, reaches }: GateParts): Gate {
   const validators = new Map<string, RoomValidator>();
   const collections = new Set<string>();
+  const reached = new Map<string, Map<string, Dependency>>();
+
+  const noteReached = (actor: UserActor, collection: string): void => {
+    for (const [table, dependency] of reaches(actor, collection)) {
+      const readers = reached.get(table) ?? new Map<string, Dependency>();
+      reached.set(table, readers.set(collection, joinDependencies(readers.get(collection), dependency)));
+    }
+  };
 
   const agreed = async (actor: UserActor, name: string): Promise<boolean> => {
     for (const [prefix, validator] of validators) {
@@ -60,6 +73,8 @@ export function createGate({ mayReadCollection, readable }: GateParts): Gate {
       const { collection, id } = partsOf(name);
       if (!mayReadCollection(actor, collection)) continue;
       collections.add(collection);
+      // Before it is asked: what changes meanwhile asks again.
+      if (id !== null) noteReached(actor, collection);
       if (id === null) open.add(name);
       else items.set(collection, [...(items.get(collection) ?? []), id]);
     }
@@ -83,6 +98,7 @@ export function createGate({ mayReadCollection, readable }: GateParts): Gate {
   return {
     open,
     collections,
+    reached,
     isGuarded: (name) => isPrivate(name) || [...validators.keys()].some((prefix) => name.startsWith(prefix)),
     enter: async (actor, name) => {
       const [entered] = await open(actor, [name]);
@@ -102,6 +118,11 @@ function partsOf(name: string): { readonly collection: string; readonly id: stri
   const rest = name.slice(privatePrefix.length);
   const at = rest.indexOf(":");
   return at < 0 ? { collection: rest, id: null } : { collection: rest.slice(0, at), id: rest.slice(at + 1) };
+}
+
+/** The collection that a private name is of; null for other names. */
+export function privateCollection(name: string): string | null {
+  return isPrivate(name) ? partsOf(name).collection : null;
 }
 
 /** The private name of an item. */

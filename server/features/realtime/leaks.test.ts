@@ -62,6 +62,17 @@ async function watching(
   }
 }
 
+/** What does not come in so many ms is a failure. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Everything that the socket heard until a note of an administrator's was told to it, as text. */
 async function heardUntilEnd(socket: TestSocket): Promise<string> {
   const admin = await openSocket(url, app.admin);
@@ -207,4 +218,45 @@ test("a collection that tells of more kinds of change than before is read again"
     expect(socket.unread).toEqual([]);
     socket.close();
   }
+});
+
+test("who may read a row no more because another one has changed leaves its private names at once", async () => {
+  const right = { role_Id: role, action: "read", fields: ["*"], collection: "notes", ...open };
+  const { id } = await post("/permissions", right);
+  await psql(
+    `insert into folders (id, open) values (1, true), (2, true)`,
+    `insert into notes (id, text, "folder_Id") values (51, 'a', 1), (52, 'b', 2)`,
+  );
+  const socket = await openSocket(url, ann.token);
+  const enter = async (): Promise<void> => {
+    for (const note of [51, 52]) {
+      await socket.ask({ type: "room.join", room: `private:notes:${note}` });
+      await socket.ask({ type: "presence.subscribe", channel: `private:notes:${note}` });
+      await socket.ask({ type: "broadcast.subscribe", channel: `private:notes:${note}` });
+    }
+  };
+  const lost = async (note: number): Promise<void> => {
+    const isIts = (type: string) => (frame: object) =>
+      JSON.stringify(frame).includes(`"type":"${type}"`) &&
+      JSON.stringify(frame).includes(`private:notes:${note}`);
+    const gone = Promise.all([
+      socket.take(isIts("room.kicked")),
+      socket.take((frame) => isIts("ended")(frame) && JSON.stringify(frame).includes("presence")),
+      socket.take((frame) => isIts("ended")(frame) && JSON.stringify(frame).includes("broadcast")),
+    ]);
+    await within(1000, gone);
+  };
+  await enter();
+  await psql(`update folders set name = 'of no concern'`);
+  await psql(`update folders set open = false where id = 1`);
+  await lost(51);
+  // Right after: the next look waits a moment, and none is left out.
+  await psql(`update folders set open = true where id = 1`, `delete from folders where id = 2`);
+  await lost(52);
+  await enter();
+  await psql(`update notes set "folder_Id" = null where id = 51`);
+  await lost(51);
+  socket.close();
+  await app.call("DELETE", `/permissions/${String(id)}`, { token: app.admin });
+  await psql("delete from notes", "delete from folders");
 });

@@ -1,6 +1,12 @@
 /** What clients do with each other and with the server's own code, connected: rooms, presence, broadcast, calls, topics. */
+import { roleKey, type UserActor } from "../../core/access/actor";
 import { accessOf } from "../../core/access/policy";
 import { AppError } from "../../core/errors";
+import { authorizeRead } from "../../core/query/authorize";
+import { type Dependency, dependenciesOf } from "../../core/query/dependencies";
+import { findCollection } from "../../core/query/plan";
+import { planView } from "../../core/query/view";
+import type { Snapshot } from "../../data";
 import type { Capability, Peer } from "./capability";
 import type { Cluster } from "./cluster";
 import { everyone } from "./connection";
@@ -139,6 +145,7 @@ function gateParts({ data, snapshot }: TogetherParts["parts"]): GateParts {
       const collection = schema.collections.get(name);
       return collection !== undefined && accessOf(rules, schema, actor)(collection, "read") !== null;
     },
+    reaches: createReaches(snapshot),
     readable: async (actor, name, ids) => {
       const key = snapshot().schema.collections.get(name)?.primaryKey.name ?? "";
       const query = { filter: { [key]: { in: ids } }, fields: [key], limit: ids.length };
@@ -152,6 +159,35 @@ function gateParts({ data, snapshot }: TogetherParts["parts"]): GateParts {
       }
     },
   };
+}
+
+/** What of other rows decides which items of a collection an actor may read: worked out once for a role. */
+function createReaches(snapshot: () => Snapshot): GateParts["reaches"] {
+  const known = new WeakMap<Snapshot, Map<string, ReadonlyMap<string, Dependency>>>();
+  return (actor, name) => {
+    const at = snapshot();
+    const kept = known.get(at) ?? new Map<string, ReadonlyMap<string, Dependency>>();
+    known.set(at, kept);
+    const key = `${roleKey(actor)} ${name}`;
+    const found = kept.get(key) ?? reachedBy(at, actor, name);
+    kept.set(key, found);
+    return found;
+  };
+}
+
+function reachedBy(
+  { schema, rules }: Snapshot,
+  actor: UserActor,
+  collection: string,
+): ReadonlyMap<string, Dependency> {
+  const { primaryKey } = findCollection(schema, collection);
+  try {
+    const plan = planView(schema, { collection, fields: [primaryKey.name] });
+    return dependenciesOf(authorizeRead(plan, accessOf(rules, schema, actor)));
+  } catch {
+    // Then no item is readable, either.
+    return new Map();
+  }
 }
 
 /** Refusals that say nothing of the right. */

@@ -165,6 +165,7 @@ test("what is refused is taken back", async () => {
     gate.resolve(Response.json(refusal, { status: 403 }));
     await expect(writing).rejects.toMatchObject({ code: "FORBIDDEN" });
     await now(list, "kept | 1 of 1");
+    expect(list.last()?.error?.code).toBe("FORBIDDEN");
   }
 });
 

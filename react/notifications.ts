@@ -34,6 +34,7 @@ export type UseNotificationsResult = {
   readonly unreadCount: number;
   /** True until both are known. */
   readonly isPending: boolean;
+  /** Of reading, or of the last mark or delete. */
   readonly error: BaasixError | null;
   /** Marks these as seen, or all; shown at once. Gives how many were unseen. @throws BaasixError; it is taken back then */
   readonly markAsSeen: (ids?: readonly string[]) => Promise<number>;
@@ -64,19 +65,27 @@ export function useNotifications({
     read,
   );
   const count = useCount<NotificationRecord>(collection, unread, read);
-  const { mutateAsync: mark } = useChange("seen", (place, item) =>
+  const { mutateAsync: mark, error: unmarked } = useChange("seen", (place, item) =>
     showUpdate(place, item.id, { seen: true, seenAt: new Date().toISOString() }),
   );
-  const { mutateAsync: erase } = useChange("delete", (place, item) => showDelete(place, item.id));
+  const { mutateAsync: erase, error: undeleted } = useChange("delete", (place, item) =>
+    showDelete(place, item.id),
+  );
   return {
     notifications: (isAuthenticated && list.data?.data) || none,
     totalCount: (isAuthenticated && list.data?.totalCount) || 0,
     unreadCount: (isAuthenticated && count.data) || 0,
     isPending: isAuthenticated && (list.isPending || count.isPending),
-    error: list.error ?? count.error,
-    markAsSeen: useCallback((ids?: readonly string[]) => mark(ids ?? null), [mark]),
-    remove: useCallback((ids?: readonly string[]) => erase(ids ?? null), [erase]),
+    error: list.error ?? count.error ?? unmarked ?? undeleted,
+    markAsSeen: useCallback((ids?: readonly string[]) => told(mark(ids ?? null)), [mark]),
+    remove: useCallback((ids?: readonly string[]) => told(erase(ids ?? null)), [erase]),
   };
+}
+
+/** A refusal that nobody waits for is told by `error` alone. */
+function told<Result>(result: Promise<Result>): Promise<Result> {
+  result.catch(() => undefined);
+  return result;
 }
 
 /** A write to the own ones with these ids, or (null) all; those that the cache shows are changed ahead. */

@@ -106,7 +106,7 @@ test("new ones are told to their user, wherever it listens, and that some were m
     while (!texts.every((text) => heard.includes(text))) await wake.promise;
   };
   const stop = baasix.notifications.onNotification(({ title }) => note(`first ${title}`), {
-    onMissed: () => note("missed"),
+    onResync: () => note("missed"),
   });
   second.notifications.onNotification(({ title }) => note(`second ${title}`));
   hers.notifications.onNotification(({ title }) => note(`hers ${title}`));
@@ -137,7 +137,7 @@ test("new ones are told to their user, wherever it listens, and that some were m
   );
 
   baasix.notifications.onNotification(({ title }) => note(`again ${title}`), {
-    onMissed: () => note("missed"),
+    onResync: () => note("missed"),
   });
   await subscribed(baasix);
   for (const socket of sockets) socket.close(4000);

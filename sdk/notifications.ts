@@ -6,10 +6,10 @@ import type {
   NotificationsCounted,
   NotificationsSent,
 } from "@baasix/types";
-import type { BaasixError } from "./error";
 import type { CallOptions, Http, WriteOptions } from "./http";
 import type { Items } from "./items";
 import type { Realtime } from "./realtime";
+import type { StopSubscription, SubscribeOptions } from "./subscriptions";
 
 /** The notification calls of a client: of the user's own ones, where it acts. */
 export type Notifications = {
@@ -26,16 +26,13 @@ export type Notifications = {
   /** Deletes everybody's that are older than some days (default 30); for administrators. */
   cleanup(days?: number, options?: CallOptions): Promise<Counted>;
   /**
-   * Calls back with each new one as it comes. `onMissed`: after a break some may have come unheard, which `find` tells.
-   * Returns how to stop.
+   * Calls back with each new one as it comes. After a break some may have come unheard: then `onResync` is called, and `find`
+   * tells. Returns how to stop.
    */
   onNotification(
     callback: (notification: NotificationRecord) => void,
-    options?: {
-      readonly onMissed?: () => void;
-      readonly onError?: (error: BaasixError) => void;
-    },
-  ): () => void;
+    options?: Pick<SubscribeOptions, "onState" | "onResync" | "onError">,
+  ): StopSubscription;
 };
 
 type Counted = Pick<NotificationsCounted, "count">;
@@ -65,10 +62,10 @@ export function createNotifications(
       http({ ...options, method: "DELETE", path: all, body: { notificationIds } }),
     send: (body, options) => http({ ...options, method: "POST", path: `${all}/send`, body }),
     cleanup: (days, options) => http({ ...options, method: "POST", path: `${all}/cleanup`, body: { days } }),
-    onNotification: (callback, { onMissed, onError } = {}) =>
+    onNotification: (callback, options) =>
       realtime.subscribe<NotificationRecord>(
         "baasix_Notification",
-        { filter: ownNotifications, events: ["create"], onResync: () => onMissed?.(), onError },
+        { ...options, filter: ownNotifications, events: ["create"] },
         ({ data }) => callback(data),
       ),
   };

@@ -31,8 +31,16 @@ const administrators = [
   /^(post|patch|put|delete) \/schemas/,
   /^[a-z]+ \/permissions/,
   /^[a-z]+ \/realtime\//,
+  /^post \/notifications\/cleanup$/,
 ];
-const signedIn = [/^get \/schemas/, /^post \/utils\/sort\//, /^post \/items\/\{collection\}\/reorder$/];
+const signedIn = [
+  /^get \/schemas/,
+  /^post \/utils\/sort\//,
+  /^post \/items\/\{collection\}\/reorder$/,
+  /^[a-z]+ \/notifications/,
+];
+/** Routes that create items, by the collection that they need the right for. */
+const creating: ReadonlyMap<string, string> = new Map([["post /notifications/send", "baasix_Notification"]]);
 
 /** The documentation routes. */
 export function openApiRoutes(parts: OpenApiParts) {
@@ -100,11 +108,16 @@ function zodToJsonSchema(schema: z.ZodType): JsonSchema {
 
 function documentOf(actor: Actor, parts: OpenApiParts, routes: Paths): Response {
   const { schema, rules } = parts.snapshot();
-  const collections = describeCollections(schema, accessOf(rules, schema, actor));
+  const access = accessOf(rules, schema, actor);
+  const collections = describeCollections(schema, access);
+  const mayCreate = (name: string): boolean => {
+    const collection = schema.collections.get(name);
+    return collection !== undefined && access(collection, "create") !== null;
+  };
   const document = {
     openapi: "3.1.2",
     info: { title: "Baasix", version: parts.version, description },
-    paths: { ...visibleRoutes(routes, actor), ...collections.paths },
+    paths: { ...visibleRoutes(routes, actor, mayCreate), ...collections.paths },
     components: {
       schemas: collections.schemas,
       responses: { Error: errorResponse },
@@ -115,7 +128,7 @@ function documentOf(actor: Actor, parts: OpenApiParts, routes: Paths): Response 
   return Response.json(document, { headers: { "cache-control": "private, no-cache" } });
 }
 
-function visibleRoutes(routes: Paths, actor: Actor): Paths {
+function visibleRoutes(routes: Paths, actor: Actor, mayCreate: (collection: string) => boolean): Paths {
   const admin = actor.kind === "user" && actor.admin;
   if (admin) return routes;
   const visible: Paths = {};
@@ -123,6 +136,8 @@ function visibleRoutes(routes: Paths, actor: Actor): Paths {
     const shown = Object.entries(operations).filter(([method]) => {
       const route = `${method} ${path}`;
       if (administrators.some((pattern) => pattern.test(route))) return false;
+      const made = creating.get(route);
+      if (made !== undefined && !mayCreate(made)) return false;
       return actor.kind === "user" || !signedIn.some((pattern) => pattern.test(route));
     });
     if (shown.length > 0) visible[path] = Object.fromEntries(shown);

@@ -8,6 +8,9 @@ export type TestRedis = {
   /** Ends it as a crash would, or starts it again on the same port. */
   readonly kill: () => Promise<void>;
   readonly start: () => Promise<void>;
+  /** It answers nothing from now on, and closes nothing; `thaw` ends that. */
+  readonly freeze: () => void;
+  readonly thaw: () => void;
 };
 
 const program = "/usr/bin/redis-server";
@@ -38,6 +41,8 @@ export async function testRedis(): Promise<TestRedis> {
   return {
     url: `redis://127.0.0.1:${port}`,
     start,
+    freeze: () => child?.kill("SIGSTOP"),
+    thaw: () => child?.kill("SIGCONT"),
     kill: async () => {
       child?.kill("SIGKILL");
       await child?.exited;

@@ -3,17 +3,21 @@ import { RedisClient } from "bun";
 import { keepTransport, type Line, type OpenTransport } from "./transport";
 
 /** Milliseconds without an answer until the connection is taken for gone. */
-const patience = 10_000;
+const defaultPatience = 10_000;
 
-/** A transport over a server; `channel` is what instances of one installation share, and those of others do not. */
-export function redisTransport(url: string, channel: string): OpenTransport {
-  return (events) => keepTransport((ended) => openLine(url, channel, events.onText, ended), events);
+/**
+ * A transport over a server; `channel` is what instances of one installation share, and those of others do not. `patience`: ms
+ * that it may take to answer.
+ */
+export function redisTransport(url: string, channel: string, patience = defaultPatience): OpenTransport {
+  return (events) => keepTransport((ended) => openLine(url, channel, patience, events.onText, ended), events);
 }
 
 // Each connection is made anew by us: whether the client's own way back restores what it listened to is not said.
 async function openLine(
   url: string,
   channel: string,
+  patience: number,
   onText: (text: string) => void,
   ended: (error: Error) => void,
 ): Promise<Line> {
@@ -26,7 +30,9 @@ async function openLine(
       client.close();
     }
   };
-  try {
+  /** What was sent last: the listener hears it, too, or is deaf. */
+  let said = { text: "", echoed: (): void => {} };
+  const opened = async (): Promise<void> => {
     for (const client of [listener, speaker]) {
       // oxlint-disable-next-line unicorn/prefer-add-event-listener
       client.onclose = (error) => ended(withoutAddress(error));
@@ -34,15 +40,21 @@ async function openLine(
       await client.connect();
     }
     await listener.subscribe(channel, (text) => {
+      if (text === said.text) said.echoed();
       for (const line of text.split("\n")) onText(line);
     });
+  };
+  try {
+    await within(patience, opened());
   } catch (error) {
     close();
     throw withoutAddress(error);
   }
   const send = async (texts: readonly string[]): Promise<void> => {
+    const echo = Promise.withResolvers<void>();
+    said = { text: texts.join("\n"), echoed: echo.resolve };
     try {
-      await within(patience, speaker.publish(channel, texts.join("\n")));
+      await within(patience, Promise.all([speaker.publish(channel, said.text), echo.promise]));
     } catch (error) {
       ended(withoutAddress(error));
     }

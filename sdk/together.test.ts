@@ -1,8 +1,8 @@
 /** Rooms, channels, calls and notifications of the client, against the real server: two users, breaks, another user. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { PresenceMember } from "@baasix/types";
-import { createServer as listen, type Socket, connect } from "node:net";
 import { type TestApp, testApp } from "../server/testing/app";
+import { openWay } from "../server/testing/way";
 import { type Baasix, createBaasix, MemoryStorageAdapter } from "./index";
 
 let app: TestApp;
@@ -48,28 +48,6 @@ function heard<Item>() {
   };
 }
 
-/** A way to the server that can be cut. */
-async function cuttable(): Promise<{ url: string; cut: () => void; end: () => void }> {
-  const pairs = new Set<Socket>();
-  const server = listen((near) => {
-    const far = connect(Number(new URL(url).port), "127.0.0.1");
-    for (const socket of [near, far]) {
-      pairs.add(socket);
-      socket.on("error", () => {});
-      socket.on("close", () => (near.destroy(), far.destroy()));
-    }
-    near.pipe(far);
-    far.pipe(near);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  const cut = () => {
-    for (const socket of pairs) socket.destroy();
-    pairs.clear();
-  };
-  return { url: `http://127.0.0.1:${port}`, cut, end: () => (cut(), server.close()) };
-}
-
 test("rooms: as the document has it", async () => {
   const [ann, bob] = await Promise.all([signedIn("ann"), signedIn("bob")]);
   const said = heard<string>();
@@ -112,7 +90,7 @@ test("rooms: as the document has it", async () => {
 });
 
 test("after a break rooms, presence, channels and topics are there again, and what was missed is told", async () => {
-  const way = await cuttable();
+  const way = await openWay(url);
   const [ann, bob] = await Promise.all([signedIn("ann"), signedIn("bob", way.url)]);
   app.realtime.face.registerTopic("job:", () => true);
   const rejoined = heard<{ missed: readonly { payload: unknown }[]; complete: boolean }>();

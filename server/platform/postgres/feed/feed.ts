@@ -8,6 +8,7 @@ import { blind, type Capture, type CaptureOptions, startCapture } from "./captur
 import { type Decoded, Decoder } from "./pgoutput";
 import { NotAllowed } from "./link";
 import { startReplication, type Replication } from "./replication";
+import { createSkipped, type Skipped } from "./skipped";
 
 /** Which publication is read, and who hears of lost streams and of listeners that throw. */
 export type FeedOptions = {
@@ -60,6 +61,7 @@ class Feed {
   readonly #address: DatabaseAddress;
   readonly #options: FeedOptions;
   readonly #horizon: Horizon;
+  readonly #skipped: Skipped;
   readonly #closing = Promise.withResolvers<void>();
   #isClosed = false;
   #retrying = Promise.withResolvers<void>();
@@ -70,6 +72,12 @@ class Feed {
     this.#address = address;
     this.#options = options;
     this.#horizon = openHorizon(address);
+    this.#skipped = createSkipped({
+      horizon: this.#horizon,
+      isWanted: (table) => this.#isWanted(table),
+      onMissed: (tables) =>
+        this.#tellGap(`${[...tables].join(", ")} changed before it was asked for`, tables),
+    });
   }
 
   async keepUp(): Promise<void> {
@@ -165,6 +173,7 @@ class Feed {
     this.#running?.close();
     this.#closing.resolve();
     await this.#capture?.close();
+    this.#skipped.close();
     await this.#horizon.close();
     this.status = { source: this.status.source, connected: false, reason: "closed" };
   }
@@ -194,14 +203,18 @@ class Feed {
 
   #tell(decoded: Decoded | null): void {
     if (decoded === null) return;
+    if ("set" in decoded && decoded.skipped.length > 0)
+      this.#skipped.add(decoded.transaction, decoded.skipped);
+    if ("set" in decoded && decoded.set === null) return;
     if (this.#horizon.size >= WAITING) {
       this.#horizon.clear();
       this.#horizon.pass(decoded.transaction, () => this.#tellGap("too many transactions were waiting"));
       return;
     }
-    this.#horizon.pass(decoded.transaction, () =>
-      "gap" in decoded ? this.#tellGap(decoded.gap) : this.#tellChanges(decoded.set),
-    );
+    this.#horizon.pass(decoded.transaction, () => {
+      if ("gap" in decoded) this.#tellGap(decoded.gap);
+      else if (decoded.set) this.#tellChanges(decoded.set);
+    });
   }
 
   #isWanted(table: string): boolean {

@@ -47,7 +47,9 @@ function decode(decoder: Decoder, messages: readonly Buffer[]): Decoded | null {
 
 const tables = [table(1, "posts"), table(2, "orders")];
 const ids = (decoded: Decoded | null) =>
-  decoded && "set" in decoded ? decoded.set.changes.map((one) => [one.table, one.after?.id]) : decoded;
+  decoded && "set" in decoded && decoded.set
+    ? decoded.set.changes.map((one) => [one.table, one.after?.id])
+    : decoded;
 
 test("changes of wanted tables alone, in their order", () => {
   const decoder = new Decoder((name) => name === "posts");
@@ -56,7 +58,12 @@ test("changes of wanted tables alone, in their order", () => {
     ["posts", "a"],
     ["posts", "c"],
   ]);
-  expect(decode(decoder, [begin, insert(2, "b"), commit])).toBeNull();
+  expect(decode(decoder, [begin, insert(2, "b"), commit])).toEqual({
+    transaction: 7,
+    set: null,
+    skipped: ["orders"],
+  });
+  expect(decode(decoder, [begin, commit])).toBeNull();
 });
 
 test("rows of a table that nobody wants do not count against the limit", () => {

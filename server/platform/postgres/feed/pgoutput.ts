@@ -8,9 +8,12 @@ type Values = { [column: string]: string | null };
 type Column = { readonly name: string; readonly isKey: boolean };
 type Table = { readonly name: string; readonly isWatched: boolean; readonly columns: readonly Column[] };
 
-/** What a message completed: a transaction (by its 32-bit id), or the news that one could not be told row by row. */
+/**
+ * What a message completed: a transaction (by its 32-bit id), or the news that one could not be told row by row. `skipped`: its tables
+ * that nobody wanted; where it has no others there is no `set`.
+ */
 export type Decoded = { readonly transaction: number } & (
-  { readonly set: ChangeSet } | { readonly gap: string }
+  { readonly set: ChangeSet | null; readonly skipped: readonly string[] } | { readonly gap: string }
 );
 
 /** A transaction beyond these is told as a gap, so that a bulk load cannot fill the memory. */
@@ -124,14 +127,15 @@ export class Decoder {
 
   #commit(bytes: Buffer, start: number): Decoded | null {
     // Wanted since: those who began to ask while the transaction came in are told that they missed some of it.
-    const missed = [...this.#skipped].find(({ name }) => this.#wants(name));
-    if (missed) this.#gap ??= `${missed.name} changed before it was asked for`;
+    const skipped = Array.from(this.#skipped, ({ name }) => name);
+    const missed = skipped.find(this.#wants);
+    if (missed !== undefined) this.#gap ??= `${missed} changed before it was asked for`;
     const [changes, gap, transaction] = [this.#changes, this.#gap, this.#transaction];
     this.#reset();
     if (gap !== null) return { transaction, gap };
-    if (changes.length === 0) return null;
+    if (changes.length === 0) return skipped.length === 0 ? null : { transaction, set: null, skipped };
     const micros = bytes.readBigInt64BE(start + 18); // after flags and two positions
-    return { transaction, set: { changes, committedAt: Number(micros / 1000n) + EPOCH } };
+    return { transaction, set: { changes, committedAt: Number(micros / 1000n) + EPOCH }, skipped };
   }
 }
 

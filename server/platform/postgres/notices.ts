@@ -66,10 +66,15 @@ export async function openNotices(
         if ((commands.at(-1) ?? "").length + command.length > COMMAND) commands.push("");
         commands[commands.length - 1] += command;
       }
-      if (commands.length > 1) await query("BEGIN");
-      // oxlint-disable-next-line no-await-in-loop -- one connection, one order
-      for (const command of commands) await query(command);
-      if (commands.length > 1) await query("COMMIT");
+      if (commands.length === 1) return query(commands[0] ?? "");
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- one connection, one order
+        for (const command of ["BEGIN", ...commands, "COMMIT"]) await query(command);
+      } catch (error) {
+        // Else everything said later would be refused, too.
+        await query("ROLLBACK");
+        throw error;
+      }
     },
     close: () => {
       ended = true;

@@ -129,6 +129,33 @@ describe("who may do what", () => {
       200,
       { data: [], totalCount: 0 },
     ],
+    [
+      "ann",
+      "GET /notifications?aggregate[n][function]=count&aggregate[n][field]=id&groupBy=seen&sort=seen",
+      undefined,
+      200,
+      {
+        data: [
+          { seen: false, n: 2 },
+          { seen: true, n: 1 },
+        ],
+      },
+    ],
+    [
+      "ann",
+      "GET /notifications?aggregate[n][function]=count&aggregate[n][field]=id",
+      undefined,
+      200,
+      { data: [{ n: 3 }] },
+    ],
+    [
+      "ann",
+      "GET /notifications?search=a2&sortByRelevance=true&fields=title",
+      undefined,
+      200,
+      { data: [{ title: "a2" }] },
+    ],
+    ["ann", "GET /notifications?export=csv", undefined, 400, {}],
     ["ann", "GET /notifications?fields=nothing", undefined, 400, { error: { code: "UNKNOWN_FIELD" } }],
     ["ann", "GET /notifications?fields=user.email", undefined, 403, {}],
     // An administrator reads all of the collection, and here the own ones alone.

@@ -3,6 +3,7 @@
  * roles: an administrator, too, finds, marks and deletes none but its own here.
  */
 import { personally, system, type UserActor } from "../../core/access/actor";
+import { isAggregate } from "../../core/query/aggregate";
 import { isObject } from "../../core/query/filter";
 import { type Data, type RawQuery, type ReadAnswer, removeInBatches, type WriteBody } from "../../data";
 
@@ -18,7 +19,9 @@ export function listOwn(
   query: RawQuery,
   signal: AbortSignal,
 ): Promise<ReadAnswer> {
-  return data.read(personally(user), collection, { sort: ["-createdAt", "id"], ...query }, signal);
+  const isOrdered = query.sort !== undefined || query.sortByRelevance !== undefined || isAggregate(query);
+  const ordered = isOrdered ? query : { ...query, sort: ["-createdAt", "id"] };
+  return data.read(personally(user), collection, ordered, signal);
 }
 
 /** How many of the own ones are unseen. */

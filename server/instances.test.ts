@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import type { ServerFrame } from "@baasix/types";
-import { externalServer, temporaryDirectory } from "./testing/postgres";
+import { externalServer, outsider, temporaryDirectory } from "./testing/postgres";
 import { testRedis } from "./testing/redis";
 import { openSocket, type TestSocket } from "./testing/socket";
 
@@ -71,11 +71,23 @@ async function asking(
   frame: Parameters<TestSocket["ask"]>[0],
   test: (answer: string) => boolean,
 ): Promise<void> {
-  for (;;) {
-    const answer = await socket.ask(frame);
-    if (test(JSON.stringify(answer))) return;
-    await Bun.sleep(100);
+  for (const end = Date.now() + 20_000; ; await Bun.sleep(50)) {
+    const answer = JSON.stringify(await socket.ask(frame));
+    if (test(answer)) return;
+    if (Date.now() > end) throw new Error(answer);
   }
+}
+
+/** What a member of a room was told by each sender, in the order in which it came. */
+function saidBy(socket: TestSocket, room: string): Map<string, number[]> {
+  const said = new Map<string, number[]>();
+  for (const text of socket.heard) {
+    const frame = JSON.parse(text) as ServerFrame;
+    if (frame.type !== "room.message" || frame.room !== room) continue;
+    const sender = frame.sender.socketId ?? "";
+    said.set(sender, [...(said.get(sender) ?? []), frame.payload as number]);
+  }
+  return said;
 }
 
 const of =
@@ -84,13 +96,20 @@ const of =
     frame.type === type && JSON.stringify(frame).includes(text);
 
 describe.each([
-  ["PostgreSQL", async () => ({})],
-  ["Redis", async () => ({ REDIS_URL: (await testRedis()).url })],
+  ["PostgreSQL", async () => ({ env: {}, redis: null })],
+  [
+    "Redis",
+    async () => {
+      const redis = await testRedis();
+      return { env: { REDIS_URL: redis.url }, redis };
+    },
+  ],
 ] as const)("over %s", (_name, more) => {
   test("rooms, presence, messages and rights are shared; one that is killed leaves nothing behind", async () => {
     const database = await externalServer({ walLevel: "logical" });
     ends.push(database.stop);
-    const env = { DATABASE_URL: database.url, ...(await more()) };
+    const { env: ways, redis } = await more();
+    const env = { DATABASE_URL: database.url, ...ways };
     const one = await start(env);
     const two = await start(env);
     const [ann, bob, cid] = await Promise.all(["ann", "bob", "cid"].map((name) => signUp(one.url, name)));
@@ -150,8 +169,63 @@ describe.each([
     expect(await b.take(of("topic.event"))).toMatchObject({ payload: 50 });
     await c.take(of("notification", '"all"'));
 
+    // Many come, speak, go and are sent away at both ends at once: afterwards both ends tell the same.
+    await a.ask({ type: "room.join", room: "crowd" });
+    await asking(b, { type: "room.list", prefix: "crowd" }, (text) => text.includes('"memberCount":1'));
+    const crowd = await Promise.all(
+      Array.from({ length: 9 }, (_, n) =>
+        openSocket((n % 2 ? one : two).url, [ann, bob, cid][n % 3]?.token ?? null),
+      ),
+    );
+    await Promise.all([
+      ...crowd.map(async (socket, n) => {
+        for (let turn = 0; turn < 5; turn++) {
+          await socket.ask({ type: "room.join", room: "crowd", metadata: { n, turn } });
+          await socket.ask({ type: "room.send", room: "crowd", event: "e", payload: turn });
+          if ((n + turn) % 3 === 0 || turn === 4 - (n % 4))
+            await socket.ask({ type: "room.leave", room: "crowd" });
+        }
+      }),
+      a.ask({ type: "room.kick", room: "crowd", userId: bob.id }),
+    ]);
+    await b.ask({ type: "room.join", room: "crowd" });
+    await asking(c, { type: "room.join", room: "crowd" }, (text) => text.includes("room.joined"));
+    const listed = async (socket: TestSocket) =>
+      JSON.stringify({ ...(await socket.ask({ type: "room.members", room: "crowd" })), id: "" });
+    for (const end = Date.now() + 10_000; (await listed(a)) !== (await listed(c)) && Date.now() < end;)
+      await Bun.sleep(50);
+    const told = await listed(a);
+    expect(told).toBe(await listed(c));
+    expect(told).toContain('"isCreator":true');
+    expect(told).not.toContain(bob.id);
+    for (const socket of [a, ...crowd]) {
+      for (const turns of saidBy(socket, "crowd").values()) {
+        expect(turns).toEqual(turns.toSorted());
+        expect(new Set(turns).size).toBe(turns.length);
+      }
+    }
+    for (const socket of crowd) socket.close();
+    for (const socket of [a, c]) await socket.ask({ type: "room.leave", room: "crowd" });
+
+    // The way between them is gone for a while: what happened meanwhile is told when it is back.
+    if (redis) {
+      await redis.kill();
+      await a.ask({ type: "room.join", room: "cut", metadata: { at: "one" } });
+      await c.ask({ type: "room.join", room: "cut", metadata: { at: "two" } });
+      await redis.start();
+      for (const socket of [a, c]) {
+        await asking(
+          socket,
+          { type: "room.members", room: "cut" },
+          (text) => text.includes('"one"') && text.includes('"two"'),
+        );
+      }
+      for (const socket of [a, c]) await socket.ask({ type: "room.leave", room: "cut" });
+    }
+
     // Rights that change at one end at the other.
     const { token } = await call(two.url, "POST", "/auth/login", admin);
+    await asking(b, { type: "invoke", event: "stats" }, (text) => text.includes('"rooms":1,"instances":2'));
     const status = await call(two.url, "GET", "/realtime/status", undefined, token);
     expect(status.data).toMatchObject({ instances: 2, rooms: 1 });
     const fields = { id: { type: "Integer", primaryKey: true } };
@@ -168,6 +242,25 @@ describe.each([
       reason: "the right has ended",
     });
 
+    // Each reads a slot of its own: what one writes the sockets of both are told, in subscriptions and live queries.
+    const own = { filter: { id: { gt: 0 } }, fields: ["id"] };
+    const [left1, right1] = await Promise.all([one, two].map(({ url }) => openSocket(url, token)));
+    if (!left1 || !right1) throw new Error("nobody");
+    for (const socket of [left1, right1]) {
+      await socket.ask({ type: "subscribe", collection: "boards", ...own });
+      await socket.ask({ type: "query", collection: "boards", query: { ...own, sort: "id" } });
+    }
+    await call(one.url, "POST", "/items/boards", { id: 1 }, token);
+    for (const socket of [left1, right1]) {
+      expect(await socket.take(of("change"))).toMatchObject({ action: "create", data: { id: 1 } });
+      expect(await socket.take(of("query.difference"))).toMatchObject({ data: [{ id: 1 }] });
+    }
+    const slots = () =>
+      outsider(database.address, "select count(*)::int as n from pg_replication_slots") as Promise<
+        { n: number }[]
+      >;
+    expect(await slots()).toEqual([{ n: 2 }]);
+
     // One is killed in the middle: its members leave, ownership moves, and the other goes on.
     one.process.kill("SIGKILL");
     const left = (await b.take(of("room.user.left", ann.id))) as { room: string };
@@ -175,6 +268,13 @@ describe.each([
     expect(await b.take(of("room.creator"))).toMatchObject({ newCreatorUserId: bob.id });
     expect(await b.take(of("presence.changed", '"left":[{'))).toMatchObject({ left: [{ userId: ann.id }] });
     await b.ask({ type: "room.send", room: "den", event: "chat", payload: "after" });
+    await call(two.url, "POST", "/items/boards", { id: 2 }, token);
+    expect(await right1.take(of("query.difference"))).toMatchObject({ data: [[0, 1], { id: 2 }] });
+    // Its slot has gone with it, and holds no log back.
+    for (const end = Date.now() + 10_000; (await slots())[0]?.n !== 1 && Date.now() < end;)
+      await Bun.sleep(50);
+    expect(await slots()).toEqual([{ n: 1 }]);
+    right1.close();
 
     // A new one is told what there is.
     const three = await start(env);

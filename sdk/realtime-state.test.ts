@@ -97,6 +97,15 @@ test.each<[string, (RealtimeEvent | ServerFrame)[], RealtimeEffect[]]>([
       },
     ],
   ],
+  [
+    "whoever looks at the page again, or has a network again, learns at once whether the connection still stands",
+    [...ready, { type: "nudge" }],
+    [
+      { type: "send", frame: { type: "ping", id: "1" } },
+      { type: "wait", name: "pong", ms: 10_000 },
+      { type: "ask", renew: false },
+    ],
+  ],
   ["a later subscription is sent at once", [...ready, add("posts")], [subscribe("1", "posts")]],
   [
     "an answered subscription is live",
@@ -252,6 +261,19 @@ test.each<[string, (RealtimeEvent | ServerFrame)[], RealtimeEffect[]]>([
     "no token for good: fails",
     [{ type: "start" }, { type: "noProof", retryable: false, message: "no", random: 0 }],
     [{ type: "failed", key: null, code: "UNAUTHORIZED", message: "no" }],
+  ],
+  [
+    "a subscription that the server ends for a reason that may pass is told of, and asked for again",
+    [
+      ...ready,
+      add("posts"),
+      subscribed("1", "s1"),
+      { type: "error", id: null, subscription: "s1", code: "UNAVAILABLE", message: "no changes" },
+    ],
+    [
+      { type: "ended", key: "posts" },
+      { type: "wait", name: "resubscribe", ms: 2000 },
+    ],
   ],
   [
     "a refused subscription fails",

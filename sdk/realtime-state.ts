@@ -53,7 +53,8 @@ export function step(state: RealtimeState, event: RealtimeEvent): Step {
         ? ask({ ...state, explicit: true })
         : [{ ...state, explicit: true }, []];
     case "nudge":
-      return state.phase === "waiting" ? ask(state) : [state, []];
+      // One that stands may have died while the machine slept.
+      return state.phase === "waiting" ? ask(state) : elapse(state, "ping");
     case "stop":
       return [{ ...forgetAnswers(state), phase: "off", explicit: false }, leave(state)];
     case "identity":

@@ -1,6 +1,6 @@
 /** The socket of the client, against a small server that speaks the frames: breaks, sharing, pace. */
 import { afterAll, beforeEach, expect, test } from "bun:test";
-import type { ClientFrame, ServerFrame } from "@baasix/types";
+import { type ClientFrame, closeCodes, type ServerFrame } from "@baasix/types";
 import { createBaasix } from "./client";
 
 type Peer = Bun.ServerWebSocket<undefined>;
@@ -116,6 +116,26 @@ test("comes back after a break, subscribes again and tells of the gap", async ()
   stop();
   baasix.close();
 });
+
+test.each(["online", "visibilitychange"])(
+  "at '%s' a connection that waits comes back at once",
+  async (name) => {
+    const baasix = client();
+    const states: string[] = [];
+    baasix.realtime.onConnectionStateChange((state) => states.push(state));
+    await baasix.realtime.connect();
+    const back = new Promise<string>((resolve) =>
+      baasix.realtime.onConnectionChange((now) => now && resolve("back")),
+    );
+    // After this the client waits for four seconds at least.
+    peers[0]?.close(closeCodes.tooMany);
+    for (let n = 0; n < 500 && states.at(-1) !== "reconnecting"; n++) await Bun.sleep(2);
+    dispatchEvent(new Event(name));
+    expect(await Promise.race([back, Bun.sleep(3_500)])).toBe("back");
+    expect(states).toEqual(["connecting", "connected", "reconnecting", "connected"]);
+    baasix.close();
+  },
+);
 
 test("a change of user makes the connection anew as the new one", async () => {
   const baasix = client();

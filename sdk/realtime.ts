@@ -15,6 +15,9 @@ import { createTogether } from "./together";
  */
 export type ConnectionState = "connecting" | "connected" | "disconnected" | "reconnecting";
 
+/** After these, of a window, a connection may be possible again, or may have died without a word. */
+const awakenings = ["online", "visibilitychange"] as const;
+
 /** Milliseconds that `connect` waits; attempts go on afterwards. */
 const connectTimeout = 20_000;
 
@@ -46,7 +49,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     send: (frame) => socket.dispatch({ type: "send", frame }),
     hold: (held) => dispatch({ type: "hold", held }),
   });
-  const online = () => socket.dispatch({ type: "nudge" });
+  const nudge = () => socket.dispatch({ type: "nudge" });
   let watched = false;
 
   function receive(notice: Notice): void {
@@ -70,6 +73,8 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
         return queries.answered(notice.key, notice.answer);
       case "stale":
         return queries.stale(notice.key);
+      case "ended":
+        return subscriptions.ended(notice.key);
       case "live":
         return subscriptions.live(notice.key, notice.primaryKey);
       case "change":
@@ -102,7 +107,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
   function watchNetwork(): void {
     if (watched || typeof addEventListener !== "function") return;
     watched = true;
-    addEventListener("online", online);
+    for (const name of awakenings) addEventListener(name, nudge);
   }
 
   /** Connects and stays connected until `disconnect`. @throws BaasixError when refused, or not let in for 20 s */
@@ -185,7 +190,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     },
     /** Ends the connection for good. */
     close(): void {
-      if (watched) removeEventListener("online", online);
+      if (watched) for (const name of awakenings) removeEventListener(name, nudge);
       socket.dispatch({ type: "stop" });
     },
   };

@@ -122,9 +122,9 @@ test("whatever is written in whose tenant, and moved from one to the other, each
         const names = Object.entries(wish).map(
           ([name, value]) => `${name}=${encodeURIComponent(JSON.stringify(value))}`,
         );
-        const fresh = async (): Promise<unknown> => {
+        const fresh = async (): Promise<readonly unknown[]> => {
           const { body } = await scene.as(caller, `GET /items/notes?${names.join("&")}`);
-          return (body as { data: unknown }).data;
+          return (body as { data: unknown[] }).data;
         };
         return { caller, wish, socket, fresh };
       }),

@@ -97,15 +97,6 @@ test.each<[string, (RealtimeEvent | ServerFrame)[], RealtimeEffect[]]>([
       },
     ],
   ],
-  [
-    "whoever looks at the page again, or has a network again, learns at once whether the connection still stands",
-    [...ready, { type: "nudge" }],
-    [
-      { type: "send", frame: { type: "ping", id: "1" } },
-      { type: "wait", name: "pong", ms: 10_000 },
-      { type: "ask", renew: false },
-    ],
-  ],
   ["a later subscription is sent at once", [...ready, add("posts")], [subscribe("1", "posts")]],
   [
     "an answered subscription is live",

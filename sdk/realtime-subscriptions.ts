@@ -184,7 +184,8 @@ export function refuse(
   const effect: RealtimeEffect = again
     ? { type: "wait", name: "resubscribe", ms: delays.resubscribe }
     : { type: "failed", key, code, message };
-  return [{ ...state, entries }, [effect]];
+  const isEnded = again && id === null && entry.view !== null;
+  return [{ ...state, entries }, isEnded ? [{ type: "ended", key }, effect] : [effect]];
 }
 
 /** The first entry that meets the test. */

@@ -104,6 +104,8 @@ export type RealtimeEffect =
   /** The answer of a live query; the same object where it is still the one that was there. */
   | { readonly type: "answer"; readonly key: string; readonly answer: LiveAnswer }
   | { readonly type: "stale"; readonly key: string }
+  /** The server has ended a subscription for a reason that may pass: it will be asked for again. */
+  | { readonly type: "ended"; readonly key: string }
   | {
       readonly type: "failed";
       readonly key: string | null;

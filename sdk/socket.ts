@@ -33,7 +33,10 @@ export type Notice =
   | { readonly type: "phase"; readonly phase: Phase }
   | Extract<
       RealtimeEffect,
-      { readonly type: "connection" | "frame" | "live" | "change" | "resync" | "answer" | "stale" | "failed" }
+      {
+        readonly type:
+          "connection" | "frame" | "live" | "change" | "resync" | "answer" | "stale" | "ended" | "failed";
+      }
     >;
 
 /** Frames at once, and then per second: below the server's limit of 40 and 20. */

@@ -212,6 +212,13 @@ export function createSubscriptions(dispatch: (event: RealtimeEvent) => void) {
       for (const { onResync } of shared.listeners) tell(onResync, reason);
       for (const listener of resyncListeners) tell(listener, shared.collection, reason);
     },
+    /** It has ended, and is asked for again. */
+    ended(key: string): void {
+      const shared = all.get(key);
+      if (!shared) return;
+      shared.primaryKey = null;
+      become(shared, "JOINING");
+    },
     failed(key: string, error: BaasixError): void {
       const shared = all.get(key);
       if (!shared) return;

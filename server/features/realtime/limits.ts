@@ -60,6 +60,8 @@ export const limits = {
   mistakes: 20,
   /** Requests of a socket that are being worked on; more are refused until some were answered. */
   unanswered: 32,
+  /** Between two looks whether changes are to be had at all. */
+  offCheck: 1_000,
   /** From the upgrade to the proof of who it is. */
   authentication: 5_000,
   /** Seconds after which Bun closes a socket over which nothing went either way; the heart-beat is quicker. */

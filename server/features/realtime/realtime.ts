@@ -116,6 +116,12 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     requireFeed: () => requireFeed(feed),
     endOther: queries.end,
   });
+  // A feed that is gone for good tells of nothing, not of its end either.
+  const offCheck = setInterval(() => {
+    const error = offError(feed);
+    if (error && subscriptions.count() > 0) subscriptions.endAll(error);
+  }, limits.offCheck);
+  offCheck.unref();
   const silence = config.REALTIME_SILENCE * 1000;
   let beaten = performance.now();
   const beat = (): void => {
@@ -198,6 +204,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     close: async () => {
       stopSnapshots();
       clearInterval(heart);
+      clearInterval(offCheck);
       together.stop();
       following.stop();
       stopLive();
@@ -229,9 +236,15 @@ const websocket: WebSocketHandler<Connection> = {
 };
 
 function requireFeed(feed: ChangeFeed): void {
+  const error = offError(feed);
+  if (error) throw error;
+}
+
+/** Why there are no changes to be had at all; null: there are, or will be again by themselves. */
+function offError(feed: ChangeFeed): AppError | null {
   const { source, reason } = feed.status();
-  if (source !== "off") return;
-  throw new AppError(
+  if (source !== "off") return null;
+  return new AppError(
     "UNAVAILABLE",
     `Changes are not to be had on this database: ${reason ?? "the log is off"}`,
   );

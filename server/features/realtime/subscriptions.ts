@@ -16,8 +16,11 @@ export type SubscriptionsParts = {
   readonly endOther: (peer: Peer, name: string) => boolean;
 };
 
-/** `count`: how many all sockets hold together. */
-export type Subscriptions = Capability & { readonly count: () => number };
+/** `count`: how many all sockets hold together. `endAll`: all of them end, and their sockets are told why. */
+export type Subscriptions = Capability & {
+  readonly count: () => number;
+  readonly endAll: (error: AppError) => void;
+};
 
 /** What one socket watches, by name. */
 type Held = { readonly member: Member; readonly byName: Map<string, Subscription> };
@@ -117,6 +120,16 @@ export function createSubscriptions({ views, requireFeed, endOther }: Subscripti
       byPeer.delete(peer);
       for (const subscription of held?.byName.values() ?? [])
         views.exit(held?.member as Member, subscription);
+    },
+    endAll: (error) => {
+      for (const [peer, { member, byName }] of byPeer) {
+        const ended = [...byName.values()];
+        byName.clear();
+        for (const subscription of ended) {
+          views.exit(member, subscription);
+          peer.sendError(error, null, subscription.name);
+        }
+      }
     },
     count: () => [...byPeer.values()].reduce((sum, { byName }) => sum + byName.size, 0),
   };

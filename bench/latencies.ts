@@ -61,6 +61,13 @@ export function stampNow(): string {
 const stampWidth = 14;
 const field = '"note":"';
 
+/** Calls back with the time of each item of a message that holds several. */
+export function eachSentAt(text: string, found: (sent: number) => void): void {
+  for (let place = text.indexOf(field); place >= 0; place = text.indexOf(field, place + stampWidth)) {
+    found(Number(text.substr(place + field.length, stampWidth)));
+  }
+}
+
 /** When the event was sent, found in its text without parsing it: tens of thousands come a second. NaN: it carries none. */
 export function sentAt(text: string): number {
   const place = text.indexOf(field);

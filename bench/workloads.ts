@@ -74,13 +74,13 @@ export function defineWorkloads({ products, orders, file }: Shop): readonly Work
       name: "R2t",
       what: "list 20, filter + sort + total, on first sight",
       goal: "0.90",
-      ours: range(12_000).map((n) => {
-        const [gte, lt] = [(n / 16).toFixed(2), (n / 16 + 50).toFixed(2)];
+      ours: range(48_000).map((n) => {
+        const [gte, lt] = [(n / 64).toFixed(2), (n / 64 + 50).toFixed(2)];
         return get(
           `/items/products${list({ fields, filter: { price: { gte, lt } }, sort: "-createdAt", limit: 20 })}`,
         );
       }),
-      floor: range(12_000).map((n) => get(`/filtered/${(n / 16).toFixed(2)}/${(n / 16 + 50).toFixed(2)}`)),
+      floor: range(48_000).map((n) => get(`/filtered/${(n / 64).toFixed(2)}/${(n / 64 + 50).toFixed(2)}`)),
       same: (answer) => answer,
       once: true,
     },

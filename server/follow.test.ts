@@ -4,7 +4,7 @@ import { closeCodes, type NewApiToken } from "@baasix/types";
 import { createApp } from "./app";
 import { type TestApp, testApp } from "./testing/app";
 import { externalServer, type ExternalServer, outsider } from "./testing/postgres";
-import { openSocket } from "./testing/socket";
+import { openSocket, type TestSocket } from "./testing/socket";
 
 let first: TestApp;
 let second: Awaited<ReturnType<typeof createApp>>;
@@ -77,6 +77,12 @@ async function untilAnswered(path: string, token: string, status: number): Promi
   while ((await ask(path, token)) !== status) await Bun.sleep(5);
 }
 
+/** Asks until it may enter a room of those who may read things. */
+async function untilJoined(socket: TestSocket): Promise<void> {
+  while ((await socket.ask({ type: "room.join", room: "private:things" })).type !== "room.joined")
+    await Bun.sleep(20);
+}
+
 /** Who a test is about, at the second instance: a session of an account, or an API token. */
 type Caller = { readonly token: string; readonly id: string; readonly user: string; readonly role: string };
 
@@ -97,6 +103,20 @@ async function apiToken(): Promise<Caller> {
   const made = await first.call("POST", "/auth/tokens", { token: first.admin, body });
   const { token, id, user_Id, role_Id } = (made.body as { data: NewApiToken }).data;
   return { token, id, user: user_Id, role: role_Id };
+}
+
+/** Milliseconds within which a right that has ended must have ended everywhere. */
+const bounds = { "this instance": 1_000, "another instance": 5_000 } as const;
+
+/** What does not come in so many ms is a failure. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 type Call = readonly [method: string, path: string, body?: object];
@@ -170,26 +190,75 @@ describe.each<World>(["log", "triggers", "off"])("two instances, the second hear
         }),
       );
       expect([done.status, await done.text()]).toEqual([200, expect.any(String)]);
-      expect((await socket.closed).code).toBe(closeCodes.unauthorized);
-      await untilAnswered("/auth/check", caller.token, 401);
+      const bound = bounds[where];
+      expect((await within(bound, socket.closed)).code).toBe(closeCodes.unauthorized);
+      await within(bound, untilAnswered("/auth/check", caller.token, 401));
     },
     20_000,
   );
 
-  test("a role that loses a right, while a socket is in a room that needs it", async () => {
-    const { token } = await first.signUp(`reader${++people}@example.com`);
-    await untilAnswered("/items/things", token, 200);
-    const socket = await openSocket(url, token);
-    // Rooms are there without changes, too.
-    const room = { type: "room.join", room: "private:things" } as const;
-    expect((await socket.ask(room)).type).toBe("room.joined");
-    const found = await first.call("GET", "/permissions?filter[collection]=things", { token: first.admin });
-    for (const { id } of (found.body as { data: { id: string }[] }).data)
-      await first.call("DELETE", `/permissions/${id}`, { token: first.admin });
-    const told = await socket.take((frame) => frame.type === "room.kicked" || frame.type === "error");
-    expect(JSON.stringify(told)).toContain("private:things");
-    socket.close();
-  }, 20_000);
+  /** What the role `user` may read of things; null: nothing. A permission that is there is changed. */
+  const permit = async (app: Pick<TestApp, "routes">, right: object | null): Promise<void> => {
+    const call = async (method: string, path: string, body?: object): Promise<Response> =>
+      app.routes.handle(
+        new Request(`http://localhost${path}`, {
+          method,
+          headers: { authorization: `Bearer ${first.admin}`, "content-type": "application/json" },
+          ...(body && { body: JSON.stringify(body) }),
+        }),
+      );
+    const found = await (await call("GET", "/permissions?filter[collection]=things")).json();
+    const [known] = (found as { data: { id: string }[] }).data;
+    const named = { role_Id: await idOfRole("user"), collection: "things", action: "read" };
+    const { status } = await (right === null
+      ? call("DELETE", `/permissions/${known?.id}`)
+      : known
+        ? call("PATCH", `/permissions/${known.id}`, right)
+        : call("POST", "/permissions", { ...named, ...right }));
+    if (status >= 300) throw new Error(`permissions: ${status}`);
+  };
+  const everything = { fields: ["*"], conditions: {} };
+
+  test.each(["another instance", "this instance"] as const)(
+    "%s takes a right away, narrows and widens one: rooms, subscriptions and live queries follow",
+    async (where) => {
+      const writer = where === "another instance" ? first : second;
+      const bound = bounds[where];
+      const { token } = await first.signUp(`reader${++people}@example.com`);
+      await permit(first, everything);
+      await untilAnswered("/items/things", token, 200);
+      const socket = await openSocket(url, token);
+      // Rooms are there without changes, too.
+      expect((await socket.ask({ type: "room.join", room: "private:things" })).type).toBe("room.joined");
+      const isTold = world !== "off";
+      const ask = async (): Promise<void> => {
+        if (!isTold) return;
+        expect(await socket.ask({ type: "subscribe", collection: "things" })).toMatchObject({
+          type: "subscribed",
+        });
+        const query = { fields: ["*"], sort: ["name"] };
+        expect(await socket.ask({ type: "query", collection: "things", query })).toMatchObject({
+          type: "query.result",
+        });
+      };
+      await ask();
+      const renamed = async (): Promise<void> => {
+        await permit(writer, { fields: ["id", "name"], conditions: { name: { eq: "mine" } } });
+        const isRenamed = ({ type }: { type: string }): boolean => type === "renamed";
+        await within(bound, Promise.all([socket.take(isRenamed), socket.take(isRenamed)]));
+      };
+      if (isTold) await renamed();
+      await permit(writer, null);
+      const ends = [socket.take((frame) => frame.type === "room.kicked" && frame.room === "private:things")];
+      const ended = (frame: { type: string }): boolean => frame.type === "error" && "subscription" in frame;
+      if (isTold) ends.push(socket.take(ended), socket.take(ended));
+      await within(bound, Promise.all(ends));
+      await permit(writer, everything);
+      await within(bound, untilJoined(socket));
+      socket.close();
+    },
+    30_000,
+  );
 
   test("a socket ends with its API token, to the second", async () => {
     const expiresAt = new Date(Date.now() + 1500).toISOString();

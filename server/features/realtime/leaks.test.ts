@@ -260,3 +260,29 @@ test("who may read a row no more because another one has changed leaves its priv
   await app.call("DELETE", `/permissions/${String(id)}`, { token: app.admin });
   await psql("delete from notes", "delete from folders");
 });
+
+test("a live query tells nothing that the transaction wrote which ended the right, nor what follows", async () => {
+  const user = await app.signUp(`${crypto.randomUUID()}@example.com`);
+  const take = async (socket: TestSocket): Promise<void> => {
+    socket.send({ type: "query", collection: "notes", query: { sort: "id" } });
+    await socket.take(({ type }) => type === "query.result");
+    await psql(
+      `begin; insert into notes (text) values ('secret'); delete from "baasix_UserRole" where "user_Id" = '${user.id}'; commit`,
+      `insert into notes (text) values ('secret')`,
+    );
+    await socket.closed;
+    expect(socket.heard.join()).not.toContain("secret");
+  };
+  await watching({}, {}, take, user.token);
+  await watching({}, {}, async (socket, id) => {
+    socket.send({ type: "query", collection: "notes", query: { sort: "id" } });
+    const { subscription } = (await socket.take(({ type }) => type === "query.result")) as {
+      subscription: string;
+    };
+    await psql(
+      `begin; insert into notes (text) values ('secret'); delete from "baasix_Permission" where id = '${id}'; commit`,
+    );
+    await socket.take((frame) => frame.type === "error" && frame.subscription === subscription);
+    expect(await heardUntilEnd(socket)).not.toContain("secret");
+  });
+});

@@ -34,6 +34,8 @@ function stage() {
   const errors: AppError[] = [];
   const judged: string[][] = [];
   const judging = { fails: false };
+  /** What is under way to find out who may what. */
+  const rights = { work: Promise.resolve(true) };
   const views = createLiveViews({
     publish: (topic, text) => void published.push(`${topic} ${text}`),
     judge: async (members, changes) => {
@@ -47,6 +49,7 @@ function stage() {
       );
       return { verdicts, failures: new Map(), untold: false };
     },
+    settled: () => rights.work,
     tell: (error) => void errors.push(error),
   });
   const query = (key = "k", passes = false): LiveQuery => ({
@@ -74,6 +77,7 @@ function stage() {
     errors,
     judged,
     judging,
+    rights,
     query,
     runs,
     /** The next run to begin. */
@@ -246,6 +250,34 @@ test("who comes with a name to a query that cannot be answered is told so, like 
   expect(later.also).toEqual([{ type: "query.stale", subscription: "q1", reason: "away" }]);
   (await run()).answer(["2"]);
   expect(await later.told).toMatchObject({ type: "query.result", data: [2] });
+});
+
+test("an answer waits for rights that are being found out, and is told to nobody who has left by then or when they cannot be", async () => {
+  const { enter, run, views, published, rights } = stage();
+  const [stays, goes] = [enter(), enter()];
+  (await run()).answer(["1"]);
+  await stays.told;
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  rights.work = promise;
+  views.changed([change]);
+  const late = enter();
+  (await run()).answer(["2"]);
+  await Bun.sleep(5);
+  expect(published).toEqual([]);
+  views.exit(goes.watcher);
+  views.exit(late.watcher);
+  resolve(true);
+  await Bun.sleep(0);
+  expect(published.map((text) => (JSON.parse(text.slice(3)) as { data: unknown }).data)).toEqual([[2]]);
+  expect(late.names.size).toBe(0);
+  rights.work = Promise.resolve(false);
+  views.changed([change]);
+  (await run()).answer(["3"]);
+  await Bun.sleep(0);
+  rights.work = Promise.resolve(true);
+  (await run()).answer(["4"]);
+  await Bun.sleep(0);
+  expect(published.map((text) => (JSON.parse(text.slice(3)) as { data: unknown }).data)).toEqual([[2], [4]]);
 });
 
 test("where changes cannot be judged at all, every query that reads the table is run, and again at the next change", async () => {

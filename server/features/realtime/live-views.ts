@@ -96,12 +96,14 @@ export type LiveViewsParts = {
   /** Sends text to all sockets that joined a topic. */
   readonly publish: (topic: string, text: string) => void;
   readonly judge: Judge["judge"];
+  /** Resolves when what is known of changed rights counts for all who watch; false: some of it could not be found out. */
+  readonly settled: () => Promise<boolean>;
   /** Hears of failures. */
   readonly tell: (error: AppError) => void;
 };
 
 /** Makes an empty registry. */
-export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveViews {
+export function createLiveViews({ publish, judge, settled, tell }: LiveViewsParts): LiveViews {
   const byKey = new Map<string, LiveView>();
   const byCollection = new Map<string, Set<LiveView>>();
   const idle = new Set<LiveView>();
@@ -205,6 +207,10 @@ export function createLiveViews({ publish, judge, tell }: LiveViewsParts): LiveV
         view.due = false;
         return timed(view, signal);
       });
+      // What the statement saw may be what its transaction took from those who watch.
+      if (answer !== null && !(await settled())) {
+        throw new AppError("UNAVAILABLE", "rights could not be found out");
+      }
       if (answer !== null && !signal.aborted) settle(view, answer, served);
     } catch (error) {
       // Where all have left, others may have come meanwhile: they are answered by the next run.

@@ -103,6 +103,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
   const liveViews = createLiveViews({
     publish,
     judge: judge.judge,
+    settled: rights.settled,
     tell: (error) => logger.warn("realtime: a query failed", { error }),
   });
   const stopLive = followLive(feed, liveViews);

@@ -28,6 +28,8 @@ const checking = system("every request asks whether its session still stands");
 /** Milliseconds for which a session is believed without asking when no feed tells of changes made elsewhere. */
 const blindTrust = 1000;
 const capacity = 10_000;
+/** Whose rows decide what many accounts may do. With a tenant go its memberships and sessions. */
+const rightsTables: ReadonlySet<string> = new Set(["baasix_UserRole", "baasix_Role", "baasix_Tenant"]);
 
 export type Authenticator = {
   /**
@@ -130,7 +132,7 @@ export function createAuthenticator({
     if (collection === "baasix_Sessions" || collection === "baasix_ApiToken") {
       for (const id of ids) evict({ session: String(id) });
     } else if (collection === "baasix_User") for (const id of ids) evict({ user: String(id) });
-    else if (collection === "baasix_UserRole" || collection === "baasix_Role") clear();
+    else if (rightsTables.has(collection)) clear();
   });
 
   const isCurrent = (state: SessionState, now: number): boolean =>

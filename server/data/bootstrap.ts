@@ -27,6 +27,7 @@ import {
 } from "../core/schema/store";
 import { systemCollections } from "../core/schema/system";
 import { type Database, type Runner, sqlState } from "../platform/postgres";
+import { ensureAuditBulk } from "./auditLog";
 import { ensureAuditTriggers } from "./auditTriggers";
 import { ensureExtensions } from "./extensions";
 import { ensureFunctions } from "./functions";
@@ -148,6 +149,7 @@ async function bootstrap(
   const changes = isSame ? [] : diffSchemas(storedSchema(stored), next);
   checkUpgrade(changes);
   await runChanges(runner, changes, { published: false });
+  await ensureAuditBulk(runner);
   await ensureAuditTriggers(runner, next);
   await ensurePlaces(runner, next);
   const put = otherwise.filter(

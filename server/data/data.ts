@@ -2,10 +2,12 @@
 import { isAggregate } from "../core/query/aggregate";
 import { auditCollection } from "../core/query/audit";
 import type { Actor } from "../core/access/actor";
+import { AppError } from "../core/errors";
 import type { Database, Runner, TransactionRunner } from "../platform/postgres";
 import { requireRight } from "./access";
 import type { CommittedWrite, Data, PendingWrite, RawQuery, TransactionOptions, WriteJoin } from "./door";
 import { readGroups } from "./aggregate";
+import { removeEntries } from "./auditLog";
 import { explainRead } from "./explain";
 import { nestedOf } from "./nested";
 import { readAll, readItem, readPage, type ReadParts } from "./read";
@@ -141,6 +143,13 @@ function doorOn(parts: DoorParts, mode: Mode): Data {
       { ...writes, upsert: upsertOf({ ...writing, ...writes, createNew }) },
     ),
     ...sortOf({ ...writing, update: writes.update, readOne: (...asked) => door.readOne(...asked) }),
+    removeEntries: async (actor, before) => {
+      if (actor.kind !== "system")
+        throw new AppError("FORBIDDEN", "Entries of the audit log end by themselves; nobody deletes them");
+      const removed = await removeEntries(runner, before);
+      if (removed > 0) parts.totals.touched(auditCollection);
+      return removed;
+    },
     transaction,
     attempt: (work) => (writing.isInside ? mode.attempt(() => work(door)) : transaction(work)),
     beforeWrite: (listener) => void mode.listeners.before.push(listener),

@@ -145,6 +145,11 @@ export type Data = Rows & {
    */
   readonly explain: (asker: Actor, caller: ExplainedCaller, read: ExplainedRead) => Promise<Explanation>;
   /**
+   * Deletes the entries of the audit log from before a time; gives how many. For the server itself alone.
+   * @throws AppError FORBIDDEN
+   */
+  readonly removeEntries: (actor: Actor, before: Date) => Promise<number>;
+  /**
    * Several writes and reads in one transaction, of 60 s at most. Listeners run after the commit. Inside another one it is a
    * part of that, and `options` say nothing.
    */

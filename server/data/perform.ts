@@ -3,6 +3,7 @@ import type { ErrorCode, ItemId } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
 import { accessOf } from "../core/access/policy";
 import { AppError } from "../core/errors";
+import { keepingOf } from "../core/query/auditBulk";
 import { type AuthorizedTarget, authorizeWrite } from "../core/query/authorize";
 import { compileHold, encodeKeys } from "../core/query/compileRemove";
 import { encodeWrite } from "../core/query/compileWrite";
@@ -82,7 +83,7 @@ function formOf({ action, rows, columns }: WritePlan): string | null {
   const isVersioned = rows.some(({ version }) => version !== null);
   if (rows.length === 1) return `${action} ${isVersioned}`;
   const isEven = rows.every(({ values }) => columns.every((_, column) => values[column] !== undefined));
-  return isEven ? `${action} many ${isVersioned}` : null;
+  return isEven ? `${action} many ${isVersioned} ${keepingOf(rows.length)}` : null;
 }
 
 /** authorize → compile → run; gives the keys of the rows. Tries the targets in turn. */

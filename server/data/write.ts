@@ -3,6 +3,7 @@ import type { ItemId } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
 import { isJudgedByOthers } from "../core/access/tenants";
 import { AppError } from "../core/errors";
+import { keepingOf } from "../core/query/auditBulk";
 import { leadsOn } from "../core/query/auditTrigger";
 import { compileRemove, compileRestore, encodeKeys } from "../core/query/compileRemove";
 import { compileCreate, compileUpdate } from "../core/query/compileWrite";
@@ -216,6 +217,7 @@ export function writesOf(parts: WriteParts): Writes {
       single: keys.length === 1,
       versioned: wanted !== null,
       leadsOn: leadsOn(parts.snapshot().schema, collection),
+      keeping: keepingOf(keys.length),
     };
     const removed = await perform(parts, {
       actor,
@@ -252,7 +254,8 @@ export function writesOf(parts: WriteParts): Writes {
       single: false,
       versioned: false,
       leadsOn: leadsOn(parts.snapshot().schema, collection),
-    };
+      keeping: "each",
+    } as const;
     const ids = await perform(parts, {
       actor,
       collection,

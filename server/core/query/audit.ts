@@ -1,7 +1,8 @@
-/** The entry of the audit log that a writing statement makes of each row that it wrote, in that same statement. */
+/** The entries of the audit log that a writing statement makes of the rows that it wrote, in that same statement. */
 import { jsonExpression } from "../schema/fields";
 import type { Field } from "../schema/model";
 import { tenantColumn } from "../schema/tenants";
+import { compileBulkEntries, type EntryValue, type Keeping } from "./auditBulk";
 import type { AuthorizedTarget } from "./authorize";
 import type { Parameters } from "./compileCondition";
 import { quoteLiteral, quoteName } from "./statement";
@@ -43,44 +44,58 @@ export const currentUser: Param = { kind: "currentUser" };
 /** Where there are tenants: the entry of a row that belongs to none says the one in which its author acts. */
 const currentTenant: Param = { kind: "currentTenant" };
 
-/** `, "#a" as (insert …)` over the rows of `"#w"`; null where the collection keeps no entries. Hidden fields never appear. */
+/**
+ * `, "#a" as (insert …)` over the rows of `"#w"`; null where the collection keeps no entries. Hidden fields never appear.
+ * `keeping`: how the entries lie.
+ */
 export function auditOf(
   { collection, stamped }: Pick<AuthorizedTarget, "collection" | "stamped">,
   audited: Audited,
   parameters: Parameters,
+  keeping: Keeping = "each",
 ): string | null {
   if (!collection.audit || collection.guarded) return null;
   const { action, before, after, without } = audited;
   const shown = [...collection.fields.values()].filter(({ hidden }) => !hidden);
-  const was =
+  const was: readonly EntryValue[] | null =
     before === "whole"
-      ? members(shown, (field) => (field === without ? "null::text" : value(field)))
-      : before && members(before, (field) => jsonExpression(`w.${old(field)}`, field));
-  const is = after && members(after === "whole" ? shown : after, value);
-  const entry: Readonly<Record<(typeof entryNames)[number], string>> = {
+      ? shown.map((field) => [field, field === without ? "null::text" : value(field)])
+      : before && visible(before).map((field) => [field, jsonExpression(`w.${old(field)}`, field)]);
+  const is: readonly EntryValue[] | null =
+    after && visible(after === "whole" ? shown : after).map((field) => [field, value(field)]);
+  const shared = {
     type: "'data'",
     entity: quoteLiteral(collection.name),
-    entityId: `w.${quoteName(collection.primaryKey.name)}::text`,
     action: quoteLiteral(action),
-    changes: `to_jsonb("#c")`,
     userId: `${parameters.place(currentUser)}::uuid`,
     ipaddress: `${parameters.place(addressInput)}::text`,
     requestId: `${parameters.place(requestInput)}::text`,
     transactionId: "pg_current_xact_id()::text",
   };
-  const values = entryNames.map((name) => entry[name]).join(", ");
   const tenant = !stamped
     ? null
     : collection.tenant
       ? `w.${quoteName(collection.tenant.name)}`
       : `${parameters.place(currentTenant)}::uuid`;
+  if (keeping !== "each") {
+    const told = tenant === null ? null : { column: tenantEntry, sql: tenant };
+    return compileBulkEntries({ collection, before: was, after: is, shared, tenant: told, keeping });
+  }
+  const entry: Readonly<Record<(typeof entryNames)[number], string>> = {
+    ...shared,
+    entityId: `w.${quoteName(collection.primaryKey.name)}::text`,
+    changes: `to_jsonb("#c")`,
+  };
+  const values = entryNames.map((name) => entry[name]).join(", ");
   // Rows that become JSON take half the time that objects built pair by pair do, in which each pair looks up its type.
-  const named = (list: string | null, name: string): string =>
-    `${list === null ? "null::jsonb" : list === "" ? "'{}'::jsonb" : `"#${name}"`} as ${name}`;
-  const parts = [
+  const named = (list: readonly EntryValue[] | null, name: string): string =>
+    `${list === null ? "null::jsonb" : list.length === 0 ? "'{}'::jsonb" : `"#${name}"`} as ${name}`;
+  const record = (list: readonly EntryValue[] | null, name: string): readonly string[] =>
     // No field can have such a name: a bare word would be the column of that name.
-    ...(was ? [`lateral (select ${was}) "#before"`] : []),
-    ...(is ? [`lateral (select ${is}) "#after"`] : []),
+    list?.length ? [`lateral (select ${list.map(asMember).join(", ")}) "#${name}"`] : [];
+  const parts = [
+    ...record(was, "before"),
+    ...record(is, "after"),
     `lateral (select ${named(was, "before")}, ${named(is, "after")}) "#c"`,
   ];
   return (
@@ -89,11 +104,18 @@ export function auditOf(
   );
 }
 
+function visible(fields: readonly Field[]): readonly Field[] {
+  return fields.filter(({ hidden }) => !hidden);
+}
+
+function asMember([{ name }, sql]: EntryValue): string {
+  return `${sql} as ${quoteName(name)}`;
+}
+
 /** A select list of fields under their names. Hidden ones never appear. */
 export function members(fields: readonly Field[], sql: (field: Field) => string): string {
-  return fields
-    .filter(({ hidden }) => !hidden)
-    .map((field) => `${sql(field)} as ${quoteName(field.name)}`)
+  return visible(fields)
+    .map((field) => asMember([field, sql(field)]))
     .join(", ");
 }
 

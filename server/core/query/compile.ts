@@ -1,6 +1,7 @@
 /** AuthorizedRead → SQL. The answer is built as JSON text by PostgreSQL, one statement a read. */
 import { castType, isSpatial, jsonExpression } from "../schema/fields";
 import type { Collection, Field } from "../schema/model";
+import { type Cut, rowsOf } from "./auditRows";
 import type { AuthorizedRead } from "./authorize";
 import { compileKeyset } from "./cursor";
 import { cutFlag, expand, neededColumns, orderOf, rowJson, selectList } from "./compileSelect";
@@ -123,7 +124,7 @@ function bareRow(plan: AuthorizedRead, parameters: Parameters): string {
   const alias = parameters.alias();
   parameters.collections.add(plan.collection.name);
   const columns = selectList(plan.select, alias, parameters).join(", ");
-  const from = `${quoteName(plan.collection.name)} ${alias}, lateral (select ${columns}) r`;
+  const from = `${rowsOf(plan, parameters, () => ({ key: keyOf(plan.collection, parameters) }))} ${alias}, lateral (select ${columns}) r`;
   return `select row_to_json(r.*)::text, false, ${alias}.xmin::text from ${from}${where(plan, alias, "one", parameters)}`;
 }
 
@@ -152,7 +153,7 @@ function compileMatches(
     ...keys.map((one, i) => `${one} as "#${i}"`),
   ];
   if (search.relevance) columns.push(`${compileRelevance(search, match, parameters)} as "#w"`);
-  const from = `${quoteName(collection.name)} ${match}${joins}${where(plan, match, shape, parameters)}`;
+  const from = `${rowsOf(plan, parameters)} ${match}${joins}${where(plan, match, shape, parameters)}`;
 
   const found = sort.map((_, i) => `m."#${i}"`);
   const order = [
@@ -166,7 +167,7 @@ function compileMatches(
   const rows = carried
     ? `select ${shownColumns} ${cut}`
     : `select ${shownColumns} from (select * ${cut}) m ` +
-      `join ${quoteName(collection.name)} ${row} on ${row}.${key} = m."#i" order by ${order}`;
+      `join ${rowsOf(plan, parameters)} ${row} on ${row}.${key} = m."#i" order by ${order}`;
   const count = shape === "list" ? '(select count(*) from "#m")' : null;
   const text = `with "#m" as materialized (select ${columns.join(", ")} from ${from}) ${shown(plan, shape, rows, count, parameters, form)}`;
   return {
@@ -203,7 +204,7 @@ const rowVersion = '"#v"';
 function fromWhere(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): string {
   const alias = parameters.alias();
   parameters.collections.add(plan.collection.name);
-  return `${quoteName(plan.collection.name)} ${alias}${where(plan, alias, shape, parameters)}`;
+  return `${rowsOf(plan, parameters)} ${alias}${where(plan, alias, shape, parameters)}`;
 }
 
 function where(
@@ -223,8 +224,12 @@ function where(
 const keyInput: Param = { kind: "input", index: 0 };
 
 function keyEquals(collection: Collection, alias: string, parameters: Parameters): string {
-  const key = collection.primaryKey;
-  return `${alias}.${quoteName(key.name)} = ${parameters.place(keyInput)}::${castType(key)}`;
+  return `${alias}.${quoteName(collection.primaryKey.name)} = ${keyOf(collection, parameters)}`;
+}
+
+/** The key that is asked for. */
+function keyOf({ primaryKey }: Collection, parameters: Parameters): string {
+  return `${parameters.place(keyInput)}::${castType(primaryKey)}`;
 }
 
 /** The rows of the page: sorted and cut first, expanded after. */
@@ -241,9 +246,21 @@ function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): s
     ...pageColumns(plan, alias, keys, parameters),
     ...(shape === "one" ? [`${alias}.xmin::text as ${rowVersion}`] : []),
   ];
-  const from = `${quoteName(plan.collection.name)} ${alias}${joins}${where(plan, alias, shape, parameters, after)}`;
+  const rows = rowsOf(plan, parameters, () =>
+    shape === "one" ? { key: keyOf(plan.collection, parameters) } : cutOf(plan, parameters),
+  );
+  const from = `${rows} ${alias}${joins}${where(plan, alias, shape, parameters, after)}`;
   const cut = shape === "one" ? "" : ` order by ${order.join(", ")} ${limited(plan)}`;
   return `select ${columns.join(", ")} from ${from}${cut}`;
+}
+
+/** Which rows can be on the page, by their order alone. */
+function cutOf({ sort, limit, offset, cursor, search }: AuthorizedRead, { place }: Parameters): Cut {
+  if (search !== null) return {};
+  const [key] = cursor?.after ?? [];
+  const [term] = sort;
+  const after = key && term ? `${place(key)}::${castType(term.field)}` : null;
+  return { page: { sort, most: offset + limit, after } };
 }
 
 /** What a row of a page brings: its columns, or what they are made of where something is expanded, and its sort keys. */

@@ -5,6 +5,7 @@
 import { jsonExpression } from "../schema/fields";
 import type { Collection } from "../schema/model";
 import { gathered } from "./aggregateFunctions";
+import { rowsOf } from "./auditRows";
 import type { AuthorizedAggregate } from "./authorize";
 import type { CompiledRead } from "./compile";
 import { collectParameters, column, compileCondition, type Parameters } from "./compileCondition";
@@ -180,7 +181,7 @@ function oneScan(plan: AuthorizedAggregate, grouped: readonly Hop[], parameters:
     ...(needsKeys ? keyColumns(root, collection, grouped, on) : []),
     ...values.flatMap(({ path }, i) => (path ? [`${on.value(path)} as v${i}`] : [])),
   ];
-  const from = `${quoteName(collection.name)} ${root}${on.joins.join("")}`;
+  const from = `${rowsOf(plan, parameters)} ${root}${on.joins.join("")}`;
   const rows = `select ${columns.join(", ") || "1"} from ${from}${whereSql(compileRows(plan, root, parameters))}`;
   const keys = groups.map((group) => group.column);
   const last = grouped.filter(({ relation }) => relation.kind === "many").length;
@@ -219,7 +220,7 @@ function byFamily(
     ...groups.map((group) => `${groupColumn(group, on)} as ${group.column}`),
     ...keyColumns(root, collection, grouped, on),
   ];
-  const from = `${quoteName(collection.name)} ${root}${on.joins.join("")}`;
+  const from = `${rowsOf(plan, parameters)} ${root}${on.joins.join("")}`;
   const rows = `select ${columns.join(", ")} from ${from}${whereSql(compileRows(plan, root, parameters))}`;
   const number = keys.length > 0 ? `dense_rank() over (order by ${keys.join(", ")})` : "1";
   const made = families.map((family, i) => `"#f${i}" as (${familySql(family, plan, grouped, parameters)})`);
@@ -246,10 +247,11 @@ function byFamily(
  */
 function familySql(
   { hops, values }: Family,
-  { collection }: AuthorizedAggregate,
+  plan: AuthorizedAggregate,
   grouped: readonly Hop[],
   parameters: Parameters,
 ): string {
+  const { collection } = plan;
   const row = parameters.alias();
   const on = ways(row, "join", parameters);
   const shared = keysOf(row, collection, sharedLists(hops, grouped), on);
@@ -265,7 +267,7 @@ function familySql(
   const same = shared.map((key, i) => `${key} = s.r${i}`).join(" and ");
   const rows =
     `select ${columns.join(", ")} from (select distinct g, ${seeds} from "#b") s ` +
-    `cross join ${quoteName(collection.name)} ${row}${on.joins.join("")} where ${same}`;
+    `cross join ${rowsOf(plan, parameters)} ${row}${on.joins.join("")} where ${same}`;
   const source = values.some(isList) ? numbered(rows, ["g"], 1) : rows;
   const made = values.map((value, i) => `${aggregateSql(value, `v${i}`)} as ${value.column}`);
   return `select g, ${made.join(", ")} from (${source}) b group by g`;

@@ -3,6 +3,7 @@ import { castType } from "../schema/fields";
 import type { Field } from "../schema/model";
 import { arrayText } from "../schema/values";
 import { auditOf } from "./audit";
+import type { Keeping } from "./auditBulk";
 import { tellActor } from "./auditTrigger";
 import type { AuthorizedTarget } from "./authorize";
 import { collectParameters, type Parameters } from "./compileCondition";
@@ -24,13 +25,14 @@ import {
 
 /**
  * How a remove goes. `single`: one key is named. `versioned`: input 3 is the version that each row must have. `leadsOn`:
- * foreign keys change other rows with it, which the audit log tells of, too.
+ * foreign keys change other rows with it, which the audit log tells of, too. `keeping`: how its entries lie.
  */
 export type RemoveForm = {
   readonly permanent: boolean;
   readonly single: boolean;
   readonly versioned: boolean;
   readonly leadsOn: boolean;
+  readonly keeping: Keeping;
 };
 
 /**
@@ -39,7 +41,7 @@ export type RemoveForm = {
  */
 export function compileRemove(
   target: AuthorizedTarget,
-  { permanent, single, versioned, leadsOn }: RemoveForm,
+  { permanent, single, versioned, leadsOn, keeping }: RemoveForm,
   version: number,
 ): CompiledStatement {
   const { collection } = target;
@@ -70,7 +72,7 @@ export function compileRemove(
     ...(!isPlain && { before: before(rows) }),
     write,
     single,
-    audit: auditOf(target, audited, parameters),
+    audit: auditOf(target, audited, parameters, keeping),
     checks: [
       ...(versioned ? [versionStands(collection)] : []),
       ...(leadsOn && !soft ? [tellActor(parameters)] : []),

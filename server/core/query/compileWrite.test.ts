@@ -172,7 +172,7 @@ test("an entry of the audit log is made of the written row; keys beyond numbers 
 });
 
 test("deletes: softly, for good, several in order; and what brings back", () => {
-  const form = { single: true, versioned: false, leadsOn: false };
+  const form = { single: true, versioned: false, leadsOn: false, keeping: "each" } as const;
   const texts = [
     compileRemove(target("things", "delete"), { ...form, permanent: false }, 7),
     compileRemove(target("things", "delete"), { ...form, permanent: true }, 7),

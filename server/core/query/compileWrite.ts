@@ -9,6 +9,7 @@ import type { Collection, Field } from "../schema/model";
 import { givesPlaces, placeSql } from "../schema/places";
 import { tenantKey } from "../schema/tenants";
 import { auditOf } from "./audit";
+import { keepingOf } from "./auditBulk";
 import type { AuthorizedTarget } from "./authorize";
 import { collectParameters, compileOperand, type Parameters } from "./compileCondition";
 import {
@@ -72,7 +73,12 @@ export function compileCreate(
     parameters,
     write,
     single: isSingle(plan),
-    audit: auditOf(target, { action: "create", before: null, after: "whole" }, parameters),
+    audit: auditOf(
+      target,
+      { action: "create", before: null, after: "whole" },
+      parameters,
+      keepingOf(plan.rows.length),
+    ),
     checks: permitted(target, parameters),
   });
 }
@@ -108,7 +114,12 @@ export function compileUpdate(
   const remembered = new Set([...fixed, ...told]);
   const met = target.noted ? conditionsMet(target, parameters) : [];
   const isOne = plan.rows.length === 1 && !target.filter;
-  const audit = auditOf(target, { action: "update", before: written, after: written }, parameters);
+  const audit = auditOf(
+    target,
+    { action: "update", before: written, after: written },
+    parameters,
+    keepingOf(plan.rows.length),
+  );
   if (isOne && !versioned && met.length === 0 && (remembered.size === 0 || returnsOld)) {
     const was = [...remembered].map((field) => `, old.${quoteName(field.name)} as ${old(field)}`);
     const write =

@@ -1,0 +1,161 @@
+/**
+ * Reading the audit log: where its entries come from. Those of bulks lie together (`auditBulk.ts`), and are laid out for
+ * whoever reads, an entry for each item. What a read says about entries is also said about the rows that hold them,
+ * so that only those are laid out in which something can be.
+ */
+import { auditCollection } from "./audit";
+import { auditBulk, mostTogether } from "./auditBulk";
+import { compileCondition, compileOperand, type Parameters } from "./compileCondition";
+import type { Comparison, Planned } from "./planned";
+import type { PlannedSort } from "./planSort";
+import { quoteName } from "./statement";
+
+/** What is read of a collection. */
+type Wanted = {
+  readonly collection: { readonly name: string };
+  /** What is asked for, and what is open to the actor. */
+  readonly where: Planned | null;
+  readonly rows: Planned | null;
+};
+
+/**
+ * What of it: the first `most` in an order, those behind the end of a page, or one by its key. `after`: the last value of the
+ * first sort key that was seen, as SQL.
+ */
+export type Cut = {
+  readonly page?: {
+    readonly sort: readonly PlannedSort[];
+    readonly most: number;
+    readonly after: string | null;
+  };
+  readonly key?: string;
+};
+
+/** The table behind a collection, as a FROM item without its alias; for the audit log what gives all of its entries. */
+export function rowsOf(wanted: Wanted, parameters: Parameters, cut: () => Cut = () => ({})): string {
+  if (wanted.collection.name !== auditCollection) return quoteName(wanted.collection.name);
+  return `(select ${own} from ${quoteName(auditCollection)} e union all ${laidOut(bulks(wanted, parameters, cut()))})`;
+}
+
+const columns = [
+  "createdAt",
+  "type",
+  "entity",
+  "action",
+  "userId",
+  "tenant_Id",
+  "ipaddress",
+  "requestId",
+  "transactionId",
+];
+const list = (alias: string): string => columns.map((name) => `${alias}.${quoteName(name)}`).join(", ");
+const own = `e.id, e."entityId", e.changes, e.xmin as xmin, ${list("e")}`;
+
+/** The values of one item among those of all: each column's at its place. */
+const valuesAt = (columnsOf: string): string =>
+  `case when ${columnsOf} is not null then coalesce((select jsonb_object_agg(f.key, f.value -> (x.n - 1)) ` +
+  `from jsonb_each(${columnsOf}) f), '{}') end`;
+
+function laidOut(from: string): string {
+  // The document is taken out of its storage once for all of its entries.
+  const document =
+    `(select b.changes #> b.keys as keys, nullif(b.changes -> 'before', 'null') as was, ` +
+    `nullif(b.changes -> 'after', 'null') as becomes offset 0)`;
+  return (
+    `select b.id + x.n - 1, k.keys ->> (x.n - 1), jsonb_build_object('before', ${valuesAt("k.was")}, ` +
+    `'after', ${valuesAt("k.becomes")}), b."#v", ${list("b")} ` +
+    `from ${from} b, lateral ${document} k, lateral generate_series(1, b.n) x(n)`
+  );
+}
+
+/** The rows of bulks in which there can be something that is wanted. */
+function bulks({ where, rows }: Wanted, parameters: Parameters, { page, key }: Cut): string {
+  const parts = [where, rows]
+    .flatMap((one) => (one === null ? [] : conjuncts(one)))
+    .map((part) => aboutBulk(part, parameters));
+  const known = parts.flatMap((part) => part?.sql ?? []);
+  if (key !== undefined) known.push(...holding(key));
+  const order = page ? orderOf(page.sort) : null;
+  const isByNumber = page?.sort[0]?.field.name === "id";
+  if (page?.after && order !== null && isByNumber)
+    known.push(
+      page.sort[0]?.descending
+        ? `b.id < ${page.after}`
+        : `b.id > ${page.after} - ${mostTogether} and b.id + b.n - 1 > ${page.after}`,
+    );
+  const filter = known.length > 0 ? ` where ${known.join(" and ")}` : "";
+  // Each of the rows gives an entry at least, so that no more of them than entries are needed.
+  const isWhole = parts.every((part) => part?.isWhole) && (!page?.after || isByNumber);
+  const cut = page && order !== null && isWhole ? ` order by ${order} limit ${page.most}` : "";
+  return `(select b.*, b.xmin as "#v" from ${quoteName(auditBulk)} b${filter}${cut})`;
+}
+
+/** The order of rows that holds for their entries, too; null where there is none. */
+function orderOf(sort: readonly PlannedSort[]): string | null {
+  const isShared = sort.every(
+    ({ hops, guard, from, field }) =>
+      hops.length === 0 && guard === null && !from && (field.name === "id" || columns.includes(field.name)),
+  );
+  if (!isShared) return null;
+  return sort
+    .map(({ field, descending }) => `b.${quoteName(field.name)}${descending ? " desc" : ""}`)
+    .join(", ");
+}
+
+function conjuncts(where: Planned): readonly Planned[] {
+  return where.kind === "all" ? where.items.flatMap(conjuncts) : [where];
+}
+
+/** What a condition on entries says of the rows that hold them. `isWhole`: a row of which it holds has such an entry. */
+type Said = { readonly sql: readonly string[]; readonly isWhole: boolean };
+
+/** Null: nothing that is known. */
+function aboutBulk(part: Planned, parameters: Parameters): Said | null {
+  if (isAbout(part, (field) => columns.includes(field)))
+    return { sql: [compileCondition(part, "b", parameters)], isWhole: true };
+  if (part.kind !== "compare" || !isBare(part)) return null;
+  const [operand] = part.operands;
+  if (!operand || operand.kind === "column") return null;
+  const value = (): string => compileOperand(operand, parameters);
+  const { name } = part.operator;
+  if (part.field.name === "entityId") {
+    if (name === "eq") return { sql: [`b.items @> array[hashtext(${value()})]`], isWhole: false };
+    if (name === "in")
+      return { sql: [`b.items && array(select hashtext(i) from unnest(${value()}) i)`], isWhole: false };
+  }
+  if (part.field.name === "id") {
+    if (name === "eq") return { sql: holding(value()), isWhole: false };
+    if (name === "lt" || name === "lte") return { sql: [`b.id <= ${value()}`], isWhole: false };
+    if (name === "gt" || name === "gte")
+      return { sql: [`b.id > ${value()} - ${mostTogether}`], isWhole: false };
+  }
+  return null;
+}
+
+function holding(id: string): readonly string[] {
+  return [`b.id <= ${id}`, `b.id > ${id} - ${mostTogether}`];
+}
+
+function isBare({ hops, guard, cast }: Comparison): boolean {
+  return hops.length === 0 && guard === null && cast === null;
+}
+
+/** A condition that names these columns of the row alone, and no others in its operands. */
+function isAbout(part: Planned, has: (field: string) => boolean): boolean {
+  switch (part.kind) {
+    case "all":
+    case "any":
+      return part.items.every((item) => isAbout(item, has));
+    case "not":
+      return isAbout(part.item, has);
+    case "compare":
+      return (
+        part.hops.length === 0 &&
+        part.guard === null &&
+        has(part.field.name) &&
+        part.operands.every(({ kind }) => kind === "param")
+      );
+    default:
+      return false;
+  }
+}

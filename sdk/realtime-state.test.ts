@@ -97,6 +97,15 @@ test.each<[string, (RealtimeEvent | ServerFrame)[], RealtimeEffect[]]>([
       },
     ],
   ],
+  [
+    "whoever looks at the page again, or has a network again, learns at once whether the connection still stands",
+    [...ready, { type: "nudge" }],
+    [
+      { type: "send", frame: { type: "ping", id: "1" } },
+      { type: "wait", name: "pong", ms: 10_000 },
+      { type: "ask", renew: false },
+    ],
+  ],
   ["a later subscription is sent at once", [...ready, add("posts")], [subscribe("1", "posts")]],
   [
     "an answered subscription is live",
@@ -270,6 +279,26 @@ test.each<[string, (RealtimeEvent | ServerFrame)[], RealtimeEffect[]]>([
     "a refused subscription fails",
     [...ready, add("posts"), { type: "error", id: "1", code: "FORBIDDEN", message: "no" }],
     [{ type: "failed", key: "posts", code: "FORBIDDEN", message: "no" }],
+  ],
+  [
+    "what is refused that nobody wants any more is no fault of the connection, on which others wait",
+    [
+      ...ready,
+      add("posts"),
+      { type: "remove", key: "posts" },
+      { type: "error", id: "1", code: "FORBIDDEN", message: "no" },
+    ],
+    [],
+  ],
+  [
+    "nor is the end of a subscription that has been left",
+    [...ready, { type: "error", id: null, subscription: "s1", code: "FORBIDDEN", message: "gone" }],
+    [],
+  ],
+  [
+    "an error of no request is one",
+    [...ready, { type: "error", id: null, code: "RATE_LIMITED", message: "slow down" }],
+    [{ type: "failed", key: null, code: "RATE_LIMITED", message: "slow down" }],
   ],
   [
     "and is not asked for again here",

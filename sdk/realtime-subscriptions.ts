@@ -167,8 +167,9 @@ export function refuse(
     id === null ? subscription !== undefined && entry.subscription === subscription : entry.request === id,
   );
   if (!found) {
-    // An ended proof: the server closes, and the connection is made anew with a renewed one.
-    return [state, code === "UNAUTHORIZED" ? [] : [{ type: "failed", key: null, code, message }]];
+    // Nobody waits for it any more. Or a proof has ended: the server closes, and the connection is made anew.
+    const isOfConnection = id === null && subscription === undefined && code !== "UNAUTHORIZED";
+    return [state, isOfConnection ? [{ type: "failed", key: null, code, message }] : []];
   }
   const [key, entry] = found;
   const again = mayPass(code);

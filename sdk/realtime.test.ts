@@ -209,6 +209,34 @@ test("channels and kinds of change", async () => {
   baasix.close();
 });
 
+test("a client that is closed keeps nobody waiting: loops end, and what was asked for is refused", async () => {
+  // Nobody listens there.
+  const baasix = createBaasix({ url: "http://127.0.0.1:1", token: "t" });
+  const states: string[] = [];
+  baasix.realtime.subscribe("posts", { onState: (state) => states.push(state) }, () => undefined);
+  const loop = async () => {
+    for await (const _ of baasix.realtime.liveQuery("posts")) return "an answer";
+    return "ended";
+  };
+  const code = (work: Promise<unknown>) => work.then(String, (error: { code: string }) => error.code);
+  const presence = baasix.realtime.createPresenceChannel("c").subscribe({ x: 1 });
+  const waiting = [
+    loop(),
+    code(baasix.realtime.joinRoom("r")),
+    code(baasix.realtime.invoke("e")),
+    code(presence),
+  ];
+  await Bun.sleep(0);
+  baasix.close();
+  expect(await Promise.all(waiting)).toEqual([
+    "ended",
+    "SESSION_CHANGED",
+    "SESSION_CHANGED",
+    "SESSION_CHANGED",
+  ]);
+  expect([states, baasix.realtime.getChannels()]).toEqual([["JOINING", "CLOSED"], []]);
+});
+
 test("without a WebSocket the error says what to do", async () => {
   const baasix = createBaasix({
     url: "http://127.0.0.1:1",

@@ -134,6 +134,12 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     });
   }
 
+  function endAll(reason: string): void {
+    subscriptions.endAll();
+    queries.endAll();
+    together.endAll(reason);
+  }
+
   const { subscribe, subscribeMany, on, onResync } = subscriptions;
   return {
     connect,
@@ -162,9 +168,7 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
     getChannels: () => [...subscriptions.list(), ...queries.list(), ...together.list()],
     /** Ends all subscriptions, live queries and channels, and leaves all rooms. */
     unsubscribeAll(): void {
-      subscriptions.endAll();
-      queries.endAll();
-      together.endAll("Unsubscribed");
+      endAll("Unsubscribed");
       // The server forgets what was joined over a connection that has ended.
       socket.dispatch({ type: "anew" });
     },
@@ -188,10 +192,13 @@ export function createRealtime(options: SocketOptions, onError?: (error: BaasixE
       together.endAll("The user changed");
       socket.dispatch({ type: "identity" });
     },
-    /** Ends the connection for good. */
+    /** Ends the connection for good, and whatever waits for it. */
     close(): void {
       if (watched) for (const name of awakenings) removeEventListener(name, nudge);
       socket.dispatch({ type: "stop" });
+      // Without a connection nobody is told of it.
+      endAll("The client was closed");
+      together.end("The client was closed", "SESSION_CHANGED");
     },
   };
 }

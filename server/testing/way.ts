@@ -19,8 +19,9 @@ export async function openWay(target: string, budget?: () => number): Promise<Wa
       far.write(data);
     });
     far.on("data", (data) => {
-      near.write(data.subarray(0, left));
-      left -= data.length;
+      const bytes = Buffer.from(data as Uint8Array);
+      near.write(bytes.subarray(0, left));
+      left -= bytes.length;
       if (left <= 0) near.destroySoon();
     });
     for (const socket of [near, far]) {

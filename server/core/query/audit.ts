@@ -45,8 +45,8 @@ export const currentUser: Param = { kind: "currentUser" };
 const currentTenant: Param = { kind: "currentTenant" };
 
 /**
- * `, "#a" as (insert …)` over the rows of `"#w"`; null where the collection keeps no entries. Hidden fields never appear.
- * `keeping`: how the entries lie.
+ * `insert … select … from "#w" w, …`: what makes the entries of the rows that were written; null where the collection keeps
+ * none. Hidden fields never appear. `keeping`: how the entries lie.
  */
 export function auditOf(
   { collection, stamped }: Pick<AuthorizedTarget, "collection" | "stamped">,
@@ -99,8 +99,8 @@ export function auditOf(
     `lateral (select ${named(was, "before")}, ${named(is, "after")}) "#c"`,
   ];
   return (
-    `, "#a" as (insert into ${quoteName(auditCollection)} (${entryColumns}${tenant ? `, ${tenantEntry}` : ""}) ` +
-    `select ${values}${tenant ? `, ${tenant}` : ""} from "#w" w, ${parts.join(", ")})`
+    `insert into ${quoteName(auditCollection)} (${entryColumns}${tenant ? `, ${tenantEntry}` : ""}) ` +
+    `select ${values}${tenant ? `, ${tenant}` : ""} from "#w" w, ${parts.join(", ")}`
   );
 }
 

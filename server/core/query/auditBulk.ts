@@ -68,7 +68,7 @@ export function compileBulkEntries({
     'array_agg(hashtext(x."#k")) as "#h"',
     ...(path === "keys" ? ['array_agg(x."#k") as "#k"'] : []),
     ...(tenant ? ['x."#t"'] : []),
-    ...lists.map(({ name, field }) => `${isPlain(field) ? "array_agg" : "jsonb_agg"}(x.${name}) as ${name}`),
+    ...lists.map(({ name, field }) => `${gathered(field, `x.${name}`)} as ${name}`),
   ];
   const record = (values: readonly EntryValue[] | null, letter: string): readonly string[] =>
     values?.length
@@ -90,10 +90,10 @@ export function compileBulkEntries({
     ...(tenant ? [[tenant.column, 'g."#t"'] as const] : []),
   ];
   return (
-    `, "#a" as (insert into ${quoteName(auditBulk)} (${columns.map(([name]) => name).join(", ")}) ` +
+    `insert into ${quoteName(auditBulk)} (${columns.map(([name]) => name).join(", ")}) ` +
     `select ${columns.map(([, sql]) => sql).join(", ")} from (select ${together.join(", ")} ` +
     `from (select ${rows.join(", ")} from "#w" w) x${grouped.length > 0 ? ` group by ${grouped.join(", ")}` : ""} ` +
-    `having count(*) > 0) g, ${parts.join(", ")})`
+    `having count(*) > 0) g, ${parts.join(", ")}`
   );
 }
 
@@ -106,6 +106,17 @@ function keyPath(
   const holds = (values: readonly EntryValue[] | null): boolean =>
     values?.some(([field]) => field === key) ?? false;
   return holds(after) ? "after" : holds(before) ? "before" : "keys";
+}
+
+/**
+ * The values of a column, as a list; as itself one that all items have, which times are as a rule that the server gives: to
+ * write a time out takes longer than most else.
+ */
+function gathered(field: Field, value: string): string {
+  if (!isPlain(field)) return `jsonb_agg(${value})`;
+  if (field.managed === null || field.type !== "DateTime") return `array_agg(${value})`;
+  const isOne = `count(${value}) = count(*) and min(${value}) = max(${value})`;
+  return `case when ${isOne} then to_jsonb(min(${value})) else to_jsonb(array_agg(${value})) end`;
 }
 
 /** Arrays of such values are dearer to make of JSON than of themselves; arrays of arrays must be of one length. */

@@ -51,9 +51,10 @@ const columns = [
 const list = (alias: string): string => columns.map((name) => `${alias}.${quoteName(name)}`).join(", ");
 const own = `e.id, e."entityId", e.changes, e.xmin as xmin, ${list("e")}`;
 
-/** The values of one item among those of all: each column's at its place. */
+/** The values of one item among those of all: each column's at its place, or the one that all have. */
 const valuesAt = (columnsOf: string): string =>
-  `case when ${columnsOf} is not null then coalesce((select jsonb_object_agg(f.key, f.value -> (x.n - 1)) ` +
+  `case when ${columnsOf} is not null then coalesce((select jsonb_object_agg(f.key, ` +
+  `case jsonb_typeof(f.value) when 'array' then f.value -> (x.n - 1) else f.value end) ` +
   `from jsonb_each(${columnsOf}) f), '{}') end`;
 
 function laidOut(from: string): string {
@@ -78,16 +79,15 @@ function bulks({ where, rows }: Wanted, parameters: Parameters, { page, key }: C
   const order = page ? orderOf(page.sort) : null;
   const isByNumber = page?.sort[0]?.field.name === "id";
   if (page?.after && order !== null && isByNumber)
-    known.push(
-      page.sort[0]?.descending
-        ? `b.id < ${page.after}`
-        : `b.id > ${page.after} - ${mostTogether} and b.id + b.n - 1 > ${page.after}`,
-    );
+    known.push(...(page.sort[0]?.descending ? [`b.id < ${page.after}`] : behind(page.after, ">")));
   const filter = known.length > 0 ? ` where ${known.join(" and ")}` : "";
-  // Each of the rows gives an entry at least, so that no more of them than entries are needed.
+  const found = `select b.*, b.xmin as "#v" from ${quoteName(auditBulk)} b${filter}`;
   const isWhole = parts.every((part) => part?.isWhole) && (!page?.after || isByNumber);
-  const cut = page && order !== null && isWhole ? ` order by ${order} limit ${page.most}` : "";
-  return `(select b.*, b.xmin as "#v" from ${quoteName(auditBulk)} b${filter}${cut})`;
+  if (!page || order === null || !isWhole) return `(${found})`;
+  // Each of the rows gives an entry at least, and each but the two in which bounds of numbers lie all of its entries.
+  const first = `${found} order by ${order} limit ${page.most}`;
+  const passed = `select b.*, sum(b.n) over (order by ${order} rows unbounded preceding) - b.n as "#s" from (${first}) b`;
+  return `(select * from (${passed}) b where "#s" < ${page.most + 2 * mostTogether})`;
 }
 
 /** The order of rows that holds for their entries, too; null where there is none. */
@@ -125,15 +125,21 @@ function aboutBulk(part: Planned, parameters: Parameters): Said | null {
   }
   if (part.field.name === "id") {
     if (name === "eq") return { sql: holding(value()), isWhole: false };
-    if (name === "lt" || name === "lte") return { sql: [`b.id <= ${value()}`], isWhole: false };
-    if (name === "gt" || name === "gte")
-      return { sql: [`b.id > ${value()} - ${mostTogether}`], isWhole: false };
+    if (name === "lt") return { sql: [`b.id < ${value()}`], isWhole: true };
+    if (name === "lte") return { sql: [`b.id <= ${value()}`], isWhole: true };
+    if (name === "gt") return { sql: behind(value(), ">"), isWhole: true };
+    if (name === "gte") return { sql: behind(value(), ">="), isWhole: true };
   }
   return null;
 }
 
 function holding(id: string): readonly string[] {
   return [`b.id <= ${id}`, `b.id > ${id} - ${mostTogether}`];
+}
+
+/** Rows whose last entry is behind a number; the first part is one for the index. */
+function behind(id: string, sign: ">" | ">="): readonly string[] {
+  return [`b.id > ${id} - ${mostTogether}`, `b.id + b.n - 1 ${sign} ${id}`];
 }
 
 function isBare({ hops, guard, cast }: Comparison): boolean {

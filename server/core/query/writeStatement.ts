@@ -1,5 +1,5 @@
 /** What all writing statements share: which rows they touch, what is checked on them, and what they are put together from. */
-import { isJson, isSpatial, jsonExpression } from "../schema/fields";
+import { castType, isJson, isSpatial, jsonExpression } from "../schema/fields";
 import type { Collection, Field, Relation } from "../schema/model";
 import { tenantColumn } from "../schema/tenants";
 import type { AuthorizedTarget } from "./authorize";
@@ -164,7 +164,7 @@ function orRefuse(
   return `case when ${condition} then true else baasix_refuse(${given.join(", ")}) end`;
 }
 
-/** The parts of a statement. `write` is named `"#w"`; `audit` (if any) reads from it; `checks` are about its rows `w`. */
+/** The parts of a statement. `write` is named `"#w"`; `audit` (see `auditOf`) reads from it; `checks` are about its rows `w`. */
 export type WriteParts = {
   readonly target: AuthorizedTarget;
   readonly version: number;
@@ -191,13 +191,18 @@ export function finishWrite(parts: WriteParts): CompiledStatement {
     single ? column : `json_agg(${jsonExpression(column, primaryKey)})::text`;
   const checked = checks.join(" and ");
   const where = checks.length > 0 ? ` where ${checked}` : "";
-  const select = all
-    ? `select ${keys('o."#k"')} from "#old" o left join "#w" w on w.${key} = o."#k"` +
-      (checks.length > 0 ? ` where case when w.${key} is null then true else ${checked} end` : "")
-    : `select ${keys(`w.${key}`)} from "#w" w${where}`;
+  // Of one row the entry tells the key: there is a part less to run.
+  const isTold = audit !== null && single && !all;
+  const entries = audit === null || isTold ? "" : `, "#a" as (${audit})`;
+  const last = isTold
+    ? `${audit}${where} returning "entityId"::${castType(primaryKey)}`
+    : all
+      ? `select ${keys('o."#k"')} from "#old" o left join "#w" w on w.${key} = o."#k"` +
+        (checks.length > 0 ? ` where case when w.${key} is null then true else ${checked} end` : "")
+      : `select ${keys(`w.${key}`)} from "#w" w${where}`;
   return {
     // No collection can be named so: a name of one would hide its table from the check.
-    text: `/* s${version} */ with ${rows}"#w" as (${write})${audit ?? ""} ${select}`,
+    text: `/* s${version} */ with ${rows}"#w" as (${write})${entries} ${last}`,
     params: parameters.list,
   };
 }

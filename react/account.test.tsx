@@ -1,18 +1,14 @@
 /** The hooks and guards about who is signed in, rendered by React, against the real server. */
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   type Baasix,
-  createBaasix,
   MemoryStorageAdapter,
   type MeResult,
   type SessionUser,
   type StorageAdapter,
 } from "@baasix/sdk";
-import { QueryClient, type UseQueryResult } from "@tanstack/react-query";
-import type { ReactNode } from "react";
-import { type TestApp, testAdmin, testApp } from "../server/testing/app";
+import { type UseQueryResult } from "@tanstack/react-query";
 import {
-  BaasixProvider,
   baasixKeys,
   RequirePermission,
   RequireRole,
@@ -22,23 +18,18 @@ import {
   useSession,
   useUser,
 } from ".";
-import { openDocument, probe, type Rendered } from "./testing/render";
+import { testAdmin } from "../server/testing/app";
+import { probe } from "./testing/render";
+import { openScene, type Scene } from "./testing/scene";
 
 setDefaultTimeout(30_000);
 
-let app: TestApp;
-let url: string;
-let page: Awaited<ReturnType<typeof openDocument>>;
+let scene: Scene;
 let admin: Baasix;
-const rendered: Rendered[] = [];
-const clients: Baasix[] = [];
 
-beforeAll(async () => {
-  page = await openDocument();
-  app = await testApp();
-  url = app.listen();
-  admin = client().baasix;
-  await admin.auth.login(testAdmin);
+openScene(async (opened) => {
+  scene = opened;
+  ({ admin } = opened);
   await admin.schemas.create("posts", {
     name: "Post",
     fields: {
@@ -53,27 +44,16 @@ beforeAll(async () => {
     update: { fields: ["title"], conditions: { title: { ne: "fixed" } } },
   });
 });
-afterAll(async () => {
-  for (const each of clients) each.close();
-  await app.close();
-  await page.restore();
-});
-afterEach(() => {
-  for (const each of rendered.splice(0)) each.unmount();
-});
-
 /** A client that notes its requests. */
 function client(storage: StorageAdapter = new MemoryStorageAdapter()) {
   const requests: string[] = [];
-  const baasix = createBaasix({
-    url,
+  const baasix = scene.client({
     storage,
     fetch(address, init) {
       requests.push(`${init.method} ${new URL(address).pathname}`);
       return fetch(address, init);
     },
   });
-  clients.push(baasix);
   return { baasix, requests };
 }
 
@@ -86,14 +66,9 @@ async function signedUp() {
   return { ...made, email };
 }
 
-function show(baasix: Baasix, children: ReactNode, cache = new QueryClient()) {
-  const shown = page.render(
-    <BaasixProvider client={baasix} queryClient={cache}>
-      {children}
-    </BaasixProvider>,
-  );
-  rendered.push(shown);
-  return { cache, text: () => shown.host.textContent };
+function show(...given: Parameters<Scene["show"]>) {
+  const { cache, host } = scene.show(...given);
+  return { cache, text: () => host.textContent };
 }
 
 test("useSession and useUser ask once, know nobody without asking, and forget at sign-out", async () => {

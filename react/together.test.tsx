@@ -1,14 +1,8 @@
 /** The hooks of rooms, presence, broadcast, subscriptions and the connection, rendered by React in Strict Mode, against the real server. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import {
-  type Baasix,
-  type ClientFrame,
-  createBaasix,
-  MemoryStorageAdapter,
-  type SocketLike,
-} from "@baasix/sdk";
+import { expect, test } from "bun:test";
+import { type Baasix, type ClientFrame, type SocketLike } from "@baasix/sdk";
 import { type ReactNode, StrictMode } from "react";
-import { type TestApp, testAdmin, testApp } from "../server/testing/app";
+import { testAdmin } from "../server/testing/app";
 import {
   BaasixProvider,
   useConnection,
@@ -22,37 +16,20 @@ import {
   useSubscription,
   type UseSubscriptionResult,
 } from ".";
-import { openDocument, probe, type Rendered, type Seen } from "./testing/render";
+import { probe, type Rendered, type Seen } from "./testing/render";
+import { openScene, type Scene } from "./testing/scene";
 
-let app: TestApp;
-let url: string;
-let page: Awaited<ReturnType<typeof openDocument>>;
-let rendered: Rendered[] = [];
-let clients: Baasix[] = [];
-
-beforeAll(async () => {
-  page = await openDocument();
-  app = await testApp();
-  url = app.listen();
-  await Promise.all(["ann", "bob"].map((name) => app.signUp(`${name}@example.com`)));
-}, 60_000);
-afterEach(() => {
-  for (const each of rendered) each.unmount();
-  for (const each of clients) each.close();
-  [rendered, clients] = [[], []];
-});
-afterAll(async () => {
-  await app.close();
-  await page.restore();
+let scene: Scene;
+openScene(async (opened) => {
+  scene = opened;
+  await Promise.all(["ann", "bob"].map((name) => opened.app.signUp(`${name}@example.com`)));
 });
 
 /** A signed-in client, the frames that it sent, and a way to break its connection. */
 async function person(name: string) {
   const sent: ClientFrame[] = [];
   const sockets: WebSocket[] = [];
-  const baasix = createBaasix({
-    url,
-    storage: new MemoryStorageAdapter(),
+  const baasix = scene.client({
     webSocket: (address): SocketLike => {
       const socket = new WebSocket(address);
       sockets.push(socket);
@@ -66,7 +43,6 @@ async function person(name: string) {
       };
     },
   });
-  clients.push(baasix);
   const { user } = await baasix.auth.login(
     name === "admin" ? testAdmin : { email: `${name}@example.com`, password: "a good password" },
   );
@@ -78,15 +54,7 @@ async function person(name: string) {
   };
 }
 
-function show(baasix: Baasix, children: ReactNode): Rendered {
-  const tree = page.render(
-    <StrictMode>
-      <BaasixProvider client={baasix}>{children}</BaasixProvider>
-    </StrictMode>,
-  );
-  rendered.push(tree);
-  return tree;
-}
+const show = (baasix: Baasix, children: ReactNode): Rendered => scene.render(wrap(baasix, children));
 
 /** Waits until something is so. */
 async function until(isSo: () => boolean, what: () => unknown): Promise<void> {
@@ -177,9 +145,8 @@ test("useRoom: one membership for all components, kept over a break, left with t
   await now(second, (room) => room.members.length === 1);
   other.unmount();
   tree.unmount();
-  rendered = [];
   await until(
-    () => ann.count("room.leave") === 1 && !app.realtime.face.roomExists("r"),
+    () => ann.count("room.leave") === 1 && !scene.app.realtime.face.roomExists("r"),
     () => "there",
   );
 }, 20_000);
@@ -189,7 +156,7 @@ test("useRoom: messages stay in the order in which they were said, also when mor
   const seen = probe<UseRoomResult>();
   show(ann.baasix, <seen.Probe read={() => useRoom("long")} />);
   await now(seen, ({ status }) => status === "joined");
-  const { broadcastToRoom } = app.realtime.face;
+  const { broadcastToRoom } = scene.app.realtime.face;
   for (let n = 0; n < 3; n++) broadcastToRoom("long", "e", n);
   await now(seen, ({ messages }) => messages.length === 3);
   await after(seen, ann.break, ({ status }) => status === "joining");
@@ -243,7 +210,6 @@ test("usePresence: shows oneself as long as a state is given, and hears the othe
   await hers.last()?.track({ x: 3 });
   await now(his, (seen) => seen.others[0]?.state["x"] === 3);
   tree.unmount();
-  rendered = rendered.filter((each) => each !== tree);
   await now(his, ({ members }) => members.length === 0);
 }, 20_000);
 

@@ -1,11 +1,9 @@
 /** The hooks that write, rendered by React, against the real server. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import { type Baasix, createBaasix, type ListResult, MemoryStorageAdapter } from "@baasix/sdk";
+import { afterEach, expect, test } from "bun:test";
+import { type Baasix, type ListResult } from "@baasix/sdk";
 import { QueryClient, type UseQueryResult } from "@tanstack/react-query";
-import { type ReactNode } from "react";
-import { type TestApp, testAdmin, testApp } from "../server/testing/app";
+import { testAdmin } from "../server/testing/app";
 import {
-  BaasixProvider,
   isTemporaryId,
   useBaasix,
   useCreateItem,
@@ -18,24 +16,18 @@ import {
   useUpdateItem,
   useUpsertItem,
 } from ".";
-import { openDocument, probe, type Rendered } from "./testing/render";
+import { probe } from "./testing/render";
+import { openScene, type Scene } from "./testing/scene";
 
 type Task = { id: string; name: string; rank: number; sort: number; deletedAt: string | null };
 type TaskList = UseQueryResult<ListResult<Task>>;
 
-let app: TestApp;
-let url: string;
-let page: Awaited<ReturnType<typeof openDocument>>;
+let scene: Scene;
 let admin: Baasix;
-const rendered: Rendered[] = [];
-const clients: Baasix[] = [];
 
-beforeAll(async () => {
-  page = await openDocument();
-  app = await testApp();
-  url = app.listen();
-  admin = client().baasix;
-  await admin.auth.login(testAdmin);
+openScene(async (opened) => {
+  scene = opened;
+  ({ admin } = opened);
   const id = { type: "UUID", primaryKey: true, defaultValue: { type: "UUIDV4" } } as const;
   await admin.schemas.create("tasks", {
     name: "Task",
@@ -49,13 +41,7 @@ beforeAll(async () => {
   });
   await admin.schemas.create("notes", { name: "Note", fields: { id, text: { type: "Text" } } });
 });
-afterAll(async () => {
-  for (const each of clients) each.close();
-  await app.close();
-  await page.restore();
-});
 afterEach(async () => {
-  for (const each of rendered.splice(0)) each.unmount();
   await tasks().deleteWhere({ id: { isNotNull: true } }, { permanent: true });
 });
 
@@ -66,9 +52,7 @@ type Fate = { readonly gate?: Promise<void>; fails?: number; loses?: number };
 function client() {
   const writes: { readonly route: string; readonly key: string | null }[] = [];
   const state: { fate: Fate } = { fate: {} };
-  const baasix = createBaasix({
-    url,
-    storage: new MemoryStorageAdapter(),
+  const baasix = scene.client({
     async fetch(address, init) {
       const { pathname } = new URL(address);
       const { fate } = state;
@@ -87,7 +71,6 @@ function client() {
       throw new TypeError("fetch failed");
     },
   });
-  clients.push(baasix);
   return {
     baasix,
     writes,
@@ -111,18 +94,8 @@ async function signedIn() {
 function watch<Hooks>(baasix: Baasix, read: () => Hooks, cache = new QueryClient()) {
   const view = probe<Hooks & { list: TaskList }>();
   const list = () => ({ ...useItems<Task>("tasks", { sort: "sort" }) });
-  show(baasix, <view.Probe read={() => ({ ...read(), list: list() })} />, cache);
+  scene.show(baasix, <view.Probe read={() => ({ ...read(), list: list() })} />, cache);
   return { ...view, shows: (names: string) => view.until((now) => shown(now) === names) };
-}
-
-function show(baasix: Baasix, children: ReactNode, cache: QueryClient): void {
-  rendered.push(
-    page.render(
-      <BaasixProvider client={baasix} queryClient={cache}>
-        {children}
-      </BaasixProvider>,
-    ),
-  );
 }
 
 const tasks = () => admin.items<Task>("tasks");

@@ -43,6 +43,7 @@ function stage(count = 1) {
   const feed: ChangeFeed = {
     publication: "test",
     retry: () => {},
+    watching: () => {},
     status: () => ({ source: "log", connected: true, reason: null }),
     onChanges: (listener) => ((tell = listener), () => {}),
     onGap: (listener) => ((gap = listener), () => {}),

@@ -379,6 +379,7 @@ test("while nobody tells what changes, those who watch know; once it is told aga
   const feed: ChangeFeed = {
     publication: "test",
     retry: () => {},
+    watching: () => {},
     status: () => ({ source: "log", connected, reason: null }),
     onChanges: () => () => {},
     onGap: (listener) => {

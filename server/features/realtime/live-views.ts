@@ -100,10 +100,18 @@ export type LiveViewsParts = {
   readonly settled: () => Promise<boolean>;
   /** Hears of failures. */
   readonly tell: (error: AppError) => void;
+  /** Hears of collections that nobody's query read before. */
+  readonly watching?: (collection: string) => void;
 };
 
 /** Makes an empty registry. */
-export function createLiveViews({ publish, judge, settled, tell }: LiveViewsParts): LiveViews {
+export function createLiveViews({
+  publish,
+  judge,
+  settled,
+  tell,
+  watching = () => {},
+}: LiveViewsParts): LiveViews {
   const byKey = new Map<string, LiveView>();
   const byCollection = new Map<string, Set<LiveView>>();
   const idle = new Set<LiveView>();
@@ -141,6 +149,7 @@ export function createLiveViews({ publish, judge, settled, tell }: LiveViewsPart
 
   const index = (view: LiveView): void => {
     for (const name of readBy(view)) {
+      if (!byCollection.has(name)) watching(name);
       byCollection.set(name, (byCollection.get(name) ?? new Set()).add(view));
     }
   };

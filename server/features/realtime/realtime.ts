@@ -76,7 +76,10 @@ export function createRealtime(parts: RealtimeParts): Realtime {
   let rechecks = 0;
   const publish = (topic: string, text: string): void => void server?.publish(topic, text, false);
   const rights = createBarrier();
-  const views = createViews(judge, publish, (live) => related.follow(live));
+  const views = createViews(judge, publish, (live) => {
+    for (const name of [live.view.collection.name, ...live.view.dependencies.keys()]) feed.watching(name);
+    related.follow(live);
+  });
   const related = createRelated({
     judge,
     views,
@@ -105,6 +108,7 @@ export function createRealtime(parts: RealtimeParts): Realtime {
     judge: judge.judge,
     settled: rights.settled,
     tell: (error) => logger.warn("realtime: a query failed", { error }),
+    watching: feed.watching,
   });
   const stopLive = followLive(feed, liveViews);
   const queries = createLiveQueries({

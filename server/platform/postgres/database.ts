@@ -98,6 +98,11 @@ export type ChangeFeed = {
    * a transaction that is not told row by row (a TRUNCATE, or more than 10,000 rows). `tables`: where; null: anywhere.
    */
   readonly onGap: (listener: (reason: string, tables: ReadonlySet<string> | null) => void) => () => void;
+  /**
+   * A table is wanted from now on that was not before. Call it before it is read: a change that the log has told already, and nobody
+   * can see yet, becomes a gap.
+   */
+  readonly watching: (table: string) => void;
   /** Tries at once again what would be tried later. */
   readonly retry: () => void;
   readonly close: () => Promise<void>;

@@ -36,6 +36,7 @@ export function openFeed(address: DatabaseAddress, options: FeedOptions): Change
     publication: options.publication,
     status: () => feed.status,
     retry: () => feed.retry(),
+    watching: (table) => feed.watching(table),
     onChanges: (listener, wants = () => true) => subscribe(feed.changeListeners, { listener, wants }),
     onGap: (listener) => subscribe(feed.gapListeners, listener),
     close: () => feed.close(),
@@ -74,9 +75,7 @@ class Feed {
     this.#horizon = openHorizon(address);
     this.#skipped = createSkipped({
       horizon: this.#horizon,
-      isWanted: (table) => this.#isWanted(table),
-      onMissed: (tables) =>
-        this.#tellGap(`${[...tables].join(", ")} changed before it was asked for`, tables),
+      onMissed: (table) => this.#tellGap(`${table} has changed since it was asked for`, new Set([table])),
     });
   }
 
@@ -164,6 +163,10 @@ class Feed {
     }
   }
 
+  watching(table: string): void {
+    this.#skipped.watching(table);
+  }
+
   retry(): void {
     this.#retrying.resolve();
   }
@@ -173,7 +176,6 @@ class Feed {
     this.#running?.close();
     this.#closing.resolve();
     await this.#capture?.close();
-    this.#skipped.close();
     await this.#horizon.close();
     this.status = { source: this.status.source, connected: false, reason: "closed" };
   }

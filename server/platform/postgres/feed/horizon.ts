@@ -31,7 +31,12 @@ const longestPause = 50;
 /** Milliseconds until the database is asked again after it did not answer. */
 const failurePause = 200;
 
-type Held = { readonly transaction: number | null; readonly release: () => void };
+/** `isLate`: it was looked for, and could not be seen. */
+type Held = {
+  readonly transaction: number | null;
+  readonly release: (isLate: boolean) => void;
+  isLate: boolean;
+};
 
 /** A queue before a database. What is let through keeps its order. */
 export class Horizon {
@@ -51,10 +56,13 @@ export class Horizon {
     return this.#held.length;
   }
 
-  /** Calls `release` when new snapshots see the transaction; null: as soon as everything before it was released. */
-  pass(transaction: number | null, release: () => void): void {
+  /**
+   * Calls `release` when new snapshots see the transaction; null: as soon as everything before it was released. It is told whether
+   * one did not see it, or those before it, yet.
+   */
+  pass(transaction: number | null, release: (isLate: boolean) => void): void {
     if (this.#isClosed) return;
-    this.#held.push({ transaction, release });
+    this.#held.push({ transaction, release, isLate: false });
     if (!this.#isLooking) void this.#look();
   }
 
@@ -93,7 +101,8 @@ export class Horizon {
       count++;
     }
     this.#held = held.slice(count);
-    for (const { release } of held.slice(0, count)) release();
+    for (const one of snapshot === null ? [] : this.#held) one.isLate = true;
+    for (const { release, isLate } of held.slice(0, count)) release(isLate);
     return count > 0;
   }
 }

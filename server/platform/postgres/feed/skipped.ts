@@ -6,52 +6,44 @@ import type { Horizon } from "./horizon";
 
 export type SkippedParts = {
   readonly horizon: Pick<Horizon, "pass">;
-  readonly isWanted: (table: string) => boolean;
-  /** Hears of tables that are wanted since. */
-  readonly onMissed: (tables: ReadonlySet<string>) => void;
-  /** Milliseconds for which they are gathered before the database is asked, once for all. */
-  readonly pause?: number;
+  /** Hears of a table that has changed since it was asked for, though the change was told before. */
+  readonly onMissed: (table: string) => void;
+  readonly now?: () => number;
 };
 
-/** Transactions that are remembered one by one. Beyond, the last one stands for all. */
+/** Transactions that are remembered, and for how many ms: they can be seen after a fraction of one. */
 const most = 5_000;
+const kept = 1_000;
 
 export type Skipped = {
   readonly add: (transaction: number, tables: readonly string[]) => void;
-  readonly close: () => void;
+  /** Somebody wants to be told of a table, and reads it from now on. Costs nothing where it has not changed just now. */
+  readonly watching: (table: string) => void;
 };
 
 /** Makes an empty memory. */
-export function createSkipped({ horizon, isWanted, onMissed, pause = 250 }: SkippedParts): Skipped {
-  let gathered: { readonly transaction: number; readonly tables: ReadonlySet<string> }[] = [];
-  let timer: ReturnType<typeof setTimeout> | null = null;
-
-  const flush = (): void => {
-    timer = null;
-    const all = gathered;
-    gathered = [];
-    for (const { transaction, tables } of all) {
-      horizon.pass(transaction, () => {
-        const missed = new Set([...tables].filter(isWanted));
-        if (missed.size > 0) onMissed(missed);
-      });
-    }
-  };
+export function createSkipped({
+  horizon,
+  onMissed,
+  now = performance.now.bind(performance),
+}: SkippedParts): Skipped {
+  let gathered: { readonly transaction: number; readonly tables: readonly string[]; readonly at: number }[] =
+    [];
 
   return {
     add: (transaction, tables) => {
-      if (gathered.length >= most) {
-        const union = new Set([...gathered.flatMap((one) => [...one.tables]), ...tables]);
-        gathered = [{ transaction, tables: union }];
-      } else gathered.push({ transaction, tables: new Set(tables) });
-      if (timer !== null) return;
-      timer = setTimeout(flush, pause);
-      timer.unref();
+      gathered.push({ transaction, tables, at: now() });
+      if (gathered.length >= most * 2) gathered = gathered.slice(-most);
     },
-    close: () => {
-      if (timer !== null) clearTimeout(timer);
-      timer = null;
-      gathered = [];
+    watching: (table) => {
+      const since = now() - kept;
+      gathered = gathered.filter(({ at }) => at >= since);
+      for (const { transaction, tables } of gathered) {
+        if (!tables.includes(table)) continue;
+        horizon.pass(transaction, (isLate) => {
+          if (isLate) onMissed(table);
+        });
+      }
     },
   };
 }

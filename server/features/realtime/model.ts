@@ -117,6 +117,14 @@ function requestId(value: unknown): string | null {
   return result.success ? result.data : null;
 }
 
+/** What each frame may say beside its type and id. */
+export const frameKeys: ReadonlyMap<string, readonly string[]> = new Map(
+  frame.options.map(({ shape }) => [
+    shape.type.value,
+    Object.keys(shape).filter((key) => key !== "type" && key !== "id"),
+  ]),
+);
+
 /** The types of frames that capabilities answer: each has its row in the table of one. */
 export const capabilityTypes: readonly CapabilityFrame["type"][] = frame.options
   .map((option) => option.shape.type.value)

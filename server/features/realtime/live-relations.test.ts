@@ -2,7 +2,7 @@
  * Live queries over relations of every kind: whichever row changes at whichever end, each answer becomes what a fresh read
  * gives. One change at a time, so that nothing that follows mends what one of them missed.
  */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
   type AggregateQuery,
   type Baasix,
@@ -11,7 +11,7 @@ import {
   type Query,
 } from "@baasix/sdk";
 import { testAdmin, testApp, type TestApp } from "../../testing/app";
-import { outsider } from "../../testing/postgres";
+import { type ExternalServer, externalServer, outsider } from "../../testing/postgres";
 
 type Row = Record<string, unknown>;
 
@@ -22,8 +22,10 @@ let ann: Baasix;
 const key = { type: "Integer", primaryKey: true, defaultValue: { type: "AUTOINCREMENT" } } as const;
 const text = { type: "String" } as const;
 
-beforeAll(async () => {
-  app = await testApp();
+async function setUp(server: ExternalServer | null): Promise<void> {
+  app = await testApp(server ? { address: server.address } : {});
+  const source = server ? "triggers" : "log";
+  for (let n = 0; app.feed.status().source !== source && n < 1000; n++) await Bun.sleep(10);
   const url = app.listen();
   const client = () => createBaasix({ url, storage: new MemoryStorageAdapter() });
   [admin, ann] = [client(), client()];
@@ -85,11 +87,7 @@ beforeAll(async () => {
       (name) => `select setval('${name}_id_seq', 1000)`,
     ),
   );
-}, 60_000);
-afterAll(async () => {
-  for (const client of [admin, ann]) client.close();
-  await app.close();
-});
+}
 
 const sql = (...statements: string[]) => outsider(app.address, ...statements);
 const n = { n: { function: "count", field: "*" } } as const;
@@ -198,23 +196,37 @@ const changes = (any: (most: number) => number): string => {
   return all[any(all.length)] ?? "";
 };
 
-test("each change leads to the answer of a fresh read", async () => {
-  const askers = asked.flatMap(([collection, query]) => [
-    ask(admin, collection, query),
-    ...(["people", "clubs"].includes(collection) ? [ask(ann, collection, query)] : []),
-  ]);
-  for (const asker of askers) await right(asker, "at first");
-  // No question is a mistake of this test.
-  expect(askers.filter(({ name, has }) => name.startsWith("the admin") && typeof has === "string")).toEqual(
-    [],
-  );
-  const seed = Number(process.env["LIVE_SEED"] ?? Date.now() % 1_000_000);
-  let state = seed;
-  const any = (most: number): number => (state = (state * 48_271 + 11) % 2_147_483_647) % most;
-  for (let round = 0; round < 40; round++) {
-    const change = changes(any);
-    await sql(change).catch(() => undefined);
-    for (const asker of askers) await right(asker, `${seed}: ${change}`);
-  }
-  for (const { stop } of askers) stop();
-}, 60_000);
+describe.each(["the log", "triggers"])("told by %s", (source) => {
+  let server: ExternalServer | null = null;
+  beforeAll(async () => {
+    if (source === "triggers") server = await externalServer({ walLevel: "replica" });
+    await setUp(server);
+    expect(app.feed.status().source).toBe(server ? "triggers" : "log");
+  }, 60_000);
+  afterAll(async () => {
+    for (const client of [admin, ann]) client.close();
+    await app.close();
+    await server?.stop();
+  });
+
+  test("each change leads to the answer of a fresh read", async () => {
+    const askers = asked.flatMap(([collection, query]) => [
+      ask(admin, collection, query),
+      ...(["people", "clubs"].includes(collection) ? [ask(ann, collection, query)] : []),
+    ]);
+    for (const asker of askers) await right(asker, "at first");
+    // No question is a mistake of this test.
+    expect(askers.filter(({ name, has }) => name.startsWith("the admin") && typeof has === "string")).toEqual(
+      [],
+    );
+    const seed = Number(process.env["LIVE_SEED"] ?? Date.now() % 1_000_000);
+    let state = seed;
+    const any = (most: number): number => (state = (state * 48_271 + 11) % 2_147_483_647) % most;
+    for (let round = 0; round < 40; round++) {
+      const change = changes(any);
+      await sql(change).catch(() => undefined);
+      for (const asker of askers) await right(asker, `${seed}: ${change}`);
+    }
+    for (const { stop } of askers) stop();
+  }, 60_000);
+});

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import pLimit from "p-limit";
 import { AppError } from "../../core/errors";
+import { type Argon2, createArgon2 } from "./argon2";
 import { createYielding } from "./hashing-threads";
 import {
   createPasswordPolicy,
@@ -11,7 +12,10 @@ import {
 } from "./password-policy";
 
 // At least 19 MiB, 2 passes, 1 lane. Verifying takes its parameters from the hash.
-const parameters = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
+const parameters = { memoryCost: 19_456, timeCost: 2 } as const;
+
+/** One for the process: it loads a library. */
+const shared = createArgon2();
 
 export type Passwords = {
   /**
@@ -34,6 +38,7 @@ export type PasswordOptions = {
   readonly queue?: number;
   /** By default the length alone. */
   readonly policy?: PasswordPolicy;
+  readonly argon2?: Argon2;
 };
 
 /** Hashing off the thread, at most one job a core, with a short queue. */
@@ -41,6 +46,7 @@ export function createPasswords({
   concurrency = availableParallelism(),
   queue = 32,
   policy = createPasswordPolicy({ PASSWORD_POLICY: "length" }),
+  argon2 = shared,
 }: PasswordOptions = {}): Passwords {
   const limit = pLimit(concurrency);
   const nobody = unmatchedHash();
@@ -53,7 +59,7 @@ export function createPasswords({
     }
     return limit(() => work().finally(yieldToRequests));
   };
-  const rehash = (password: string) => enqueue(() => Bun.password.hash(password, parameters));
+  const rehash = (password: string) => enqueue(() => argon2.hash(password, parameters));
   return {
     hash: async (password, owner) => {
       await policy.check(password, owner);
@@ -62,9 +68,7 @@ export function createPasswords({
     rehash,
     verify: async (password, hash) => {
       const possible = passwordFault(password) === null;
-      const matches = await enqueue(() =>
-        Bun.password.verify(possible ? password : "impossible", hash ?? nobody),
-      );
+      const matches = await enqueue(() => argon2.verify(possible ? password : "impossible", hash ?? nobody));
       return possible && hash !== null && matches;
     },
   };

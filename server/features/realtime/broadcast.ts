@@ -2,7 +2,7 @@
 import { encodeFrame } from "./frames";
 import type { Capability, Peer } from "./capability";
 import type { Gate } from "./gate";
-import { createHolds, type Named, requireSize, requireUser } from "./holds";
+import { createHolds, keepHolds, type Named, requireSize, requireUser } from "./holds";
 import { limits } from "./limits";
 
 export type BroadcastParts = {
@@ -18,12 +18,12 @@ export type Broadcast = Capability & Named;
 export function createBroadcast({ gate, publish, now }: BroadcastParts): Broadcast {
   const holds = createHolds({ what: "broadcast channels", mayEnter: gate.enter, now });
   const topic = (key: string): string => `broadcast ${key}`;
-  const lost =
-    (peer: Peer) =>
-    (name: string, key: string, reason: string): void => {
-      peer.leave(topic(key));
-      peer.send({ type: "ended", kind: "broadcast", name, reason });
-    };
+  const { leave, ...kept } = keepHolds({
+    holds,
+    isGuarded: gate.isGuarded,
+    stand: (peer, key) => peer.leave(topic(key)),
+    ended: (name, reason) => ({ type: "ended", kind: "broadcast", name, reason }),
+  });
   return {
     handlers: {
       "broadcast.subscribe": (peer, { id, channel }, actor) =>
@@ -31,11 +31,7 @@ export function createBroadcast({ gate, publish, now }: BroadcastParts): Broadca
           peer.join(topic(key));
           peer.send({ type: "done", id });
         }),
-      "broadcast.unsubscribe": (peer, { id, channel }) => {
-        const key = holds.drop(peer, channel);
-        if (key !== null) peer.leave(topic(key));
-        peer.send({ type: "done", id });
-      },
+      "broadcast.unsubscribe": (peer, { id, channel }) => leave(peer, id, channel),
       "broadcast.send": (peer, { id, channel, event, payload = null, self = false }, actor) => {
         const key = holds.require(peer, channel);
         holds.paceBytes(peer, requireSize("a message", payload, limits.payload));
@@ -46,10 +42,6 @@ export function createBroadcast({ gate, publish, now }: BroadcastParts): Broadca
         peer.send({ type: "done", id });
       },
     },
-    renew: (peer, actor) => holds.renew(peer, actor, lost(peer)),
-    names: holds.names,
-    isGuarded: gate.isGuarded,
-    renewName: (name) => holds.renewName(name, lost),
-    close: (peer) => void holds.close(peer),
+    ...kept,
   };
 }

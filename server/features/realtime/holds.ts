@@ -5,7 +5,8 @@
 import pLimit from "p-limit";
 import type { Actor, UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Peer } from "./capability";
+import type { ServerFrame } from "@baasix/types";
+import type { Capability, Peer } from "./capability";
 import { type Bucket, createBucket, limits } from "./limits";
 import { keyOf, scopeOf } from "./scope";
 
@@ -62,6 +63,43 @@ export type Named = {
   /** Asks again whether those who hold a name may. */
   readonly renewName: (name: string) => void;
 };
+
+export type KeepParts = {
+  readonly holds: Holds;
+  readonly isGuarded: (name: string) => boolean;
+  /** The socket has it no more. */
+  readonly stand: (peer: Peer, key: string) => void;
+  /** What it is told where it did not wish that. */
+  readonly ended: (name: string, reason: string) => Exclude<ServerFrame, { readonly type: "change" }>;
+};
+
+/** How holds end: by a wish of the socket, which `leave` answers, with the socket, and with the right to them. */
+export type Keeping = Required<Pick<Capability, "renew" | "close">> &
+  Named & { readonly leave: (peer: Peer, id: string, name: string) => void };
+
+/** The same for holds of every kind. */
+export function keepHolds({ holds, isGuarded, stand, ended }: KeepParts): Keeping {
+  const lost =
+    (peer: Peer): Lost =>
+    (name, key, reason) => {
+      stand(peer, key);
+      peer.send(ended(name, reason));
+    };
+  return {
+    leave: (peer, id, name) => {
+      const key = holds.drop(peer, name);
+      if (key !== null) stand(peer, key);
+      peer.send({ type: "done", id });
+    },
+    renew: (peer, actor) => holds.renew(peer, actor, lost(peer)),
+    names: holds.names,
+    isGuarded,
+    renewName: (name) => holds.renewName(name, lost),
+    close: (peer) => {
+      for (const [, key] of holds.close(peer)) stand(peer, key);
+    },
+  };
+}
 
 type Hold = { key: string | null; readonly user: string };
 type Held = {

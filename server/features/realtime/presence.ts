@@ -8,7 +8,7 @@ import type { Capability, Peer } from "./capability";
 import type { Cluster } from "./cluster";
 import { encodeFrame } from "./frames";
 import type { Gate } from "./gate";
-import { createHolds, type Named, requireSize, requireUser } from "./holds";
+import { createHolds, keepHolds, type Named, requireSize, requireUser } from "./holds";
 import { limits } from "./limits";
 import { createRoster, type Seat } from "./roster";
 import { nameOf } from "./scope";
@@ -111,12 +111,12 @@ export function createPresence({ cluster, gate, publish, now }: PresenceParts): 
     roster.remove(key, peer.id);
   };
 
-  const lost =
-    (peer: Peer) =>
-    (name: string, key: string, reason: string): void => {
-      stop(peer, key);
-      peer.send({ type: "ended", kind: "presence", name, reason });
-    };
+  const { leave, ...kept } = keepHolds({
+    holds,
+    isGuarded: gate.isGuarded,
+    stand: stop,
+    ended: (name, reason) => ({ type: "ended", kind: "presence", name, reason }),
+  });
 
   return {
     handlers: {
@@ -140,19 +140,9 @@ export function createPresence({ cluster, gate, publish, now }: PresenceParts): 
         roster.remove(holds.require(peer, channel), peer.id);
         peer.send({ type: "done", id });
       },
-      "presence.unsubscribe": (peer, { id, channel }) => {
-        const key = holds.drop(peer, channel);
-        if (key !== null) stop(peer, key);
-        peer.send({ type: "done", id });
-      },
+      "presence.unsubscribe": (peer, { id, channel }) => leave(peer, id, channel),
     },
-    renew: (peer, actor) => holds.renew(peer, actor, lost(peer)),
-    names: holds.names,
-    isGuarded: gate.isGuarded,
-    renewName: (name) => holds.renewName(name, lost),
-    close: (peer) => {
-      for (const [, key] of holds.close(peer)) stop(peer, key);
-    },
+    ...kept,
   };
 }
 

@@ -9,7 +9,7 @@ import type { Cluster } from "./cluster";
 import { encodeFrame } from "./frames";
 import type { Gate } from "./gate";
 import { createHistories } from "./history";
-import { createHolds, type Named, requireSize, requireUser } from "./holds";
+import { createHolds, keepHolds, type Named, requireSize, requireUser } from "./holds";
 import { sizeOf } from "./sizes";
 import { limits } from "./limits";
 import { createRoster, type Seat } from "./roster";
@@ -303,12 +303,12 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
     },
   });
 
-  const lost =
-    (peer: Peer) =>
-    (name: string, key: string, reason: string): void => {
-      stand(peer, key);
-      peer.send({ type: "room.kicked", room: name, kickedBy: null, reason });
-    };
+  const { leave, ...kept } = keepHolds({
+    holds,
+    isGuarded: gate.isGuarded,
+    stand,
+    ended: (room, reason) => ({ type: "room.kicked", room, kickedBy: null, reason }),
+  });
 
   return {
     handlers: {
@@ -317,11 +317,7 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
           sit(peer, user.id, key, metadata);
           peer.send({ type: "room.joined", id, room, history: histories.of(key) });
         }),
-      "room.leave": (peer, { id, room }) => {
-        const key = holds.drop(peer, room);
-        if (key !== null) stand(peer, key);
-        peer.send({ type: "done", id });
-      },
+      "room.leave": (peer, { id, room }) => leave(peer, id, room),
       "room.members": (peer, { id, room }) => {
         const key = holds.require(peer, room);
         peer.send({ type: "room.members", id, room, members: membersAt(key) });
@@ -352,13 +348,10 @@ export function createRooms({ cluster, gate, publish, now }: RoomsParts): Rooms 
         peer.send({ type: "done", id });
       },
     },
-    renew: (peer, actor) => holds.renew(peer, actor, lost(peer)),
-    names: holds.names,
-    isGuarded: gate.isGuarded,
-    renewName: (name) => holds.renewName(name, lost),
+    ...kept,
     close: (peer) => {
       peers.delete(peer.id);
-      for (const [, key] of holds.close(peer)) stand(peer, key);
+      kept.close(peer);
     },
     send: (scope, room, event, payload, keep) => {
       requireSize("a message", payload, limits.payload);

@@ -1,9 +1,9 @@
 /** Topics: events that the server's own code publishes, such as the progress of a job, to those who may follow them. */
 import type { UserActor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import type { Capability, Peer } from "./capability";
+import type { Capability } from "./capability";
 import { encodeFrame } from "./frames";
-import { createHolds, type Named, requireSize } from "./holds";
+import { createHolds, keepHolds, type Named, requireSize } from "./holds";
 import { limits } from "./limits";
 import { keyOf, type Scope } from "./scope";
 
@@ -41,6 +41,12 @@ export function createTopics({ publish, now }: TopicsParts): Topics {
   };
 
   const holds = createHolds({ what: "topics", mayEnter, now });
+  const { leave, ...kept } = keepHolds({
+    holds,
+    isGuarded: () => true,
+    stand: (peer, key) => peer.leave(place(key)),
+    ended: (name, reason) => ({ type: "ended", kind: "topic", name, reason }),
+  });
   return {
     handlers: {
       "topic.follow": (peer, { id, topic }, actor) =>
@@ -48,17 +54,9 @@ export function createTopics({ publish, now }: TopicsParts): Topics {
           peer.join(place(key));
           peer.send({ type: "done", id });
         }),
-      "topic.unfollow": (peer, { id, topic }) => {
-        const key = holds.drop(peer, topic);
-        if (key !== null) peer.leave(place(key));
-        peer.send({ type: "done", id });
-      },
+      "topic.unfollow": (peer, { id, topic }) => leave(peer, id, topic),
     },
-    renew: (peer, actor) => holds.renew(peer, actor, lostBy(peer, place)),
-    close: (peer) => void holds.close(peer),
-    names: holds.names,
-    isGuarded: () => true,
-    renewName: (name) => holds.renewName(name, (peer) => lostBy(peer, place)),
+    ...kept,
     register: (prefix, mayFollow) => void rules.set(prefix, mayFollow),
     unregister: (prefix) => void rules.delete(prefix),
     publishTo: (scope, topic, event, payload) => {
@@ -69,13 +67,6 @@ export function createTopics({ publish, now }: TopicsParts): Topics {
         encodeFrame({ type: "topic.event", topic, event, payload: payload ?? null, timestamp }),
       );
     },
-  };
-}
-
-function lostBy(peer: Peer, place: (key: string) => string) {
-  return (name: string, key: string, reason: string): void => {
-    peer.leave(place(key));
-    peer.send({ type: "ended", kind: "topic", name, reason });
   };
 }
 

@@ -66,6 +66,7 @@ export function compileBulkEntries({
   const together = [
     'count(*) as "#n"',
     'array_agg(hashtext(x."#k")) as "#h"',
+    `array_agg(${bucketOf('x."#k"')}) as "#m"`,
     ...(path === "keys" ? ['array_agg(x."#k") as "#k"'] : []),
     ...(tenant ? ['x."#t"'] : []),
     ...lists.map(({ name, field }) => `${gathered(field, `x.${name}`)} as ${name}`),
@@ -85,6 +86,7 @@ export function compileBulkEntries({
     ...Object.entries(shared).map(([name, sql]) => [quoteName(name), sql] as const),
     ["n", 'g."#n"'],
     ["items", 'g."#h"'],
+    ["buckets", 'g."#m"'],
     ["keys", quoteLiteral(path === "keys" ? "{keys}" : `{${path},${primaryKey.name}}`)],
     ["changes", 'to_jsonb("#c")'],
     ...(tenant ? [[tenant.column, 'g."#t"'] as const] : []),
@@ -95,6 +97,11 @@ export function compileBulkEntries({
     `from (select ${rows.join(", ")} from "#w" w) x${grouped.length > 0 ? ` group by ${grouped.join(", ")}` : ""} ` +
     `having count(*) > 0) g, ${parts.join(", ")}`
   );
+}
+
+/** The bucket in which items are looked up: see `createAuditBulk`. */
+export function bucketOf(key: string): string {
+  return `(hashtext(${key}) & 8191)::smallint`;
 }
 
 /** Where the keys of the items are: among the values (a key is of a type whose text in JSON is its own), or in a list of their own. */
@@ -142,15 +149,17 @@ export const widenNumbers: Statement = plain(
 
 /**
  * Makes the table. What is in `changes` is not compressed: that takes longer than writing it. `items` holds a hash of each
- * key: numbers are sorted and found sooner than texts.
+ * key, `buckets` a short one, which is what the index has: of few values it takes in many places at once, where each new one
+ * would be a place of its own. One row in a hundred has the bucket of a key, and the hash tells which of them has the item.
  */
 export const createAuditBulk: readonly Statement[] = [
   `create table ${quoteName(auditBulk)} (id bigint primary key default nextval(${quoteLiteral(numbers)}::regclass), ` +
     `"createdAt" timestamptz not null default now(), "type" varchar(64) not null, "entity" varchar(63) not null, ` +
-    `"action" text not null, n integer not null, items integer[] not null, keys text[] not null, changes jsonb not null, ` +
+    `"action" text not null, n integer not null, items integer[] not null, buckets smallint[] not null, keys text[] not null, changes jsonb not null, ` +
     `"userId" uuid, "tenant_Id" uuid, "ipaddress" text, "requestId" text, "transactionId" text)`,
-  `alter table ${quoteName(auditBulk)} alter column changes set storage external, alter column items set storage main`,
-  `create index "baasix_AuditBulk_items_idx" on ${quoteName(auditBulk)} using gin (items)`,
+  `alter table ${quoteName(auditBulk)} alter column changes set storage external, ` +
+    `alter column items set storage main, alter column buckets set storage main`,
+  `create index "baasix_AuditBulk_buckets_idx" on ${quoteName(auditBulk)} using gin (buckets)`,
 ].map(plain);
 
 /** Deletes some of the oldest entries from before a time; gives how many. Others who do so at once are not waited for. */

@@ -4,7 +4,7 @@
  * so that only those are laid out in which something can be.
  */
 import { auditCollection } from "./audit";
-import { auditBulk, mostTogether } from "./auditBulk";
+import { auditBulk, bucketOf, mostTogether } from "./auditBulk";
 import { compileCondition, compileOperand, type Parameters } from "./compileCondition";
 import type { Comparison, Planned } from "./planned";
 import type { PlannedSort } from "./planSort";
@@ -119,9 +119,8 @@ function aboutBulk(part: Planned, parameters: Parameters): Said | null {
   const value = (): string => compileOperand(operand, parameters);
   const { name } = part.operator;
   if (part.field.name === "entityId") {
-    if (name === "eq") return { sql: [`b.items @> array[hashtext(${value()})]`], isWhole: false };
-    if (name === "in")
-      return { sql: [`b.items && array(select hashtext(i) from unnest(${value()}) i)`], isWhole: false };
+    if (name === "eq") return { sql: holdingItem(value()), isWhole: false };
+    if (name === "in") return { sql: holdingItems(value()), isWhole: false };
   }
   if (part.field.name === "id") {
     if (name === "eq") return { sql: holding(value()), isWhole: false };
@@ -135,6 +134,17 @@ function aboutBulk(part: Planned, parameters: Parameters): Said | null {
 
 function holding(id: string): readonly string[] {
   return [`b.id <= ${id}`, `b.id > ${id} - ${mostTogether}`];
+}
+
+function holdingItem(key: string): readonly string[] {
+  return [`b.buckets @> array[${bucketOf(key)}]`, `b.items @> array[hashtext(${key})]`];
+}
+
+function holdingItems(keys: string): readonly string[] {
+  return [
+    `b.buckets && array(select ${bucketOf("i")} from unnest(${keys}) i)`,
+    `b.items && array(select hashtext(i) from unnest(${keys}) i)`,
+  ];
 }
 
 /** Rows whose last entry is behind a number; the first part is one for the index. */

@@ -286,3 +286,44 @@ test("a live query tells nothing that the transaction wrote which ended the righ
     expect(await heardUntilEnd(socket)).not.toContain("secret");
   });
 });
+
+test("what may not be read is not asked about either: by no path, variable, order, group or key", async () => {
+  const right = { role_Id: role, action: "read", fields: ["id", "text", "folder.id"], collection: "notes" };
+  const { id } = await post("/permissions", right);
+  const socket = await openSocket(url, ann.token);
+  const notes = (more: object) => ({ type: "subscribe", collection: "notes", ...more });
+  const query = (asked: object) => ({ type: "query", collection: "notes", query: asked });
+  const closed: readonly object[] = [
+    notes({ filter: { owner: { eq: ann.id } } }),
+    notes({ filter: { NOT: { owner: { isNull: true } } } }),
+    notes({ filter: { "folder.name": { like: "s%" } } }),
+    notes({ filter: { folder: { open: true } } }),
+    notes({ filter: { text: { eq: "$COL(owner::text)" } } }),
+    notes({ filter: { text: { eq: "$COL(folder.name)" } } }),
+    notes({ filter: { text: { eq: "$CURRENT_USER.password" } } }),
+    notes({ filter: { text: { in: ["$CURRENT_USER.userRoles.role.name"] } } }),
+    notes({ fields: ["owner"] }),
+    notes({ fields: ["folder.name"] }),
+    { type: "subscribe", collection: "folders" },
+    { type: "subscribe", collection: "folders", key: 1 },
+    { type: "subscribe", collection: "baasix_Sessions", fields: ["id"] },
+    { type: "subscribe", collection: "baasix_Change" },
+    { type: "subscribe", collection: "pg_authid" },
+    query({ sort: ["owner"] }),
+    query({ sort: ["folder.name"] }),
+    query({ aggregate: { n: { function: "max", field: "owner" } } }),
+    query({ aggregate: { n: { function: "count", field: "*" } }, groupBy: ["folder.name"] }),
+    query({ fields: ["text"], filter: { "folder.notes.owner": ann.id } }),
+    query({ search: "x", searchFields: ["owner"] }),
+    query({ relConditions: { folder: { name: { eq: "x" } } }, fields: ["folder.id"] }),
+  ];
+  const refusals: ReadonlySet<string> = new Set(["FORBIDDEN", "UNKNOWN_COLLECTION", "UNKNOWN_FIELD"]);
+  const answers: unknown[] = [];
+  for (const frame of closed) {
+    const answer = await socket.ask(frame as Parameters<TestSocket["ask"]>[0]);
+    answers.push(answer.type === "error" && refusals.has(answer.code) ? "refused" : [frame, answer]);
+  }
+  expect(answers).toEqual(closed.map(() => "refused"));
+  socket.close();
+  await app.call("DELETE", `/permissions/${String(id)}`, { token: app.admin });
+});

@@ -93,8 +93,7 @@ export function createBroadcast(requests: Requests, me: () => string | null) {
         return handle;
       },
       async send(event, payload) {
-        if (user.state === "JOINING") await held.add(channel);
-        await requests.request<"done">({ type: "broadcast.send", channel, event, payload, self });
+        await held.ask<"done">(channel, { type: "broadcast.send", channel, event, payload, self });
       },
       async unsubscribe() {
         user.state = "CLOSED";

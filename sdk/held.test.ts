@@ -98,6 +98,54 @@ test("a handle that showed something takes it along when it ends, though another
   expect(sent.map(({ type }) => type)).not.toContain("presence.unsubscribe");
 });
 
+test("what is said in a room goes out when one is in it, also after a break; elsewhere at once", async () => {
+  const { calls, last, receive, connect, breakOff, sent } = stage();
+  const types = () => sent.splice(0).map(({ type }) => type);
+  void calls.joinRoom("r");
+  const first = calls.sendToRoom("r", "e", 1);
+  expect(sent.map(({ type }) => type)).toEqual(["room.join"]);
+  receive(joined(last("room.join")));
+  expect(sent.map(({ type }) => type)).toEqual(["room.join", "room.send"]);
+  receive({ type: "done", id: last("room.send") });
+  await first;
+  types();
+  breakOff();
+  const second = [calls.sendToRoom("r", "e", 2), calls.getRoomMembers("r")];
+  connect();
+  expect(sent.map(({ type }) => type)).toEqual(["room.join"]);
+  receive(joined(last("room.join")));
+  expect(sent.map(({ type }) => type)).toEqual(["room.join", "room.send", "room.members"]);
+  receive(
+    { type: "done", id: last("room.send") },
+    { type: "room.members", id: last("room.members"), room: "r", members: [] },
+  );
+  await Promise.all(second);
+  types();
+  // Who is in no such room, or is kept out of it, is told by the server.
+  const stranger = calls.sendToRoom("other", "e");
+  expect(types()).toEqual(["room.send"]);
+  breakOff();
+  await stranger.catch(() => undefined);
+  const out = calls.sendToRoom("r", "e", 3);
+  connect();
+  receive({ type: "error", id: last("room.join"), code: "FORBIDDEN", message: "sent away" });
+  await Bun.sleep(0);
+  receive({ type: "error", id: last("room.send"), code: "FORBIDDEN", message: "no member" });
+  await expect(out).rejects.toMatchObject({ code: "FORBIDDEN", message: "no member" });
+});
+
+test("what was left during a break is not entered again with the rest", async () => {
+  const { calls, sent, receive, connect, breakOff } = stage();
+  breakOff();
+  const joins = ["a", "b"].map((room) => calls.joinRoom(room));
+  await calls.leaveRoom("a");
+  connect();
+  expect(sent).toMatchObject([{ type: "room.join", room: "b" }]);
+  receive({ type: "room.joined", id: sent[0]?.id ?? "", room: "b", history: [] });
+  expect(await joins[1]).toEqual({ history: [] });
+  await expect(joins[0]).rejects.toMatchObject({ code: "SESSION_CHANGED" });
+});
+
 test.each(["TIMEOUT", "UNAVAILABLE", "RATE_LIMITED"] as const)(
   "who was in a room is in it again after a re-entry that failed with %s",
   async (code) => {

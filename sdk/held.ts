@@ -41,6 +41,7 @@ export function createHeld<Type extends Answer["type"]>(requests: Requests, opti
     entry.release();
     entry.reject(error);
     options.lost(name, error, entry.stood);
+    requests.flush();
   }
 
   function take(name: string, entry: Held, answer: AnswerOf<Type>): void {
@@ -54,17 +55,17 @@ export function createHeld<Type extends Answer["type"]>(requests: Requests, opti
     entry.since = new Date().toISOString();
     options.entered(name, answer, again);
     entry.resolve(answer);
+    requests.flush();
   }
 
   async function run(name: string, entry: Held): Promise<void> {
     if (entry.running) return;
     entry.running = true;
     try {
-      await requests.request<Type>(
-        options.enter(name),
-        () => entries.get(name) === entry,
-        (answer) => take(name, entry, answer),
-      );
+      await requests.request<Type>(options.enter(name), {
+        wanted: () => entries.get(name) === entry,
+        answered: (answer) => take(name, entry, answer),
+      });
     } catch (error) {
       if (entries.get(name) !== entry) return;
       if (!(error instanceof BaasixError)) throw error;
@@ -91,6 +92,9 @@ export function createHeld<Type extends Answer["type"]>(requests: Requests, opti
 
   return {
     has: (name: string) => entries.has(name),
+    /** Asks as one who is in: while it is being entered, not before that is done. */
+    ask: <Kind extends Answer["type"]>(name: string, question: Question) =>
+      requests.request<Kind>(question, { may: () => entries.get(name)?.since !== null }),
     /** Enters, or enters anew; the promise is of the first time that it is held. */
     add(name: string): Promise<AnswerOf<Type>> {
       const known = entries.get(name);
@@ -121,6 +125,7 @@ export function createHeld<Type extends Answer["type"]>(requests: Requests, opti
       if (!entry) return;
       entries.delete(name);
       entry.reject(new BaasixError("Left", { status: 0, code: "SESSION_CHANGED" }));
+      requests.flush();
       try {
         // Without a connection nothing is held on the server's side.
         if (requests.connected) await leave(name);
@@ -135,6 +140,7 @@ export function createHeld<Type extends Answer["type"]>(requests: Requests, opti
       const entry = entries.get(name);
       entries.delete(name);
       entry?.release();
+      requests.flush();
     },
     names: () => [...entries.keys()],
     /** What is held, or to be held. */

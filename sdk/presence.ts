@@ -74,7 +74,7 @@ export function createPresence(requests: Requests) {
   const membersOf = (channel: string) => [...(cores.get(channel)?.members.values() ?? [])];
 
   const show = async (channel: string, state: Profile): Promise<void> => {
-    await requests.request<"done">({ type: "presence.track", channel, state });
+    await held.ask<"done">(channel, { type: "presence.track", channel, state });
   };
 
   const held = createHeld<"presence.state">(requests, {
@@ -168,7 +168,7 @@ export function createPresence(requests: Requests) {
         clearTimeout(core.timer);
         core.timer = undefined;
         // Without a connection nothing is shown.
-        if (requests.connected) await requests.request<"done">({ type: "presence.untrack", channel });
+        if (requests.connected) await held.ask<"done">(channel, { type: "presence.untrack", channel });
       },
       async unsubscribe() {
         const core = cores.get(channel);

@@ -23,9 +23,20 @@ export type AnswerOf<Type extends Answer["type"]> = Extract<Answer, { readonly t
 type Pending = {
   readonly frame: ClientFrame;
   readonly settle: (result: Answer | BaasixError) => void;
-  /** Whether it is still wanted when it can be sent at last. */
   readonly wanted: (() => boolean) | undefined;
+  readonly may: (() => boolean) | undefined;
   sent: boolean;
+};
+
+/**
+ * `wanted`: whether it still is when there is a connection at last. `may`: whether it may be sent already; `flush` asks again.
+ * `answered` gets the answer before the next frame is looked at: what awaits it goes on later, when frames of the same packet
+ * may have passed.
+ */
+export type AskOptions<Type extends Answer["type"]> = {
+  readonly wanted?: () => boolean;
+  readonly may?: () => boolean;
+  readonly answered?: (answer: AnswerOf<Type>) => void;
 };
 
 export type Requests = ReturnType<typeof createRequests>;
@@ -59,18 +70,27 @@ export function createRequests({ send, hold }: RequestOptions) {
     for (const { settle } of ending) settle(failure(message, code));
   }
 
+  /** Sends what waits, as far as it may be sent. */
+  function flush(): void {
+    if (!connected) return;
+    for (const each of pending.values()) {
+      if (each.sent || each.wanted?.() === false || each.may?.() === false) continue;
+      each.sent = true;
+      send(each.frame);
+    }
+  }
+
   return {
+    flush,
     /** Keeps the connection until the returned function is called. */
     keep,
     /**
-     * The answer, whose type is that of the question. `answered` gets it before the next frame is looked at: what awaits
-     * it goes on later, when frames of the same packet may have passed.
+     * The answer, whose type is that of the question.
      * @throws BaasixError of the server, TIMEOUT, or NETWORK_ERROR when the connection broke before the answer came
      */
     request<Type extends Answer["type"]>(
       frame: Question,
-      wanted?: () => boolean,
-      answered?: (answer: AnswerOf<Type>) => void,
+      { wanted, may, answered }: AskOptions<Type> = {},
     ): Promise<AnswerOf<Type>> {
       const id = `${requestPrefix}${++count}`;
       const release = keep();
@@ -85,8 +105,8 @@ export function createRequests({ send, hold }: RequestOptions) {
         };
         const timer = setTimeout(() => settle(failure("No answer in time", "TIMEOUT")), patience);
         const full = { ...frame, id } as ClientFrame;
-        pending.set(id, { frame: full, settle, wanted, sent: connected });
-        if (connected) send(full);
+        pending.set(id, { frame: full, settle, wanted, may, sent: false });
+        flush();
       }) as Promise<AnswerOf<Type>>;
     },
     /** Called for each frame that answers no request. */
@@ -106,10 +126,7 @@ export function createRequests({ send, hold }: RequestOptions) {
       }
       for (const listener of readyListeners) tell(listener);
       end("Not wanted any more", "SESSION_CHANGED", ({ sent, wanted }) => !sent && wanted?.() === false);
-      for (const each of pending.values()) {
-        if (!each.sent) send(each.frame);
-        each.sent = true;
-      }
+      flush();
     },
     /** Gives up everything that waits. */
     end: (message: string, code: BaasixError["code"]) => end(message, code),

@@ -118,7 +118,7 @@ export function createRooms(requests: Requests, me: () => string | null) {
       const joined = rooms.get(room);
       if (joined && metadata) joined.metadata = metadata;
       const first = await held.add(room);
-      const { history } = isNew ? first : await requests.request<"room.joined">(enter(room));
+      const { history } = isNew ? first : await held.ask<"room.joined">(room, enter(room));
       return { history };
     },
     async leaveRoom(room: string): Promise<void> {
@@ -127,7 +127,7 @@ export function createRooms(requests: Requests, me: () => string | null) {
     },
     /** Of a room that one is in, whoever came first first. */
     async getRoomMembers(room: string): Promise<readonly RoomMember[]> {
-      return (await requests.request<"room.members">({ type: "room.members", room })).members;
+      return (await held.ask<"room.members">(room, { type: "room.members", room })).members;
     },
     /** Rooms with members that one may join, by name. */
     async listRooms(prefix?: string): Promise<readonly RoomSummary[]> {
@@ -141,7 +141,7 @@ export function createRooms(requests: Requests, me: () => string | null) {
       payload?: unknown,
       options: { readonly history?: boolean } = {},
     ): Promise<void> {
-      await requests.request<"done">({ type: "room.send", room, event, payload, ...options });
+      await held.ask<"done">(room, { type: "room.send", room, event, payload, ...options });
     },
     /** Messages with that event name; `*` for all. Returns how to stop. */
     onRoomMessage(room: string, event: string, callback: (data: RoomMessageData) => void): () => void {
@@ -154,7 +154,7 @@ export function createRooms(requests: Requests, me: () => string | null) {
     onRoomUserLeft: (room: string, callback: (data: RoomUserLeft) => void) => listen("left", room, callback),
     /** Sends all sockets of a user away; the creator of a room alone may. */
     async kickFromRoom(room: string, userId: string): Promise<void> {
-      await requests.request<"done">({ type: "room.kick", room, userId });
+      await held.ask<"done">(room, { type: "room.kick", room, userId });
     },
     /** One was sent away, or may be in the room no more. */
     onKicked: (room: string, callback: (data: RoomKicked) => void) => listen("kicked", room, callback),

@@ -110,10 +110,17 @@ test("after a break rooms, presence, channels and topics are there again, and wh
   bob.realtime.followTopic("job:1", ({ payload }) => progress.add(payload));
   // The last of his frames is answered: everything before it stands.
   await expect(bob.realtime.invoke("nothing")).rejects.toMatchObject({ code: "NOT_FOUND" });
-  way.cut();
+  const away = Promise.withResolvers<void>();
+  bob.realtime.onConnectionChange((connected) => void (connected || away.resolve()));
+  way.shut(true);
+  await away.promise;
+  // What he says meanwhile goes out when he is in the room again.
+  const said = bob.realtime.sendToRoom("break", "wave");
   await cursors.find((members) => members.length === 0);
   await ann.realtime.sendToRoom("break", "chat", 1);
+  way.shut(false);
   const { missed, complete } = await rejoined.find(() => true);
+  await said;
   expect([missed.map(({ payload }) => payload), complete]).toEqual([[1], true]);
   const back = cursors.items.length;
   await cursors.find((members) => cursors.items.indexOf(members) >= back - 1 && members.length === 1);

@@ -2,8 +2,13 @@
 import { connect, createServer, type Socket } from "node:net";
 import { once } from "node:events";
 
-/** `url` leads to the server. `cut` ends all connections; `end` closes the way for good. */
-export type Way = { readonly url: string; readonly cut: () => void; readonly end: () => void };
+/** `url` leads to the server. `cut` ends all connections, and while it is `shut` there are none; `end` closes it for good. */
+export type Way = {
+  readonly url: string;
+  readonly cut: () => void;
+  readonly shut: (isShut: boolean) => void;
+  readonly end: () => void;
+};
 
 /**
  * Opens a way to `target`. `budget` is asked at each WebSocket for the bytes that it may carry to the client: it breaks right
@@ -11,7 +16,9 @@ export type Way = { readonly url: string; readonly cut: () => void; readonly end
  */
 export async function openWay(target: string, budget?: () => number): Promise<Way> {
   const pairs = new Set<Socket>();
+  let isShut = false;
   const server = createServer((near) => {
+    if (isShut) return void near.destroy();
     const far = connect(Number(new URL(target).port), "127.0.0.1");
     let left = Infinity;
     near.on("data", (data) => {
@@ -44,5 +51,9 @@ export async function openWay(target: string, budget?: () => number): Promise<Wa
     cut();
     server.close();
   };
-  return { url: `http://127.0.0.1:${port}`, cut, end };
+  const shut = (now: boolean): void => {
+    isShut = now;
+    if (isShut) cut();
+  };
+  return { url: `http://127.0.0.1:${port}`, cut, shut, end };
 }

@@ -10,7 +10,7 @@ import type { Schema } from "../core/schema/model";
 import { type Database, type DatabaseAddress, openDatabase } from "../platform/postgres";
 import { blogSchema, rulesFor } from "../testing/blog";
 import { outsider, testDatabase, type TestDatabase } from "../testing/postgres";
-import { createJudge, type JudgeOptions, type View } from "./judge";
+import { createJudge, type JudgeOptions, markOf, type View } from "./judge";
 import type { Snapshot } from "./snapshot";
 
 const user = (id: string): Actor => ({
@@ -424,5 +424,59 @@ describe("views", () => {
       return;
     }
     throw new Error("accepted");
+  });
+});
+
+describe("views that other rows decide", () => {
+  const rights = [ofAnn, { collection: "authors", action: "read" }] as const;
+  const sql = (...statements: string[]) => outsider(place.address, ...statements);
+  const change = (id: string, author: string): LoggedChange => {
+    const row = post({ id, author_Id: author, title: "as it was logged" });
+    return { action: "update", before: row, after: row };
+  };
+
+  test("are told what is in them now, by the keys of what changed", async () => {
+    await sql(`insert into posts (id, title, "author_Id") values (71, 'a', 1), (72, 'b', 2), (73, 'c', 1)`);
+    const judge = judgeWith(rights);
+    const views = [judge.open(user("1"), { collection: "posts", ...title })];
+    const { sights, failures, untold } = await judge.look(views, [
+      change("71", "2"),
+      change("72", "1"),
+      change("74", "1"),
+      change("71", "1"),
+    ]);
+    expect([failures.size, untold]).toEqual([0, false]);
+    expect(sights).toEqual([
+      { view: 0, change: 1, key: "72", gone: '{"id":72}', now: null },
+      { view: 0, change: 2, key: "74", gone: '{"id":74}', now: null },
+      { view: 0, change: 3, key: "71", gone: '{"id":71}', now: '{"id":71,"title":"a"}' },
+    ]);
+    await sql("delete from posts where id > 70");
+  });
+
+  test("are read whole, with the texts of those whose marks are not known", async () => {
+    await sql(
+      `insert into posts (id, title, "author_Id") values (81, 'ä "a"', 1), (82, 'b', 2), (83, 'd', 1)`,
+    );
+    const judge = judgeWith(rights);
+    const view = judge.open(user("1"), { collection: "posts", ...title, filter: { id: { gt: 80 } } });
+    const started = Date.now();
+    const first = await judge.survey(view, null);
+    const texts = { 81: '{"id":81,"title":"ä \\"a\\""}', 83: '{"id":83,"title":"d"}' };
+    expect([...(first?.rows ?? [])]).toEqual([
+      ["81", { json: '{"id":81}', mark: markOf(texts[81]), text: null }],
+      ["83", { json: '{"id":83}', mark: markOf(texts[83]), text: null }],
+    ]);
+    expect(first?.at).toBeGreaterThanOrEqual(started - 1_000);
+    const second = await judge.survey(view, [
+      ["81", markOf(texts[81])],
+      ["83", "another"],
+    ]);
+    expect([...(second?.rows.values() ?? [])].map(({ text }) => text)).toEqual([null, texts[83]]);
+    await sql(
+      `insert into posts (id, title, "author_Id") select n, 't', 1 from generate_series(1000, 6000) n`,
+    );
+    expect(await judge.survey(view, null)).toBeNull();
+    await sql("delete from posts where id > 70");
   });
 });

@@ -97,6 +97,27 @@ test.each<[string, (RealtimeEvent | ServerFrame)[], RealtimeEffect[]]>([
       },
     ],
   ],
+  ["who looks again and again asks once", [...ready, { type: "nudge" }, { type: "nudge" }], []],
+  [
+    "after the answer, and on another connection, it asks again",
+    [
+      ...ready,
+      { type: "nudge" },
+      { type: "pong", id: "1" },
+      { type: "nudge" },
+      closed(),
+      { type: "nudge" },
+      proof,
+      opened,
+      connected,
+      { type: "nudge" },
+    ],
+    [
+      { type: "send", frame: { type: "ping", id: "3" } },
+      { type: "wait", name: "pong", ms: 10_000 },
+      { type: "ask", renew: false },
+    ],
+  ],
   [
     "whoever looks at the page again, or has a network again, learns at once whether the connection still stands",
     [...ready, { type: "nudge" }],

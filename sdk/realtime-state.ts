@@ -54,7 +54,9 @@ export function step(state: RealtimeState, event: RealtimeEvent): Step {
         : [{ ...state, explicit: true }, []];
     case "nudge":
       // One that stands may have died while the machine slept.
-      return state.phase === "waiting" ? ask(state) : elapse(state, "ping");
+      if (state.phase === "waiting") return ask(state);
+      // Many in a row would keep what is to be sent waiting.
+      return state.asked ? [state, []] : elapse(state, "ping");
     case "stop":
       return [{ ...forgetAnswers(state), phase: "off", explicit: false }, leave(state)];
     case "identity":
@@ -183,7 +185,7 @@ function elapse(state: RealtimeState, name: TimerName): Step {
       if (state.phase !== "ready") return [state, []];
       const frame: ClientFrame = { type: "ping", id: String(state.nextId) };
       return [
-        { ...state, nextId: state.nextId + 1 },
+        { ...state, asked: true, nextId: state.nextId + 1 },
         [
           { type: "send", frame },
           { type: "wait", name: "pong", ms: delays.pong },
@@ -204,7 +206,7 @@ function receive(state: RealtimeState, frame: ServerFrame): Step {
   switch (frame.type) {
     case "connected": {
       if (state.phase !== "proving" && state.phase !== "opening") return [state, []];
-      const [next, effects] = subscribeAll({ ...state, phase: "ready", renew: false });
+      const [next, effects] = subscribeAll({ ...state, phase: "ready", renew: false, asked: false });
       return [
         next,
         [
@@ -219,7 +221,7 @@ function receive(state: RealtimeState, frame: ServerFrame): Step {
     case "pong":
       // Only a connection that has held for a while makes the next attempt start over.
       return [
-        { ...state, attempt: 0 },
+        { ...state, asked: false, attempt: 0 },
         [
           { type: "cancel", name: "pong" },
           { type: "wait", name: "ping", ms: delays.ping },

@@ -53,6 +53,8 @@ export type RealtimeState = {
   readonly proof: Proof | null;
   /** The token was refused: a renewed one is to be tried, or is being tried. */
   readonly renew: boolean;
+  /** A sign of life was asked for, and has not come yet. */
+  readonly asked: boolean;
   readonly nextId: number;
   readonly entries: ReadonlyMap<string, Entry>;
 };
@@ -141,6 +143,7 @@ export const initialState: RealtimeState = {
   attempt: 0,
   proof: null,
   renew: false,
+  asked: false,
   nextId: 1,
   entries: new Map(),
 };

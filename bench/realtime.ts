@@ -9,7 +9,7 @@
  * find in the text of the event. The clients are one process. Beside the floor they have a core of their own, and servers and PostgreSQL the others (one of
  * two); with live queries, for which PostgreSQL works, they share all. CPU is in cores.
  */
-import { printTable } from "./figures";
+import { printTable, spread } from "./figures";
 import { createLatencies, eachSentAt, pace, stampNow, summary, until } from "./latencies";
 import { type Ask, inGroups, listen, makeAccounts, socketsPerAccount } from "./listeners";
 import { cpuOf, cpuOfTree, separate } from "./process-cost";
@@ -36,7 +36,7 @@ type Target = {
   readonly connect: Connect;
   readonly watching?: number;
 };
-type Cost = { readonly name: string; readonly cpu: number };
+type Round = { readonly name: string; readonly cpu: number; readonly p99: number };
 
 const writeOurs = caller(ours.url, tokenOf(0));
 const writeFloor = caller(floor.url, null);
@@ -76,7 +76,7 @@ function newest(from: number): Ask {
 }
 
 const rows: string[][] = [];
-const costs: Cost[] = [];
+const measured: Round[] = [];
 for (const target of live) rows.push(await measure(target));
 separate([ours.pid, floor.pid]);
 for (let round = 0; round < rounds; round++) for (const target of targets) rows.push(await measure(target));
@@ -92,10 +92,18 @@ printTable(
   ],
   rows,
 );
-const cpuOfAll = (name: string) =>
-  costs.filter((cost) => cost.name === name).reduce((sum, { cpu }) => sum + cpu, 0);
+const roundsOf = (name: string) => measured.filter((round) => round.name === name);
+const cpuOfAll = (name: string) => roundsOf(name).reduce((sum, { cpu }) => sum + cpu, 0);
+for (const { name } of targets) {
+  console.log(
+    `p99 of ${name}, median (range) of the rounds: ${spread(
+      roundsOf(name).map(({ p99 }) => p99),
+      1,
+    )} ms`,
+  );
+}
 console.log(
-  `\nServer CPU of Baasix by that of the floor: ${(cpuOfAll("Baasix") / cpuOfAll("floor")).toFixed(2)} (goal: 1.5)`,
+  `Server CPU of Baasix by that of the floor: ${(cpuOfAll("Baasix") / cpuOfAll("floor")).toFixed(2)} (goal: 1.5)`,
 );
 await floor.end();
 await ours.end();
@@ -130,7 +138,7 @@ async function measure({ name, pid, write, connect, watching = subscribers }: Ta
   const after = cpu();
   for (const socket of sockets) socket.close();
   const expected = perSecond * seconds * watching;
-  costs.push({ name, cpu: after.server - before.server });
+  measured.push({ name, cpu: after.server - before.server, p99: heard.at(0.99) });
   return [
     name,
     `${heard.count().toLocaleString("en-US")} of ${expected.toLocaleString("en-US")}`,

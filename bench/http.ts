@@ -1,6 +1,7 @@
 /**
- * `bun bench/http.ts [workload …] [--rounds 3] [--seconds 3] [--connections 16] [--rows 100000]`: our executable beside the
- * floor (`floor.ts`), on the same PostgreSQL, in turns, as a user who is no administrator and has a row condition.
+ * `bun bench/http.ts [workload …] [--rounds 3] [--seconds 3] [--warm 2] [--connections 16] [--rows 100000]`: our executable beside the
+ * floor (`floor.ts`), on the same PostgreSQL, in turns, as a user who is no administrator and has a row condition. Both are
+ * warmed first (`--warm 2`, seconds): what a process compiles in its first moments is no part of what a request costs.
  * Every kind of answer is compared with the floor's before it is timed. Trust the ratios and the CPU, not the req/s.
  */
 import { join } from "node:path";
@@ -19,11 +20,13 @@ const { values: options, positionals } = parseArgs({
     seconds: { type: "string", default: "3" },
     connections: { type: "string", default: "16" },
     rows: { type: "string", default: "100000" },
+    warm: { type: "string", default: "2" },
   },
 });
 const rounds = Number(options.rounds);
 const seconds = Number(options.seconds);
 const connections = Number(options.connections);
+const warm = Number(options.warm);
 
 const folder = emptyFolder();
 const cwd = folder.path;
@@ -56,6 +59,8 @@ const rows: string[][] = [];
 for (const workload of chosen) {
   await compare(workload);
   const figures = { ours: [] as Cost[], floor: [] as Cost[] };
+  if (warm > 0 && !workload.once)
+    for (const side of ["floor", "ours"] as const) await measure(workload, side, 0, warm);
   for (let round = 0; round < rounds; round++) {
     figures.floor.push(await measure(workload, "floor", round));
     figures.ours.push(await measure(workload, "ours", round));
@@ -93,7 +98,12 @@ folder.remove();
 
 type Cost = Figures & { readonly server: number; readonly database: number };
 
-async function measure(workload: Workload, side: "ours" | "floor", round: number): Promise<Cost> {
+async function measure(
+  workload: Workload,
+  side: "ours" | "floor",
+  round: number,
+  duration = seconds,
+): Promise<Cost> {
   const pid = side === "ours" ? ours.pid : floor.pid;
   const before = { server: cpuOf(pid), database: cpuOfTree(database.pid) };
   const figures = await runWrk({
@@ -101,7 +111,7 @@ async function measure(workload: Workload, side: "ours" | "floor", round: number
     headers: workload[side].some(({ body }) => body !== undefined) ? jsonHeaders : headers,
     requests: workload.once ? part(workload[side], round) : workload[side],
     connections: workload.connections ?? connections,
-    seconds,
+    seconds: duration,
   });
   const each = (used: number) => used / Math.max(1, figures.requests);
   return {

@@ -291,7 +291,8 @@ export function writesOf(parts: WriteParts): Writes {
       rows: keys.length,
       form: null,
       prepare: (target, version) => ({
-        compile: () => compileRestore(target, { single: keys.length === 1 }, version),
+        compile: () =>
+          compileRestore(target, { single: keys.length === 1, keeping: keepingOf(keys.length) }, version),
         input: encodeKeys(keys),
       }),
     });

@@ -6,6 +6,7 @@
 import { auditCollection } from "./audit";
 import { auditBulk, bucketOf, mostTogether } from "./auditBulk";
 import { compileCondition, compileOperand, type Parameters } from "./compileCondition";
+import { compileKeyset, type Keyset } from "./cursor";
 import type { Comparison, Planned } from "./planned";
 import type { PlannedSort } from "./planSort";
 import { quoteName } from "./statement";
@@ -18,15 +19,12 @@ type Wanted = {
   readonly rows: Planned | null;
 };
 
-/**
- * What of it: the first `most` in an order, those behind the end of a page, or one by its key. `after`: the last value of the
- * first sort key that was seen, as SQL.
- */
+/** What of it: the first `most` in an order, behind the place `after` where a page ended, or one by its key. */
 export type Cut = {
   readonly page?: {
     readonly sort: readonly PlannedSort[];
     readonly most: number;
-    readonly after: string | null;
+    readonly after: Keyset | null;
   };
   readonly key?: string;
 };
@@ -54,7 +52,7 @@ const own = `e.id, e."entityId", e.changes, e.xmin as xmin, ${list("e")}`;
 /** The values of one item among those of all: each column's at its place, or the one that all have. */
 const valuesAt = (columnsOf: string): string =>
   `case when ${columnsOf} is not null then coalesce((select jsonb_object_agg(f.key, ` +
-  `case jsonb_typeof(f.value) when 'array' then f.value -> (x.n - 1) else f.value end) ` +
+  `case jsonb_typeof(f.value) when 'array' then f.value -> (x.n - 1)::integer else f.value end) ` +
   `from jsonb_each(${columnsOf}) f), '{}') end`;
 
 function laidOut(from: string): string {
@@ -63,9 +61,10 @@ function laidOut(from: string): string {
     `(select b.changes #> b.keys as keys, nullif(b.changes -> 'before', 'null') as was, ` +
     `nullif(b.changes -> 'after', 'null') as becomes offset 0)`;
   return (
-    `select b.id + x.n - 1, k.keys ->> (x.n - 1), jsonb_build_object('before', ${valuesAt("k.was")}, ` +
+    `select b.id + x.n - 1, k.keys ->> (x.n - 1)::integer, jsonb_build_object('before', ${valuesAt("k.was")}, ` +
     `'after', ${valuesAt("k.becomes")}), b."#v", ${list("b")} ` +
-    `from ${from} b, lateral ${document} k, lateral generate_series(1, b.n) x(n)`
+    // Of lists in a table PostgreSQL knows the length, and so guesses how many entries there are.
+    `from ${from} b, lateral ${document} k, lateral unnest(b.items) with ordinality x(item, n)`
   );
 }
 
@@ -77,17 +76,28 @@ function bulks({ where, rows }: Wanted, parameters: Parameters, { page, key }: C
   const known = parts.flatMap((part) => part?.sql ?? []);
   if (key !== undefined) known.push(...holding(key));
   const order = page ? orderOf(page.sort) : null;
-  const isByNumber = page?.sort[0]?.field.name === "id";
-  if (page?.after && order !== null && isByNumber)
-    known.push(...(page.sort[0]?.descending ? [`b.id < ${page.after}`] : behind(page.after, ">")));
+  if (page?.after && order !== null) known.push(...remaining(page.sort, page.after, parameters));
   const filter = known.length > 0 ? ` where ${known.join(" and ")}` : "";
   const found = `select b.*, b.xmin as "#v" from ${quoteName(auditBulk)} b${filter}`;
-  const isWhole = parts.every((part) => part?.isWhole) && (!page?.after || isByNumber);
+  const isWhole = parts.every((part) => part?.isWhole);
   if (!page || order === null || !isWhole) return `(${found})`;
-  // Each of the rows gives an entry at least, and each but the two in which bounds of numbers lie all of its entries.
+  // Each of the rows gives an entry at least, and each but those in which bounds of numbers and the cursor lie all of them.
   const first = `${found} order by ${order} limit ${page.most}`;
   const passed = `select b.*, sum(b.n) over (order by ${order} rows unbounded preceding) - b.n as "#s" from (${first}) b`;
-  return `(select * from (${passed}) b where "#s" < ${page.most + 2 * mostTogether})`;
+  return `(select * from (${passed}) b where "#s" < ${page.most + 3 * mostTogether})`;
+}
+
+/** The rows that have an entry behind a cursor: the entries of a row differ by their numbers alone. */
+function remaining(sort: readonly PlannedSort[], after: Keyset, { place }: Parameters): readonly string[] {
+  const [first] = sort;
+  const [key] = after;
+  const columnOf = ({ field, descending }: PlannedSort): string =>
+    field.name === "id" ? (descending ? "b.id" : lastId) : `b.${quoteName(field.name)}`;
+  const behindIt = compileKeyset(sort, sort.map(columnOf), after, place);
+  if (first?.field.name !== "id" || key === undefined) return [behindIt];
+  // For the index.
+  const id = `${place(key)}::bigint`;
+  return first.descending ? [`b.id < ${id}`] : behind(id, ">");
 }
 
 /** The order of rows that holds for their entries, too; null where there is none. */
@@ -133,7 +143,7 @@ function aboutBulk(part: Planned, parameters: Parameters): Said | null {
 }
 
 function holding(id: string): readonly string[] {
-  return [`b.id <= ${id}`, `b.id > ${id} - ${mostTogether}`];
+  return [`b.id <= ${id}`, startsBefore(id)];
 }
 
 function holdingItem(key: string): readonly string[] {
@@ -149,8 +159,15 @@ function holdingItems(keys: string): readonly string[] {
 
 /** Rows whose last entry is behind a number; the first part is one for the index. */
 function behind(id: string, sign: ">" | ">="): readonly string[] {
-  return [`b.id > ${id} - ${mostTogether}`, `b.id + b.n - 1 ${sign} ${id}`];
+  return [startsBefore(id), `${lastId} ${sign} ${id}`];
 }
+
+/** What holds of the row that has a number, and of all behind it. Numbers are positive; of the lowest nothing can be taken. */
+function startsBefore(id: string): string {
+  return `b.id > greatest(${id}, 0) - ${mostTogether}`;
+}
+
+const lastId = "b.id + b.n - 1";
 
 function isBare({ hops, guard, cast }: Comparison): boolean {
   return hops.length === 0 && guard === null && cast === null;

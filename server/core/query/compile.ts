@@ -247,7 +247,7 @@ function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): s
     ...(shape === "one" ? [`${alias}.xmin::text as ${rowVersion}`] : []),
   ];
   const rows = rowsOf(plan, parameters, () =>
-    shape === "one" ? { key: keyOf(plan.collection, parameters) } : cutOf(plan, parameters),
+    shape === "one" ? { key: keyOf(plan.collection, parameters) } : cutOf(plan),
   );
   const from = `${rows} ${alias}${joins}${where(plan, alias, shape, parameters, after)}`;
   const cut = shape === "one" ? "" : ` order by ${order.join(", ")} ${limited(plan)}`;
@@ -255,12 +255,8 @@ function page(plan: AuthorizedRead, shape: ReadShape, parameters: Parameters): s
 }
 
 /** Which rows can be on the page, by their order alone. */
-function cutOf({ sort, limit, offset, cursor, search }: AuthorizedRead, { place }: Parameters): Cut {
-  if (search !== null) return {};
-  const [key] = cursor?.after ?? [];
-  const [term] = sort;
-  const after = key && term ? `${place(key)}::${castType(term.field)}` : null;
-  return { page: { sort, most: offset + limit, after } };
+function cutOf({ sort, limit, offset, cursor, search }: AuthorizedRead): Cut {
+  return search === null ? { page: { sort, most: offset + limit, after: cursor?.after ?? null } } : {};
 }
 
 /** What a row of a page brings: its columns, or what they are made of where something is expanded, and its sort keys. */

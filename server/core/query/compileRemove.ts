@@ -80,13 +80,10 @@ export function compileRemove(
   });
 }
 
-/**
- * Brings back the rows whose keys are input 0; gives the keys of all that are there, deleted or not. `single`: one key is
- * named.
- */
+/** Brings back the rows whose keys are input 0; gives the keys of all that are there, deleted or not. */
 export function compileRestore(
   target: AuthorizedTarget,
-  { single }: Pick<RemoveForm, "single">,
+  { single, keeping }: Pick<RemoveForm, "single" | "keeping">,
   version: number,
 ): CompiledStatement {
   const { collection } = target;
@@ -116,7 +113,7 @@ export function compileRestore(
     parameters,
     before: before(rows),
     write,
-    audit: auditOf(target, { action: "restore", before: [mark], after: "whole" }, parameters),
+    audit: auditOf(target, { action: "restore", before: [mark], after: "whole" }, parameters, keeping),
     checks: permitted(target, parameters),
     single,
     all: true,

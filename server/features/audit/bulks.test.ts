@@ -222,24 +222,32 @@ describe("every door gives the same entries", () => {
     expect(later.data.map(({ createdAt }) => createdAt)).toEqual(times.slice(2, 5));
   });
 
-  test.each(["id", "-id", "createdAt", "-createdAt", "entityId"])(
-    "a walk by cursor, sort=%s",
-    async (sort) => {
-      const seen: Entry[] = [];
-      for (let cursor: string | null = ""; cursor !== null;) {
-        const page = await admin(
-          "GET",
-          `/items/${log}?filter[entity]=parts&sort=${sort}&limit=37&cursor=${cursor}`,
-        );
-        const { data, nextCursor } = page as { data: readonly Entry[]; nextCursor: string | null };
-        seen.push(...data);
-        cursor = nextCursor;
-      }
-      const { data } = await told({ filter: ofParts, sort, limit: -1 });
-      expect(seen).toEqual([...data]);
-      expect(new Set(seen.map(({ id }) => id)).size).toBe(all);
-    },
-  );
+  // No entry has a tenant: its place in a cursor is null.
+  test.each([
+    "id",
+    "-id",
+    "createdAt",
+    "-createdAt",
+    "entityId",
+    "-tenant_Id",
+    "tenant_Id,-createdAt",
+    "-entity,createdAt,-id",
+    "-action,userId",
+  ])("a walk by cursor, sort=%s", async (sort) => {
+    const seen: Entry[] = [];
+    for (let cursor: string | null = ""; cursor !== null;) {
+      const page = await admin(
+        "GET",
+        `/items/${log}?filter[entity]=parts&sort=${sort}&limit=37&cursor=${cursor}`,
+      );
+      const { data, nextCursor } = page as { data: readonly Entry[]; nextCursor: string | null };
+      seen.push(...data);
+      cursor = nextCursor;
+    }
+    const { data } = await told({ filter: ofParts, sort, limit: -1 });
+    expect(seen).toEqual([...data]);
+    expect(new Set(seen.map(({ id }) => id)).size).toBe(all);
+  });
 
   test("one by its id, and neighbours that are none", async () => {
     for (const entry of [whole[0], whole[1], whole[129], whole[301], whole[310], whole.at(-1)]) {
@@ -249,8 +257,19 @@ describe("every door gives the same entries", () => {
     const ids = new Set(whole.map(({ id }) => id));
     const none = range(1, 200).find((n) => !ids.has(String(BigInt(whole.at(-1)?.id ?? 0) + BigInt(n))));
     const last = BigInt(whole.at(-1)?.id ?? 0);
-    const answer = await app.call("GET", `/items/${log}/${last + BigInt(none ?? 0)}`, { token: app.admin });
-    expect(answer.status).toBe(404);
+    for (const id of [last + BigInt(none ?? 0), -(2n ** 63n), 2n ** 63n - 1n]) {
+      const answer = await app.call("GET", `/items/${log}/${id}`, { token: app.admin });
+      expect([id, answer.status]).toEqual([id, 404]);
+    }
+    const lowest = await told({ filter: { entity: "parts", id: { gt: String(-(2n ** 63n)) } }, limit: 0 });
+    expect(lowest.totalCount).toBe(all);
+  });
+
+  test("an estimated total is near the total", async () => {
+    await app.database.run({ text: 'analyze "baasix_AuditLog", "baasix_AuditBulk"', params: [] });
+    const { totalCount: total } = await told({ limit: 0 });
+    const { totalCount: guess } = await told({ count: "estimated", limit: 5 });
+    expect([guess > total / 2, guess < total * 2]).toEqual([true, true]);
   });
 
   test.each([
@@ -299,10 +318,18 @@ describe("every door gives the same entries", () => {
     );
   });
 
-  test("a search", async () => {
-    const { data } = await told({ search: "Siebter", filter: ofParts });
-    const { data: of } = await told({ search: "parts", limit: 5 });
-    expect([data.length <= all, of.length > 0]).toEqual([true, true]);
+  test("a search, by the words and by their likeness", async () => {
+    const { data, totalCount } = await told({ search: "parts", filter: ofParts, sort: "-id", limit: 50 });
+    expect([data, totalCount]).toEqual([whole.toReversed().slice(0, 50), all]);
+    const found = await told({ search: "299", searchFields: "entityId", fields: "entity,entityId,action" });
+    expect(summary(found.data)).toEqual(["create parts 299"]);
+    const like = await told({
+      search: "299",
+      searchFields: "entityId",
+      searchMode: "fuzzy",
+      filter: ofParts,
+    });
+    expect(summary(like.data)).toContain("create parts 299");
   });
 });
 

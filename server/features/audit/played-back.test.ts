@@ -1,0 +1,183 @@
+/** Every door through which many items are written at once: the log, played back, gives the tables, whatever their keys. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { testApp, type TestApp } from "../../testing/app";
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await testApp();
+});
+afterAll(() => app.close());
+
+type Row = Readonly<Record<string, unknown>>;
+type Entry = {
+  readonly id: string;
+  readonly entity: string;
+  readonly entityId: string;
+  readonly action: string;
+  readonly changes: { readonly before: Row | null; readonly after: Row | null };
+};
+
+async function admin(method: string, path: string, body?: unknown): Promise<unknown> {
+  const answer = await app.call(method, path, { token: app.admin, ...(body !== undefined && { body }) });
+  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+  return answer.body;
+}
+
+const range = (from: number, to: number): readonly number[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+async function entriesOf(...entities: readonly string[]): Promise<readonly Entry[]> {
+  const filter = encodeURIComponent(JSON.stringify({ entity: { in: entities } }));
+  return listed<Entry>(`/items/baasix_AuditLog?filter=${filter}&sort=id`);
+}
+
+/** All items of a list, however many. */
+async function listed<T>(path: string): Promise<readonly T[]> {
+  const answer = await app.call("GET", `${path}&export=ndjson`, { token: app.admin });
+  if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.text}`);
+  return answer.text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as T);
+}
+
+/** How the entries of a collection lie: `action n` for each row of `baasix_AuditBulk`, in their order. */
+async function together(entity: string): Promise<readonly string[]> {
+  const rows = await app.database.run({
+    text: `select action, n from "baasix_AuditBulk" where entity = $1 order by id`,
+    params: [entity],
+  });
+  return rows.map(([action, n]) => `${String(action)} ${String(n)}`);
+}
+
+/** Plays the entries back, and compares with what the collections hold. */
+async function playBack(...collections: readonly string[]): Promise<void> {
+  const rows = new Map<string, Row>();
+  for (const { entity, entityId, action, changes } of await entriesOf(...collections)) {
+    const place = `${entity} ${entityId}`;
+    const known = rows.get(place);
+    const { before: was, after: is } = changes;
+    if (was === null) expect([place, action, known]).toEqual([place, "create", undefined]);
+    else expect({ place, ...known }).toMatchObject(was);
+    if (is === null) rows.delete(place);
+    else rows.set(place, { ...known, ...is });
+  }
+  const stored = new Map<string, Row>();
+  for (const collection of collections) {
+    for (const row of await listed<Row>(`/items/${collection}?paranoid=false`))
+      stored.set(`${collection} ${String(row.id)}`, row);
+  }
+  expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(stored));
+}
+
+const uuid = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+const keys: readonly (readonly [type: string, keyOf: (n: number) => string | number])[] = [
+  ["Integer", (n) => n],
+  ["BigInt", (n) => String(9_007_199_254_740_993n + BigInt(n))],
+  ["UUID", uuid],
+  ["String", (n) => `it's "${n}", {null} \\ ü ${" ".repeat(n % 3)}`],
+];
+
+describe.each(keys)("keys of type %s", (type, keyOf) => {
+  const name = `things_${type.toLowerCase()}`;
+  const ids = (from: number, to: number) => range(from, to).map(keyOf);
+  const path = `/items/${name}`;
+
+  test("every door, with few and with many", async () => {
+    const fields = {
+      id: { type, primaryKey: true },
+      code: { type: "String", unique: true },
+      text: { type: "Text" },
+      marks: { type: "JSON" },
+    };
+    await admin("POST", "/schemas", { collectionName: name, schema: { name, paranoid: true, fields } });
+    const item = (n: number) => ({ id: keyOf(n), code: `c${n}`, text: n % 5 ? `t ${n}` : null, marks: [n] });
+    for (const [from, to] of [
+      [1, 1],
+      [101, 120],
+      [201, 221],
+      [301, 428],
+      [501, 629],
+      [1001, 2000],
+    ] as const)
+      await admin("POST", `${path}/bulk`, range(from, to).map(item));
+    const changed = ids(301, 340).map((id, n) => ({ id, text: n % 2 ? null : "new" }));
+    await admin("PATCH", `${path}/bulk`, changed);
+    await admin("PATCH", path, { filter: { code: { startsWith: "c5" } }, data: { text: "by filter" } });
+    const upserted = range(420, 460).map((n) => ({ ...item(n), text: "put" }));
+    await admin("PUT", path, { on: "code", data: upserted });
+    await admin("POST", `${path}/import-json`, range(3001, 3030).map(item));
+    await admin("POST", "/transaction", {
+      operations: range(4001, 4025).map((n) => ({ action: "create", collection: name, data: item(n) })),
+    });
+    await admin("DELETE", `${path}/bulk`, ids(1001, 1150));
+    await admin("POST", `${path}/restore`, ids(1001, 1030));
+    await admin("POST", `${path}/restore`, ids(1001, 1040));
+    await admin("DELETE", `${path}/bulk?permanent=true`, ids(201, 221));
+    await admin("DELETE", path, { filter: { code: { startsWith: "c6" } } });
+    await playBack(name);
+    const told = (await entriesOf(name)).map(({ action }) => action);
+    expect(told.filter((action) => action === "restore")).toHaveLength(40);
+    expect((await together(name)).filter((row) => row.startsWith("restore"))).toEqual([
+      "restore 30",
+      "restore 10",
+    ]);
+  });
+
+  test("what happened to one item is found by its key, and nothing else", async () => {
+    for (const n of [301, 1001, 205, 3005]) {
+      const filter = encodeURIComponent(JSON.stringify({ entity: name, entityId: String(keyOf(n)) }));
+      const { data } = (await admin("GET", `/items/baasix_AuditLog?filter=${filter}&sort=id`)) as {
+        data: readonly Entry[];
+      };
+      const whole = (await entriesOf(name)).filter(({ entityId }) => entityId === String(keyOf(n)));
+      expect(data).toEqual(whole);
+      expect(data.length).toBeGreaterThan(n === 3005 ? 0 : 1);
+    }
+  });
+});
+
+test("items inside items", async () => {
+  const id = { type: "Integer", primaryKey: true, defaultValue: { type: "AUTOINCREMENT" } };
+  for (const collectionName of ["boxes", "balls"])
+    await admin("POST", "/schemas", {
+      collectionName,
+      schema: { name: collectionName, fields: { id, name: { type: "String" } } },
+    });
+  await admin("POST", "/schemas/balls/relationships", {
+    type: "M2O",
+    name: "box",
+    target: "boxes",
+    alias: "balls",
+    onDelete: "CASCADE",
+  });
+  const balls = range(1, 150).map((n) => ({ name: `ball ${n}` }));
+  await admin("POST", "/items/boxes", { name: "Big", balls });
+  await admin(
+    "POST",
+    "/items/boxes/bulk",
+    range(1, 40).map((n) => ({ name: `Box ${n}`, balls: [{ name: "own" }] })),
+  );
+  await admin("PATCH", "/items/boxes/1", {
+    balls: { detach: range(1, 30), update: [{ id: 31, name: "31" }] },
+  });
+  await admin("DELETE", "/items/boxes/bulk", range(1, 30));
+  await playBack("boxes", "balls");
+  expect(await together("balls")).toContain("create 128");
+});
+
+test("two bulks at once, and one that fails amid them", async () => {
+  const bulk = (from: number) => range(from, from + 199).map((n) => ({ id: n, code: `d${n}` }));
+  const path = "/items/things_integer/bulk";
+  const post = (bodies: readonly Row[]) => app.call("POST", path, { token: app.admin, body: bodies });
+  const answers = await Promise.all([
+    post(bulk(10_000)),
+    post(bulk(20_000)),
+    post([...bulk(30_000), { id: 10_000, code: "d10000", text: "there" }, { id: 30_000, code: "twice" }]),
+    post(bulk(40_000)),
+  ]);
+  expect(answers.map(({ status }) => status < 300)).toEqual([true, true, false, true]);
+  await playBack("things_integer");
+  const ids = (await entriesOf("things_integer")).map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+});

@@ -73,27 +73,44 @@ async function upsertOn(
   });
   const made = new Set<ItemId>();
   const updates = new Map<number, ItemId>();
-  let missing = bodies.map((_, i) => i);
   const found: (ItemId | undefined)[] = bodies.map(() => undefined);
-  for (let turn = 1; ; turn++) {
-    for (const [place, id] of await find(parts, actor, collection, fields, missing, targets)) {
+  const look = async (places: readonly number[], locks: boolean): Promise<readonly number[]> => {
+    const ids = await find(parts, actor, collection, fields, places, targets, locks);
+    for (const place of places) {
+      const id = ids.get(place);
       found[place] = id;
-      if (!made.has(id)) updates.set(place, id);
+      if (id === undefined || made.has(id)) updates.delete(place);
+      else updates.set(place, id);
     }
-    missing = missing.filter((i) => found[i] === undefined);
+    return places.filter((place) => found[place] === undefined);
+  };
+  // Of callers that bring the same items in other orders, each would wait for another: all create in one order, and of
+  // several rows none is locked before all that are missing are made.
+  const isOne = bodies.length === 1;
+  let missing = await look(inOneOrder(fields, targets), isOne);
+  for (let turn = 1; turn <= mostTurns; turn++) {
+    if (missing.length > 0) {
+      // Two callers may meet at another unique field before they meet at these. In the end it is told which one is taken.
+      const ids = await parts.createNew(
+        actor,
+        collection.name,
+        missing.map((i) => bodies[i] ?? {}),
+        turn < mostTurns ? "any" : null,
+        missing.map((i) => (isOne ? "" : `[${i}].`)),
+      );
+      for (const id of ids) made.add(id);
+      if (ids.length < missing.length) missing = await look(missing, isOne);
+      else {
+        // Nobody came between: the keys are those of the bodies, in their order.
+        ids.forEach((id, n) => (found[missing[n] ?? 0] = id));
+        missing = [];
+      }
+    }
+    if (missing.length === 0 && !isOne) missing = await look([...updates.keys()], true);
     if (missing.length === 0) break;
-    const rest = missing.map((i) => bodies[i] ?? {});
-    // Two callers may meet at another unique field before they meet at these. In the end it is told which one is taken.
-    const ids = await (turn < mostTurns
-      ? parts.createNew(actor, collection.name, rest, "any")
-      : parts.create(actor, collection.name, rest));
-    for (const id of ids) made.add(id);
-    // Nobody came between: the keys are those of the bodies, in their order.
-    if (ids.length === missing.length) {
-      ids.forEach((id, n) => (found[missing[n] ?? 0] = id));
-      break;
-    }
   }
+  if (missing.length > 0)
+    throw new AppError("CONFLICT", `${collection.name}: items come and go meanwhile; try again`);
   checkNamedOnce(found);
   if (updates.size > 0) {
     const names = new Set(fields.map(({ name }) => name));
@@ -104,6 +121,17 @@ async function upsertOn(
     await parts.update(actor, collection.name, entries);
   }
   return found.map((id) => ({ id: id ?? "", created: id !== undefined && made.has(id) }));
+}
+
+/** The places of bodies in the order of what names their items, whichever way round the fields are given. */
+function inOneOrder(fields: readonly Field[], targets: readonly (readonly WireValue[])[]): readonly number[] {
+  const byName = fields.map((_, n) => n).toSorted((a, b) => compare(fields[a]?.name, fields[b]?.name));
+  const names = targets.map((values) => JSON.stringify(byName.map((n) => values[n])));
+  return targets.map((_, i) => i).toSorted((a, b) => compare(names[a], names[b]));
+}
+
+function compare(a = "", b = ""): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** The values that name the item of a body. @throws AppError VALIDATION_ERROR where one is missing */
@@ -177,11 +205,13 @@ async function find(
   fields: readonly Field[],
   places: readonly number[],
   targets: readonly (readonly WireValue[])[],
+  locks: boolean,
 ): Promise<ReadonlyMap<number, ItemId>> {
+  if (places.length === 0) return new Map();
   const { schema } = parts.snapshot();
   const target = comparable(parts, actor, collection, fields);
   if (target === null) return new Map();
-  const statement = compileFind(target, fields, schema.version);
+  const statement = compileFind(target, fields, schema.version, locks);
   const input = encodeTargets(places.map((i) => targets[i] ?? []));
   const rows = await parts.runner.run(
     bind(statement, { actor, now: parts.now(), inputs: [input] }),

@@ -54,7 +54,8 @@ export type RelatedWrite = { readonly named: Named; readonly places: readonly st
 
 /**
  * The flat writes of a door. `createNew`: as `create`, leaving out rows whose values exist already, in these columns that
- * are unique together or in any unique ones.
+ * are unique together or in any unique ones; null leaves none out. `places`: of the bodies in the request, where they are not
+ * its list as it came.
  */
 export type Writes = Pick<
   Rows,
@@ -64,13 +65,15 @@ export type Writes = Pick<
     actor: Actor,
     collection: string,
     bodies: readonly WriteBody[],
-    unique: readonly Field[] | "any",
+    unique: readonly Field[] | "any" | null,
+    places?: readonly string[],
   ) => Promise<readonly ItemId[]>;
 };
 
 type CreateOptions = {
   readonly stamp?: WriteBody | undefined;
   readonly skip?: readonly Field[] | "any" | undefined;
+  readonly places?: readonly string[] | undefined;
 };
 
 /** Makes the writes of a door. */
@@ -83,24 +86,26 @@ export function writesOf(parts: WriteParts): Writes {
     actor: Actor,
     name: string,
     bodies: readonly WriteBody[],
-    { stamp, skip }: CreateOptions,
+    options: CreateOptions,
   ): Promise<readonly ItemId[]> => {
     if (bodies.length === 0) return [];
     const join = joinFor(parts, actor, name);
     if (join) {
       if (!parts.isInside)
-        return inside(parts, actor, name, "create", (rows) => rows.create(actor, name, bodies, stamp));
+        return inside(parts, actor, name, "create", (rows) =>
+          rows.create(actor, name, bodies, options.stamp),
+        );
       const write = { actor, collection: name, action: "create", ids: [], bodies } as const;
-      return joined(parts, join, write, (own) => createPlain(actor, name, own, { stamp, skip }));
+      return joined(parts, join, write, (own) => createPlain(actor, name, own, options));
     }
-    return createPlain(actor, name, bodies, { stamp, skip });
+    return createPlain(actor, name, bodies, options);
   };
 
   const createPlain = async (
     actor: Actor,
     name: string,
     bodies: readonly WriteBody[],
-    { stamp, skip }: CreateOptions,
+    { stamp, skip, places }: CreateOptions,
   ): Promise<readonly ItemId[]> => {
     pending({ actor, collection: name, action: "create", ids: [], bodies });
     if (bodies.length > fewRows) await parts.turns();
@@ -109,7 +114,7 @@ export function writesOf(parts: WriteParts): Writes {
       collection,
       "create",
       bodies.map((data) => ({ data })),
-      parts.related?.places,
+      places ?? parts.related?.places,
     );
     const compile: typeof compileCreate = (target, complete, version) =>
       compileCreate(target, complete, version, skip);
@@ -302,7 +307,8 @@ export function writesOf(parts: WriteParts): Writes {
 
   return {
     create: (actor, name, bodies, stamp) => create(actor, name, bodies, { stamp }),
-    createNew: (actor, name, bodies, skip) => create(actor, name, bodies, { skip }),
+    createNew: (actor, name, bodies, skip, places) =>
+      create(actor, name, bodies, { skip: skip ?? undefined, places }),
     update,
     updateWhere,
     remove,

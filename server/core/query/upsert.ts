@@ -104,12 +104,13 @@ export function encodeTargets(targets: readonly (readonly WireValue[])[]): strin
 
 /**
  * Finds the rows of the target's filter that have the values of input 0 (`encodeTargets`; behind them that of
- * `tenantOfKey`), and locks them in the order of their keys: rows of [place in the input, key, softly deleted].
+ * `tenantOfKey`): rows of [place in the input, key, softly deleted]. `locks`: locks them in the order of their keys.
  */
 export function compileFind(
   target: AuthorizedTarget,
   fields: readonly Field[],
   version: number,
+  locks: boolean,
 ): CompiledStatement {
   const { collection } = target;
   const parameters = collectParameters();
@@ -128,7 +129,7 @@ export function compileFind(
   const text =
     `select r.i, ${key}, ${deleted} ` +
     `from json_to_recordset(${parameters.place(rowsInput)}::text::json) as r(i integer, ${columns}) ` +
-    `join ${quoteName(collection.name)} t on ${on} where ${where} order by ${key} for no key update of t`;
+    `join ${quoteName(collection.name)} t on ${on} where ${where} order by ${key}${locks ? " for no key update of t" : ""}`;
   return { text: `/* s${version} */ ${text}`, params: parameters.list };
 }
 

@@ -257,7 +257,7 @@ async function happen({ next, pick }: Dice): Promise<void> {
 /** Waits until a subscriber has what a fresh read gives; what it has at the end otherwise. */
 async function settled(one: Subscriber): Promise<{ readonly has: unknown; readonly fresh: unknown }> {
   const deadline = Date.now() + 15_000;
-  for (;;) {
+  for (let turn = 0; ; turn++) {
     // oxlint-disable-next-line no-await-in-loop
     const fresh = await one.fresh();
     // A query that was refused is over; who still wants it asks again.
@@ -268,7 +268,7 @@ async function settled(one: Subscriber): Promise<{ readonly has: unknown; readon
     }
     if (Bun.deepEquals(one.state, fresh) || Date.now() > deadline) return { has: one.state, fresh };
     // Broken connections come back at once, and not as late as after so many breaks.
-    dispatchEvent(new Event("online"));
+    if (turn % 10 === 0) dispatchEvent(new Event("online"));
     // oxlint-disable-next-line no-await-in-loop
     await Bun.sleep(20);
   }
@@ -315,8 +315,9 @@ test("after quiet, every subscriber has what a fresh read gives", async () => {
       expect({ seed, round, query: one.name, has }).toEqual({ seed, round, query: one.name, has: fresh });
     }
   }
-  // Each was answered at some time; and equal questions of equal rights are asked once: those of Ann's two sockets.
-  expect(subscribers.filter(({ answered }) => !answered).map(({ name }) => name)).toEqual([]);
+  // Each of the administrator's was answered at some time (others may never have had the right); and equal questions of equal rights are asked once: those of Ann's two sockets.
+  const own = subscribers.slice(0, lists.length + groups.length);
+  expect(own.filter(({ answered }) => !answered).map(({ name }) => name)).toEqual([]);
   const status = await app.call("GET", "/realtime/status", { token: app.admin });
   const { queries } = (status.body as { data: { queries: { watched: number; run: number } } }).data;
   expect(queries.run).toBeLessThan(queries.watched);

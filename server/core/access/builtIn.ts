@@ -6,7 +6,7 @@ import { noRelationRules } from "../query/relConditions";
 import type { Collection, Schema } from "../schema/model";
 import { tenantColumn } from "../schema/tenants";
 import type { Actor } from "./actor";
-import { parseFieldGrant } from "./grants";
+import { type FieldGrant, grantsColumn, parseFieldGrant } from "./grants";
 import type { Grant } from "./rules";
 
 /** Whose a right is, and what it opens on which rows. */
@@ -84,4 +84,11 @@ export function builtInGrant(
   };
   made.set(right, grant);
   return grant;
+}
+
+/** What a permission opens, with what the server writes along: when a notification was seen, with that it was. */
+export function withWrittenAlong(collection: string, action: string, fields: FieldGrant): FieldGrant {
+  const isWritten = action === "create" || action === "update";
+  if (collection !== "baasix_Notification" || !isWritten || !grantsColumn(fields, "seen")) return fields;
+  return { ...fields, columns: new Set([...fields.columns, "seenAt"]) };
 }

@@ -9,6 +9,7 @@ import { filterBudget, isObject, parseFilter } from "../query/filter";
 import { type Planned, planCondition } from "../query/plan";
 import { noRelationRules, planRelConditions, type RelationRules } from "../query/relConditions";
 import type { Collection, Field, Schema } from "../schema/model";
+import { withWrittenAlong } from "./builtIn";
 import { type FieldGrant, parseFieldGrant } from "./grants";
 import { conditionOfRole, defaultOfRole, relationRulesOfRole } from "./ownRole";
 import { type TenantRules, tenantRulesOf } from "./tenants";
@@ -171,7 +172,7 @@ export function parseGrant(
   return {
     permission: row.id ?? null,
     role: row.role_Id,
-    fields: parseFieldGrant(row.fields),
+    fields: withWrittenAlong(row.collection, row.action, parseFieldGrant(row.fields)),
     condition: conditionOf(row, collection, schema, { role, known, tenants }),
     related: role === null ? related : relationRulesOfRole(related, role),
     defaults:

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { FieldError } from "@baasix/types";
 import { AppError } from "../../core/errors";
+import { ignored } from "../../core/query/parse";
 import { readQueryString, shapeError } from "../../http";
 import type { Notice } from "./send";
 
@@ -80,7 +81,7 @@ export function readChosen(body: unknown): readonly string[] | null {
  */
 export function readDeleted(url: string, body: unknown): readonly string[] | null {
   const { notificationIds: named, ...unknown } = readQueryString(url);
-  const [stray] = Object.keys(unknown);
+  const stray = Object.keys(unknown).find((name) => !ignored.has(name));
   if (stray !== undefined)
     throw new AppError("BAD_REQUEST", `${stray}: is not known here; name them as notificationIds`);
   if (named === undefined) return readChosen(body);

@@ -4,7 +4,7 @@ import { system } from "../../core/access/actor";
 import { type Answer, type TestApp, testApp } from "../../testing/app";
 
 type Json = Record<string, unknown>;
-type Who = "admin" | "ann" | "bea" | "sender" | "nobody";
+type Who = "admin" | "ann" | "bea" | "sender" | "clerk" | "nobody";
 
 const root = system("sets the scene of the test");
 const collection = "baasix_Notification";
@@ -27,14 +27,29 @@ beforeAll(async () => {
       conditions: { type: { eq: "note" } },
     },
   ]);
+  // Who marks for others, and says that something was seen: when it was is not among what is opened.
+  const [clerk = ""] = (await app.data.create(root, "baasix_Role", [{ name: "clerk" }])).map(String);
+  await app.data.create(root, "baasix_Permission", [
+    { role_Id: clerk, collection, action: "read", fields: ["*"] },
+    { role_Id: clerk, collection, action: "update", fields: ["seen"] },
+    {
+      role_Id: clerk,
+      collection,
+      action: "create",
+      fields: ["type", "title", "message", "userId", "seen"],
+    },
+  ]);
   await app.snapshot.reloadRules();
-  for (const name of ["ann", "bea", "sender"] as const) {
+  for (const name of ["ann", "bea", "sender", "clerk"] as const) {
     const { token, id } = await app.signUp(`${name}@example.com`);
     tokens.set(name, token);
     ids.set(name, id);
-    if (name === "sender") await app.data.create(root, "baasix_UserRole", [{ user_Id: id, role_Id: role }]);
+    const held = name === "sender" ? role : name === "clerk" ? clerk : null;
+    if (held !== null) {
+      await app.data.create(root, "baasix_UserRole", [{ user_Id: id, role_Id: held }]);
+      tokens.set(name, await app.login(`${name}@example.com`, "a good password"));
+    }
   }
-  tokens.set("sender", await app.login("sender@example.com", "a good password"));
   const [admin] = await app.data.find<{ id: string }>(root, "baasix_User", {
     filter: { email: "admin@example.com" },
     fields: ["id"],
@@ -233,6 +248,16 @@ describe("who may do what", () => {
       { ...deleted, count: 2 },
       "a2 b1 x1",
     ],
+    // What a request is signed in by names nothing.
+    [
+      "ann",
+      "DELETE /notifications?access_token=x&notificationIds=<a1>",
+      undefined,
+      200,
+      { ...deleted, count: 1 },
+      "a2 a3* b1 x1",
+    ],
+    ["ann", "DELETE /notifications?access_token=x", undefined, 200, { ...deleted, count: 3 }, "b1 x1"],
     ["ann", "DELETE /notifications?ids=<a1>", undefined, 400, {}, all],
     ["ann", "DELETE /notifications?notificationIds=[", undefined, 400, {}, all],
     ["ann", "DELETE /notifications?notificationIds=<a1>", { notificationIds: ["<a2>"] }, 400, {}, all],
@@ -259,6 +284,24 @@ describe("who may do what", () => {
     ],
     ["sender", "POST /notifications/send", notice, 200, {}, "a1 a2 a3* b1 new x1"],
     ["sender", "POST /notifications/send", { ...notice, type: "alarm" }, 403, {}, all],
+    // Who may not send this learns nobody's id by it.
+    ["sender", "POST /notifications/send", { ...notice, type: "alarm", userIds: [unknown] }, 403, {}, all],
+    [
+      "sender",
+      "POST /notifications/send",
+      { ...notice, type: "alarm", userIds: ["<ann>", unknown] },
+      403,
+      {},
+      all,
+    ],
+    [
+      "sender",
+      "POST /notifications/send",
+      { ...notice, userIds: ["<ann>", unknown] },
+      400,
+      refusedNotice,
+      all,
+    ],
     ["admin", "POST /notifications/send", undefined, 400, refusedNotice, all],
     ["admin", "POST /notifications/send", { ...notice, userIds: [] }, 400, refusedNotice, all],
     [
@@ -308,6 +351,19 @@ describe("who may do what", () => {
     ["admin", "POST /notifications/cleanup", { days: 0 }, 400, {}, all],
     ["admin", "POST /notifications/cleanup", { days: "30" }, 400, {}, all],
     ["admin", "POST /notifications/cleanup", { day: 1 }, 400, {}, all],
+    // When it was seen comes with the right to say that it was.
+    ["clerk", `PATCH /items/${collection}/<b1>`, { seen: true }, 200, {}, "a1 a2 a3* b1* x1"],
+    ["clerk", `PATCH /items/${collection}/<b1>`, { seen: true, seenAt: null }, 200, {}, "a1 a2 a3* b1* x1"],
+    ["clerk", `PATCH /items/${collection}/<a3>`, { seen: false }, 200, {}, "a1 a2 a3 b1 x1"],
+    ["clerk", `PATCH /items/${collection}/<b1>`, { title: "mine" }, 403, {}, all],
+    [
+      "clerk",
+      `POST /items/${collection}`,
+      { type: "note", title: "new", message: "x", userId: "<bea>", seen: true },
+      201,
+      {},
+      "a1 a2 a3* b1 new* x1",
+    ],
     // The collection itself: an account marks and deletes its own, and writes nothing else.
     ["ann", `PATCH /items/${collection}/<a1>`, { seen: true }, 200, {}, "a1* a2 a3* b1 x1"],
     ["ann", `PATCH /items/${collection}/<a3>`, { seen: false }, 200, {}, "a1 a2 a3 b1 x1"],

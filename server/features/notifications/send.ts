@@ -4,7 +4,7 @@ import { type Actor, system } from "../../core/access/actor";
 import { rolesOf } from "../../core/access/policy";
 import type { Rules } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
-import type { Data, Snapshot } from "../../data";
+import type { Data, Snapshot, WriteBody } from "../../data";
 import { invalidNotice } from "./model";
 import { collection } from "./own";
 
@@ -35,29 +35,55 @@ export async function sendNotices(
   rows.requireRight(actor, collection, "create", ["type", "title", "message", "userId"]);
   const hasTenants = schema.tenants !== null;
   const tenant = named === undefined && actor.kind === "user" ? actor.tenant : (named ?? null);
-  if (hasTenants) requireTenant(rules, actor, tenant);
-  else if (tenant !== null) throw invalid("tenant_Id", "this server has no tenants (MULTI_TENANT)");
-  await requireAccounts(rows, userIds, tenant);
+  const isBound = hasTenants && isBoundTo(rules, actor, tenant);
+  if (!hasTenants && tenant !== null) throw invalid("tenant_Id", "this server has no tenants (MULTI_TENANT)");
   // Who may not say a tenant has it filled in.
   const isSaid = hasTenants && (named !== undefined || (actor.kind === "user" && actor.admin));
   const body = { ...words, ...(data !== undefined && { data }), ...(isSaid && { tenant_Id: tenant }) };
-  return rows.create(
-    actor,
-    collection,
-    userIds.map((userId) => ({ ...body, userId })),
-  );
+  const bodies = userIds.map((userId) => ({ ...body, userId }));
+  const missing = await missingAccounts(rows, userIds, tenant);
+  if (missing.length === 0) return rows.create(actor, collection, bodies);
+  const names = namesOf(missing, tenant);
+  // In its own tenant a role may not write of anybody else, and that is what it is told.
+  throw isBound ? names : await refusalOf(rows, actor, bodies, names);
 }
 
-/** By a role that sees one tenant, one sends in the tenant that one acts in. */
-function requireTenant(rules: Rules, actor: Actor, tenant: string | null): void {
-  if (actor.kind !== "user" || actor.admin) return;
+/** What is answered where accounts are missing: whose permission does not open these notifications is not told which. */
+async function refusalOf(
+  rows: Data,
+  actor: Actor,
+  bodies: readonly WriteBody[],
+  names: AppError,
+): Promise<AppError> {
+  if (actor.kind !== "user" || actor.admin) return names;
+  try {
+    await rows.transaction(async (inner) => {
+      await inner.create(actor, collection, bodies);
+      throw names;
+    });
+  } catch (error) {
+    if (error instanceof AppError && error.code === "FORBIDDEN") return error;
+  }
+  return names;
+}
+
+/**
+ * Whether the actor sends by roles that see one tenant alone: then in the one that it acts in.
+ * @throws AppError FORBIDDEN in another one
+ */
+function isBoundTo(rules: Rules, actor: Actor, tenant: string | null): boolean {
+  if (actor.kind !== "user" || actor.admin) return false;
   const sending = rolesOf(rules, actor).filter(({ grants }) => grants.get(collection)?.has("create"));
-  if (sending.some(({ seesTenant }) => !seesTenant)) return;
-  if (tenant !== null && tenant === actor.tenant) return;
+  if (sending.some(({ seesTenant }) => !seesTenant)) return false;
+  if (tenant !== null && tenant === actor.tenant) return true;
   throw new AppError("FORBIDDEN", "tenant_Id: you send in the tenant that you act in");
 }
 
-async function requireAccounts(rows: Data, ids: readonly string[], tenant: string | null): Promise<void> {
+async function missingAccounts(
+  rows: Data,
+  ids: readonly string[],
+  tenant: string | null,
+): Promise<readonly string[]> {
   const named = { id: { in: ids } };
   const member = { userRoles: { tenant_Id: { eq: tenant } } };
   const found = await rows.find<{ id: string }>(looking, "baasix_User", {
@@ -67,10 +93,12 @@ async function requireAccounts(rows: Data, ids: readonly string[], tenant: strin
     count: "none",
   });
   const there = new Set(found.map(({ id }) => id));
-  const missing = ids.filter((id) => !there.has(id));
-  if (missing.length === 0) return;
+  return ids.filter((id) => !there.has(id));
+}
+
+function namesOf(missing: readonly string[], tenant: string | null): AppError {
   const whose = tenant === null ? "there is no such account" : "no member of the tenant";
-  throw invalidNotice(
+  return invalidNotice(
     missing
       .slice(0, mostTold)
       .map((id) => ({ field: "userIds", message: `${id}: ${whose}`, rule: "exists" })),

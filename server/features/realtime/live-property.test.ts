@@ -315,12 +315,9 @@ test("after quiet, every subscriber has what a fresh read gives", async () => {
       expect({ seed, round, query: one.name, has }).toEqual({ seed, round, query: one.name, has: fresh });
     }
   }
-  // Each of the administrator's was answered at some time (others may never have had the right); and equal questions of equal rights are asked once: those of Ann's two sockets.
+  // Each of the administrator's was answered at some time; others may never have had the right.
   const own = subscribers.slice(0, lists.length + groups.length);
   expect(own.filter(({ answered }) => !answered).map(({ name }) => name)).toEqual([]);
-  const status = await app.call("GET", "/realtime/status", { token: app.admin });
-  const { queries } = (status.body as { data: { queries: { watched: number; run: number } } }).data;
-  expect(queries.run).toBeLessThan(queries.watched);
   const heard = subscribers.reduce((sum, one) => sum + one.heard, 0);
   expect(heard).toBeGreaterThan(5 * subscribers.length);
 }, 120_000);

@@ -16,6 +16,12 @@ export const auditBulk = "baasix_AuditBulk";
  */
 export const mostTogether = 128;
 
+/**
+ * Bytes after which another row begins: what was there may be long, and a document of PostgreSQL holds 256 MiB. What is new is
+ * bounded by the request.
+ */
+const longTogether = 16 * 1024 * 1024;
+
 /** A statement that names so many rows or fewer makes an entry of its own for each of them. */
 const fewRows = 20;
 
@@ -56,12 +62,18 @@ export function compileBulkEntries({
     ...(before ?? []).map(([field, sql], i) => ({ name: `"#b${i}"`, field, sql })),
     ...(after ?? []).map(([field, sql], i) => ({ name: `"#a${i}"`, field, sql })),
   ];
-  const grouped = [...(keeping === "inParts" ? ['x."#p"'] : []), ...(tenant ? ['x."#t"'] : [])];
+  const sizes = before === null ? [] : lists.filter(({ field }) => isLong(field));
+  const grouped = [
+    ...(keeping === "inParts" ? ['x."#p"'] : []),
+    ...(sizes.length > 0 ? ['x."#s"'] : []),
+    ...(tenant ? ['x."#t"'] : []),
+  ];
   const rows = [
     `w.${quoteName(primaryKey.name)}::text as "#k"`,
     ...lists.map(({ name, sql }) => `${sql} as ${name}`),
     ...(tenant ? [`${tenant.sql} as "#t"`] : []),
     ...(keeping === "inParts" ? [`(row_number() over () - 1) / ${mostTogether} as "#p"`] : []),
+    ...(sizes.length > 0 ? [`${sizeUntil(sizes.map(({ sql }) => sql))} / ${longTogether} as "#s"`] : []),
   ];
   const together = [
     'count(*) as "#n"',
@@ -95,8 +107,39 @@ export function compileBulkEntries({
     `insert into ${quoteName(auditBulk)} (${columns.map(([name]) => name).join(", ")}) ` +
     `select ${columns.map(([, sql]) => sql).join(", ")} from (select ${together.join(", ")} ` +
     `from (select ${rows.join(", ")} from "#w" w) x${grouped.length > 0 ? ` group by ${grouped.join(", ")}` : ""} ` +
-    `having count(*) > 0) g, ${parts.join(", ")}`
+    // Distinct values let PostgreSQL go from group to group; else it would hold all of them at once.
+    `having ${sizes.length > 0 ? 'count(distinct x."#s")' : "count(*)"} > 0) g, ${parts.join(", ")}`
   );
+}
+
+const shortTypes: ReadonlySet<string> = new Set([
+  "UUID",
+  "SUID",
+  "Integer",
+  "BigInt",
+  "Float",
+  "Real",
+  "Double",
+  "Decimal",
+  "Boolean",
+  "Date",
+  "DateTime",
+  "DateTime_NO_TZ",
+  "Time",
+  "Time_NO_TZ",
+  "Enum",
+  "Range",
+]);
+
+/** Values of such a field may be so long that those of some items are too many for one document. */
+function isLong({ type, length }: Field): boolean {
+  return !shortTypes.has(type) && (length === null || length > 1000);
+}
+
+/** Length of the values of all rows until here, in bytes. Of long texts it is known without reading them. */
+function sizeUntil(values: readonly string[]): string {
+  const lengths = values.map((sql) => `coalesce(octet_length((${sql})::text), 0)`);
+  return `(sum((${lengths.join(" + ")})::bigint) over (rows unbounded preceding))::bigint`;
 }
 
 /** The bucket in which items are looked up: see `createAuditBulk`. */

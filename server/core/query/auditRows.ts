@@ -49,11 +49,14 @@ const columns = [
 const list = (alias: string): string => columns.map((name) => `${alias}.${quoteName(name)}`).join(", ");
 const own = `e.id, e."entityId", e.changes, e.xmin as xmin, ${list("e")}`;
 
-/** The values of one item among those of all: each column's at its place, or the one that all have. */
+/**
+ * The values of one item among those of all: each column's at its place, or the one that all have. A path leads there past all
+ * others, which would else be copied for each entry.
+ */
 const valuesAt = (columnsOf: string): string =>
   `case when ${columnsOf} is not null then coalesce((select jsonb_object_agg(f.key, ` +
-  `case jsonb_typeof(f.value) when 'array' then f.value -> (x.n - 1)::integer else f.value end) ` +
-  `from jsonb_each(${columnsOf}) f), '{}') end`;
+  `coalesce(${columnsOf} #> array[f.key, (x.n - 1)::text], ${columnsOf} -> f.key)) ` +
+  `from jsonb_object_keys(${columnsOf}) f(key)), '{}') end`;
 
 function laidOut(from: string): string {
   // The document is taken out of its storage once for all of its entries.

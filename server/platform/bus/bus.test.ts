@@ -256,3 +256,34 @@ test("over the database nobody can read along, or speak for an instance", async 
   ]);
   spy.close();
 }, 30_000);
+
+test("parts that are never finished take the memory of one batch, whoever sends them", async () => {
+  const { address, drop } = await testDatabase();
+  ends.push(drop);
+  const texts: string[] = [];
+  const up = Promise.withResolvers<void>();
+  const last = Promise.withResolvers<void>();
+  const transport = postgresTransport(address)({
+    onText: (text) => {
+      texts.push(text);
+      if (text === "last") last.resolve();
+    },
+    onUp: up.resolve,
+    onError: last.reject,
+  });
+  ends.push(() => transport.close());
+  await up.promise;
+  const stranger = await openNotices(address, "baasix_bus", { onNotice: () => {}, onEnd: () => {} });
+  // Those of one transaction come together: what another one follows is never finished.
+  await stranger.send([
+    "a 1 0 0 left",
+    "b 1 0 0 who",
+    "b 1 1 1 le",
+    "a 1 1 1 over",
+    "a 2 0 0 ",
+    "c 1 0 1 last",
+  ]);
+  await last.promise;
+  expect(texts).toEqual(["whole", "last"]);
+  stranger.close();
+}, 30_000);

@@ -39,36 +39,27 @@ function createCutter(): (texts: readonly string[]) => string[] {
   };
 }
 
-/** Characters of parts whose last one has not come; instances send it in the same transaction. */
+/** Characters of a batch whose last part has not come. */
 const mostParts = 128 * 1024 * 1024;
 
-/** Joins the parts that one connection hears to texts again. */
+/**
+ * Joins the parts that one connection hears to texts again. Those of a batch come together, as one transaction sends them: one that
+ * another batch follows is never finished, and what anybody says who may connect does not fill the memory.
+ */
 function createJoiner(onText: (text: string) => void): (payload: string) => void {
-  const parts = new Map<string, { text: string; next: number }>();
-  let size = 0;
+  let known = { batch: "", text: "", next: 0 };
   return (payload) => {
-    const head = /^(\S+) (\S+) (\d+) ([01]) /.exec(payload);
+    const head = /^(\S+ \S+) (\d+) ([01]) /.exec(payload);
     if (!head) return;
-    const [all, name = "", batch = "", index, last] = head;
-    const key = `${name} ${batch}`;
-    const known = parts.get(key) ?? { text: "", next: 0 };
-    parts.delete(key);
-    size -= known.text.length;
+    const [all, batch = "", index, last] = head;
     const place = Number(index);
-    if (place !== 0 && place !== known.next) return; // its beginning was before we listened
-    const text = (place === 0 ? "" : known.text) + payload.slice(all.length);
-    if (last === "0") {
-      // What anybody says who may connect must not fill the memory.
-      if (size + text.length > mostParts) {
-        parts.clear();
-        size = 0;
-        return;
-      }
-      parts.set(key, { text, next: place + 1 });
-      size += text.length;
-      return;
-    }
-    for (const line of text.split("\n")) onText(line);
+    const isNext = batch === known.batch && place === known.next;
+    const before = place > 0 && isNext ? known.text : "";
+    known = { batch: "", text: "", next: 0 };
+    if (place > 0 && !isNext) return; // its beginning was before we listened
+    const text = before + payload.slice(all.length);
+    if (last === "1") for (const line of text.split("\n")) onText(line);
+    else if (text.length <= mostParts) known = { batch, text, next: place + 1 };
   };
 }
 

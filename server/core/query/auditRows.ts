@@ -126,10 +126,11 @@ type Said = { readonly sql: readonly string[]; readonly isWhole: boolean };
 function aboutBulk(part: Planned, parameters: Parameters): Said | null {
   if (isAbout(part, (field) => columns.includes(field)))
     return { sql: [compileCondition(part, "b", parameters)], isWhole: true };
+  if (part.kind === "any") return aboutAny(part.items, parameters);
   if (part.kind !== "compare" || !isBare(part)) return null;
-  const [operand] = part.operands;
-  if (!operand || operand.kind === "column") return null;
-  const value = (): string => compileOperand(operand, parameters);
+  const [operand, second] = part.operands;
+  if (!operand || part.operands.some(({ kind }) => kind === "column")) return null;
+  const value = (of = operand): string => compileOperand(of, parameters);
   const { name } = part.operator;
   if (part.field.name === "entityId") {
     if (name === "eq") return { sql: holdingItem(value()), isWhole: false };
@@ -137,6 +138,9 @@ function aboutBulk(part: Planned, parameters: Parameters): Said | null {
   }
   if (part.field.name === "id") {
     if (name === "eq") return { sql: holding(value()), isWhole: false };
+    if (name === "in") return { sql: [holdingOne(value())], isWhole: false };
+    if (name === "between" && second)
+      return { sql: [...behind(value(), ">="), `b.id <= ${value(second)}`], isWhole: true };
     if (name === "lt") return { sql: [`b.id < ${value()}`], isWhole: true };
     if (name === "lte") return { sql: [`b.id <= ${value()}`], isWhole: true };
     if (name === "gt") return { sql: behind(value(), ">"), isWhole: true };
@@ -145,8 +149,22 @@ function aboutBulk(part: Planned, parameters: Parameters): Said | null {
   return null;
 }
 
+/** Null where one of the conditions says nothing of the rows: there an entry can be in any. */
+function aboutAny(items: readonly Planned[], parameters: Parameters): Said | null {
+  const said = items.map((item) => conjuncts(item).map((part) => aboutBulk(part, parameters)));
+  const each = said.map((parts) => parts.flatMap((part) => part?.sql ?? []));
+  if (each.length === 0 || each.some(({ length }) => length === 0)) return null;
+  return { sql: [`(${each.map((sql) => `(${sql.join(" and ")})`).join(" or ")})`], isWhole: false };
+}
+
 function holding(id: string): readonly string[] {
   return [`b.id <= ${id}`, startsBefore(id)];
+}
+
+/** For each number the one row that can have it. */
+function holdingOne(ids: string): string {
+  const nearest = `select max(m.id) from ${quoteName(auditBulk)} m where m.id <= i`;
+  return `b.id = any(array(select (${nearest}) from unnest(${ids}) i))`;
 }
 
 function holdingItem(key: string): readonly string[] {

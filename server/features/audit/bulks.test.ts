@@ -206,6 +206,16 @@ describe("every door gives the same entries", () => {
       { filter: { entity: "parts", changes: { jsonbPathMatch: '$.after.name == "New 7"' } } },
       ({ changes }) => changes.after?.name === "New 7",
     ],
+    [
+      "by one item or the other",
+      { filter: { entity: "parts", OR: [{ entityId: "7" }, { entityId: "12", action: "delete" }] } },
+      ({ entityId, action }) => entityId === "7" || (entityId === "12" && action === "delete"),
+    ],
+    [
+      "by nothing of several",
+      { filter: { entity: "parts", OR: [{ entityId: "none" }, { AND: [{ entityId: "7" }, { id: "0" }] }] } },
+      () => false,
+    ],
     ["by action", { filter: { entity: "parts", action: "delete" } }, ({ action }) => action === "delete"],
   ])("%s", async (_query, query, of) => {
     const expected = whole.filter(of);
@@ -270,6 +280,20 @@ describe("every door gives the same entries", () => {
     const { totalCount: total } = await told({ limit: 0 });
     const { totalCount: guess } = await told({ count: "estimated", limit: 5 });
     expect([guess > total / 2, guess < total * 2]).toEqual([true, true]);
+  });
+
+  test("ids: some of them, and those from one to another", async () => {
+    const wanted = [0, 1, 128, 129, 140, 310, all - 1].map((place) => whole[place]);
+    const ids = wanted.flatMap((entry) => entry?.id ?? []);
+    const some = await told({ filter: { id: { in: ["0", ...ids, String(2n ** 63n - 1n)] } }, sort: "id" });
+    expect(some.data).toEqual(wanted as Entry[]);
+    const between = { entity: "parts", id: { between: [whole[100]?.id, whole[320]?.id] } };
+    for (const limit of [-1, 1, 100]) {
+      const { data } = await told({ filter: between, sort: "id", limit });
+      expect(data).toEqual(whole.slice(100, limit < 0 ? 321 : 100 + limit));
+      const down = await told({ filter: between, sort: "-id", limit });
+      expect(down.data).toEqual(whole.slice(limit < 0 ? 100 : 321 - limit, 321).toReversed());
+    }
   });
 
   test.each([

@@ -1,6 +1,8 @@
 /** Every door through which many items are written at once: the log, played back, gives the tables, whatever their keys. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { testApp, type TestApp } from "../../testing/app";
+import { openTwoTenants } from "../../testing/two-tenants";
+import { removeOldEntries } from "./retention";
 
 let app: TestApp;
 beforeAll(async () => {
@@ -194,4 +196,45 @@ test("long values: no row holds more than a document can", async () => {
   await admin("DELETE", "/items/scrolls/bulk", range(1, 21));
   await playBack("scrolls");
   expect(await together("scrolls")).toEqual(["create 21", "update 20", "update 1", "delete 21"]);
+});
+
+test("an entry lies with those of its tenant, and ends when its time is over, not before", async () => {
+  const two = await openTwoTenants();
+  try {
+    const { A, B } = two.tenants;
+    const owners = [A, B, null] as const;
+    const bodies = range(1, 200).map((n) => ({ text: `${n}`, tenant_Id: owners[n % 3] }));
+    const made = await two.as("root", "POST /items/notes/bulk", bodies);
+    expect(made.status).toBe(201);
+    const own = await two.as(
+      "ann",
+      "POST /items/notes/bulk",
+      bodies.slice(0, 30).map(({ text }) => ({ text })),
+    );
+    expect(own.status).toBe(201);
+    for (const [tenant_Id, total] of [
+      [A, 66 + 30],
+      [B, 67],
+      [{ isNull: true }, 67],
+    ] as const) {
+      const filter = encodeURIComponent(JSON.stringify({ entity: "notes", tenant_Id }));
+      const answer = await two.as("root", `GET /items/baasix_AuditLog?filter=${filter}&limit=-1`);
+      const { data, totalCount } = answer.body as { data: readonly Entry[]; totalCount: number };
+      expect([data.length, totalCount]).toEqual([total, total]);
+      const told = typeof tenant_Id === "string" ? tenant_Id : null;
+      expect(data.map(({ changes }) => changes.after?.tenant_Id)).toEqual(data.map(() => told));
+    }
+    expect((await two.as("ann", "GET /items/baasix_AuditLog")).status).toBe(403);
+
+    const [row] = await two.database.run({
+      text: `update "baasix_AuditBulk" set "createdAt" = '2026-01-01T00:00:00Z' where "tenant_Id" = $1::uuid returning n`,
+      params: [B],
+    });
+    expect(Number(row?.[0])).toBeLessThanOrEqual(67);
+    const days = (time: string): number => Date.parse(time) + 86_400_000;
+    expect(await removeOldEntries(two.data, days("2026-01-01T00:00:00.000Z"), 1)).toBe(0);
+    expect(await removeOldEntries(two.data, days("2026-01-01T00:00:00.001Z"), 1)).toBe(67);
+  } finally {
+    await two.close();
+  }
 });

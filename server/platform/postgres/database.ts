@@ -24,7 +24,7 @@ export type RunOptions = {
   /** For callers of whom there may be any number: they share half of the pool, and wait for each other before they do for it. */
   readonly guest?: boolean;
   /**
-   * A statement that may write many rows. Of the short pool such statements and transactions share half, so that single
+   * A statement that may write many rows. Of the short pool such statements and transactions share six in ten, so that single
    * short statements never wait until they have passed.
    */
   readonly long?: boolean;

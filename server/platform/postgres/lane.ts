@@ -35,7 +35,7 @@ export class Lane {
   readonly gate: Gate;
   /** Callers without an account, who may be anyone many times over, have half of the places at most. */
   readonly guests: Gate;
-  /** What holds a connection for more than a moment has half of them, too, where there are some to keep free. */
+  /** What holds a connection for more than a moment has six in ten of them, where there are some to keep free. */
   readonly holders: Gate;
   /** Of those places long statements leave some to transactions: a sign-in does not wait until bulks have passed. */
   readonly bulks: Gate;
@@ -51,9 +51,9 @@ export class Lane {
     this.#options = options;
     this.gate = new Gate(options.size);
     this.guests = new Gate(Math.max(1, options.size >> 1));
-    const holders = options.size < 4 ? options.size : options.size >> 1;
+    const holders = options.size < 4 ? options.size : Math.floor(options.size * 0.6);
     this.holders = new Gate(holders);
-    this.bulks = new Gate(Math.max(1, Math.floor(holders * 0.6)));
+    this.bulks = new Gate(Math.max(1, Math.floor(holders * 0.7)));
     this.guestHolders = new Gate(Math.max(1, holders >> 1));
     this.#sql = this.#connect();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP);

@@ -54,6 +54,8 @@ export function createTotals({ schema, live }: TotalsParts): Totals {
     dependent.delete(collection);
     for (const holder of holdersOf(schema(), collection)) raise(holder, seen);
   };
+  // What others write there is in the log only where the collection is published.
+  const isTold = (collection: string): boolean => schema().collections.get(collection)?.realtime === true;
   const clear = (): void => {
     entries.clear();
     // What is being counted now must not be remembered either.
@@ -71,7 +73,7 @@ export function createTotals({ schema, live }: TotalsParts): Totals {
       return null;
     },
     remember: (key, collections, stamp, total) => {
-      if (!live() || !stands({ collections, stamp })) return;
+      if (!live() || !collections.every(isTold) || !stands({ collections, stamp })) return;
       if (entries.size >= capacity) entries.clear();
       entries.set(key, { total, collections, stamp });
     },

@@ -322,19 +322,26 @@ describe("several instances on one database", () => {
   });
 
   test("take over what one left, once its lease has ended, with the same Message-ID", async () => {
-    const { reached, release } = server.hold();
+    const left = server.hold();
     const first = await createApp(app.config, app.address);
+    // For the other, which looks every few seconds, it is not due yet.
+    ahead = -minute;
     const id = await first.mail.queue(first.data, reset);
-    await reached;
+    await left.reached;
     // As if it died there: the mail is neither noted as sent nor given back.
+    ahead = 0;
     await app.mail.run();
     expect(await entry(id)).toMatchObject({ status: "pending", attempts: 1 });
     ahead = 4 * minute;
     await app.mail.run();
     expect(await entry(id)).toMatchObject({ status: "pending", attempts: 1 });
     ahead = 6 * minute;
-    release();
-    await app.mail.run();
+    const taken = server.hold();
+    const sent = app.mail.run();
+    await taken.reached;
+    left.release();
+    taken.release();
+    await sent;
     const ids = [await server.next(), await server.next()].map(({ mail }) => mail.messageId);
     expect(ids).toEqual([`<${id}@shop.example.com>`, `<${id}@shop.example.com>`]);
     await first.close();

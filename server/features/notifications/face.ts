@@ -2,21 +2,15 @@
 import { system } from "../../core/access/actor";
 import type { Data, Snapshot } from "../../data";
 import { readNotice } from "./model";
-import { sendNotices } from "./send";
+import { type Notice, sendNotices } from "./send";
 
 const notifying = system("the server's own code notifies whom it likes");
 
-/** A notification of the server's own code; bounds as those of `POST /notifications/send`. */
-export type OwnNotice = {
-  readonly type: string;
-  readonly title: string;
-  readonly message: string;
-  /** JSON. */
-  readonly data?: unknown;
-  readonly userIds: readonly string[];
-  /** Where they see it, as its members; null, the default, is everywhere. */
-  readonly tenant?: string | null;
-};
+/**
+ * A notification of the server's own code; bounds as those of `POST /notifications/send`. `tenant`: where they see it, as its
+ * members; null, the default, is everywhere.
+ */
+export type OwnNotice = Notice;
 
 export type NotificationsFace = {
   /**

@@ -10,7 +10,7 @@ import { collection } from "./own";
 
 const looking = system("whether whom a notification is for is there, is not the sender's to read");
 
-/** What is said to whom. `tenant` undefined: that in which the sender acts; null: none, they see it everywhere. */
+/** What is said to whom; `data` is JSON. `tenant` undefined: that in which the sender acts; null: none, they see it everywhere. */
 export type Notice = {
   readonly type: string;
   readonly title: string;

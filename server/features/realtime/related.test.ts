@@ -38,6 +38,7 @@ describe("by hand", () => {
     const told: string[] = [];
     const rights = createBarrier();
     const state = { isTold: true };
+    let hear = Promise.withResolvers<void>();
     const views = createViews({ open: () => view }, (_topic, text) => {
       const { type, action, data, _old, reason } = JSON.parse(text) as Record<string, unknown>;
       told.push(
@@ -45,6 +46,8 @@ describe("by hand", () => {
           ? [action, JSON.stringify(data), ...(_old ? ["old"] : [])].join(" ")
           : `${String(type)} ${String(reason)}`,
       );
+      hear.resolve();
+      hear = Promise.withResolvers();
     });
     const related = createRelated({
       judge: {
@@ -66,6 +69,12 @@ describe("by hand", () => {
     };
     return {
       told,
+      /** What was told, once it is so much. */
+      toldSoMuch: async (count: number) => {
+        // oxlint-disable-next-line no-await-in-loop
+        while (told.length < count) await hear.promise;
+        return told;
+      },
       related,
       live,
       rights,
@@ -100,7 +109,7 @@ describe("by hand", () => {
   });
 
   test("before its rows were read, and of what was committed before, it is a resync", async () => {
-    const { asked, told, related, live, sight } = stage();
+    const { asked, told, toldSoMuch, related, live, sight } = stage();
     related.touched(live, 50);
     sight(1, null, true, 60);
     sight(2, "b", false, 60);
@@ -111,8 +120,7 @@ describe("by hand", () => {
     sight(2, null, true, 101);
     expect(told.at(-1)).toBe('delete {"id":2}');
     related.touched(live, 100);
-    await Bun.sleep(1100);
-    expect(told.slice(3)).toEqual(["resync a related item changed"]);
+    expect((await toldSoMuch(4)).slice(3)).toEqual(["resync a related item changed"]);
   });
 
   test("own rows are told by what is known of them, never that one has gone which was not there", async () => {

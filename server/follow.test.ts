@@ -86,20 +86,15 @@ async function untilJoined(socket: TestSocket): Promise<void> {
 /** Who a test is about, at the second instance: a session of an account, or an API token. */
 type Caller = { readonly token: string; readonly id: string; readonly user: string; readonly role: string };
 
-async function idOfRole(name: string): Promise<string> {
-  const roles = await first.call("GET", `/items/baasix_Role?filter[name]=${name}`, { token: first.admin });
-  return (roles.body as { data: { id: string }[] }).data[0]?.id ?? "";
-}
-
 async function session(): Promise<Caller> {
   const { token, id: user } = await first.signUp(`person${++people}@example.com`);
   const sessions = await first.call("GET", "/auth/sessions", { token });
   const [own] = (sessions.body as { data: { id: string }[] }).data;
-  return { token, id: own?.id ?? "", user, role: await idOfRole("user") };
+  return { token, id: own?.id ?? "", user, role: await first.roleId("user") };
 }
 
 async function apiToken(): Promise<Caller> {
-  const body = { name: "robot", role_Id: await idOfRole("user") };
+  const body = { name: "robot", role_Id: await first.roleId("user") };
   const made = await first.call("POST", "/auth/tokens", { token: first.admin, body });
   const { token, id, user_Id, role_Id } = (made.body as { data: NewApiToken }).data;
   return { token, id, user: user_Id, role: role_Id };
@@ -156,11 +151,10 @@ describe.each<World>(["log", "triggers", "off"])("two instances, the second hear
     await untilAnswered("/items/things", first.admin, 200);
 
     expect(await ask("/items/things", user.token)).toBe(403);
-    const roles = await first.call("GET", "/items/baasix_Role?filter[name]=user", { token: first.admin });
-    const [role] = (roles.body as { data: { id: string }[] }).data;
+    const role = await first.roleId("user");
     await first.call("POST", "/permissions", {
       token: first.admin,
-      body: { role_Id: role?.id, collection: "things", action: "read", fields: ["*"] },
+      body: { role_Id: role, collection: "things", action: "read", fields: ["*"] },
     });
     await untilAnswered("/items/things", user.token, 200);
 
@@ -209,7 +203,7 @@ describe.each<World>(["log", "triggers", "off"])("two instances, the second hear
       );
     const found = await (await call("GET", "/permissions?filter[collection]=things")).json();
     const [known] = (found as { data: { id: string }[] }).data;
-    const named = { role_Id: await idOfRole("user"), collection: "things", action: "read" };
+    const named = { role_Id: await first.roleId("user"), collection: "things", action: "read" };
     const { status } = await (right === null
       ? call("DELETE", `/permissions/${known?.id}`)
       : known
@@ -262,7 +256,7 @@ describe.each<World>(["log", "triggers", "off"])("two instances, the second hear
 
   test("a socket ends with its API token, to the second", async () => {
     const expiresAt = new Date(Date.now() + 1500).toISOString();
-    const body = { name: "brief", role_Id: await idOfRole("user"), expiresAt };
+    const body = { name: "brief", role_Id: await first.roleId("user"), expiresAt };
     const made = await first.call("POST", "/auth/tokens", { token: first.admin, body });
     const socket = await openSocket(url, (made.body as { data: NewApiToken }).data.token);
     expect(await socket.closed).toEqual({ code: closeCodes.unauthorized, reason: "the token has expired" });

@@ -11,10 +11,7 @@ let count = 0;
 
 beforeAll(async () => {
   scene = await openTwoTenants({ env: { TENANT_IGNORED_TABLES: "countries,cities" } });
-  const ok = async (path: string, body: object): Promise<void> => {
-    const answer = await scene.as("root", `POST ${path}`, body);
-    if (answer.status >= 300) throw new Error(`${path}: ${answer.text}`);
-  };
+  const ok = (path: string, body: object) => scene.ok("POST", path, body);
   await ok("/schemas", {
     collectionName: "cities",
     schema: { name: "City", fields: { name: { type: "String" } } },

@@ -97,6 +97,15 @@ export async function testApp({ env = {}, now, address, sendMail, checkPassword 
     return token;
   };
 
+  const admin = await login(testAdmin.email, testAdmin.password);
+
+  /** A request of the administrator's that must succeed. @throws Error with what was answered */
+  const ok = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+    const answer = await call(method, path, { token: admin, body });
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+    return answer;
+  };
+
   return {
     ...app,
     config,
@@ -104,7 +113,15 @@ export async function testApp({ env = {}, now, address, sendMail, checkPassword 
     call,
     login,
     /** Token of the administrator. */
-    admin: await login(testAdmin.email, testAdmin.password),
+    admin,
+    ok,
+    /** The id of the role with the name. */
+    roleId: async (name: string): Promise<string> => {
+      const { body } = await ok("GET", `/items/baasix_Role?filter[name]=${name}&fields=id`);
+      const [role] = (body as { data: { id: string }[] }).data;
+      if (!role) throw new Error(`there is no role ${name}`);
+      return role.id;
+    },
     /** Signs up an account of the role `user`. */
     signUp: async (email: string, password = "a good password"): Promise<{ token: string; id: string }> => {
       const answer = await call("POST", "/auth/register", { body: { email, password, firstName: "Test" } });

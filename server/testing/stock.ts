@@ -41,11 +41,8 @@ export const [boot, hat, cap] = ["901 Boot 3", "902 Hat 5", "903 Cap 0"] as cons
 
 /** Makes collections and rights. `refill` before each test. */
 export async function openStock(app: TestApp) {
-  const call = async (path: string, body: unknown): Promise<unknown> => {
-    const answer = await app.call("POST", path, { token: app.admin, body });
-    if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
-    return (answer.body as { data?: unknown }).data;
-  };
+  const call = async (path: string, body: unknown): Promise<unknown> =>
+    ((await app.ok("POST", path, body)).body as { data?: unknown }).data;
   for (const [collectionName, schema] of Object.entries(schemas)) {
     await call("/schemas", { collectionName, schema });
   }

@@ -14,8 +14,7 @@ const day = 86_400_000;
 beforeAll(async () => {
   app = await testApp();
   ann = await app.signUp("ann@example.com");
-  const answer = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  user = (answer.body as { data: { id: string }[] }).data[0]?.id ?? "";
+  user = await app.roleId("user");
   const schema = { name: "Notes", fields: { text: { type: "Text" } } };
   await app.call("POST", "/schemas", { token: app.admin, body: { collectionName: "notes", schema } });
   for (const text of ["one", "two", "three"]) {

@@ -26,11 +26,8 @@ type Entry = {
   readonly type: string;
 };
 
-async function admin(method: string, path: string, body?: unknown): Promise<unknown> {
-  const answer = await app.call(method, path, { token: app.admin, ...(body !== undefined && { body }) });
-  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
-  return answer.body;
-}
+const admin = async (method: string, path: string, body?: unknown): Promise<unknown> =>
+  (await app.ok(method, path, body)).body;
 
 /** Entries and their total by a query. */
 async function told(

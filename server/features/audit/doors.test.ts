@@ -54,11 +54,11 @@ beforeAll(async () => {
     through: "shelves_tags_labels_junction",
   });
   user = await app.signUp("ann@example.com");
-  const roles = (await admin("GET", "/items/baasix_Role?filter[name]=user")) as { id: string }[];
+  const role = await app.roleId("user");
   for (const collection of collections) {
     for (const action of ["create", "read", "update", "delete"]) {
       await admin("POST", "/permissions", {
-        role_Id: roles[0]?.id,
+        role_Id: role,
         collection,
         action,
         fields: ["*", "*.*"],
@@ -68,11 +68,8 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-async function admin(method: string, path: string, body?: unknown): Promise<unknown> {
-  const answer = await app.call(method, path, { token: app.admin, ...(body !== undefined && { body }) });
-  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
-  return (answer.body as { data?: unknown } | null)?.data;
-}
+const admin = async (method: string, path: string, body?: unknown): Promise<unknown> =>
+  ((await app.ok(method, path, body)).body as { data?: unknown } | null)?.data;
 
 type Row = Readonly<Record<string, unknown>>;
 type Entry = {

@@ -19,11 +19,8 @@ type Entry = {
   readonly changes: { readonly before: Row | null; readonly after: Row | null };
 };
 
-async function admin(method: string, path: string, body?: unknown): Promise<unknown> {
-  const answer = await app.call(method, path, { token: app.admin, ...(body !== undefined && { body }) });
-  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
-  return answer.body;
-}
+const admin = async (method: string, path: string, body?: unknown): Promise<unknown> =>
+  (await app.ok(method, path, body)).body;
 
 const range = (from: number, to: number): readonly number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);

@@ -53,9 +53,8 @@ test("upsert makes one, and then gives it another password and ends its sessions
 
 test("upsert ends the API tokens of the account", async () => {
   const person = await app.signUp("sixth@example.com");
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  const [role] = (roles.body as { data: { id: string }[] }).data;
-  const body = { name: "left behind", role_Id: role?.id, user_Id: person.id };
+  const role = await app.roleId("user");
+  const body = { name: "left behind", role_Id: role, user_Id: person.id };
   const made = await app.call("POST", "/auth/tokens", { token: app.admin, body });
   const { token } = (made.body as { data: { token: string } }).data;
   expect((await app.call("GET", "/auth/check", { token })).status).toBe(200);

@@ -18,8 +18,7 @@ beforeAll(async () => {
   app = await testApp({ env: { MAX_UPLOAD_FILE_SIZE: "1", TRANSFORM_RATE_LIMIT: "1000" } });
   const accounts = await Promise.all([app.signUp("ann@example.com"), app.signUp("bob@example.com")]);
   [ann, bob] = [accounts[0].token, accounts[1].token];
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  role = (roles.body as { data: { id: string }[] }).data[0]?.id ?? "";
+  role = await app.roleId("user");
   await allow("create", ["title", "folder", "isPublic"], {
     OR: [{ folder: null }, { type: { startsWith: "image/" } }],
   });

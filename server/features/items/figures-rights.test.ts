@@ -18,11 +18,8 @@ const of = (name: string, field: string) => ({ x: { function: name, field } });
 beforeAll(async () => {
   app = await testApp();
   const admin = { token: app.admin };
-  const post = async (path: string, body: unknown): Promise<Row> => {
-    const answer = await app.call("POST", path, { ...admin, body });
-    if (answer.status > 201) throw new Error(`${path}: ${answer.text}`);
-    return (answer.body ?? {}) as Row;
-  };
+  const post = async (path: string, body: unknown): Promise<Row> =>
+    ((await app.ok("POST", path, body)).body ?? {}) as Row;
   const define = (collectionName: string, fields: object, more: object = {}) =>
     post("/schemas", {
       collectionName,

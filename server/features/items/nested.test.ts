@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { system } from "../../core/access/actor";
-import { type Answer, testApp, type TestApp } from "../../testing/app";
+import { testApp, type TestApp } from "../../testing/app";
 
 setDefaultTimeout(60_000);
 
@@ -52,11 +52,12 @@ const tables = [...Object.keys(schemas), "posts_tags", "blocks", "friendships"];
 beforeAll(async () => {
   app = await testApp();
   for (const [collectionName, schema] of Object.entries(schemas))
-    await ok("POST", "/schemas", {
+    await app.ok("POST", "/schemas", {
       collectionName,
       schema: { name: collectionName, timestamps: false, ...schema },
     });
-  for (const [collection, body] of relations) await ok("POST", `/schemas/${collection}/relationships`, body);
+  for (const [collection, body] of relations)
+    await app.ok("POST", `/schemas/${collection}/relationships`, body);
   const made = await app.signUp("ann@example.com");
   ann = made.token;
   role = (await app.data.create(actor, "baasix_Role", [{ name: "writer" }]))[0] as string;
@@ -64,12 +65,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => app.close());
-
-async function ok(method: string, path: string, body?: unknown): Promise<Answer> {
-  const answer = await app.call(method, path, { token: app.admin, ...(body !== undefined && { body }) });
-  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
-  return answer;
-}
 
 /** Keys of a new set of rows, all related as the table of cases tells. */
 type World = Readonly<Record<string, number>>;

@@ -134,8 +134,7 @@ beforeAll(async () => {
     await send(201, "POST", `/schemas/${collection}/relationships`, body);
   for (const [collection, items] of rows) await send(201, "POST", `/items/${collection}/bulk`, items);
   ann = await app.signUp("ann@example.com");
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  role = String((roles.body as { data: Row[] }).data[0]?.id);
+  role = await app.roleId("user");
 }, 60_000);
 
 afterAll(() => app.close());

@@ -1,6 +1,6 @@
 /** Every door through which rows are read, and what each role gets there: a row of the table is a request. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type Answer, testApp, type TestApp } from "../../testing/app";
+import { testApp, type TestApp } from "../../testing/app";
 import { openSocket } from "../../testing/socket";
 
 setDefaultTimeout(60_000);
@@ -48,45 +48,41 @@ beforeAll(async () => {
   app = await testApp();
   url = app.listen();
   for (const [collectionName, schema] of Object.entries(schemas))
-    await ok("/schemas", { collectionName, schema });
-  const relate = (on: string, body: Row) => ok(`/schemas/${on}/relationships`, { type: "M2O", ...body });
+    await app.ok("POST", "/schemas", { collectionName, schema });
+  const relate = (on: string, body: Row) =>
+    app.ok("POST", `/schemas/${on}/relationships`, { type: "M2O", ...body });
   await relate("posts", { name: "author", target: "authors", alias: "posts", foreignKey: "author_Id" });
   await relate("comments", { name: "post", target: "posts", alias: "comments", foreignKey: "post_Id" });
-  await ok("/items/authors/bulk", [
+  await app.ok("POST", "/items/authors/bulk", [
     { id: 1, name: "Ann", mail: "ann@x" },
     { id: 2, name: "Bob", mail: "bob@x" },
   ]);
-  await ok("/items/posts/bulk", [
+  await app.ok("POST", "/items/posts/bulk", [
     { id: 1, title: "one", state: "public", secret: "zebra", score: 3, author_Id: 1 },
     { id: 2, title: "two", state: "draft", secret: "horse", score: 2, author_Id: 2 },
     { id: 3, title: "three", state: "public", secret: "apple", score: 1, author_Id: 2 },
   ]);
-  await ok("/items/comments/bulk", [
+  await app.ok("POST", "/items/comments/bulk", [
     { id: 1, text: "yes", approved: true, post_Id: 1 },
     { id: 2, text: "no", approved: false, post_Id: 1 },
     { id: 3, text: "hid", approved: true, post_Id: 2 },
   ]);
-  const reader = ((await ok("/items/baasix_Role", { name: "reader" })).body as { data: { id: string } }).data
-    .id;
+  const reader = (
+    (await app.ok("POST", "/items/baasix_Role", { name: "reader" })).body as { data: { id: string } }
+  ).data.id;
   for (const permission of [
     { collection: "posts", fields: ["id", "title", "author.name"], conditions: { state: "public" } },
     { collection: "comments", fields: ["id", "text", "post_Id"], conditions: { approved: true } },
   ]) {
-    await ok("/permissions", { role_Id: reader, action: "read", ...permission });
+    await app.ok("POST", "/permissions", { role_Id: reader, action: "read", ...permission });
   }
   tokens.admin = app.admin;
   tokens.nobody = (await app.signUp("nobody@example.com")).token;
   const made = await app.signUp("reader@example.com");
-  await ok("/items/baasix_UserRole", { user_Id: made.id, role_Id: reader });
+  await app.ok("POST", "/items/baasix_UserRole", { user_Id: made.id, role_Id: reader });
   tokens.reader = made.token;
 });
 afterAll(() => app.close());
-
-async function ok(path: string, body: unknown): Promise<Answer> {
-  const answer = await app.call("POST", path, { token: app.admin, body });
-  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
-  return answer;
-}
 
 /** What an answer says: the rows and the total, or the status and the code of the refusal. */
 async function ask(caller: Caller, path: string): Promise<unknown> {
@@ -343,10 +339,10 @@ describe("over HTTP", () => {
 
 test("without the primary key items may be exported, but not walked by the client's hand", async () => {
   const { id, token } = await app.signUp("keyless@example.com");
-  const made = await ok("/items/baasix_Role", { name: "keyless" });
+  const made = await app.ok("POST", "/items/baasix_Role", { name: "keyless" });
   const role_Id = (made.body as { data: { id: string } }).data.id;
-  await ok("/items/baasix_UserRole", { user_Id: id, role_Id });
-  await ok("/permissions", { role_Id, collection: "posts", action: "read", fields: ["title"] });
+  await app.ok("POST", "/items/baasix_UserRole", { user_Id: id, role_Id });
+  await app.ok("POST", "/permissions", { role_Id, collection: "posts", action: "read", fields: ["title"] });
   const read = (query: string) => app.call("GET", `/items/posts?${query}`, { token });
   expect((await read("export=csv&sort=-title")).text).toBe("title\ntwo\nthree\none\n");
   // A cursor names the item where a page ended.

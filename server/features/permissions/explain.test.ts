@@ -1,7 +1,7 @@
 /** What explanations say, whole; and what everybody is told of the own rights. Ids are written as names. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Explanation, Rights } from "@baasix/types";
-import { type Answer, testApp, type TestApp } from "../../testing/app";
+import { testApp, type TestApp } from "../../testing/app";
 
 setDefaultTimeout(60_000);
 
@@ -60,7 +60,7 @@ const permissions: Record<string, Row> = {
 beforeAll(async () => {
   app = await testApp();
   for (const [collectionName, schema] of Object.entries(schemas))
-    await ok("/schemas", { collectionName, schema });
+    await app.ok("POST", "/schemas", { collectionName, schema });
   const relation = {
     type: "M2O",
     name: "author",
@@ -68,25 +68,26 @@ beforeAll(async () => {
     alias: "posts",
     foreignKey: "author_Id",
   };
-  await ok("/schemas/posts/relationships", relation);
-  for (const name of ["reader", "seller", "idle"]) await ok("/items/baasix_Role", { name });
+  await app.ok("POST", "/schemas/posts/relationships", relation);
+  for (const name of ["reader", "seller", "idle"]) await app.ok("POST", "/items/baasix_Role", { name });
   const roles = (await get("/items/baasix_Role")).data as { id: string; name: string }[];
   for (const { id, name } of roles) note(name, id);
   for (const [name, { role, ...permission }] of Object.entries(permissions)) {
     const body = { role_Id: ids.get(String(role)), collection: "posts", ...permission };
-    note(name, String(((await ok("/permissions", body)).body as { id: string }).id));
+    note(name, String(((await app.ok("POST", "/permissions", body)).body as { id: string }).id));
   }
   for (const held of [["reader"], ["reader", "seller"], ["idle"]]) {
     const name = held.join("+");
     const { id, token } = await app.signUp(`${held.join("-")}@example.com`);
     const [first] = (await get(`/items/baasix_UserRole?filter[user_Id]=${id}`)).data as { id: string }[];
-    for (const role of held) await ok("/items/baasix_UserRole", { user_Id: id, role_Id: ids.get(role) });
+    for (const role of held)
+      await app.ok("POST", "/items/baasix_UserRole", { user_Id: id, role_Id: ids.get(role) });
     await app.call("DELETE", `/items/baasix_UserRole/${first?.id}`, { token: app.admin });
     note(`account ${name}`, id);
     tokens.set(name, token);
   }
-  await ok("/items/authors", { id: 1, name: "Ann", mail: "ann@x" });
-  await ok("/items/posts/bulk", [
+  await app.ok("POST", "/items/authors", { id: 1, name: "Ann", mail: "ann@x" });
+  await app.ok("POST", "/items/posts/bulk", [
     { id: 1, title: "one", state: "public", price: 3, author_Id: 1 },
     { id: 2, title: "two", state: "draft", price: 2, owner: ids.get("account reader+seller") },
   ]);
@@ -96,12 +97,6 @@ afterAll(() => app.close());
 function note(name: string, id: string): void {
   names.set(id, name);
   ids.set(name, id);
-}
-
-async function ok(path: string, body: unknown): Promise<Answer> {
-  const answer = await app.call("POST", path, { token: app.admin, body });
-  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
-  return answer;
 }
 
 async function get(path: string, token: string | undefined = app.admin): Promise<Row> {
@@ -325,7 +320,7 @@ describe("an explanation", () => {
       fields: ["*"],
       conditions: { gone: 1 },
     };
-    const made = await ok("/items/baasix_Permission", body);
+    const made = await app.ok("POST", "/items/baasix_Permission", body);
     const told = await explain("posts?explain=permissions&explainRole=idle");
     expect(told).toMatchObject({ outcome: "refused", grants: [] });
     expect(told.problems).toEqual([expect.stringMatching(/idle, read posts\): conditions\.gone/)]);
@@ -425,7 +420,7 @@ describe("GET /permissions/me", () => {
   });
   test("follows a change at once", async () => {
     const body = { role_Id: ids.get("idle"), collection: "authors", action: "delete" };
-    const { id } = (await ok("/permissions", body)).body as { id: string };
+    const { id } = (await app.ok("POST", "/permissions", body)).body as { id: string };
     expect((await rights("idle")).collections.authors).toEqual({ delete: { conditional: false } });
     await app.call("DELETE", `/permissions/${id}`, { token: app.admin });
     expect((await rights("idle")).collections).not.toHaveProperty("authors");

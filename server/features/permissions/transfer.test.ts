@@ -23,20 +23,11 @@ const posts = {
 
 beforeAll(async () => {
   app = await testApp();
-  await ok("POST", "/schemas", posts);
+  await app.ok("POST", "/schemas", posts);
   ann = await app.signUp("ann@example.com");
-  const { data } = (await ok("GET", "/items/baasix_Role?filter[name]=user")).body as {
-    data: { id: string }[];
-  };
-  user = String(data[0]?.id);
+  user = await app.roleId("user");
 });
 afterAll(() => app.close());
-
-async function ok(method: string, path: string, body?: unknown, on = app): Promise<Answer> {
-  const answer = await on.call(method, path, { token: on.admin, ...(body !== undefined && { body }) });
-  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
-  return answer;
-}
 
 const messageOf = (answer: Answer) => (answer.body as { error: { message: string } }).error.message;
 
@@ -49,7 +40,7 @@ function form(document: unknown, more: Record<string, string> = {}): FormData {
 }
 
 async function exported(on = app): Promise<PermissionExport> {
-  return (await ok("GET", "/permissions-export", undefined, on)).body as PermissionExport;
+  return (await on.ok("GET", "/permissions-export")).body as PermissionExport;
 }
 
 async function roleOf(name: string, on = app): Promise<PortableRole | undefined> {
@@ -67,12 +58,12 @@ describe("one permission", () => {
     ["bare", (body: Row) => body],
     ["below data", (body: Row) => ({ data: body })],
   ])("is written %s, and answered bare and below data", async (_, wrap) => {
-    const made = await ok("POST", "/permissions", wrap({ role_Id: user, ...permission }));
+    const made = await app.ok("POST", "/permissions", wrap({ role_Id: user, ...permission }));
     const { data, ...bare } = made.body as Row & { data: Row };
     expect(made.status).toBe(201);
     expect(bare).toEqual(data);
     expect(bare).toMatchObject({ role_Id: user, ...permission, relConditions: null });
-    const changed = await ok(
+    const changed = await app.ok(
       "PATCH",
       `/permissions/${String(bare.id)}`,
       wrap({ fields: ["*"], conditions: null }),
@@ -83,20 +74,20 @@ describe("one permission", () => {
       conditions: null,
       data: { fields: ["*"] },
     });
-    expect((await ok("GET", `/permissions/${String(bare.id)}`)).body).toMatchObject({
+    expect((await app.ok("GET", `/permissions/${String(bare.id)}`)).body).toMatchObject({
       data: { fields: ["*"] },
     });
-    const removed = await ok("DELETE", `/permissions/${String(bare.id)}`);
+    const removed = await app.ok("DELETE", `/permissions/${String(bare.id)}`);
     expect([removed.status, removed.text]).toEqual([204, ""]);
   });
 
   test("lists keep to filter, fields, sort and limit", async () => {
-    const make = (action: string) => ok("POST", "/permissions", { role_Id: user, ...permission, action });
+    const make = (action: string) => app.ok("POST", "/permissions", { role_Id: user, ...permission, action });
     const made = [];
     for (const action of ["read", "update", "delete"])
       made.push(((await make(action)).body as { id: string }).id);
     const list = async (query: string) =>
-      (await ok("GET", `/permissions?${query}`)).body as { data: Row[]; totalCount: number };
+      (await app.ok("GET", `/permissions?${query}`)).body as { data: Row[]; totalCount: number };
     expect(
       await list(
         `filter[role_Id]=${user}&filter[action][in][]=read&filter[action][in][]=update&fields=action&sort=-action`,
@@ -107,7 +98,7 @@ describe("one permission", () => {
     });
     expect((await list(`filter[collection]=posts&limit=1`)).data).toHaveLength(1);
     expect((await list("filter[collection]=nothing")).totalCount).toBe(0);
-    for (const id of made) await ok("DELETE", `/permissions/${id}`);
+    for (const id of made) await app.ok("DELETE", `/permissions/${id}`);
   });
 
   const refused: [string, Row, RegExp][] = [
@@ -142,14 +133,14 @@ describe("one permission", () => {
   });
 
   test("a change is judged together with what stays", async () => {
-    const made = await ok("POST", "/permissions", { role_Id: user, ...permission });
+    const made = await app.ok("POST", "/permissions", { role_Id: user, ...permission });
     const { id } = made.body as { id: string };
     const answer = await app.call("PATCH", `/permissions/${id}`, {
       token: app.admin,
       body: { collection: "baasix_Role" },
     });
     expect([answer.status, messageOf(answer)]).toEqual([400, expect.stringMatching(/conditions\.state/)]);
-    await ok("DELETE", `/permissions/${id}`);
+    await app.ok("DELETE", `/permissions/${id}`);
   });
 
   test("nobody but administrators comes near", async () => {
@@ -218,7 +209,7 @@ describe("export and import", () => {
   };
 
   test("a round trip to another server changes nothing, and repeats do nothing", async () => {
-    const result = (await ok("POST", "/permissions-import", { roles: [editor, writer] }))
+    const result = (await app.ok("POST", "/permissions-import", { roles: [editor, writer] }))
       .body as PermissionImportResult;
     expect(result).toEqual({
       message: "Roles and permissions import completed",
@@ -244,16 +235,16 @@ describe("export and import", () => {
     expect(document.roles[1]).toEqual(editor);
     const other = await testApp();
     try {
-      await ok("POST", "/schemas", posts, other);
-      const preview = (await ok("POST", "/permissions-preview-import", form(document), other))
+      await other.ok("POST", "/schemas", posts);
+      const preview = (await other.ok("POST", "/permissions-preview-import", form(document)))
         .body as PermissionImportPreview;
       expect(preview.changes.new.map(({ name }) => name)).toEqual(["editor", "writer"]);
       expect(preview.changes.unchanged).toEqual(["administrator", "public", "user"]);
-      expect((await ok("POST", "/permissions-import", form(document), other)).body).toMatchObject({
+      expect((await other.ok("POST", "/permissions-import", form(document))).body).toMatchObject({
         imported: 2,
       });
       expect((await exported(other)).roles).toEqual(document.roles);
-      const again = (await ok("POST", "/permissions-import", { data: document }, other)).body;
+      const again = (await other.ok("POST", "/permissions-import", { data: document })).body;
       expect(again).toMatchObject({ imported: 0, skipped: 2, changes: { created: [], updated: [] } });
     } finally {
       await other.close();
@@ -262,7 +253,7 @@ describe("export and import", () => {
 
   test("is an attachment, for both ways to ask", async () => {
     for (const method of ["GET", "POST"]) {
-      const answer = await ok(method, "/permissions-export");
+      const answer = await app.ok(method, "/permissions-export");
       expect(answer.headers.get("content-disposition")).toMatch(
         /^attachment; filename="roles-permissions-export-\d+\.json"$/,
       );
@@ -283,7 +274,7 @@ describe("export and import", () => {
       ],
     };
     const document = { version: "1.0", timestamp: "2026-11-20T00:00:00Z", roles: [changed, writer] };
-    const preview = (await ok("POST", "/permissions-preview-import", document))
+    const preview = (await app.ok("POST", "/permissions-preview-import", document))
       .body as PermissionImportPreview;
     expect(preview).toEqual({
       importVersion: "1.0",
@@ -317,17 +308,18 @@ describe("export and import", () => {
       },
     });
     expect(await roleOf("editor")).toEqual(editor);
-    const before = (await ok("GET", "/permissions?filter[role.name]=editor&filter[action]=read")).body as {
+    const before = (await app.ok("GET", "/permissions?filter[role.name]=editor&filter[action]=read"))
+      .body as {
       data: Row[];
     };
-    const kept = (await ok("POST", "/permissions-import", { ...document, overwrite: false }))
+    const kept = (await app.ok("POST", "/permissions-import", { ...document, overwrite: false }))
       .body as PermissionImportResult;
     expect(kept).toMatchObject({ imported: 1, skipped: 1 });
     expect(await roleOf("editor")).toMatchObject({
       description: "Content editors",
       permissions: { length: 3 },
     });
-    const done = (await ok("POST", "/permissions-import", form(document, { overwrite: "true" })))
+    const done = (await app.ok("POST", "/permissions-import", form(document, { overwrite: "true" })))
       .body as PermissionImportResult;
     expect(done).toMatchObject({
       imported: 1,
@@ -341,20 +333,20 @@ describe("export and import", () => {
       ...changed,
       permissions: changed.permissions.toReversed(),
     });
-    const after = (await ok("GET", "/permissions?filter[role.name]=editor&filter[action]=read")).body as {
+    const after = (await app.ok("GET", "/permissions?filter[role.name]=editor&filter[action]=read")).body as {
       data: Row[];
     };
     expect(after.data[0]?.id).toBe(before.data[0]?.id as string);
-    await ok("POST", "/permissions-import", { rolesPermissions: JSON.stringify({ roles: [editor] }) });
+    await app.ok("POST", "/permissions-import", { rolesPermissions: JSON.stringify({ roles: [editor] }) });
     expect(await roleOf("editor")).toEqual(editor);
   });
 
   test("what is imported counts with the answer", async () => {
     expect((await app.call("GET", "/items/posts", { token: ann.token })).status).toBe(403);
     const [, read] = editor.permissions;
-    await ok("POST", "/permissions-import", { roles: [{ name: "user", permissions: [read] }] });
+    await app.ok("POST", "/permissions-import", { roles: [{ name: "user", permissions: [read] }] });
     expect((await app.call("GET", "/items/posts", { token: ann.token })).status).toBe(200);
-    await ok("POST", "/permissions-import", { roles: [{ name: "user", permissions: [] }] });
+    await app.ok("POST", "/permissions-import", { roles: [{ name: "user", permissions: [] }] });
     expect((await app.call("GET", "/items/posts", { token: ann.token })).status).toBe(403);
   });
 
@@ -407,8 +399,8 @@ describe("export and import", () => {
   });
   test("more new roles than one request may write are imported as a preview says", async () => {
     const body = { roles: Array.from({ length: 1001 }, (_, i) => ({ name: `many ${i}` })) };
-    await ok("POST", "/permissions-preview-import", body);
-    await ok("POST", "/permissions-import", body);
+    await app.ok("POST", "/permissions-preview-import", body);
+    await app.ok("POST", "/permissions-import", body);
     expect((await exported()).roles.filter(({ name }) => name.startsWith("many "))).toHaveLength(1001);
   });
   test("a form without the part is told what to send", async () => {

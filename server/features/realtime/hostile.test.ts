@@ -30,22 +30,25 @@ beforeAll(async () => {
     text: { type: "String" },
     owner: { type: "UUID" },
   };
-  await post("/schemas", { collectionName: "notes", schema: { name: "Note", timestamps: false, fields } });
+  await app.ok("POST", "/schemas", {
+    collectionName: "notes",
+    schema: { name: "Note", timestamps: false, fields },
+  });
   [mallory, bob] = (await Promise.all(
     ["mallory", "bob"].map((name) => app.signUp(`${name}@example.com`)),
   )) as [typeof mallory, typeof bob];
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  const role_Id = (roles.body as { data: { id: string }[] }).data[0]?.id;
+  const role_Id = await app.roleId("user");
   const conditions = { owner: { eq: "$CURRENT_USER" } };
-  await post("/permissions", {
+  await app.ok("POST", "/permissions", {
     role_Id,
     collection: "notes",
     action: "read",
     fields: ["id", "text"],
     conditions,
   });
-  note = ((await post("/items/notes", { text: "secret", owner: bob.id })) as { data: { id: string } }).data
-    .id;
+  note = (
+    (await app.ok("POST", "/items/notes", { text: "secret", owner: bob.id })).body as { data: { id: string } }
+  ).data.id;
   url = app.listen();
   watching = await Promise.all([bob.token, app.admin].map((token) => openSocket(url, token)));
   for (const socket of watching) {
@@ -63,12 +66,6 @@ beforeAll(async () => {
   await heardBy();
 }, 60_000);
 afterAll(() => app.close());
-
-async function post(path: string, body: unknown): Promise<unknown> {
-  const answer = await app.call("POST", path, { token: app.admin, body });
-  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
-  return answer.body;
-}
 
 const place = (): string => `private:notes:${note}`;
 

@@ -23,8 +23,7 @@ beforeAll(async () => {
   });
   url = app.listen();
   ann = await app.signUp("ann@example.com");
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  role = (roles.body as { data: { id: string }[] }).data[0]?.id ?? "";
+  role = await app.roleId("user");
 }, 60_000);
 afterAll(() => app.close());
 
@@ -33,11 +32,8 @@ async function define(collectionName: string, fields: Row, more: Row = {}): Prom
   await post("/schemas", { collectionName, schema });
 }
 
-async function post(path: string, body: unknown, method = "POST"): Promise<Row> {
-  const answer = await app.call(method, path, { token: app.admin, body });
-  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
-  return answer.body as Row;
-}
+const post = async (path: string, body: unknown): Promise<Row> =>
+  (await app.ok("POST", path, body)).body as Row;
 
 const psql = (...statements: string[]) => outsider(app.address, ...statements);
 
@@ -202,7 +198,7 @@ test("a collection that tells of more kinds of change than before is read again"
   }
   await sockets[0]?.expect("change");
   await psql(`update lists set name = 'untold'`);
-  await post("/realtime/collections/lists", { actions: ["insert", "update"] }, "PATCH");
+  await app.ok("PATCH", "/realtime/collections/lists", { actions: ["insert", "update"] });
   for (const socket of sockets)
     expect(await socket.expect("resync")).toMatchObject({
       reason: "more kinds of change are told from now on",
@@ -212,7 +208,7 @@ test("a collection that tells of more kinds of change than before is read again"
     for (const _ of [1, 2]) expect(await socket.expect("change")).toMatchObject({ data: { name: "told" } });
   }
   // Fewer are no reason to read.
-  await post("/realtime/collections/lists", { actions: ["insert"] }, "PATCH");
+  await app.ok("PATCH", "/realtime/collections/lists", { actions: ["insert"] });
   for (const socket of sockets) {
     await socket.ask({ type: "ping" });
     expect(socket.unread).toEqual([]);

@@ -57,8 +57,7 @@ beforeAll(async () => {
   });
   url = app.listen();
   [ann, bob] = await Promise.all([app.signUp("ann@example.com"), app.signUp("bob@example.com")]);
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  role = (roles.body as { data: { id: string }[] }).data[0]?.id ?? "";
+  role = await app.roleId("user");
   await psql(
     `insert into authors (id, name) values (1, 'Ann'), (2, 'Bob')`,
     `insert into posts (id, title, text, price, "author_Id") select n, 'post ' || n % 7, 'word' || n, n * 1.5, 1 + n % 2 from generate_series(1, 30) n`,

@@ -60,8 +60,7 @@ beforeAll(async () => {
   url = app.listen();
   silent = await openSocket(url);
   [ann, bob] = await Promise.all([app.signUp("ann@example.com"), app.signUp("bob@example.com")]);
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  role = (roles.body as { data: { id: string }[] }).data[0]?.id ?? "";
+  role = await app.roleId("user");
 }, 60_000);
 afterAll(() => app.close());
 
@@ -69,16 +68,6 @@ async function post(path: string, body: unknown, token = app.admin): Promise<Row
   const answer = await app.call("POST", path, { token, body });
   if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
   return answer.body as Row;
-}
-
-async function patch(path: string, body: unknown): Promise<void> {
-  const answer = await app.call("PATCH", path, { token: app.admin, body });
-  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
-}
-
-async function remove(path: string): Promise<void> {
-  const answer = await app.call("DELETE", path, { token: app.admin });
-  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
 }
 
 const create = async (collection: string, body: unknown): Promise<number> =>
@@ -140,12 +129,12 @@ describe("changes", () => {
         data: await read(),
         timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       });
-      await patch(`/items/notes/${note}`, { text: "x".repeat(20_000) });
+      await app.ok("PATCH", `/items/notes/${note}`, { text: "x".repeat(20_000) });
       await socket.expect("change");
       // The large text does not change: the log leaves it out of the new row.
-      await patch(`/items/notes/${note}`, { open: false });
+      await app.ok("PATCH", `/items/notes/${note}`, { open: false });
       expect((await socket.expect("change")).data).toEqual(await read());
-      await remove(`/items/notes/${note}`);
+      await app.ok("DELETE", `/items/notes/${note}`);
       expect(await change(socket)).toBe(`delete {"id":${note}}`);
     });
   });
@@ -171,7 +160,7 @@ describe("changes", () => {
     await using([socket], async () => {
       await socket.subscribe("drafts", { fields: ["text"] });
       const draft = await create("drafts", { text: "t" });
-      await remove(`/items/drafts/${draft}`);
+      await app.ok("DELETE", `/items/drafts/${draft}`);
       await psql(`update drafts set "deletedAt" = null`);
       expect([await change(socket), await change(socket), await change(socket)]).toEqual([
         `create {"id":${draft},"text":"t"}`,
@@ -430,7 +419,10 @@ describe("rights", () => {
     await using([socket], async () => {
       await allowed({ collection: "notes" }, async (permission) => {
         const name = await socket.subscribe("notes", { fields: ["*"] });
-        await patch(`/permissions/${permission}`, { fields: ["id", "text"], conditions: { open: true } });
+        await app.ok("PATCH", `/permissions/${permission}`, {
+          fields: ["id", "text"],
+          conditions: { open: true },
+        });
         const { subscription, to } = await socket.expect("renamed");
         expect(subscription).toBe(name);
         expect(await socket.expect("resync")).toMatchObject({ subscription: to });
@@ -442,7 +434,7 @@ describe("rights", () => {
         // What does not concern the view does not disturb it.
         await allowed({ collection: "drafts" }, async () => {
           await post("/schemas", { collectionName: "other", schema: { name: "Other", fields: { id: key } } });
-          await remove("/schemas/other");
+          await app.ok("DELETE", "/schemas/other");
         });
         await psql(`insert into notes (id, text) values (3002, 'open')`);
         expect(await socket.expect("change")).toMatchObject({ subscription: to, data: { id: 3002 } });
@@ -472,7 +464,7 @@ describe("rights", () => {
     const socket = await openSocket(url, app.admin);
     await using([socket], async () => {
       await socket.subscribe("passing");
-      await patch("/schemas/passing", {
+      await app.ok("PATCH", "/schemas/passing", {
         schema: { ...schema, fields: { ...schema.fields, b: { type: "Text" } } },
       });
       const { to } = await socket.expect("renamed");
@@ -566,7 +558,7 @@ describe("who a socket is", () => {
   test("logout, suspension and deletion close its sockets with 4401", async () => {
     for (const end of [
       (token: string) => app.call("GET", "/auth/logout", { token }),
-      (_token: string, id: string) => patch(`/items/baasix_User/${id}`, { status: "suspended" }),
+      (_token: string, id: string) => app.ok("PATCH", `/items/baasix_User/${id}`, { status: "suspended" }),
       (_token: string, id: string) => psql(`delete from "baasix_User" where id = '${id}'`),
     ] as ((token: string, id: string) => Promise<unknown>)[]) {
       const user = await app.signUp(`${crypto.randomUUID()}@example.com`);

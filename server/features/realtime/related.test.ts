@@ -216,9 +216,7 @@ describe("on a server", () => {
   const key = { type: "Integer", primaryKey: true };
   const define = async (collectionName: string, fields: object): Promise<void> => {
     const schema = { name: collectionName, timestamps: false, fields: { id: key, ...fields } };
-    const body = { collectionName, schema };
-    const { status, text } = await app.call("POST", "/schemas", { token: app.admin, body });
-    if (status !== 201) throw new Error(text);
+    await app.ok("POST", "/schemas", { collectionName, schema });
   };
   const psql = (...statements: string[]) => outsider(app.address, ...statements);
 
@@ -229,23 +227,17 @@ describe("on a server", () => {
     await define("notes", { text: { type: "String" } });
     for (const name of ["members", "notes"]) {
       const body = { type: "M2O", name: "folder", target: "folders", alias: name, onDelete: "CASCADE" };
-      const { status, text } = await app.call("POST", `/schemas/${name}/relationships`, {
-        token: app.admin,
-        body,
-      });
-      if (status >= 300) throw new Error(text);
+      await app.ok("POST", `/schemas/${name}/relationships`, body);
     }
     url = app.listen();
     people = await Promise.all(["ann", "bob"].map((name) => app.signUp(`${name}@example.com`)));
-    const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-    const [role] = (roles.body as { data: { id: string }[] }).data;
+    const role = await app.roleId("user");
     for (const [collection, conditions] of [
       ["notes", { folder: { members: { user: { eq: "$CURRENT_USER" } } } }],
       ["folders", {}],
     ] as const) {
-      const body = { role_Id: role?.id, action: "read", fields: ["*"], collection, conditions };
-      const { status, text } = await app.call("POST", "/permissions", { token: app.admin, body });
-      if (status >= 300) throw new Error(text);
+      const body = { role_Id: role, action: "read", fields: ["*"], collection, conditions };
+      await app.ok("POST", "/permissions", body);
     }
   }, 60_000);
   afterAll(() => app.close());

@@ -42,8 +42,7 @@ beforeAll(async () => {
     app.signUp("bob@example.com"),
     app.signUp("cid@example.com"),
   ]);
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  role = (roles.body as { data: { id: string }[] }).data[0]?.id ?? "";
+  role = await app.roleId("user");
 }, 60_000);
 afterAll(() => app.close());
 

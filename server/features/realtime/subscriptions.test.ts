@@ -42,16 +42,12 @@ beforeAll(async () => {
   });
   url = app.listen();
   ann = await app.signUp("ann@example.com");
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  role = (roles.body as { data: { id: string }[] }).data[0]?.id ?? "";
+  role = await app.roleId("user");
 }, 60_000);
 afterAll(() => app.close());
 
-async function post(path: string, body: unknown): Promise<Row> {
-  const answer = await app.call("POST", path, { token: app.admin, body });
-  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
-  return answer.body as Row;
-}
+const post = async (path: string, body: unknown): Promise<Row> =>
+  (await app.ok("POST", path, body)).body as Row;
 
 const psql = (...statements: string[]) => outsider(app.address, ...statements);
 

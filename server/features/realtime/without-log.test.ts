@@ -39,9 +39,7 @@ afterAll(async () => {
 });
 
 async function define(name: string, fields: object): Promise<void> {
-  const body = { collectionName: name, schema: { name, timestamps: false, fields } };
-  const { status, text } = await app.call("POST", "/schemas", { token: app.admin, body });
-  if (status !== 201) throw new Error(text);
+  await app.ok("POST", "/schemas", { collectionName: name, schema: { name, timestamps: false, fields } });
 }
 
 const send = (method: string, path: string, body?: unknown) =>

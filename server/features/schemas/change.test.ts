@@ -13,13 +13,8 @@ afterAll(() => app.close());
 
 const admin = (method: string, path: string, body?: unknown): Promise<Answer> =>
   app.call(method, path, { token: app.admin, ...(body !== undefined && { body }) });
-async function ok(method: string, path: string, body?: unknown): Promise<Answer> {
-  const answer = await admin(method, path, body);
-  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
-  return answer;
-}
 const read = async (name: string): Promise<SchemaDefinition> =>
-  ((await ok("GET", `/schemas/${name}`)).body as { data: SchemaRecord }).data.schema;
+  ((await app.ok("GET", `/schemas/${name}`)).body as { data: SchemaRecord }).data.schema;
 const refusal = async (method: string, path: string, body?: unknown): Promise<string> => {
   const { status, body: answer } = await admin(method, path, body);
   const { error } = answer as { error: { code: string; message: string } };
@@ -32,12 +27,12 @@ const indexes = (table: string) =>
   sql(`select indexname::text from pg_indexes where tablename = '${table}' order by 1`);
 const key = { id: { type: "Integer", primaryKey: true, defaultValue: { type: "AUTOINCREMENT" } } };
 const define = (name: string, fields: object = {}, more: object = {}) =>
-  ok("POST", "/schemas", {
+  app.ok("POST", "/schemas", {
     collectionName: name,
     schema: { name, timestamps: false, fields: { ...key, ...fields }, ...more },
   });
-const relate = (name: string, body: object) => ok("POST", `/schemas/${name}/relationships`, body);
-const item = (name: string, body: object) => ok("POST", `/items/${name}`, body);
+const relate = (name: string, body: object) => app.ok("POST", `/schemas/${name}/relationships`, body);
+const item = (name: string, body: object) => app.ok("POST", `/items/${name}`, body);
 
 describe("a relation that is deleted leaves nothing", () => {
   const rows: readonly (readonly [
@@ -95,14 +90,14 @@ describe("a relation that is deleted leaves nothing", () => {
         expect(await refusal("DELETE", path)).toStartWith("409 DATA_LOSS");
         expect([await tables(), await read("notes")]).toEqual(made);
       }
-      const done = await ok("DELETE", `${path}?force=true`);
+      const done = await app.ok("DELETE", `${path}?force=true`);
       expect(done.body).toEqual({ message: "Relationship deleted successfully" });
       expect([await tables(), await read("notes"), await read("tags"), await indexes("notes")]).toEqual(
         before,
       );
       expect(await read("baasix_User")).toEqual(user);
-      await ok("DELETE", "/schemas/notes");
-      await ok("DELETE", "/schemas/tags");
+      await app.ok("DELETE", "/schemas/notes");
+      await app.ok("DELETE", "/schemas/tags");
     });
   }
 
@@ -110,15 +105,15 @@ describe("a relation that is deleted leaves nothing", () => {
     await define("tags");
     await define("notes", { text: { type: "Text" } });
     await relate("notes", { type: "M2O", name: "tag", target: "tags" });
-    await ok("POST", "/schemas/notes/indexes", { fields: ["tag_Id", "text"] });
+    await app.ok("POST", "/schemas/notes/indexes", { fields: ["tag_Id", "text"] });
     await relate("notes", { type: "M2A", name: "about", tables: ["tags"], alias: "told" });
-    await ok("DELETE", "/schemas/notes/relationships/tag");
+    await app.ok("DELETE", "/schemas/notes/relationships/tag");
     expect((await read("notes")).indexes).toEqual([]);
-    await ok("DELETE", "/schemas/tags/relationships/told");
+    await app.ok("DELETE", "/schemas/tags/relationships/told");
     expect(await tables()).toContain("notes_about_junction");
     expect((await read("tags")).fields).not.toHaveProperty("told");
-    await ok("DELETE", "/schemas/notes/relationships/about");
-    for (const name of ["notes", "tags"]) await ok("DELETE", `/schemas/${name}`);
+    await app.ok("DELETE", "/schemas/notes/relationships/about");
+    for (const name of ["notes", "tags"]) await app.ok("DELETE", `/schemas/${name}`);
   });
 });
 
@@ -135,7 +130,7 @@ describe("a relation that is changed", () => {
     for (const name of ["people", "people", "pets", "plants", "books"]) await item(name, {});
   });
   const change = (field: string, body: object, query = "") =>
-    ok("PATCH", `/schemas/books/relationships/${field}${query}`, body);
+    app.ok("PATCH", `/schemas/books/relationships/${field}${query}`, body);
   const rule = async (column: string, table = "books") =>
     (
       await sql(`select pg_get_constraintdef(oid) from pg_constraint where conname = 'fk_${table}_${column}'`)
@@ -166,11 +161,8 @@ describe("a relation that is changed", () => {
   test("the way back: made, renamed with the rights that name it, taken away", async () => {
     await change("author", { alias: "books" });
     expect((await read("people")).fields.books).toMatchObject({ relType: "HasMany", target: "books" });
-    const { data } = (await ok("GET", "/items/baasix_Role?filter[name]=user")).body as {
-      data: { id: string }[];
-    };
-    await ok("POST", "/permissions", {
-      role_Id: data[0]?.id,
+    await app.ok("POST", "/permissions", {
+      role_Id: await app.roleId("user"),
       collection: "people",
       action: "read",
       fields: ["*", "books.title"],
@@ -179,13 +171,13 @@ describe("a relation that is changed", () => {
     await change("author", { alias: "works" });
     expect((await read("people")).fields).not.toHaveProperty("books");
     expect((await read("people")).fields.works).toMatchObject({ foreignKey: "author_Id" });
-    const permissions = (await ok("GET", "/permissions?filter[collection]=people")).body;
+    const permissions = (await app.ok("GET", "/permissions?filter[collection]=people")).body;
     expect(permissions).toMatchObject({
       data: [{ fields: ["*", "works.title"], conditions: { works: { title: "x" } } }],
     });
     await change("author", { alias: null });
     expect((await read("people")).fields).not.toHaveProperty("works");
-    expect((await ok("GET", "/permissions?filter[collection]=people")).body).toMatchObject({ data: [] });
+    expect((await app.ok("GET", "/permissions?filter[collection]=people")).body).toMatchObject({ data: [] });
     await change("readers", { alias: "hasRead" });
     expect((await read("people")).fields).toHaveProperty("hasRead");
     expect((await read("people")).fields).not.toHaveProperty("reads");
@@ -194,7 +186,8 @@ describe("a relation that is changed", () => {
   test("the way back of every kind: made, called otherwise, taken away", async () => {
     await define("trees");
     await define("leaves");
-    const tree = (field: string, body: object) => ok("PATCH", `/schemas/trees/relationships/${field}`, body);
+    const tree = (field: string, body: object) =>
+      app.ok("PATCH", `/schemas/trees/relationships/${field}`, body);
     const relations = async (name: string) =>
       Object.entries((await read(name)).fields).flatMap(([field, { relType, foreignKey }]) =>
         relType === undefined ? [] : [`${field} ${relType} ${foreignKey}`],
@@ -237,7 +230,7 @@ describe("a relation that is changed", () => {
     await change("about", { tables: ["people", "pets", "plants"] });
     expect((await read("plants")).fields.told).toMatchObject({ scope: { collection: "plants" } });
     await item("books_about_junction", { books_id: 1, collection: "plants", item_id: 1 });
-    expect((await ok("GET", "/items/plants?fields=told.books.title")).body).toMatchObject({
+    expect((await app.ok("GET", "/items/plants?fields=told.books.title")).body).toMatchObject({
       data: [{ told: [{ books: { title: null } }] }],
     });
     const fewer = { tables: ["plants", "people"] };
@@ -254,7 +247,7 @@ describe("a relation that is changed", () => {
     expect((await read("books_about_junction")).fields).not.toHaveProperty("pets");
     expect((await read("pets")).fields).not.toHaveProperty("told");
     expect((await read("books")).fields.about).toMatchObject(fewer);
-    await ok("DELETE", "/schemas/pets");
+    await app.ok("DELETE", "/schemas/pets");
   });
 
   const refused: readonly (readonly [field: string, body: object, expected: string])[] = [
@@ -309,18 +302,18 @@ describe("indexes", () => {
   ];
   for (const [body, name, definition] of made) {
     test(`${name}: made, kept in the definition, dropped`, async () => {
-      const added = await ok("POST", "/schemas/goods/indexes", body);
+      const added = await app.ok("POST", "/schemas/goods/indexes", body);
       expect([added.status, added.body]).toEqual([201, { message: "Index added successfully" }]);
       expect((await sql(`select indexdef from pg_indexes where indexname = '${name}'`))[0]).toContain(
         definition,
       );
       expect((await read("goods")).indexes).toEqual([body as never]);
-      expect((await ok("POST", "/schemas/goods/indexes", body)).status).toBe(201);
+      expect((await app.ok("POST", "/schemas/goods/indexes", body)).status).toBe(201);
       expect((await read("goods")).indexes).toHaveLength(1);
       const { indexes: _left, ...silent } = await read("goods");
-      await ok("PATCH", "/schemas/goods", { schema: silent });
+      await app.ok("PATCH", "/schemas/goods", { schema: silent });
       expect((await read("goods")).indexes).toHaveLength(1);
-      const gone = await ok("DELETE", `/schemas/goods/indexes/${name}`);
+      const gone = await app.ok("DELETE", `/schemas/goods/indexes/${name}`);
       expect(gone.body).toEqual({ message: "Index removed successfully" });
       expect(await indexes("goods")).toEqual(["goods_pkey"]);
       expect((await read("goods")).indexes).toEqual([]);
@@ -394,7 +387,7 @@ describe("indexes", () => {
       );
     await sql(`drop index "parts_good_Id_idx"`);
     await sql(`drop index "parts_searchable"`);
-    const { body } = await ok("POST", "/schemas/indexes/migrate");
+    const { body } = await app.ok("POST", "/schemas/indexes/migrate");
     const { message, summary, details } = body as IndexMigration;
     expect([message, summary.created, summary.errors]).toEqual(["Index migration completed", 2, 0]);
     expect(details.created).toContainEqual({
@@ -403,7 +396,7 @@ describe("indexes", () => {
       field: "good_Id",
     });
     expect(await indexes("parts")).toContain("parts_searchable");
-    const again = (await ok("POST", "/schemas/indexes/migrate")).body as IndexMigration;
+    const again = (await app.ok("POST", "/schemas/indexes/migrate")).body as IndexMigration;
     expect(again.summary).toEqual({ created: 0, skipped: summary.skipped + 2, errors: 0 });
   });
 });
@@ -412,21 +405,21 @@ describe("names", () => {
   test("of a collection and of a field, over their routes and in a whole definition", async () => {
     await define("old", { first: { type: "String" }, second: { type: "Integer" } });
     await item("old", { first: "a", second: 1 });
-    const dry = await ok("POST", "/schemas/old/rename?dryRun=true", { to: "fresh" });
+    const dry = await app.ok("POST", "/schemas/old/rename?dryRun=true", { to: "fresh" });
     expect(dry.body).toMatchObject({ changes: [{ kind: "renameCollection", from: "old", to: "fresh" }] });
-    expect((await ok("POST", "/schemas/old/rename", { to: "fresh" })).body).toEqual({
+    expect((await app.ok("POST", "/schemas/old/rename", { to: "fresh" })).body).toEqual({
       message: "Schema renamed successfully",
     });
     expect(await refusal("GET", "/items/old")).toStartWith("404");
-    expect((await ok("POST", "/schemas/fresh/fields/first/rename", { to: "title" })).body).toEqual({
+    expect((await app.ok("POST", "/schemas/fresh/fields/first/rename", { to: "title" })).body).toEqual({
       message: "Field renamed successfully",
     });
     const fields = { ...key, title: { type: "String" }, number: { type: "BigInt" } };
-    await ok("PATCH", "/schemas/fresh", {
+    await app.ok("PATCH", "/schemas/fresh", {
       schema: { name: "Fresh", timestamps: false, fields },
       renames: { second: "number" },
     });
-    expect((await ok("GET", "/items/fresh")).body).toMatchObject({
+    expect((await app.ok("GET", "/items/fresh")).body).toMatchObject({
       data: [{ id: 1, title: "a", number: "1" }],
     });
     expect(
@@ -459,11 +452,11 @@ test("a field may have any name that statements use for themselves", async () =>
   });
   const body = Object.fromEntries(names.map((name, i) => [name, i]));
   await item("any", body);
-  await ok("PATCH", "/items/any/1", { c: 7 });
-  await ok("PATCH", "/items/any/bulk", [{ id: 1, before: 8 }]);
-  const read = await ok("GET", `/items/any?filter={"after":7}&sort=w&count=exact`);
+  await app.ok("PATCH", "/items/any/1", { c: 7 });
+  await app.ok("PATCH", "/items/any/bulk", [{ id: 1, before: 8 }]);
+  const read = await app.ok("GET", `/items/any?filter={"after":7}&sort=w&count=exact`);
   expect(read.body).toMatchObject({ data: [{ ...body, c: 7, before: 8 }], totalCount: 1 });
-  await ok("DELETE", "/items/any/1");
+  await app.ok("DELETE", "/items/any/1");
 });
 
 test("nobody but administrators", async () => {

@@ -13,15 +13,10 @@ afterAll(() => app.close());
 
 const send = (method: string, path: string, body?: unknown): Promise<Answer> =>
   app.call(method, path, { token: app.admin, ...(body !== undefined && { body }) });
-async function ok(method: string, path: string, body?: unknown): Promise<Answer> {
-  const answer = await send(method, path, body);
-  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
-  return answer;
-}
 
 const id = { type: "Integer", primaryKey: true, defaultValue: { type: "AUTOINCREMENT" } };
 const define = (collectionName: string, fields: object) =>
-  ok("POST", "/schemas", {
+  app.ok("POST", "/schemas", {
     collectionName,
     schema: { name: collectionName, paranoid: true, fields: { id, ...fields } },
   });
@@ -62,9 +57,9 @@ async function change(
   edit: (fields: SchemaDefinition["fields"]) => object,
   more: object = {},
 ): Promise<void> {
-  const { data } = (await ok("GET", "/schemas/things")).body as { data: SchemaRecord };
+  const { data } = (await app.ok("GET", "/schemas/things")).body as { data: SchemaRecord };
   const fields = edit(data.schema.fields);
-  await ok("PATCH", "/schemas/things?force=true", { schema: { ...data.schema, ...more, fields } });
+  await app.ok("PATCH", "/schemas/things?force=true", { schema: { ...data.schema, ...more, fields } });
 }
 
 test("a life of a collection under way", async () => {
@@ -74,20 +69,20 @@ test("a life of a collection under way", async () => {
     n: { type: "Integer" },
     sku: { type: "String", unique: true },
   });
-  await ok("POST", "/schemas/things/relationships", {
+  await app.ok("POST", "/schemas/things/relationships", {
     type: "M2O",
     name: "kind",
     target: "kinds",
     alias: "things",
   });
-  await ok("POST", "/schemas/things/relationships", {
+  await app.ok("POST", "/schemas/things/relationships", {
     type: "M2M",
     name: "tags",
     target: "kinds",
     alias: "tagged",
   });
-  await ok("POST", "/items/kinds", { name: "a" });
-  await ok(
+  await app.ok("POST", "/items/kinds", { name: "a" });
+  await app.ok(
     "POST",
     "/items/things/bulk",
     Array.from({ length: 30 }, (_, i) => ({ name: `x${i}`, n: i, kind: 1 })),
@@ -109,15 +104,19 @@ test("a life of a collection under way", async () => {
   });
   try {
     await change((fields) => ({ ...fields, extra: { type: "Integer", defaultValue: 4 } }));
-    await ok("POST", "/schemas/things/fields/extra/rename", { to: "more" });
-    await ok("POST", "/schemas/things/indexes", { fields: ["n"] });
+    await app.ok("POST", "/schemas/things/fields/extra/rename", { to: "more" });
+    await app.ok("POST", "/schemas/things/indexes", { fields: ["n"] });
     await change((fields) => ({ ...fields, more: { type: "Text" }, n: { type: "BigInt" } }));
-    await ok("POST", "/schemas/things/relationships", { type: "M2O", name: "owner", target: "baasix_User" });
-    await ok("PATCH", "/schemas/things/relationships/owner", { onDelete: "CASCADE", alias: "things" });
-    await ok("DELETE", "/schemas/things/relationships/owner?force=true");
+    await app.ok("POST", "/schemas/things/relationships", {
+      type: "M2O",
+      name: "owner",
+      target: "baasix_User",
+    });
+    await app.ok("PATCH", "/schemas/things/relationships/owner", { onDelete: "CASCADE", alias: "things" });
+    await app.ok("DELETE", "/schemas/things/relationships/owner?force=true");
     await change(({ more: _dropped, ...fields }) => fields, { searchable: ["name"] });
-    await ok("DELETE", "/schemas/things/indexes/things_n_idx");
-    await ok("POST", "/schemas/kinds/fields/tagged/rename", { to: "labelled" });
+    await app.ok("DELETE", "/schemas/things/indexes/things_n_idx");
+    await app.ok("POST", "/schemas/kinds/fields/tagged/rename", { to: "labelled" });
     await change((fields) => ({
       ...fields,
       n: { type: "Integer" },

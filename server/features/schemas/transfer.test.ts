@@ -14,11 +14,8 @@ afterAll(() => app.close());
 async function send(method: string, path: string, body?: unknown, on = app): Promise<Answer> {
   return on.call(method, path, { token: on.admin, ...(body !== undefined && { body }) });
 }
-async function ok<T>(method: string, path: string, body?: unknown, on = app): Promise<T> {
-  const answer = await send(method, path, body, on);
-  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
-  return answer.body as T;
-}
+const ok = async <T>(method: string, path: string, body?: unknown, on = app): Promise<T> =>
+  (await on.ok(method, path, body)).body as T;
 const exported = (on = app) => ok<SchemaExport>("GET", "/schemas-export", undefined, on);
 /** What is said, without when. */
 const said = ({ schemas }: SchemaExport) =>

@@ -14,8 +14,7 @@ beforeAll(async () => {
   app = await testApp();
   ann = (await app.signUp("ann@example.com")).token;
   bob = (await app.signUp("bob@example.com")).token;
-  const roles = await done("GET", "/items/baasix_Role?filter[name]=user");
-  user = (roles as { id: string }[])[0]?.id ?? "";
+  user = await app.roleId("user");
   for (const [collectionName, rest] of [
     ["steps", { sortEnabled: true, fields: { id: key, owner: { type: "String" } } }],
     ["parallel", { sortEnabled: true, fields: { id: { ...key, defaultValue: { type: "AUTOINCREMENT" } } } }],

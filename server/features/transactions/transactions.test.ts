@@ -53,8 +53,7 @@ beforeAll(async () => {
     expect(made.text).toContain("created");
   }
   ann = await app.signUp("ann@example.com");
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  const [role] = (roles.body as { data: { id: string }[] }).data;
+  const role = await app.roleId("user");
   const own = { owner: { eq: "$CURRENT_USER" } };
   const rights: [string, string, Json][] = [
     ["products", "read", { fields: ["id", "name", "stock"] }],
@@ -67,7 +66,7 @@ beforeAll(async () => {
     ["lines", "read", { fields: ["*"] }],
   ];
   for (const [collection, action, rest] of rights) {
-    const body = { role_Id: role?.id, collection, action, ...rest };
+    const body = { role_Id: role, collection, action, ...rest };
     expect((await app.call("POST", "/permissions", { token: app.admin, body })).status).toBe(201);
   }
 });

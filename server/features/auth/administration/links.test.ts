@@ -26,8 +26,7 @@ beforeAll(async () => {
     now: () => Date.now() + ahead,
     sendMail: async ({ to }) => void mails.push(JSON.stringify(to)),
   });
-  const roles = await app.call("GET", "/items/baasix_Role?filter[name]=user", { token: app.admin });
-  role = (roles.body as { data: { id: string }[] }).data[0]?.id ?? "";
+  role = await app.roleId("user");
 });
 afterAll(() => app.close());
 beforeEach(() => {
@@ -169,10 +168,7 @@ describe("refused", () => {
         const { user } = (await app.call("GET", "/auth/me", { token: app.admin })).body as {
           user: { id: string };
         };
-        const roles = await app.call("GET", "/items/baasix_Role?filter[name]=administrator", {
-          token: app.admin,
-        });
-        const role_Id = (roles.body as { data: { id: string }[] }).data[0]?.id;
+        const role_Id = await app.roleId("administrator");
         const made = await post("/auth/tokens", { name: "p", role_Id, user_Id: user.id }, app.admin);
         const { token } = (made.body as { data: { token: string } }).data;
         return ask({ type: "magic-link", email: testAdmin.email }, token);

@@ -11,9 +11,8 @@ import { noRelationRules, planRelConditions, type RelationRules } from "../query
 import type { Collection, Field, Schema } from "../schema/model";
 import { withWrittenAlong } from "./builtIn";
 import { type FieldGrant, parseFieldGrant } from "./grants";
-import { conditionOfRole, defaultOfRole, relationRulesOfRole } from "./ownRole";
+import { heldCondition, heldDefault, heldRelationRules, type Holder } from "./holder";
 import { type TenantRules, tenantRulesOf } from "./tenants";
-import { conditionWithin, defaultWithin, relationRulesWithin } from "./within";
 
 /** A row of `baasix_Role` as it is loaded. */
 export type RoleRow = {
@@ -164,21 +163,15 @@ export function parseGrant(
     ? noRelationRules
     : planRelConditions(schema, collection, row.relConditions, "relConditions", filterBudget());
   refuseSecretsBehind(rules);
-  const related = tenants ? relationRulesWithin(rules, tenants) : rules;
-  const filled = isAbsent(row.defaultValues) ? [] : parseDefaults(schema, collection, row.defaultValues);
-  const defaults = tenants
-    ? filled.map(({ field, value }) => ({ field, value: defaultWithin(value, tenants) }))
-    : filled;
+  const defaults = isAbsent(row.defaultValues) ? [] : parseDefaults(schema, collection, row.defaultValues);
+  const holder = { role, tenants };
   return {
     permission: row.id ?? null,
     role: row.role_Id,
     fields: withWrittenAlong(row.collection, row.action, parseFieldGrant(row.fields)),
-    condition: conditionOf(row, collection, schema, { role, known, tenants }),
-    related: role === null ? related : relationRulesOfRole(related, role),
-    defaults:
-      role === null
-        ? defaults
-        : defaults.map(({ field, value }) => ({ field, value: defaultOfRole(value, role) })),
+    condition: conditionOf(row, collection, schema, { ...holder, known }),
+    related: heldRelationRules(rules, holder),
+    defaults: defaults.map(({ field, value }) => ({ field, value: heldDefault(value, holder) })),
     defaultsKey: keyOf(row.defaultValues, role),
     tenants: null,
   };
@@ -219,18 +212,13 @@ function inTenants(
   };
 }
 
-type ConditionParts = {
-  readonly role: string | null;
-  readonly known: KnownConditions;
-  readonly tenants: TenantRules | null;
-};
-
 function conditionOf(
   row: Omit<PermissionRow, "id">,
   collection: Collection,
   schema: Schema,
-  { role, known, tenants }: ConditionParts,
+  { known, ...holder }: Holder & { readonly known: KnownConditions },
 ): Planned | null {
+  const { role, tenants } = holder;
   const others = row.action === "read" ? undefined : notAdministrators.get(collection.name);
   const given = !isAbsent(row.conditions);
   if (!given && others === undefined) return null;
@@ -239,8 +227,7 @@ function conditionOf(
   if (present) return present;
   const said = given ? planCondition(schema, collection, parseFilter(row.conditions, "conditions")) : null;
   refuseSecrets(said);
-  const planned = said && tenants ? conditionWithin(said, tenants) : said;
-  const own = planned && role !== null ? conditionOfRole(planned, role) : planned;
+  const own = said && heldCondition(said, holder);
   const made = others === undefined ? own : withoutAdministrators(own, others, collection, schema);
   if (made) known.set(key, made);
   return made;

@@ -331,7 +331,7 @@ export async function createApp(
     .use(
       itemsRoutes({ data, identity, once, keepsDeleted, explain, schema: () => snapshot.current().schema }),
     )
-    .use(transactionRoutes({ identity, once, keepsDeleted }))
+    .use(transactionRoutes({ identity, once, keepsDeleted, schema: () => snapshot.current().schema }))
     .use(sortRoutes({ identity, once }))
     .use(authRoutes(auth))
     .use(oauthRoutes({ auth, protocol, providers: providersOf(config), config }))

@@ -2,8 +2,10 @@
 import { transactionLimit } from "@baasix/types";
 import { z } from "zod";
 import { AppError, suggestion } from "../../core/errors";
+import type { Schema } from "../../core/schema/model";
 import { itemBody, itemId } from "../items";
 import { checkText, mapTexts, type Names, refuseReferences } from "./references";
+import { mapBody } from "./related";
 
 const fieldsQuery = z.strictObject({ fields: z.unknown() }).partial().optional();
 const named = {
@@ -272,10 +274,15 @@ function checkQuery(
 }
 
 /** The operation with results in the place of its references. */
-export function fill(operation: Operation, index: number, read: ReturnType<typeof checkText>): Operation {
+export function fill(
+  operation: Operation,
+  index: number,
+  schema: Schema,
+  read: ReturnType<typeof checkText>,
+): Operation {
   const place = `operations[${index}]`;
   const filled: Record<string, unknown> = { ...operation };
-  if ("data" in operation) filled.data = mapTexts(operation.data, "data", `${place}.data`, read);
+  if ("data" in operation) filled.data = fillData(operation, schema, `${place}.data`, read);
   for (const name of choices) {
     if (filled[name] !== undefined) filled[name] = mapTexts(filled[name], "choice", `${place}.${name}`, read);
   }
@@ -292,6 +299,25 @@ export function fill(operation: Operation, index: number, read: ReturnType<typeo
   checkKeys(filled.id, takesList, `${place}.id`);
   checkKeys(filled.to, false, `${place}.to`);
   return filled as Operation;
+}
+
+/** Bodies; those of an update of several items lie beside their keys, or under `data`. */
+function fillData(
+  { action, collection, data }: Extract<Operation, { data: unknown }>,
+  schema: Schema,
+  place: string,
+  read: ReturnType<typeof checkText>,
+): unknown {
+  const described = schema.collections.get(collection);
+  if (!described) return mapTexts(data, "data", place, read);
+  const one = (body: unknown, at: string): unknown => mapBody(schema, described, body, at, read);
+  if (!Array.isArray(data)) return one(data, place);
+  return data.map((entry, i) => {
+    const at = `${place}[${i}]`;
+    if (action !== "update" || !isObject(entry.data)) return one(entry, at);
+    const { data: body, ...beside } = entry;
+    return { ...(mapTexts(beside, "data", at, read) as object), data: one(body, `${at}.data`) };
+  });
 }
 
 /** A reference may have led to a list, or to true. */

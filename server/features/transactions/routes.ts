@@ -1,6 +1,7 @@
 /** `/transaction`: several operations over HTTP, all of them or none. */
 import { Elysia } from "elysia";
 import type { Actor } from "../../core/access/actor";
+import type { Schema } from "../../core/schema/model";
 import { type Identity, jsonBody } from "../../http";
 import { type Idempotency, keyParameter } from "../idempotency";
 import { dataAnswer, type KeepsDeleted, refuseConditions } from "../items";
@@ -11,6 +12,7 @@ export type TransactionParts = {
   readonly identity: Identity;
   readonly once: Idempotency["once"];
   readonly keepsDeleted: KeepsDeleted;
+  readonly schema: () => Schema;
 };
 
 const documented = {
@@ -26,11 +28,11 @@ const documented = {
 };
 
 /** The route of transactions. */
-export function transactionRoutes({ identity, once, keepsDeleted }: TransactionParts) {
+export function transactionRoutes({ identity, once, keepsDeleted, schema }: TransactionParts) {
   const perform = (actor: Actor, body: unknown, request: Request): Promise<Response> => {
     refuseConditions(request);
     const transaction = readTransaction(body);
-    const caller = { actor, keepsDeleted, signal: request.signal };
+    const caller = { actor, keepsDeleted, schema, signal: request.signal };
     const reads = transaction.operations.every(({ action }) => action === "read");
     return once({ actor, request, body, reads }, async (rows) =>
       dataAnswer(`[${(await runTransaction(rows, caller, transaction)).join(",")}]`),

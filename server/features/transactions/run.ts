@@ -2,6 +2,7 @@
 import type { ItemId } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
+import type { Schema } from "../../core/schema/model";
 import { type Data, guestOf, type WriteBody } from "../../data";
 import { checkJson } from "../../http";
 import {
@@ -26,6 +27,7 @@ const answerLimit = 16 * 1024 * 1024;
 export type Caller = {
   readonly actor: Actor;
   readonly keepsDeleted: KeepsDeleted;
+  readonly schema: () => Schema;
   readonly signal: AbortSignal;
 };
 
@@ -47,7 +49,7 @@ export function runTransaction(
     for (const [index, operation] of operations.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- in order
       const text = await performing(index, async () => {
-        const filled = fill(operation, index, read);
+        const filled = fill(operation, index, caller.schema(), read);
         return run(rows, caller, filled, `operations[${index}]`);
       });
       size += text.length;

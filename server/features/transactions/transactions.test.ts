@@ -8,6 +8,7 @@ let app: TestApp;
 let ann: { token: string; id: string };
 
 const [boot, hat] = [901, 902];
+const bootMeta = { gt: 0, tags: ["a", "b"], rows: [{ label: "x" }] };
 const key = { type: "Integer", primaryKey: true, defaultValue: { type: "AUTOINCREMENT" } };
 const schemas: Record<string, unknown> = {
   products: {
@@ -44,6 +45,15 @@ const schemas: Record<string, unknown> = {
     timestamps: false,
     fields: { id: key, order_Id: { type: "Integer", allowNull: false }, text: { type: "String" } },
   },
+  boxes: {
+    name: "Box",
+    timestamps: false,
+    fields: {
+      id: key,
+      label: { type: "String" },
+      product: { relType: "BelongsTo", target: "products" },
+    },
+  },
 };
 
 beforeAll(async () => {
@@ -52,6 +62,9 @@ beforeAll(async () => {
     const made = await app.call("POST", "/schemas", { token: app.admin, body: { collectionName, schema } });
     expect(made.text).toContain("created");
   }
+  const body = { type: "M2O", name: "parent", target: "orders", alias: "boxes" };
+  const related = await app.call("POST", "/schemas/boxes/relationships", { token: app.admin, body });
+  expect(related.text).toContain("created");
   ann = await app.signUp("ann@example.com");
   const role = await app.roleId("user");
   const own = { owner: { eq: "$CURRENT_USER" } };
@@ -78,7 +91,7 @@ beforeEach(async () => {
   for (const collection of ["lines", "orders", "products", "steps"])
     await data.removeWhere(root, collection, { id: { gt: 0 } }, { permanent: true });
   await data.create(root, "products", [
-    { id: boot, sku: "boot", name: "Boot", stock: 3, meta: { gt: 0, tags: ["a", "b"] } },
+    { id: boot, sku: "boot", name: "Boot", stock: 3, meta: bootMeta },
     { id: hat, sku: "hat", name: "$NOW", stock: 5 },
   ]);
 });
@@ -114,6 +127,49 @@ describe("what each action gives, and how later ones refer to it", () => {
         },
       ],
       [{ id }, { id }, { data: [{ order_Id: id, text: expect.stringMatching(/^of \d+!$/) }], totalCount: 1 }],
+    ],
+    [
+      "items inside items: keys of the results before, one and several",
+      [
+        { action: "create", collection: "boxes", data: [{ label: "a" }, { label: "b" }, { label: "c" }] },
+        { action: "create", collection: "orders", data: { boxes: "{{0.ids}}" } },
+        {
+          action: "update",
+          collection: "orders",
+          data: [
+            { id: "{{1.id}}", data: { boxes: { detach: ["{{0.ids.0}}"], create: [{ product: boot }] } } },
+          ],
+        },
+        {
+          action: "update",
+          collection: "boxes",
+          id: "{{0.ids.0}}",
+          data: {
+            label: "of {{1.id}}",
+            parent: { id: "{{1.id}}", meta: "{{0.ids}}", note: "{{0.count}} boxes" },
+          },
+          query: { fields: ["parent.note", "parent.meta", "parent.boxes.label"] },
+        },
+      ],
+      [
+        { count: 3, ids: [id, id, id] },
+        { id },
+        { count: 1, ids: [id] },
+        {
+          id,
+          data: {
+            parent: {
+              id,
+              note: "3 boxes",
+              meta: [id, id, id],
+              boxes: ["of", "b", "c", null].map((label) => ({
+                id,
+                label: label === "of" ? expect.stringMatching(/^of \d+$/) : label,
+              })),
+            },
+          },
+        },
+      ],
     ],
     [
       "lists: ids in order, each of them referred to",
@@ -162,7 +218,7 @@ describe("what each action gives, and how later ones refer to it", () => {
       ],
       [
         { data: expect.objectContaining({ name: "Boot" }), version: expect.stringMatching(/^\d+$/) },
-        { id, data: { note: "Boot", total: 3, meta: { gt: 0, tags: ["a", "b"] }, owner: null } },
+        { id, data: { note: "Boot", total: 3, meta: bootMeta, owner: null } },
         { id, data: { note: "b {{0.id}}" } },
       ],
     ],
@@ -374,6 +430,34 @@ describe("what is refused names its operation, and nothing is written", () => {
       "BAD_REQUEST",
       "operations[1].id: the reference leads to what is no key",
     ],
+    // Nor what is written to related items.
+    ...(
+      [
+        [{ product: "{{0.data.meta}}" }, "product: '0.data.meta' leads to more than one value"],
+        [{ product: "{{0.data.deletedAt}}" }, "product: '0.data.deletedAt' leads to null"],
+        [
+          { product: { id: "{{0.data.deletedAt}}", name: "x" } },
+          "product.id: '0.data.deletedAt' leads to null",
+        ],
+        [
+          { parent: { boxes: "{{0.data.meta.rows}}" } },
+          "parent.boxes: '0.data.meta.rows' leads to more than one value",
+        ],
+        [{ parent: { boxes: ["{{0.data.meta}}"] } }, "parent.boxes[0]: '0.data.meta' leads to more"],
+        [{ parent: { boxes: { delete: ["{{0.data.meta}}"] } } }, "parent.boxes.delete[0]: '0.data.meta'"],
+        [
+          { parent: { boxes: { delete: "{{0.data.meta.rows}}" } } },
+          "parent.boxes.delete: '0.data.meta.rows' leads to",
+        ],
+      ] as const
+    ).map(([data, message]): [Operation[], string, string] => [
+      [
+        { action: "read", collection: "products", id: boot },
+        { action: "create", collection: "boxes", data },
+      ],
+      "BAD_REQUEST",
+      `operations[1].data.${message}`,
+    ]),
     // Shapes.
     bad(7, "operations[1]: expected an object"),
     bad(

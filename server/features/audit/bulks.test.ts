@@ -1,6 +1,7 @@
 /** Entries of bulks lie together, and are read by every door as if each lay by itself. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { testApp, type TestApp } from "../../testing/app";
+import type { AuditEntry } from "../../testing/audit";
 import { removeOldEntries } from "./retention";
 
 let app: TestApp;
@@ -11,37 +12,22 @@ const count = 300;
 const range = (from: number, to: number): readonly number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
-type Entry = {
-  readonly id: string;
-  readonly entity: string;
-  readonly entityId: string;
-  readonly action: string;
-  readonly changes: {
-    readonly before: Record<string, unknown> | null;
-    readonly after: Record<string, unknown> | null;
-  };
-  readonly createdAt: string;
-  readonly requestId: string;
-  readonly transactionId: string;
-  readonly type: string;
-};
-
 const admin = async (method: string, path: string, body?: unknown): Promise<unknown> =>
   (await app.ok(method, path, body)).body;
 
 /** Entries and their total by a query. */
 async function told(
   query: Readonly<Record<string, unknown>>,
-): Promise<{ data: readonly Entry[]; totalCount: number }> {
+): Promise<{ data: readonly AuditEntry[]; totalCount: number }> {
   const text = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
   const search = new URLSearchParams(Object.entries(query).map(([key, value]) => [key, text(value)]));
   return (await admin("GET", `/items/${log}?${search.toString()}`)) as {
-    data: readonly Entry[];
+    data: readonly AuditEntry[];
     totalCount: number;
   };
 }
 
-const summary = (entries: readonly Entry[]): readonly string[] =>
+const summary = (entries: readonly AuditEntry[]): readonly string[] =>
   entries.map(({ action, entity, entityId }) => `${action} ${entity} ${entityId}`);
 
 const item = (id: number) => ({
@@ -158,7 +144,7 @@ test("keys of text, of items that come and go", async () => {
 
 describe("every door gives the same entries", () => {
   const ofParts = { entity: "parts" };
-  let whole: readonly Entry[];
+  let whole: readonly AuditEntry[];
   beforeAll(async () => {
     whole = (await told({ filter: ofParts, sort: "id", limit: -1 })).data;
   });
@@ -174,7 +160,7 @@ describe("every door gives the same entries", () => {
     expect(summary(whole.slice(-1))).toEqual(["update parts 7"]);
   });
 
-  test.each<[query: string, query_: Readonly<Record<string, unknown>>, of: (entry: Entry) => boolean]>([
+  test.each<[query: string, query_: Readonly<Record<string, unknown>>, of: (entry: AuditEntry) => boolean]>([
     ["by item", { filter: { entity: "parts", entityId: "7" } }, ({ entityId }) => entityId === "7"],
     [
       "by some items",
@@ -241,13 +227,13 @@ describe("every door gives the same entries", () => {
     "-entity,createdAt,-id",
     "-action,userId",
   ])("a walk by cursor, sort=%s", async (sort) => {
-    const seen: Entry[] = [];
+    const seen: AuditEntry[] = [];
     for (let cursor: string | null = ""; cursor !== null;) {
       const page = await admin(
         "GET",
         `/items/${log}?filter[entity]=parts&sort=${sort}&limit=37&cursor=${cursor}`,
       );
-      const { data, nextCursor } = page as { data: readonly Entry[]; nextCursor: string | null };
+      const { data, nextCursor } = page as { data: readonly AuditEntry[]; nextCursor: string | null };
       seen.push(...data);
       cursor = nextCursor;
     }
@@ -283,7 +269,7 @@ describe("every door gives the same entries", () => {
     const wanted = [0, 1, 128, 129, 140, 310, all - 1].map((place) => whole[place]);
     const ids = wanted.flatMap((entry) => entry?.id ?? []);
     const some = await told({ filter: { id: { in: ["0", ...ids, String(2n ** 63n - 1n)] } }, sort: "id" });
-    expect(some.data).toEqual(wanted as Entry[]);
+    expect(some.data).toEqual(wanted as AuditEntry[]);
     const between = { entity: "parts", id: { between: [whole[100]?.id, whole[320]?.id] } };
     for (const limit of [-1, 1, 100]) {
       const { data } = await told({ filter: between, sort: "id", limit });
@@ -333,7 +319,7 @@ describe("every door gives the same entries", () => {
     const lines = answer.text
       .trim()
       .split("\n")
-      .map((line) => JSON.parse(line) as Entry);
+      .map((line) => JSON.parse(line) as AuditEntry);
     expect(lines.map(({ id, changes }) => ({ id, changes }))).toEqual(
       whole.map(({ id, changes }) => ({ id, changes })),
     );

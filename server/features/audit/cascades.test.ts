@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { unproven } from "../../core/access/actor";
 import { openSnapshot } from "../../data";
 import { testApp, type TestApp } from "../../testing/app";
+import type { AuditEntry } from "../../testing/audit";
 
 let app: TestApp;
 let adminId: string;
@@ -55,34 +56,23 @@ async function done(method: string, path: string, body?: unknown, status = 200):
   return answer.body;
 }
 
-type Entry = {
-  readonly entity: string;
-  readonly entityId: string;
-  readonly action: string;
-  readonly changes: { readonly before: Record<string, unknown> | null; readonly after: unknown };
-  readonly userId: string | null;
-  readonly ipaddress: string | null;
-  readonly requestId: string | null;
-  readonly transactionId: string;
-};
-
 let seen = "0";
 
 /** The entries since the last call. */
-async function entries(): Promise<readonly Entry[]> {
+async function entries(): Promise<readonly AuditEntry[]> {
   const query = new URLSearchParams({
     filter: JSON.stringify({ id: { gt: seen } }),
     sort: "id",
     limit: "-1",
   });
   const { data } = (await done("GET", `/items/baasix_AuditLog?${query.toString()}`)) as {
-    data: readonly (Entry & { readonly id: string })[];
+    data: readonly AuditEntry[];
   };
   seen = data.at(-1)?.id ?? seen;
   return data;
 }
 
-const told = (all: readonly Entry[]): readonly string[] =>
+const told = (all: readonly AuditEntry[]): readonly string[] =>
   all.map(({ action, entity, entityId }) => `${action} ${entity} ${entityId}`).toSorted();
 
 async function fill(author: number): Promise<void> {

@@ -1,6 +1,7 @@
 /** Every door through which many items are written at once: the log, played back, gives the tables, whatever their keys. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { testApp, type TestApp } from "../../testing/app";
+import { type AuditEntry, entriesOf, playBack } from "../../testing/audit";
 import { openTwoTenants } from "../../testing/two-tenants";
 import { removeOldEntries } from "./retention";
 
@@ -10,36 +11,11 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-type Row = Readonly<Record<string, unknown>>;
-type Entry = {
-  readonly id: string;
-  readonly entity: string;
-  readonly entityId: string;
-  readonly action: string;
-  readonly changes: { readonly before: Row | null; readonly after: Row | null };
-};
-
 const admin = async (method: string, path: string, body?: unknown): Promise<unknown> =>
   (await app.ok(method, path, body)).body;
 
 const range = (from: number, to: number): readonly number[] =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
-
-async function entriesOf(...entities: readonly string[]): Promise<readonly Entry[]> {
-  const filter = encodeURIComponent(JSON.stringify({ entity: { in: entities } }));
-  return listed<Entry>(`/items/baasix_AuditLog?filter=${filter}&sort=id`);
-}
-
-/** All items of a list, however many. */
-async function listed<T>(path: string): Promise<readonly T[]> {
-  const answer = await app.call("GET", `${path}&export=ndjson`, { token: app.admin });
-  if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${answer.text}`);
-  return answer.text
-    .trim()
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as T);
-}
 
 /** How the entries of a collection lie: `action n` for each row of `baasix_AuditBulk`, in their order. */
 async function together(entity: string): Promise<readonly string[]> {
@@ -48,26 +24,6 @@ async function together(entity: string): Promise<readonly string[]> {
     params: [entity],
   });
   return rows.map(([action, n]) => `${String(action)} ${String(n)}`);
-}
-
-/** Plays the entries back, and compares with what the collections hold. */
-async function playBack(...collections: readonly string[]): Promise<void> {
-  const rows = new Map<string, Row>();
-  for (const { entity, entityId, action, changes } of await entriesOf(...collections)) {
-    const place = `${entity} ${entityId}`;
-    const known = rows.get(place);
-    const { before: was, after: is } = changes;
-    if (was === null) expect([place, action, known]).toEqual([place, "create", undefined]);
-    else expect({ place, ...known }).toMatchObject(was);
-    if (is === null) rows.delete(place);
-    else rows.set(place, { ...known, ...is });
-  }
-  const stored = new Map<string, Row>();
-  for (const collection of collections) {
-    for (const row of await listed<Row>(`/items/${collection}?paranoid=false`))
-      stored.set(`${collection} ${String(row.id)}`, row);
-  }
-  expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(stored));
 }
 
 const uuid = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
@@ -115,8 +71,8 @@ describe.each(keys)("keys of type %s", (type, keyOf) => {
     await admin("POST", `${path}/restore`, ids(1001, 1040));
     await admin("DELETE", `${path}/bulk?permanent=true`, ids(201, 221));
     await admin("DELETE", path, { filter: { code: { startsWith: "c6" } } });
-    await playBack(name);
-    const told = (await entriesOf(name)).map(({ action }) => action);
+    await playBack(app, name);
+    const told = (await entriesOf(app, name)).map(({ action }) => action);
     expect(told.filter((action) => action === "restore")).toHaveLength(40);
     expect((await together(name)).filter((row) => row.startsWith("restore"))).toEqual([
       "restore 30",
@@ -128,9 +84,9 @@ describe.each(keys)("keys of type %s", (type, keyOf) => {
     for (const n of [301, 1001, 205, 3005]) {
       const filter = encodeURIComponent(JSON.stringify({ entity: name, entityId: String(keyOf(n)) }));
       const { data } = (await admin("GET", `/items/baasix_AuditLog?filter=${filter}&sort=id`)) as {
-        data: readonly Entry[];
+        data: readonly AuditEntry[];
       };
-      const whole = (await entriesOf(name)).filter(({ entityId }) => entityId === String(keyOf(n)));
+      const whole = (await entriesOf(app, name)).filter(({ entityId }) => entityId === String(keyOf(n)));
       expect(data).toEqual(whole);
       expect(data.length).toBeGreaterThan(n === 3005 ? 0 : 1);
     }
@@ -162,14 +118,14 @@ test("items inside items", async () => {
     balls: { detach: range(1, 30), update: [{ id: 31, name: "31" }] },
   });
   await admin("DELETE", "/items/boxes/bulk", range(1, 30));
-  await playBack("boxes", "balls");
+  await playBack(app, "boxes", "balls");
   expect(await together("balls")).toContain("create 128");
 });
 
 test("two bulks at once, and one that fails amid them", async () => {
   const bulk = (from: number) => range(from, from + 199).map((n) => ({ id: n, code: `d${n}` }));
   const path = "/items/things_integer/bulk";
-  const post = (bodies: readonly Row[]) => app.call("POST", path, { token: app.admin, body: bodies });
+  const post = (bodies: readonly object[]) => app.call("POST", path, { token: app.admin, body: bodies });
   const answers = await Promise.all([
     post(bulk(10_000)),
     post(bulk(20_000)),
@@ -177,8 +133,8 @@ test("two bulks at once, and one that fails amid them", async () => {
     post(bulk(40_000)),
   ]);
   expect(answers.map(({ status }) => status < 300)).toEqual([true, true, false, true]);
-  await playBack("things_integer");
-  const ids = (await entriesOf("things_integer")).map(({ id }) => id);
+  await playBack(app, "things_integer");
+  const ids = (await entriesOf(app, "things_integer")).map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
@@ -189,9 +145,9 @@ test("long values: no row holds more than a document can", async () => {
   await admin("POST", "/items/scrolls/bulk", long);
   const short = long.map(({ id }) => ({ id, text: "short" }));
   await admin("PATCH", "/items/scrolls/bulk", short);
-  await playBack("scrolls");
+  await playBack(app, "scrolls");
   await admin("DELETE", "/items/scrolls/bulk", range(1, 21));
-  await playBack("scrolls");
+  await playBack(app, "scrolls");
   expect(await together("scrolls")).toEqual(["create 21", "update 20", "update 1", "delete 21"]);
 });
 
@@ -216,7 +172,7 @@ test("an entry lies with those of its tenant, and ends when its time is over, no
     ] as const) {
       const filter = encodeURIComponent(JSON.stringify({ entity: "notes", tenant_Id }));
       const answer = await two.as("root", `GET /items/baasix_AuditLog?filter=${filter}&limit=-1`);
-      const { data, totalCount } = answer.body as { data: readonly Entry[]; totalCount: number };
+      const { data, totalCount } = answer.body as { data: readonly AuditEntry[]; totalCount: number };
       expect([data.length, totalCount]).toEqual([total, total]);
       const told = typeof tenant_Id === "string" ? tenant_Id : null;
       expect(data.map(({ changes }) => changes.after?.tenant_Id)).toEqual(data.map(() => told));

@@ -124,11 +124,12 @@ async function importFile(
   const query = readQueryString(request.url);
   // Wrong options are told before the file is read; those of a form stand behind it.
   readOptions(query);
-  const leave = take(actor.id);
+  const seat = take(actor.id);
   try {
     const received = await receiveFile(spool, request, format, maxBytes);
     try {
       uploaded();
+      seat.arrived();
       const options = readOptions({ ...Object.fromEntries(received.fields), ...query });
       if (options.on === undefined) data.requireRight(actor, collection, "create");
       const work = async (rows: Data): Promise<Response> => {
@@ -153,7 +154,7 @@ async function importFile(
       await received.file.close();
     }
   } finally {
-    leave();
+    seat.leave();
   }
 }
 

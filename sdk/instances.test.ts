@@ -1,11 +1,10 @@
 /** The progress of work, and notifications, through the client, of two servers as processes of their own on one PostgreSQL. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { join } from "node:path";
-import { type ExternalServer, externalServer, temporaryDirectory } from "../server/testing/postgres";
+import { type ExternalServer, externalServer } from "../server/testing/postgres";
+import { type Instance, startInstance } from "../server/testing/start-instance";
 import { type Baasix, type BaasixError, createBaasix, type ExecutionUpdate, MemoryStorageAdapter } from ".";
 
-const admin = { email: "admin@example.com", password: "correct horse battery" };
-const processes: Bun.Subprocess[] = [];
+const instances: Instance[] = [];
 const clients: Baasix[] = [];
 let database: ExternalServer;
 let one: string;
@@ -13,45 +12,15 @@ let two: string;
 
 beforeAll(async () => {
   database = await externalServer({ walLevel: "logical" });
-  one = await start();
-  two = await start();
+  for (let n = 0; n < 2; n++) instances.push(await startInstance({ DATABASE_URL: database.url }));
+  [one, two] = instances.map(({ url }) => url) as [string, string];
 }, 60_000);
 afterAll(async () => {
   for (const each of clients) each.close();
-  for (const each of processes) each.kill("SIGKILL");
-  await Promise.all(processes.map(({ exited }) => exited));
+  for (const { process } of instances) process.kill("SIGKILL");
+  await Promise.all(instances.map(({ process }) => process.exited));
   await database.stop();
 });
-
-async function start(): Promise<string> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../server/testing/instance.ts")], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      BAASIX_DIR: temporaryDirectory(),
-      SECRET_KEY: "a secret of the tests, at least 32 characters",
-      ADMIN_EMAIL: admin.email,
-      ADMIN_PASSWORD: admin.password,
-      DATABASE_URL: database.url,
-      HOST: "127.0.0.1",
-      PORT: "0",
-      LOG_LEVEL: "error",
-      NODE_ENV: "test",
-      DATABASE_POOL_MAX: "4",
-      DATABASE_SLOW_POOL_MAX: "2",
-      INSTANCE_BEAT: "1",
-    },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  processes.push(child);
-  let url = "";
-  for await (const chunk of child.stdout) {
-    url += new TextDecoder().decode(chunk);
-    if (url.includes("\n")) return url.trim();
-  }
-  throw new Error("the server did not start");
-}
 
 function client(url: string): Baasix {
   const made = createBaasix({ url, storage: new MemoryStorageAdapter() });

@@ -1,48 +1,20 @@
 /** Several servers as processes of their own on one PostgreSQL, which speak over it, or over Redis; one is killed. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import type { ServerFrame } from "@baasix/types";
-import { externalServer, outsider, temporaryDirectory } from "./testing/postgres";
+import { externalServer, outsider } from "./testing/postgres";
 import { testRedis } from "./testing/redis";
 import { openSocket, type TestSocket } from "./testing/socket";
+import { type Instance, instanceAdmin, startInstance } from "./testing/start-instance";
 
-const admin = { email: "admin@example.com", password: "correct horse battery" };
 const ends: (() => unknown)[] = [];
 afterAll(async () => {
   for (const end of ends.toReversed()) await end();
 });
 
-type Instance = { readonly url: string; readonly process: Bun.Subprocess<"ignore", "pipe", "inherit"> };
-
 async function start(env: Record<string, string>): Promise<Instance> {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "testing/instance.ts")], {
-    env: {
-      PATH: process.env["PATH"] ?? "",
-      BAASIX_DIR: temporaryDirectory(),
-      SECRET_KEY: "a secret of the tests, at least 32 characters",
-      ADMIN_EMAIL: admin.email,
-      ADMIN_PASSWORD: admin.password,
-      HOST: "127.0.0.1",
-      PORT: "0",
-      LOG_LEVEL: "error",
-      NODE_ENV: "test",
-      DATABASE_POOL_MAX: "4",
-      DATABASE_SLOW_POOL_MAX: "2",
-      INSTANCE_BEAT: "1",
-      LOGIN_RATE_LIMIT: "1000",
-      ...env,
-    },
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  ends.push(() => child.kill("SIGKILL"));
-  let url = "";
-  for await (const chunk of child.stdout) {
-    url += new TextDecoder().decode(chunk);
-    if (url.includes("\n")) return { url: url.trim(), process: child };
-  }
-  throw new Error("the server did not start");
+  const instance = await startInstance(env);
+  ends.push(() => instance.process.kill("SIGKILL"));
+  return instance;
 }
 
 async function call(url: string, method: string, path: string, body?: unknown, token?: string) {
@@ -224,7 +196,7 @@ describe.each([
     }
 
     // Rights that change at one end at the other.
-    const { token } = await call(two.url, "POST", "/auth/login", admin);
+    const { token } = await call(two.url, "POST", "/auth/login", instanceAdmin);
     await asking(b, { type: "invoke", event: "stats" }, (text) => text.includes('"rooms":1,"instances":2'));
     const status = await call(two.url, "GET", "/realtime/status", undefined, token);
     expect(status.data).toMatchObject({ instances: 2, rooms: 1 });

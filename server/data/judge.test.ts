@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { type Actor, unproven } from "../core/access/actor";
+import { type Actor } from "../core/access/actor";
 import { AppError } from "../core/errors";
 import type { LoggedChange, RowText } from "../core/query/view";
 import type { PermissionRow } from "../core/access/rules";
@@ -8,27 +8,12 @@ import { storedSchema } from "../core/schema/define";
 import { diffSchemas } from "../core/schema/diff";
 import type { Schema } from "../core/schema/model";
 import { type Database, type DatabaseAddress, openDatabase } from "../platform/postgres";
-import { blogSchema, rulesFor } from "../testing/blog";
+import { adminOf, blogSchema, rulesFor, userOf } from "../testing/blog";
 import { outsider, testDatabase, type TestDatabase } from "../testing/postgres";
 import { createJudge, type JudgeOptions, markOf, type View } from "./judge";
 import type { Snapshot } from "./snapshot";
 
-const user = (id: string): Actor => ({
-  kind: "user",
-  id,
-  role: "role-user",
-  roles: ["role-user"],
-  admin: false,
-  ...unproven,
-});
-const admin: Actor = {
-  kind: "user",
-  id: "0",
-  role: "role-admin",
-  roles: ["role-admin"],
-  admin: true,
-  ...unproven,
-};
+const admin = adminOf("0");
 const anonymous: Actor = { kind: "anonymous" };
 
 /** The accounts of the two authors. */
@@ -93,7 +78,7 @@ async function told(
   permissions: readonly Permission[],
   request: { filter?: unknown; fields?: unknown },
   change: LoggedChange,
-  actor: Actor = user("1"),
+  actor: Actor = userOf("1"),
 ): Promise<string> {
   const judge = judgeWith(permissions);
   const { verdicts, failures, untold } = await judge.judge(
@@ -239,7 +224,7 @@ describe("what a change means to a view", () => {
   ];
   test.each(filters)("the filter %j", async (filter, expected) => {
     const judge = judgeWith([{ ...everything, conditions: filter as never }]);
-    const view = judge.open(user(accounts[0]), { collection: "posts", ...title });
+    const view = judge.open(userOf(accounts[0]), { collection: "posts", ...title });
     const { verdicts, failures } = await judge.judge([view], [created(post())]);
     expect([...failures.values()]).toEqual([]);
     expect(verdicts.length === 0 ? "nothing" : "create").toBe(expected);
@@ -259,7 +244,7 @@ describe("what a change means to a view", () => {
 
   test("softly deleted rows have left", async () => {
     const judge = judgeWith([{ collection: "comments", action: "read" }]);
-    const view = judge.open(user("1"), { collection: "comments", fields: ["text"] });
+    const view = judge.open(userOf("1"), { collection: "comments", fields: ["text"] });
     const row = { id: "1", text: "hi", approved: "t", post_Id: "1", deletedAt: null };
     const gone = { ...row, deletedAt: "2026-11-20 12:00:00+00" };
     const { verdicts } = await judge.judge(
@@ -280,7 +265,7 @@ describe("what a change means to a view", () => {
       ["2026-11-20T13:30:00Z", 0],
     ] as const) {
       const judge = judgeWith(permissions, Date.parse(time));
-      const view = judge.open(user("1"), { collection: "posts" });
+      const view = judge.open(userOf("1"), { collection: "posts" });
       expect((await judge.judge([view], [change])).verdicts).toHaveLength(count);
     }
   });
@@ -290,11 +275,11 @@ describe("views", () => {
   test("are equal when the same rows are shown in the same way, whoever asks", () => {
     const judge = judgeWith([mine, { ...published, collection: "authors", conditions: null }]);
     const key = (actor: Actor, request: object) => judge.open(actor, { collection: "posts", ...request }).key;
-    expect(key(user("1"), {})).toBe(key(user("1"), { fields: ["*"] }));
-    expect(key(user("1"), {})).not.toBe(key(user("2"), {}));
-    expect(key(admin, {})).not.toBe(key(user("1"), {}));
+    expect(key(userOf("1"), {})).toBe(key(userOf("1"), { fields: ["*"] }));
+    expect(key(userOf("1"), {})).not.toBe(key(userOf("2"), {}));
+    expect(key(admin, {})).not.toBe(key(userOf("1"), {}));
     const text = (actor: Actor) => judge.open(actor, { collection: "posts" }).statement.text;
-    expect(text(user("1"))).toBe(text(user("2")));
+    expect(text(userOf("1"))).toBe(text(userOf("2")));
   });
 
   test("of many users are judged in one statement, each with its own parameters", async () => {
@@ -307,7 +292,7 @@ describe("views", () => {
     const judge = createJudge({ database: counted, snapshot: () => snapshot, now: Date.now });
     const views: View[] = [];
     for (let id = 0; id < 300; id++)
-      views.push(judge.open(user(String(id)), { collection: "posts", ...title }));
+      views.push(judge.open(userOf(String(id)), { collection: "posts", ...title }));
     const changes = [
       created(post({ author_Id: "7" })),
       updated(post({ author_Id: "7" }), post({ author_Id: "299" })),
@@ -324,7 +309,7 @@ describe("views", () => {
     // The id of a user is compared with a UUID: for a user whose id is none, PostgreSQL refuses.
     const judge = judgeWith([{ ...everything, conditions: { "author.account": { eq: "$CURRENT_USER" } } }]);
     const views = [accounts[0], "x", accounts[1]].map((id) =>
-      judge.open(user(id), { collection: "posts", ...title }),
+      judge.open(userOf(id), { collection: "posts", ...title }),
     );
     const { verdicts, failures } = await judge.judge(views, [
       created(post()),
@@ -344,7 +329,7 @@ describe("views", () => {
       OR: Array.from({ length: n + 1 }, () => ({ "comments.text": "x" })),
     }));
     const views = [...slow, { title: "Hello" }].map((filter) =>
-      judge.open(user("1"), { collection: "posts", filter, ...title }),
+      judge.open(userOf("1"), { collection: "posts", filter, ...title }),
     );
     expect((await judge.judge(views, [created(post())])).failures.size).toBe(0);
     await database.transaction(async (runner) => {
@@ -363,16 +348,16 @@ describe("views", () => {
   test("many changes keep their order", async () => {
     const judge = judgeWith([everything]);
     const changes = Array.from({ length: 1203 }, (_, n) => created(post({ id: String(n) })));
-    const { verdicts } = await judge.judge([judge.open(user("1"), { collection: "posts" })], changes);
+    const { verdicts } = await judge.judge([judge.open(userOf("1"), { collection: "posts" })], changes);
     expect(verdicts.map(({ change }) => change)).toEqual(changes.map((_, n) => n));
   });
 
   type Refusal = readonly [name: string, actor: Actor, request: object, code: string, message: RegExp];
   const refusals: readonly Refusal[] = [
-    ["an unknown collection", user("1"), { collection: "nope" }, "UNKNOWN_COLLECTION", /nope/],
+    ["an unknown collection", userOf("1"), { collection: "nope" }, "UNKNOWN_COLLECTION", /nope/],
     [
       "a collection without a right",
-      user("1"),
+      userOf("1"),
       { collection: "comments" },
       "FORBIDDEN",
       /read items in 'comments'/,
@@ -385,30 +370,36 @@ describe("views", () => {
       "FORBIDDEN",
       /read items in 'posts'/,
     ],
-    ["an unknown field", user("1"), { collection: "posts", fields: ["titel"] }, "UNKNOWN_FIELD", /'title'/],
-    ["an unreadable field", user("1"), { collection: "posts", fields: ["secret"] }, "FORBIDDEN", /'secret'/],
+    ["an unknown field", userOf("1"), { collection: "posts", fields: ["titel"] }, "UNKNOWN_FIELD", /'title'/],
+    [
+      "an unreadable field",
+      userOf("1"),
+      { collection: "posts", fields: ["secret"] },
+      "FORBIDDEN",
+      /'secret'/,
+    ],
     [
       "a filter on an unreadable field",
-      user("1"),
+      userOf("1"),
       { collection: "posts", filter: { secret: "x" } },
       "FORBIDDEN",
       /'secret'/,
     ],
     [
       "an unknown operator",
-      user("1"),
+      userOf("1"),
       { collection: "posts", filter: { title: { eqq: 1 } } },
       "UNKNOWN_OPERATOR",
       /eqq/,
     ],
     [
       "a value of a wrong type",
-      user("1"),
+      userOf("1"),
       { collection: "posts", filter: { id: "x" } },
       "INVALID_VALUE",
       /filter\.id/,
     ],
-    ["a key that may not be read", user("1"), { collection: "authors" }, "FORBIDDEN", /'id' of 'authors'/],
+    ["a key that may not be read", userOf("1"), { collection: "authors" }, "FORBIDDEN", /'id' of 'authors'/],
   ];
   test.each(refusals)("are refused: %s", (_name, actor, request, code, message) => {
     const judge = judgeWith([
@@ -438,7 +429,7 @@ describe("views that other rows decide", () => {
   test("are told what is in them now, by the keys of what changed", async () => {
     await sql(`insert into posts (id, title, "author_Id") values (71, 'a', 1), (72, 'b', 2), (73, 'c', 1)`);
     const judge = judgeWith(rights);
-    const views = [judge.open(user("1"), { collection: "posts", ...title })];
+    const views = [judge.open(userOf("1"), { collection: "posts", ...title })];
     const { sights, failures, untold } = await judge.look(views, [
       change("71", "2"),
       change("72", "1"),
@@ -459,7 +450,7 @@ describe("views that other rows decide", () => {
       `insert into posts (id, title, "author_Id") values (81, 'ä "a"', 1), (82, 'b', 2), (83, 'd', 1)`,
     );
     const judge = judgeWith(rights);
-    const view = judge.open(user("1"), { collection: "posts", ...title, filter: { id: { gt: 80 } } });
+    const view = judge.open(userOf("1"), { collection: "posts", ...title, filter: { id: { gt: 80 } } });
     const started = Date.now();
     const first = await judge.survey(view, null);
     const texts = { 81: '{"id":81,"title":"ä \\"a\\""}', 83: '{"id":83,"title":"d"}' };

@@ -1,5 +1,6 @@
 /** A small world for tests of the core: posts with authors and comments, and one role that sees a part of it. */
 import type { SchemaRecord } from "@baasix/types";
+import { unproven, type UserActor } from "../core/access/actor";
 import { parseRules, type PermissionRow, type RoleRow, type Rules } from "../core/access/rules";
 import { buildSchema } from "../core/schema/define";
 import type { Schema } from "../core/schema/model";
@@ -64,6 +65,16 @@ export const roles: readonly RoleRow[] = [
   { id: "role-user", name: "user" },
   { id: "role-public", name: "public" },
 ];
+
+/** An account of the role `user`. */
+export const userOf = (id: string): UserActor => actorOf(id, "role-user", false);
+
+/** An account of the role `administrator`. */
+export const adminOf = (id: string): UserActor => actorOf(id, "role-admin", true);
+
+function actorOf(id: string, role: string, admin: boolean): UserActor {
+  return { kind: "user", id, role, roles: [role], admin, ...unproven };
+}
 
 /** Rules with the given permissions of the role `user`. */
 export function rulesFor(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { blogSchema, rulesFor } from "../../testing/blog";
-import { type Actor, system, unproven } from "../access/actor";
+import { adminOf, blogSchema, rulesFor, userOf } from "../../testing/blog";
+import { type Actor, system } from "../access/actor";
 import { accessOf } from "../access/policy";
 import type { Rules } from "../access/rules";
 import { AppError } from "../errors";
@@ -10,22 +10,8 @@ import { parseRead } from "./parse";
 import { planRead } from "./plan";
 import { bind, type CompiledStatement } from "./variables";
 
-const user: Actor = {
-  kind: "user",
-  id: "user-1",
-  role: "role-user",
-  roles: ["role-user"],
-  admin: false,
-  ...unproven,
-};
-const admin: Actor = {
-  kind: "user",
-  id: "user-2",
-  role: "role-admin",
-  roles: ["role-admin"],
-  admin: true,
-  ...unproven,
-};
+const user = userOf("user-1");
+const admin = adminOf("user-2");
 
 function compile(
   query: Record<string, unknown>,

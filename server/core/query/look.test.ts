@@ -1,20 +1,12 @@
 /** The statements of views that reach other rows: their texts, and what is bound to them. */
 import { expect, test } from "bun:test";
-import { blogSchema, rulesFor } from "../../testing/blog";
-import { type Actor, unproven } from "../access/actor";
+import { blogSchema, rulesFor, userOf } from "../../testing/blog";
 import { accessOf } from "../access/policy";
 import { authorizeRead } from "./authorize";
 import { bindLook, bindSurvey, compileLook, compileSurvey, reachesOthers, surveyed } from "./look";
 import { planView, settle } from "./view";
 
-const user: Actor = {
-  kind: "user",
-  id: "7",
-  role: "role-user",
-  roles: ["role-user"],
-  admin: false,
-  ...unproven,
-};
+const user = userOf("7");
 const rules = rulesFor([
   { collection: "posts", action: "read", conditions: { secret: { eq: "$CURRENT_USER" } } },
   { collection: "authors", action: "read" },

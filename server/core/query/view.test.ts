@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { blogSchema, rulesFor } from "../../testing/blog";
-import { type Actor, unproven } from "../access/actor";
+import { adminOf, blogSchema, rulesFor, userOf } from "../../testing/blog";
 import { accessOf } from "../access/policy";
 import { authorizeRead } from "./authorize";
 import { findCollection } from "./plan";
@@ -15,14 +14,7 @@ import {
   wholeChange,
 } from "./view";
 
-const user: Actor = {
-  kind: "user",
-  id: "7",
-  role: "role-user",
-  roles: ["role-user"],
-  admin: false,
-  ...unproven,
-};
+const user = userOf("7");
 const rules = rulesFor([
   { collection: "posts", action: "read", conditions: { secret: { eq: "$CURRENT_USER" } } },
 ]);
@@ -99,14 +91,7 @@ describe("rows", () => {
 });
 
 describe("a view depends on", () => {
-  const admin: Actor = {
-    kind: "user",
-    id: "1",
-    role: "role-admin",
-    roles: ["role-admin"],
-    admin: true,
-    ...unproven,
-  };
+  const admin = adminOf("1");
   const dependencies = (request: { filter?: unknown; fields?: unknown }): string[] => {
     const plan = planView(blogSchema, { collection: "posts", ...request });
     const read = authorizeRead(plan, accessOf(rules, blogSchema, admin));

@@ -6,6 +6,7 @@ import type { Actor } from "./core/access/actor";
 import { rightsCollections } from "./core/access/policy";
 import { builtInDrafts } from "./core/schema/define";
 import {
+  createCounters,
   createData,
   createJudge,
   createLiveQueries,
@@ -321,6 +322,7 @@ export async function createApp(
         data,
         identity,
         once,
+        countOn: createCounters({ database, snapshot: snapshot.current }),
         schema: () => snapshot.current().schema,
         spool,
         maxBytes: config.IMPORT_LIMIT * 1024 * 1024,

@@ -1,3 +1,4 @@
+export { type CountOn, createCounters } from "./counters";
 export { createData, type DataParts } from "./data";
 export type {
   CommittedWrite,

@@ -5,10 +5,11 @@ import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { findCollection } from "../../core/query/plan";
 import type { Collection, Schema } from "../../core/schema/model";
-import type { Data } from "../../data";
+import type { CountOn, Data } from "../../data";
 import { readQueryString } from "../../http";
 import type { Spool } from "../../platform/storage";
 import type { Idempotency } from "../idempotency";
+import { watchCounted } from "./counted";
 import { csvRows } from "./csv";
 import { jsonRows } from "./json";
 import { type ImportOptions, readOptions } from "./model";
@@ -23,6 +24,7 @@ import { tenantOfRows } from "./tenant";
 export type ImportParts = {
   readonly data: Data;
   readonly once: Idempotency["once"];
+  readonly countOn: CountOn;
   readonly schema: () => Schema;
   readonly spool: Spool;
   readonly maxBytes: number;
@@ -114,7 +116,7 @@ function requireSome(data: Data, actor: Actor, collection: string): void {
 type Running = ImportParts & { readonly take: Seats; readonly limit: LimitFunction };
 
 async function importFile(
-  { data, once, schema, spool, maxBytes, take, limit }: Running,
+  { data, once, countOn, schema, spool, maxBytes, take, limit }: Running,
   format: Format,
   actor: Actor & { readonly kind: "user" },
   collection: string,
@@ -132,24 +134,33 @@ async function importFile(
       seat.arrived();
       const options = readOptions({ ...Object.fromEntries(received.fields), ...query });
       if (options.on === undefined) data.requireRight(actor, collection, "create");
+      let given: readonly string[] = [];
       const work = async (rows: Data): Promise<Response> => {
         const described = findCollection(schema(), collection);
         const tenant = tenantOfRows(described, actor, options.tenant);
+        const counted = watchCounted(described);
         const reader = () =>
-          tenant.fill(format.reader(described, received, options, data, actor)(received.file.chunks));
+          counted.watch(
+            tenant.fill(format.reader(described, received, options, data, actor)(received.file.chunks)),
+          );
         const imported = await runImport(
           rows,
           actor,
           { ...options, collection, word: format.word, batches: reader },
           request.signal,
         );
+        given = counted.given();
         return Response.json(answer(imported, options, format.word));
       };
       const body = { digest: received.file.digest, options };
       // What leaves nothing behind has nothing to repeat.
-      return await limit(() =>
-        options.dryRun ? work(data) : once({ actor, request, body, slow: true }, work),
-      );
+      return await limit(async () => {
+        if (options.dryRun) return work(data);
+        const answered = await once({ actor, request, body, slow: true }, work);
+        // The items are there, whatever becomes of the next number.
+        if (given.length > 0) await countOn(collection, given).catch(() => {});
+        return answered;
+      });
     } finally {
       await received.file.close();
     }

@@ -624,6 +624,19 @@ test("options may stand in the form, beside the file", async () => {
   expect(await products("sku")).toEqual([]);
 });
 
+test("what counts by itself goes on behind the numbers of a file, but not behind the last that there are", async () => {
+  const create = async (sku: string): Promise<unknown> =>
+    (await app.call("POST", "/items/products", { token: app.admin, body: { sku } })).body;
+  await send("csv", "id,sku\n2,a\n4,b\n2147483647,last\n");
+  expect(await create("c")).toEqual({ data: { id: 5 } });
+  await send("csv", "id,sku\n500000,d\n", { query: "?dryRun=true" });
+  await send("csv", "sku\ne\n");
+  expect(await create("f")).toEqual({ data: { id: 7 } });
+  await send("json", '[{"id": 500000, "sku": "g"}]');
+  await send("json", '[{"id": 11, "sku": "h"}]');
+  expect(await create("i")).toEqual({ data: { id: 500001 } });
+});
+
 test("under an idempotency key a file comes in once", async () => {
   const headers = { "idempotency-key": "the-same" };
   const first = await send("csv", "sku\na\n", { headers });

@@ -187,6 +187,7 @@ export async function createApp(
     data,
     now,
     rights: (actor) => markOfRights(snapshot.current().rules, actor),
+    limit: config.IDEMPOTENCY_KEY_LIMIT,
   });
   const keepsDeleted = (collection: string): boolean =>
     snapshot.current().schema.collections.get(collection)?.paranoid === true;

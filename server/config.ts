@@ -91,6 +91,7 @@ const settings = z.object({
   TRUST_PROXY: list,
   LOGIN_RATE_LIMIT: wholeNumber(1, 1_000_000).default(10),
   LOGIN_ACCOUNT_LIMIT: wholeNumber(1, 1_000_000).default(5),
+  IDEMPOTENCY_KEY_LIMIT: wholeNumber(1, 100_000_000).default(100_000),
   MOBILE_SESSION_LIMIT: sessionLimit,
   WEB_SESSION_LIMIT: sessionLimit,
   SESSION_LIMIT_ROLES: list,
@@ -196,7 +197,8 @@ function isMailServer(text: string): boolean {
 
 /**
  * Every setting, checked. `LOGIN_RATE_LIMIT`: sign-ins and sign-ups per client and minute; `LOGIN_ACCOUNT_LIMIT`: wrong
- * passwords per account and quarter of an hour; `TRANSFORM_RATE_LIMIT`: new images per second and client.
+ * passwords per account and quarter of an hour; `TRANSFORM_RATE_LIMIT`: new images per second and client;
+ * `IDEMPOTENCY_KEY_LIMIT`: new keys per account (without one, per address) and day, an answer counting once for each 4 KiB.
  * `REALTIME_SOCKETS_PER_USER`: of one account; `REALTIME_SOCKETS_PER_ADDRESS`: without an account, of one address.
  * `REALTIME_SILENCE`: seconds after which a socket that gives no sign of life, not even by answering a ping, is closed.
  * `REDIS_URL`: by which several servers on one database speak to each other, in place of the database itself;

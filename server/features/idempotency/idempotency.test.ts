@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { system } from "../../core/access/actor";
 import { createApp } from "../../app";
-import { type Answer, testApp, type TestApp } from "../../testing/app";
+import { type Answer, testAdmin, testApp, type TestApp } from "../../testing/app";
 import { removeExpiredKeys } from ".";
 
 type Json = Record<string, unknown>;
@@ -259,6 +259,53 @@ test("a day later the key is free, whether it was swept or not", async () => {
   expect(await removeExpiredKeys(app.data, Date.now() + ahead)).toBe(1);
   expect((await send("swept", create("d"))).status).toBe(201);
   expect((await notes()).map(({ text }) => text)).toEqual(["a", "b", "c", "d"]);
+});
+
+test("who has used up the keys of a day gets no new one, and the old answers still", async () => {
+  let later = 0;
+  const small = await testApp({
+    env: { IDEMPOTENCY_KEY_LIMIT: "4" },
+    now: () => Date.now() + later,
+  });
+  try {
+    const [adam, eve] = [small.admin, (await small.signUp("eve@example.com")).token];
+    const make = (key: string, name: string, token = adam) =>
+      small.call("POST", "/items/baasix_Role", {
+        token,
+        headers: { "idempotency-key": key },
+        body: { name },
+      });
+    expect((await make("1", "one")).status).toBe(201);
+    expect((await make("2", "one")).status).toBe(409); // leaves no key
+    // An answer of more than 4 KiB counts as two.
+    const two = { name: "two", description: "x".repeat(5000) };
+    const create = {
+      action: "create",
+      collection: "baasix_Role",
+      data: two,
+      query: { fields: "description" },
+    };
+    const large = await small.call("POST", "/transaction", {
+      token: adam,
+      headers: { "idempotency-key": "2" },
+      body: { operations: [create] },
+    });
+    expect(large.status).toBe(200);
+    expect((await make("3", "three")).status).toBe(201);
+    const refused = await make("4", "four");
+    expect(errorOf(refused)).toEqual([429, "RATE_LIMITED"]);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(86_000);
+    expect(replayed(await make("1", "one"))).toBe("true");
+    const unkeyed = await small.call("POST", "/items/baasix_Role", { token: adam, body: { name: "four" } });
+    expect(unkeyed.status).toBe(201);
+    // Others have their own.
+    expect(errorOf(await make("1", "five", eve))).toEqual([403, "FORBIDDEN"]);
+    later = 24 * hour + 1000;
+    const again = await small.login(testAdmin.email, testAdmin.password);
+    expect((await make("4", "six", again)).status).toBe(201);
+  } finally {
+    await small.close();
+  }
 });
 
 test("reads pay no heed to the header", async () => {

@@ -3,6 +3,7 @@ import { idempotencyHeader, replayedHeader } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { type Data, guestOf, type TransactionOptions } from "../../data";
+import { createAllowance } from "./allowance";
 import { hashRequest, type HeldKey, readKey } from "./key";
 import { findAnswer, keepAnswer, type KeptAnswer, lifetime, takeKey } from "./store";
 import { removeKey } from "./sweep";
@@ -26,21 +27,27 @@ export type Idempotency = {
    * or to another instance, gets the same answer with `Idempotency-Replayed: true`. What fails leaves nothing and may be
    * sent again. Answers are kept for a day.
    * @throws AppError BAD_REQUEST for what is no key, IDEMPOTENCY_KEY_REUSED when it was used for another request, FORBIDDEN
-   * when the rights have changed for which the answer was given, and what `work` throws.
+   * when the rights have changed for which the answer was given, RATE_LIMITED for a new key of who has used up the
+   * allowance, and what `work` throws.
    */
   readonly once: (request: OnceRequest, work: (rows: Data) => Promise<Response>) => Promise<Response>;
 };
 
-/** Parts it needs; `now` in ms since 1970. `rights`: another text after each change of what the actor may do. `hashKey`: 32 bytes. */
+/**
+ * Parts it needs; `now` in ms since 1970. `rights`: another text after each change of what the actor may do. `hashKey`: 32 bytes.
+ * `limit`: see `createAllowance`.
+ */
 export type IdempotencyParts = {
   readonly data: Data;
   readonly now: () => number;
   readonly rights: (actor: Actor) => string;
   readonly hashKey: Uint8Array;
+  readonly limit: number;
 };
 
 /** A request under a key. */
 type Keyed = {
+  readonly actor: Actor;
   readonly held: HeldKey;
   readonly hash: string;
   readonly work: (rows: Data) => Promise<Response>;
@@ -51,20 +58,24 @@ type Keyed = {
 const mostTurns = 5;
 
 /** Makes the function that routes call. */
-export function createIdempotency({ data, now, rights, hashKey }: IdempotencyParts): Idempotency {
+export function createIdempotency({ data, now, rights, hashKey, limit }: IdempotencyParts): Idempotency {
   const inTurn = createTurns();
+  const allowance = createAllowance(limit, now);
 
   /** Null when the key is taken. */
-  const perform = async ({ held, hash, work, options }: Keyed): Promise<Response | null> => {
+  const perform = async ({ actor, held, hash, work, options }: Keyed): Promise<Response | null> => {
     let taken = false;
     try {
-      return await data.transaction(async (rows) => {
+      const { answer, size } = await data.transaction(async (rows) => {
         const id = await takeKey(rows, held, hash, now());
         taken = id === null;
         // A statement has failed, so that the transaction is lost: it must not go on, whatever there was to do.
         if (id === null) throw new AppError("CONFLICT", `${idempotencyHeader}: taken`);
+        allowance.require(actor);
         return keepAnswer(rows, id, await work(rows));
       }, options);
+      allowance.use(actor, size);
+      return answer;
     } catch (error) {
       if (taken) return null;
       throw error;
@@ -94,7 +105,7 @@ export function createIdempotency({ data, now, rights, hashKey }: IdempotencyPar
       if (reads) return work(data);
       const hash = `${hashRequest(hashKey, request, body)}.${rights(actor)}`;
       const options = { ...guestOf(actor), ...(slow && { pool: "slow" as const }) };
-      return inTurn(`${held.actor} ${held.key}`, () => answer({ held, hash, work, options }));
+      return inTurn(`${held.actor} ${held.key}`, () => answer({ actor, held, hash, work, options }));
     },
   };
 }

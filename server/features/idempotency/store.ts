@@ -46,8 +46,15 @@ export async function takeKey(
   }
 }
 
-/** Keeps the answer and gives one that can still be sent. @throws AppError QUERY_TOO_COMPLEX when it is too large to keep. */
-export async function keepAnswer(rows: Rows, id: string, answer: Response): Promise<Response> {
+/**
+ * Keeps the answer; gives one that can still be sent, and its size in characters.
+ * @throws AppError QUERY_TOO_COMPLEX when it is too large to keep
+ */
+export async function keepAnswer(
+  rows: Rows,
+  id: string,
+  answer: Response,
+): Promise<{ readonly answer: Response; readonly size: number }> {
   const body = await answer.text();
   if (body.length > answerLimit) {
     throw new AppError(
@@ -61,7 +68,8 @@ export async function keepAnswer(rows: Rows, id: string, answer: Response): Prom
     if (value !== null) headers[name] = value;
   }
   await rows.update(keeping, collection, [{ id, data: { status: answer.status, body, headers } }]);
-  return new Response(body === "" ? null : body, { status: answer.status, headers: answer.headers });
+  const again = new Response(body === "" ? null : body, { status: answer.status, headers: answer.headers });
+  return { answer: again, size: body.length };
 }
 
 /** What is kept under a key; null when there is nothing. */

@@ -1,10 +1,11 @@
 /** Users and roles through the client, against a real server: the calls of an administration page. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
-import { type Baasix, createBaasix, MemoryStorageAdapter } from ".";
+import type { Baasix } from ".";
+import { failure, openClients } from "./testing/clients";
 
 const password = "password123";
-const clients: Baasix[] = [];
+const clients = openClients();
 const mails: string[] = [];
 let time = Date.now();
 let app: TestApp;
@@ -19,21 +20,9 @@ beforeAll(async () => {
   boss = client();
   await boss.auth.login(testAdmin);
 });
-afterAll(async () => {
-  for (const one of clients) one.close();
-  await app.close();
-});
+afterAll(() => app.close());
 
-function client(): Baasix {
-  const made = createBaasix({ url: app.listen(), storage: new MemoryStorageAdapter() });
-  clients.push(made);
-  return made;
-}
-const failure = (work: Promise<unknown>): Promise<string | null | undefined> =>
-  work.then(
-    () => null,
-    (error: { code?: string }) => error.code,
-  );
+const client = (): Baasix => clients.open({ url: app.listen() });
 const mailed = async () => {
   await app.mail.run();
   return /token=([0-9a-f]{64})/.exec(mails.at(-1) ?? "")?.[1] ?? "";

@@ -1,22 +1,14 @@
 /** What the JavaScript SDK document says of realtime, call by call, against the real server; and how each call stands. */
 import { afterAll, afterEach, beforeAll, expect, jest, test } from "bun:test";
 import { type TestApp, testApp, testAdmin } from "../server/testing/app";
-import {
-  type Baasix,
-  type ConnectionState,
-  createBaasix,
-  type ExecutionUpdate,
-  MemoryStorageAdapter,
-  type SocketLike,
-  type SubscriptionState,
-} from ".";
+import { type Baasix, type ConnectionState, type ExecutionUpdate, type SubscriptionState } from ".";
 import { createSubscriptions } from "./subscriptions";
+import { openClients } from "./testing/clients";
 
 let app: TestApp;
 let url: string;
 let baasix: Baasix;
-const clients: Baasix[] = [];
-const sockets: WebSocket[] = [];
+const clients = openClients();
 const products = () => baasix.items("products");
 
 beforeAll(async () => {
@@ -37,26 +29,11 @@ beforeAll(async () => {
 afterEach(() => {
   baasix.realtime.unsubscribeAll();
   baasix.realtime.disconnect();
-  for (const each of clients.splice(1)) each.close();
+  clients.close(1);
 });
-afterAll(async () => {
-  for (const each of clients) each.close();
-  await app.close();
-});
+afterAll(() => app.close());
 
-function client(): Baasix {
-  const made = createBaasix({
-    url,
-    storage: new MemoryStorageAdapter(),
-    webSocket: (address) => {
-      const socket = new WebSocket(address);
-      sockets.push(socket);
-      return socket as SocketLike;
-    },
-  });
-  clients.push(made);
-  return made;
-}
+const client = (): Baasix => clients.open({ url });
 
 async function alice(): Promise<Baasix> {
   const her = client();
@@ -122,7 +99,7 @@ test("setSocketClient, connect, isConnected, onConnectionChange, disconnect; sta
   expect([realtime.isConnected, realtime.getConnectionState()]).toEqual([false, "disconnected"]);
   await realtime.connect();
   expect([realtime.isConnected, realtime.getConnectionState()]).toEqual([true, "connected"]);
-  sockets.at(-1)?.close(4000);
+  clients.sockets.at(-1)?.close(4000);
   await states.find((state) => state === "reconnecting");
   expect(realtime.isConnected).toBe(false);
   await realtime.reconnect();
@@ -188,7 +165,7 @@ test("a subscription tells when it breaks, stands again, is refused and ends", a
   const resync = heard<string>();
   realtime.subscribe("products", { onState: states.add, onResync: resync.add }, () => undefined);
   await states.find((state) => state === "SUBSCRIBED");
-  sockets.at(-1)?.close(4000);
+  clients.sockets.at(-1)?.close(4000);
   await resync.find((reason) => reason === "reconnected");
   expect(states.items).toEqual(["JOINING", "SUBSCRIBED", "JOINING", "SUBSCRIBED"]);
   const refused = heard<string>();

@@ -2,10 +2,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type ExternalServer, externalServer } from "../server/testing/postgres";
 import { type Instance, startInstance } from "../server/testing/start-instance";
-import { type Baasix, type BaasixError, createBaasix, type ExecutionUpdate, MemoryStorageAdapter } from ".";
+import type { Baasix, BaasixError, ExecutionUpdate } from ".";
+import { openClients } from "./testing/clients";
 
 const instances: Instance[] = [];
-const clients: Baasix[] = [];
+const clients = openClients();
 let database: ExternalServer;
 let one: string;
 let two: string;
@@ -16,21 +17,14 @@ beforeAll(async () => {
   [one, two] = instances.map(({ url }) => url) as [string, string];
 }, 60_000);
 afterAll(async () => {
-  for (const each of clients) each.close();
   for (const { process } of instances) process.kill("SIGKILL");
   await Promise.all(instances.map(({ process }) => process.exited));
   await database.stop();
 });
 
-function client(url: string): Baasix {
-  const made = createBaasix({ url, storage: new MemoryStorageAdapter() });
-  clients.push(made);
-  return made;
-}
-
 /** An account, signed in on both servers. */
 async function person(name: string) {
-  const [here, there] = [client(one), client(two)];
+  const [here, there] = [clients.open({ url: one }), clients.open({ url: two })];
   const account = { email: `${name}@example.com`, password: "a good password" };
   await here.auth.register({ ...account, firstName: name });
   const { user } = await there.auth.login(account);

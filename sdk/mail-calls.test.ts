@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
 import { type MailServer, openMailServer } from "../server/testing/mail-server";
-import { type Baasix, createBaasix, MemoryStorageAdapter } from ".";
+import type { Baasix } from ".";
+import { failure, openClients } from "./testing/clients";
 
 setDefaultTimeout(30_000);
 
@@ -11,7 +12,7 @@ let app: TestApp;
 let url: string;
 let ahead = 0;
 let people = 0;
-const clients: Baasix[] = [];
+const clients = openClients();
 
 beforeAll(async () => {
   server = await openMailServer();
@@ -29,16 +30,11 @@ beforeAll(async () => {
   url = app.listen();
 });
 afterAll(async () => {
-  for (const each of clients) each.close();
   await app.close();
   await server.close();
 });
 
-const client = (more: object = {}): Baasix => {
-  const made = createBaasix({ url, storage: new MemoryStorageAdapter(), ...more });
-  clients.push(made);
-  return made;
-};
+const client = (more: object = {}): Baasix => clients.open({ url, ...more });
 const signedUp = async () => {
   const baasix = client();
   const email = `user${++people}@example.com`;
@@ -56,11 +52,6 @@ const nextMail = async () => {
     code: /^\s*([0-9A-F]{12}|\d{6})\s*$/m.exec(text)?.[1] ?? "",
   };
 };
-const failure = (work: Promise<unknown>) =>
-  work.then(
-    () => null,
-    (error: { code?: string }) => error.code,
-  );
 
 test("magic link (passwordless)", async () => {
   const { email, id } = await signedUp();

@@ -2,30 +2,19 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Secret, TOTP } from "otpauth";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
-import { type AuthMode, type Baasix, createBaasix } from ".";
+import type { AuthMode, Baasix } from ".";
+import { failure, openClients } from "./testing/clients";
 
 let app: TestApp;
 let time = Date.now();
-const clients: Baasix[] = [];
+const clients = openClients();
 
 beforeAll(async () => {
   app = await testApp({ now: () => time });
 });
-afterAll(async () => {
-  for (const one of clients) one.close();
-  await app.close();
-});
+afterAll(() => app.close());
 
-function client(authMode: AuthMode = "jwt"): Baasix {
-  const made = createBaasix({ url: app.listen(), authMode });
-  clients.push(made);
-  return made;
-}
-const failure = (work: Promise<unknown>): Promise<string | null | undefined> =>
-  work.then(
-    () => null,
-    (error: { code?: string }) => error.code,
-  );
+const client = (authMode: AuthMode = "jwt"): Baasix => clients.open({ url: app.listen(), authMode });
 /** What the app on the phone shows, a minute later. */
 const nextCode = (secret: string): string => {
   time += 60_000;

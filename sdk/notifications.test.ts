@@ -1,13 +1,13 @@
 /** `baasix.notifications` as the JavaScript SDK document has it, against the real server; and hearing of new ones. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
-import { type Baasix, createBaasix, MemoryStorageAdapter, type SocketLike } from ".";
+import type { Baasix } from ".";
+import { openClients } from "./testing/clients";
 
 let app: TestApp;
 let url: string;
 let admin: Baasix;
-const clients: Baasix[] = [];
-const sockets: WebSocket[] = [];
+const clients = openClients();
 
 beforeAll(async () => {
   app = await testApp();
@@ -15,27 +15,10 @@ beforeAll(async () => {
   admin = client();
   await admin.auth.login(testAdmin);
 });
-afterEach(() => {
-  for (const each of clients.splice(1)) each.close();
-});
-afterAll(async () => {
-  admin.close();
-  await app.close();
-});
+afterEach(() => clients.close(1));
+afterAll(() => app.close());
 
-function client(): Baasix {
-  const made = createBaasix({
-    url,
-    storage: new MemoryStorageAdapter(),
-    webSocket: (address) => {
-      const socket = new WebSocket(address);
-      sockets.push(socket);
-      return socket as SocketLike;
-    },
-  });
-  clients.push(made);
-  return made;
-}
+const client = (): Baasix => clients.open({ url });
 
 /** A new account, signed in. */
 async function person(name: string): Promise<{ baasix: Baasix; id: string }> {
@@ -140,7 +123,7 @@ test("new ones are told to their user, wherever it listens, and that some were m
   });
   await subscribed(baasix);
   isBroken = true;
-  for (const socket of sockets) socket.close(4000);
+  for (const socket of clients.sockets) socket.close(4000);
   await until("missed");
   await subscribed(baasix);
   await send("four", [id]);

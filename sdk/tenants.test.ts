@@ -1,14 +1,15 @@
 /** What the SDK document says of organisations and invitations, call by call, against the real server. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
-import { type Baasix, type BaasixOptions, createBaasix, MemoryStorageAdapter } from ".";
+import type { Baasix, BaasixOptions } from ".";
+import { openClients } from "./testing/clients";
 
 const password = "password123";
 let app: TestApp;
 let url: string;
 let role: string;
 const mails: string[] = [];
-const clients: Baasix[] = [];
+const clients = openClients();
 
 beforeAll(async () => {
   app = await testApp({
@@ -29,20 +30,15 @@ beforeAll(async () => {
   await admin.roles.update(role, { canInviteRoleIds: [role] });
   await admin.permissions.createCrudPermissions(role, "notes", { read: {}, create: {} });
 });
-afterAll(async () => {
-  for (const each of clients) each.close();
-  await app.close();
-});
+afterAll(() => app.close());
 
 function client(more: Partial<BaasixOptions> = {}) {
   const events: string[] = [];
-  const baasix = createBaasix({
+  const baasix = clients.open({
     url,
-    storage: new MemoryStorageAdapter(),
     onAuthStateChange: (event, user) => events.push(`${event} ${user?.firstName ?? "-"}`),
     ...more,
   });
-  clients.push(baasix);
   return { baasix, events };
 }
 

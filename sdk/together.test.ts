@@ -3,25 +3,22 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { PresenceMember } from "@baasix/types";
 import { type TestApp, testApp } from "../server/testing/app";
 import { openWay } from "../server/testing/way";
-import { type Baasix, createBaasix, MemoryStorageAdapter } from "./index";
+import type { Baasix } from "./index";
+import { openClients } from "./testing/clients";
 
 let app: TestApp;
 let url: string;
-const clients: Baasix[] = [];
+const clients = openClients();
 
 beforeAll(async () => {
   app = await testApp();
   url = app.listen();
   await Promise.all(["ann", "bob"].map((name) => app.signUp(`${name}@example.com`)));
 }, 60_000);
-afterAll(async () => {
-  for (const client of clients) client.close();
-  await app.close();
-});
+afterAll(() => app.close());
 
 async function signedIn(name: string, at = url): Promise<Baasix & { readonly id: string }> {
-  const client = createBaasix({ url: at, storage: new MemoryStorageAdapter() });
-  clients.push(client);
+  const client = clients.open({ url: at });
   const { user } = await client.auth.login({ email: `${name}@example.com`, password: "a good password" });
   if (!user) throw new Error("nobody signed in");
   return Object.assign(client, { id: user.id });

@@ -1,7 +1,8 @@
 /** What the SDK document says of writing, call by call, and what goes beyond it, against the real server. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
-import { type Baasix, createBaasix, type ItemId, type Items, MemoryStorageAdapter } from ".";
+import type { Baasix, ItemId, Items } from ".";
+import { openClients } from "./testing/clients";
 
 interface Product {
   id: string;
@@ -24,7 +25,7 @@ interface Line {
 let app: TestApp;
 let baasix: Baasix;
 let products: Items<Product>;
-const clients: Baasix[] = [];
+const clients = openClients();
 
 const uuid = { type: "UUID", primaryKey: true, defaultValue: { type: "UUIDV4" } } as const;
 
@@ -60,24 +61,14 @@ beforeAll(async () => {
   });
   products = baasix.items<Product>("products");
 });
-afterAll(async () => {
-  for (const each of clients) each.close();
-  await app.close();
-});
+afterAll(() => app.close());
 beforeEach(async () => {
   await baasix.items("lines").deleteWhere({ id: { isNotNull: true } });
   await products.deleteWhere({ id: { isNotNull: true } }, { permanent: true });
 });
 
-function client(fetch?: (url: string, init: RequestInit) => Promise<Response>): Baasix {
-  const made = createBaasix({
-    url: app.listen(),
-    storage: new MemoryStorageAdapter(),
-    ...(fetch && { fetch }),
-  });
-  clients.push(made);
-  return made;
-}
+const client = (fetch?: (url: string, init: RequestInit) => Promise<Response>): Baasix =>
+  clients.open({ url: app.listen(), ...(fetch && { fetch }) });
 
 /** Items as a table: `sku stock`, in the order of `sort`. */
 async function table(): Promise<string> {

@@ -38,7 +38,7 @@ import {
   sweepInvites,
   tellMoved,
 } from "./features/auth";
-import { filesRoutes } from "./features/files";
+import { filesRoutes, removeAbandonedBytes } from "./features/files";
 import { healthRoutes } from "./features/health";
 import { createIdempotency, markOfRights, removeExpiredKeys } from "./features/idempotency";
 import { importsRoutes } from "./features/imports";
@@ -258,6 +258,7 @@ export async function createApp(
       ["invitation sweep", () => sweepInvites(data, now())],
       ["second step sweep", () => removeExpiredChallenges(data, now())],
       ["sealing of second factors", () => sealFactorsAnew(data, factorSeal)],
+      ["sweep of uploads", () => removeAbandonedBytes(data, storage, now())],
       ["idempotency key sweep", () => removeExpiredKeys(data, now())],
       ["audit log sweep", () => removeOldEntries(data, now(), config.AUDIT_RETENTION_DAYS)],
       ["mail log sweep", () => mail.removeOld(config.EMAIL_LOG_RETENTION_DAYS)],

@@ -6,7 +6,7 @@ import type { Data, WriteBody } from "../../data";
 import type { Images } from "../../platform/images";
 import type { Storage, StoredFile } from "../../platform/storage";
 import { detectedBytes, detectType } from "./detect";
-import { fileFolder, originalKey } from "./keys";
+import { fileFolder, originalKey, pendingKey } from "./keys";
 import { filesCollection, uploadFields } from "./model";
 import { readUploadForm } from "./multipart";
 
@@ -36,11 +36,16 @@ export async function uploadFile(parts: UploadParts, actor: Actor, request: Requ
   try {
     const { body, stamp } = await receive(parts, id, request);
     await data.create(actor, filesCollection, [body], stamp);
-    return id;
   } catch (error) {
-    if (!mayBeStored(error)) await storage.removePrefix(fileFolder(id));
+    if (!mayBeStored(error)) {
+      await storage.removePrefix(fileFolder(id));
+      await storage.remove(pendingKey(id));
+    }
     throw error;
   }
+  // A note that stays is looked at by the sweep, which finds the row.
+  await storage.remove(pendingKey(id)).catch(() => {});
+  return id;
 }
 
 async function receive(
@@ -49,9 +54,10 @@ async function receive(
   request: Request,
 ): Promise<{ readonly body: WriteBody; readonly stamp: WriteBody }> {
   const key = originalKey(id);
-  const form = await readUploadForm(request, maxBytes + formOverhead, (bytes) =>
-    storage.put(key, bytes, { maxBytes }),
-  ).catch((error: unknown) => {
+  const form = await readUploadForm(request, maxBytes + formOverhead, async (bytes) => {
+    await storage.put(pendingKey(id), new Uint8Array(), { maxBytes: 0 });
+    return storage.put(key, bytes, { maxBytes });
+  }).catch((error: unknown) => {
     throw error instanceof AppError && error.code === "PAYLOAD_TOO_LARGE" ? tooLarge(maxBytes) : error;
   });
   if (!form.file)
@@ -117,8 +123,8 @@ function tooLarge(maxBytes: number): AppError {
 }
 
 /**
- * Whether the row may exist although creating it failed (the connection broke while committing). Bytes without a row
- * cost space; a row without bytes has lost them.
+ * Whether the row may exist although creating it failed (the connection broke while committing). A row without bytes has
+ * lost them; bytes without a row are found by the sweep.
  */
 function mayBeStored(error: unknown): boolean {
   const unclear: readonly ErrorCode[] = ["UNAVAILABLE", "TIMEOUT", "INTERNAL_ERROR"];

@@ -95,8 +95,9 @@ async function openFile(invocation: Invocation, file: string): Promise<Source> {
   if (file === "-") return { stream: invocation.terminal.input(), size: null };
   const source = Bun.file(file);
   try {
-    const { size } = await source.stat();
-    return { stream: source.stream(), size };
+    const facts = await source.stat();
+    if (facts.isDirectory()) throw new Error("it is a folder");
+    return { stream: source.stream(), size: facts.isFile() ? facts.size : null };
   } catch (error) {
     throw new CommandError(`cannot read ${file} (${error instanceof Error ? error.message : String(error)})`);
   }

@@ -82,6 +82,7 @@ describe("import", () => {
 
   test.each([
     ["import products nowhere.csv", "cannot read nowhere.csv (ENOENT"],
+    ["import products . --format csv", "cannot read . (it is a folder)"],
     ["import nothing good.csv", "refused: Collection 'nothing' does not exist"],
     ["import products large.csv", "refused: A file to import may have at most 3 MiB"],
     ["import products - --format csv", "refused: CSV file is empty or has no valid data"],

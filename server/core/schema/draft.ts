@@ -72,7 +72,9 @@ export function readDraft(collection: unknown, input: unknown, options: DraftOpt
   checkJsonShape(input, place);
   const entries = readObject(input, place, definitionKeys);
   const junction = readFlag(entries, "isJunction", place, false);
-  const name = system ? String(collection) : checkCollectionName(collection, "collectionName", junction);
+  // The name stands beside the definition.
+  const beside = place.replace(/(^|\.)schema$/, "$1collectionName");
+  const name = system ? String(collection) : checkCollectionName(collection, beside, junction);
   const flags = readFlags(entries, place, guarded);
   const parts = readParts(entries.get("fields"), `${place}.fields`, system);
   if (junction) inferScopes(parts);

@@ -33,7 +33,7 @@ export type DataParts = {
 type Listeners = {
   readonly before: ((write: PendingWrite) => void)[];
   readonly after: ((write: CommittedWrite) => Promise<void> | void)[];
-  readonly joins: Map<string, WriteJoin>;
+  readonly joins: Map<string, { readonly join: WriteJoin; readonly deletes: boolean }>;
 };
 
 /** Opens the door. */
@@ -121,7 +121,10 @@ function doorOn(parts: DoorParts, mode: Mode): Data {
     pending: (write: PendingWrite): void => {
       for (const listener of mode.listeners.before) listener(write);
     },
-    joinOf: (collection: string) => mode.listeners.joins.get(collection),
+    joinOf: (collection: string, action: PendingWrite["action"]) => {
+      const joined = mode.listeners.joins.get(collection);
+      return action !== "delete" || joined?.deletes ? joined?.join : undefined;
+    },
     committed: mode.committed,
   };
   const { createNew, ...writes } = writesOf(writing);
@@ -153,7 +156,8 @@ function doorOn(parts: DoorParts, mode: Mode): Data {
     transaction,
     attempt: (work) => (writing.isInside ? mode.attempt(() => work(door)) : transaction(work)),
     beforeWrite: (listener) => void mode.listeners.before.push(listener),
-    joinWrites: (collection, join) => void mode.listeners.joins.set(collection, join),
+    joinWrites: (collection, join, { deletes = false } = {}) =>
+      void mode.listeners.joins.set(collection, { join, deletes }),
     onWrite: (listener) => void mode.listeners.after.push(listener),
   };
   return door;

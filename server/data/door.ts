@@ -168,10 +168,11 @@ export type Data = Rows & {
   /** Calls before each write is parsed, in the order of registration; a callback that throws refuses the write. */
   readonly beforeWrite: (listener: (write: PendingWrite) => void) => void;
   /**
-   * Has one feature take part in the creates and updates of a collection by anyone but the server: in bodies that mean more than
-   * columns. Asked inside the write's transaction, once the actor is known to have some right for it.
+   * Has one feature take part in the creates and updates of a collection by anyone but the server, and with `deletes` in those
+   * by key: in bodies that mean more than columns. Asked inside the write's transaction, once the actor is known to have some
+   * right for it.
    */
-  readonly joinWrites: (collection: string, join: WriteJoin) => void;
+  readonly joinWrites: (collection: string, join: WriteJoin, options?: { readonly deletes?: true }) => void;
   /** Calls back after each commit with the collections that were written, before the writer is answered. */
   readonly onWrite: (listener: (write: CommittedWrite) => Promise<void> | void) => void;
 };

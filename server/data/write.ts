@@ -41,7 +41,7 @@ export type WriteParts = {
   readonly transaction: Data["transaction"];
   readonly isInside: boolean;
   readonly pending: (write: PendingWrite) => void;
-  readonly joinOf: (collection: string) => WriteJoin | undefined;
+  readonly joinOf: (collection: string, action: PendingWrite["action"]) => WriteJoin | undefined;
   readonly committed: (write: CommittedWrite) => Promise<void> | void;
   /** Many rows are planned in turns. */
   readonly turns: Turns;
@@ -89,7 +89,7 @@ export function writesOf(parts: WriteParts): Writes {
     options: CreateOptions,
   ): Promise<readonly ItemId[]> => {
     if (bodies.length === 0) return [];
-    const join = joinFor(parts, actor, name);
+    const join = joinFor(parts, actor, name, "create");
     if (join) {
       if (!parts.isInside)
         return inside(parts, actor, name, "create", (rows) =>
@@ -127,7 +127,7 @@ export function writesOf(parts: WriteParts): Writes {
     if (entries.length === 0) return [];
     if ((entries.length > 1 || holds(parts, actor, name, "update")) && !parts.isInside)
       return inside(parts, actor, name, "update", (rows) => rows.update(actor, name, entries));
-    const join = joinFor(parts, actor, name);
+    const join = joinFor(parts, actor, name, "update");
     if (!join) return updatePlain(actor, name, entries);
     if (!parts.isInside)
       return inside(parts, actor, name, "update", (rows) => rows.update(actor, name, entries));
@@ -186,7 +186,7 @@ export function writesOf(parts: WriteParts): Writes {
           ids.map((id) => ({ id, data })),
         );
       });
-    const join = joinFor(parts, actor, name);
+    const join = joinFor(parts, actor, name, "update");
     if (!join) return updateWherePlain(actor, name, condition, data);
     if (!parts.isInside)
       return inside(parts, actor, name, "update", (rows) => rows.updateWhere(actor, name, filter, data));
@@ -210,9 +210,17 @@ export function writesOf(parts: WriteParts): Writes {
 
   const remove: Rows["remove"] = async (actor, name, ids, options = {}) => {
     if (ids.length === 0) return [];
+    const join = joinFor(parts, actor, name, "delete");
     const isHeld = holds(parts, actor, name, "delete");
-    if ((ids.length > 1 || isHeld) && !parts.isInside)
+    if ((ids.length > 1 || isHeld || join) && !parts.isInside)
       return inside(parts, actor, name, "delete", (rows) => rows.remove(actor, name, ids, options));
+    if (!join) return removePlain(actor, name, ids, options);
+    const write = { actor, collection: name, action: "delete", ids, bodies: [] } as const;
+    return joined(parts, join, write, () => removePlain(actor, name, ids, options));
+  };
+
+  const removePlain: Rows["remove"] = async (actor, name, ids, options = {}) => {
+    const isHeld = holds(parts, actor, name, "delete");
     pending({ actor, collection: name, action: "delete", ids, bodies: [] });
     const collection = collectionFor(parts.snapshot(), actor, name, "delete");
     const keys = parseKeys(collection, ids);
@@ -337,8 +345,13 @@ function inside<T>(
 }
 
 /** What takes part in the actor's writes of a collection. The server's own are what they are. */
-function joinFor({ joinOf }: WriteParts, actor: Actor, name: string): WriteJoin | undefined {
-  return actor.kind === "system" ? undefined : joinOf(name);
+function joinFor(
+  { joinOf }: WriteParts,
+  actor: Actor,
+  name: string,
+  action: Job["action"],
+): WriteJoin | undefined {
+  return actor.kind === "system" ? undefined : joinOf(name, action);
 }
 
 /** A write that a feature takes part in; inside a transaction. Nobody is heard who has no right here at all. */

@@ -3,11 +3,14 @@
  * kept of it (metadata), and whether it may come in.
  */
 import { type Actor, system } from "../../core/access/actor";
+import { administratorRole } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
-import type { PendingWrite, Rows, WriteBody } from "../../data";
+import type { Data, PendingWrite, Rows, WriteBody, WriteJoin } from "../../data";
 import { endChallenges } from "./mfa/challenges";
 import { isSmall, mostMetadata } from "./metadata";
 
+const memberships = "baasix_UserRole";
+const keeping = system("there is an administrator as long as none gives up being one");
 const ending = system("who may not come in any more has no session left");
 
 /** @throws AppError FORBIDDEN for `appMetadata` from anyone but administrators; VALIDATION_ERROR for what is too large */
@@ -51,6 +54,28 @@ export function requireOthers({ actor, action, collection, ids }: PendingWrite):
 function requireOther(actor: Actor, id: unknown, what: string): void {
   if (!isAdministrator(actor) || String(id).toLowerCase() !== actor.id) return;
   throw new AppError("FORBIDDEN", `An administrator's own account cannot be ${what}; another one can do it`);
+}
+
+/**
+ * Takes part in the writes of memberships: nobody gives up being an administrator, for the same reason.
+ * @throws AppError FORBIDDEN
+ */
+export function joinMemberships(data: Data): void {
+  const join: WriteJoin = ({ actor, action, bodies }, rows) => {
+    if (action === "create" || !isAdministrator(actor)) return Promise.resolve({ bodies });
+    return Promise.resolve({ bodies, after: () => requireStill(rows, actor.id) });
+  };
+  data.joinWrites(memberships, join, { deletes: true });
+}
+
+async function requireStill(rows: Data, user: string): Promise<void> {
+  const filter = { AND: [{ user_Id: { eq: user } }, { "role.name": { eq: administratorRole } }] };
+  const held = await rows.find(keeping, memberships, { filter, fields: ["id"], limit: 1, count: "none" });
+  if (held.length > 0) return;
+  throw new AppError(
+    "FORBIDDEN",
+    `An ${administratorRole} cannot give up being one; another one can take the role away`,
+  );
 }
 
 function isBarring(body: WriteBody | undefined): boolean {

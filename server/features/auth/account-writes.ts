@@ -6,7 +6,7 @@ import { z } from "zod";
 import { type Actor, system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, PendingWrite, WriteBody, WriteJoin } from "../../data";
-import { followStatus, requireMetadata, requireOthers } from "./account-settings";
+import { followStatus, joinMemberships, requireMetadata, requireOthers } from "./account-settings";
 import { normalizeEmail, setPassword } from "./accounts";
 import { requireFresh, requireSession } from "./fresh";
 import { invalidToken } from "./tokens";
@@ -44,6 +44,7 @@ export function joinAccountWrites(data: Data, parts: AccountWriteParts): void {
       : joinUpdate(write, rows, parts);
   };
   data.joinWrites(collection, join);
+  joinMemberships(data);
   data.beforeWrite(requireOthers);
   data.beforeWrite(checkTenants);
 }

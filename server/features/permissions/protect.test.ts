@@ -109,6 +109,46 @@ test("no list of addresses locks the administrators out", async () => {
   expect((await app.call("GET", "/items/baasix_Role", { token: app.admin })).status).toBe(200);
 });
 
+test("no administrator gives up being one: another one can do it", async () => {
+  const own = await memberships(administrator);
+  const [membership] = own;
+  const account = membership?.user_Id;
+  const one = `/items/baasix_UserRole/${membership?.id}`;
+  const filter = { "role.name": "administrator", user_Id: account };
+  const operations = [{ action: "delete", collection: "baasix_UserRole", id: membership?.id }];
+  for (const [method, path, body] of [
+    ["DELETE", one],
+    ["DELETE", "/items/baasix_UserRole/bulk", [membership?.id]],
+    ["DELETE", "/items/baasix_UserRole", { filter }],
+    ["PATCH", one, { role_Id: user }],
+    ["PATCH", one, { role: { name: "nobody" } }],
+    ["PATCH", one, { user_Id: ann.id }],
+    ["PATCH", "/items/baasix_UserRole/bulk", [{ id: membership?.id, data: { role: user } }]],
+    ["PATCH", "/items/baasix_UserRole", { filter, data: { role_Id: user } }],
+    ["PUT", "/items/baasix_UserRole", { filter, data: { role_Id: user } }],
+    ["PATCH", `/items/baasix_User/${account}`, { userRoles: [] }],
+    ["PATCH", `/items/baasix_User/${account}`, { userRoles: { delete: [membership?.id] } }],
+    ["POST", "/transaction", { operations }],
+  ] as const) {
+    const answer = await app.call(method, path, { token: app.admin, ...(body && { body }) });
+    expect([answer.status, answer.text]).toEqual([
+      403,
+      expect.stringContaining(
+        "An administrator cannot give up being one; another one can take the role away",
+      ),
+    ]);
+  }
+  expect(await memberships(administrator)).toEqual(own);
+
+  const other = await app.signUp("second@example.com");
+  const body = { user_Id: other.id, role_Id: administrator };
+  const given = await app.call("POST", "/items/baasix_UserRole", { token: app.admin, body });
+  const { id } = (given.body as { data: { id: string } }).data;
+  expect((await app.call("DELETE", `/items/baasix_UserRole/${id}`, { token: other.token })).status).toBe(403);
+  expect((await app.call("DELETE", `/items/baasix_UserRole/${id}`, { token: app.admin })).status).toBe(200);
+  expect(await memberships(administrator)).toEqual(own);
+});
+
 test("no role lets its holders invite administrators or strangers, and these two belong to no tenant", async () => {
   const strangers = await app.roleId("public");
   const write = (path: string, body: object) =>

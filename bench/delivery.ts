@@ -10,14 +10,14 @@
  */
 import { join } from "node:path";
 import { printTable } from "./figures";
-import { createLatencies, pace, sentAt, stampNow, summary, until } from "./latencies";
-import { inGroups, listen, makeAccounts, socketsPerAccount, subscribeTo } from "./listeners";
+import { summary } from "./latencies";
+import { listen, makeAccounts, socketsPerAccount, subscribeTo } from "./listeners";
 import { cpuOf, cpuOfTree } from "./process-cost";
 import { emptyFolder, embeddedOf, serve, serveProgram } from "./server-process";
 import { admin, buildShop, caller } from "./shop";
+import { measureTravel } from "./travel";
 
 const seconds = Number(process.argv[2] ?? 10);
-const warmUp = 2;
 const loads = [
   { what: "one subscriber", sockets: 1, perSecond: 200, goal: "p50 5, p99 25" },
   { what: "1,000 sockets, one view", sockets: 1000, perSecond: 50, goal: "all, p99 150, 1 core" },
@@ -82,58 +82,26 @@ await ours.end();
 folder.remove();
 
 async function measure(
-  { what, sockets: count, perSecond, goal }: (typeof loads)[number],
+  { what, sockets, perSecond, goal }: (typeof loads)[number],
   { name, pid, open, write }: Target,
 ): Promise<string[]> {
-  const heard = createLatencies(count * perSecond * seconds);
-  const answered = createLatencies(perSecond * seconds);
-  /** Events by socket: that the sum is right would not say that each has heard everything once. */
-  const each = new Uint32Array(count);
-  const sockets: WebSocket[] = [];
-  await inGroups(count, 50, async (place) => {
-    sockets[place] = await open(place, (text) => {
-      const sent = sentAt(text);
-      if (Number.isNaN(sent)) return;
-      each[place] = (each[place] ?? 0) + 1;
-      heard.add(performance.now() - sent);
-    });
+  const { delivered, heard, answered, cores } = await measureTravel({
+    sockets,
+    perSecond,
+    seconds,
+    open,
+    write: (number, note) => write({ number, note, amount: "1" }),
+    cpu: () => ({ server: cpuOf(pid), database: cpuOfTree(database.pid), clients: cpuOf(process.pid) }),
   });
-  const run = async (time: number): Promise<boolean> => {
-    const writes: Promise<unknown>[] = [];
-    await pace(perSecond, time, (number) => {
-      const note = stampNow();
-      const sent = Number(note);
-      writes.push(write({ number, note, amount: "1" }).then(() => answered.add(performance.now() - sent)));
-    });
-    await Promise.all(writes);
-    return until(() => heard.count() >= count * perSecond * time);
-  };
-  await run(warmUp);
-  heard.clear();
-  answered.clear();
-  each.fill(0);
-  const cpu = () => ({
-    server: cpuOf(pid),
-    database: cpuOfTree(database.pid),
-    clients: cpuOf(process.pid),
-  });
-  const before = cpu();
-  const begun = performance.now();
-  await run(seconds);
-  const lasted = performance.now() - begun;
-  const after = cpu();
-  for (const socket of sockets) socket.close();
-  const expected = perSecond * seconds;
-  const whole = each.every((events) => events === expected);
   return [
     `${what}, ${perSecond}/s`,
     name,
-    `${heard.count().toLocaleString("en-US")} of ${(expected * count).toLocaleString("en-US")}${whole ? "" : ", NOT ALL"}`,
+    delivered,
     summary(heard),
     summary(answered),
-    ((after.server - before.server) / lasted).toFixed(2),
-    ((after.database - before.database) / lasted).toFixed(2),
-    ((after.clients - before.clients) / lasted).toFixed(2),
+    cores("server").toFixed(2),
+    cores("database").toFixed(2),
+    cores("clients").toFixed(2),
     name === "Baasix" ? goal : "",
   ];
 }

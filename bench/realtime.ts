@@ -10,14 +10,14 @@
  * two); with live queries, for which PostgreSQL works, they share all. CPU is in cores.
  */
 import { printTable, spread } from "./figures";
-import { createLatencies, eachSentAt, pace, stampNow, summary, until } from "./latencies";
-import { type Ask, inGroups, listen, makeAccounts, socketsPerAccount } from "./listeners";
+import { summary } from "./latencies";
+import { type Ask, listen, makeAccounts, socketsPerAccount } from "./listeners";
 import { cpuOf, cpuOfTree, separate } from "./process-cost";
 import { emptyFolder, embeddedOf, serve, serveFloor } from "./server-process";
 import { admin, buildShop, caller } from "./shop";
+import { measureTravel } from "./travel";
 
 const [subscribers = 500, perSecond = 50, seconds = 10] = process.argv.slice(2).map(Number);
-const warmUp = 2;
 const rounds = 3;
 const folder = emptyFolder();
 const ours = await serve(folder.path, { ADMIN_EMAIL: admin.email, ADMIN_PASSWORD: admin.password });
@@ -28,7 +28,7 @@ const database = embeddedOf(folder.path);
 const floor = await serveFloor({ SOCKET: database.socket });
 
 /** Opens a subscriber; calls back with the text of each message. */
-type Connect = (onText: (text: string) => void, place: number) => Promise<WebSocket>;
+type Connect = (place: number, onText: (text: string) => void) => Promise<WebSocket>;
 type Target = {
   readonly name: string;
   readonly pid: number;
@@ -36,13 +36,13 @@ type Target = {
   readonly connect: Connect;
   readonly watching?: number;
 };
-type Round = { readonly name: string; readonly cpu: number; readonly p99: number };
+type Round = { readonly name: string; readonly cores: number; readonly p99: number };
 
 const writeOurs = caller(ours.url, tokenOf(0));
 const writeFloor = caller(floor.url, null);
 const asking =
   (ask: (place: number) => Ask): Connect =>
-  (onText, place) =>
+  (place, onText) =>
     listen(ours.url, tokenOf(place), ask(place), onText);
 const baasix = { pid: ours.pid, write: (order: object) => writeOurs("POST", "/items/orders", order) };
 const targets: readonly Target[] = [
@@ -93,7 +93,7 @@ printTable(
   rows,
 );
 const roundsOf = (name: string) => measured.filter((round) => round.name === name);
-const cpuOfAll = (name: string) => roundsOf(name).reduce((sum, { cpu }) => sum + cpu, 0);
+const coresOf = (name: string) => roundsOf(name).reduce((sum, { cores }) => sum + cores, 0);
 for (const { name } of targets) {
   console.log(
     `p99 of ${name}, median (range) of the rounds: ${spread(
@@ -103,54 +103,34 @@ for (const { name } of targets) {
   );
 }
 console.log(
-  `Server CPU of Baasix by that of the floor: ${(cpuOfAll("Baasix") / cpuOfAll("floor")).toFixed(2)} (goal: 1.5)`,
+  `Server CPU of Baasix by that of the floor: ${(coresOf("Baasix") / coresOf("floor")).toFixed(2)} (goal: 1.5)`,
 );
 await floor.end();
 await ours.end();
 folder.remove();
 
 async function measure({ name, pid, write, connect, watching = subscribers }: Target): Promise<string[]> {
-  const heard = createLatencies(perSecond * seconds * watching);
-  const answered = createLatencies(perSecond * seconds);
-  const onSent = (sent: number) => heard.add(performance.now() - sent);
-  const sockets: WebSocket[] = [];
-  await inGroups(watching, 50, async (place) => {
-    sockets[place] = await connect((text) => eachSentAt(text, onSent), place);
+  const { delivered, heard, answered, cores } = await measureTravel({
+    sockets: watching,
+    perSecond,
+    seconds,
+    open: connect,
+    write: (number, note) => write({ number, note, amount: "1" }),
+    cpu: () => ({ server: cpuOf(pid), database: cpuOfTree(database.pid) }),
   });
-  const run = async (time: number): Promise<void> => {
-    const writes: Promise<unknown>[] = [];
-    await pace(perSecond, time, (number) => {
-      const note = stampNow();
-      const sent = Number(note);
-      writes.push(write({ number, note, amount: "1" }).then(() => answered.add(performance.now() - sent)));
-    });
-    await Promise.all(writes);
-    await until(() => heard.count() >= perSecond * time * watching);
-  };
-  await run(warmUp);
-  heard.clear();
-  answered.clear();
-  const cpu = () => ({ server: cpuOf(pid), database: cpuOfTree(database.pid) });
-  const before = cpu();
-  const begun = performance.now();
-  await run(seconds);
-  const lasted = performance.now() - begun;
-  const after = cpu();
-  for (const socket of sockets) socket.close();
-  const expected = perSecond * seconds * watching;
-  measured.push({ name, cpu: after.server - before.server, p99: heard.at(0.99) });
+  measured.push({ name, cores: cores("server"), p99: heard.at(0.99) });
   return [
     name,
-    `${heard.count().toLocaleString("en-US")} of ${expected.toLocaleString("en-US")}`,
+    delivered,
     summary(heard),
     summary(answered),
-    ((after.server - before.server) / lasted).toFixed(2),
-    ((after.database - before.database) / lasted).toFixed(2),
+    cores("server").toFixed(2),
+    cores("database").toFixed(2),
     name === "Baasix" ? "all, p99 12" : "",
   ];
 }
 
-async function connectFloor(onText: (text: string) => void): Promise<WebSocket> {
+async function connectFloor(_: number, onText: (text: string) => void): Promise<WebSocket> {
   const socket = new WebSocket(floor.url.replace("http", "ws"));
   await new Promise((resolve, reject) => {
     socket.addEventListener("open", resolve, { once: true });

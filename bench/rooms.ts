@@ -8,14 +8,14 @@
  */
 import type { ClientFrame } from "@baasix/types";
 import { printTable } from "./figures";
-import { createLatencies, pace, sentAt, stampNow, summary, until } from "./latencies";
-import { inGroups, listen, makeAccounts, socketsPerAccount } from "./listeners";
+import { summary } from "./latencies";
+import { listen, makeAccounts, socketsPerAccount } from "./listeners";
 import { cpuOf, cpuOfTree } from "./process-cost";
 import { embeddedOf, emptyFolder, serve } from "./server-process";
 import { admin } from "./shop";
+import { measureTravel } from "./travel";
 
 const [members = 200, perSecond = 50, seconds = 10] = process.argv.slice(2).map(Number);
-const warmUp = 2;
 /** Those who speak, in turn: one socket may send 20 messages a second. */
 const speakers = Math.ceil(perSecond / 10);
 const folder = emptyFolder();
@@ -41,48 +41,35 @@ await one.end();
 folder.remove();
 second.remove();
 
-async function measure(name: string, urls: readonly string[]): Promise<string[]> {
-  const heard = createLatencies(members * perSecond * seconds);
-  const room = name;
-  const sockets: WebSocket[] = [];
-  const onText = (text: string) => {
-    const sent = sentAt(text);
-    if (!Number.isNaN(sent)) heard.add(performance.now() - sent);
-  };
-  await inGroups(members, 10, async (place) => {
-    const token = accounts[Math.floor(place / socketsPerAccount)]?.token ?? null;
-    const frame: ClientFrame = { type: "room.join", id: "2", room };
-    sockets[place] = await listen(
-      urls[place % urls.length] ?? "",
-      token,
-      { frame, answer: "room.joined" },
-      onText,
-    );
-  });
-  const run = async (time: number): Promise<void> => {
-    await pace(perSecond, time, (number) => {
-      const payload = { note: stampNow() };
-      const frame: ClientFrame = { type: "room.send", id: String(number), room, event: "chat", payload };
+async function measure(room: string, urls: readonly string[]): Promise<string[]> {
+  const { delivered, heard, cores } = await measureTravel({
+    sockets: members,
+    perSecond,
+    seconds,
+    open: (place, onText) => {
+      const token = accounts[Math.floor(place / socketsPerAccount)]?.token ?? null;
+      const frame: ClientFrame = { type: "room.join", id: "2", room };
+      return listen(urls[place % urls.length] ?? "", token, { frame, answer: "room.joined" }, onText);
+    },
+    write: (number, note, sockets) => {
+      const frame: ClientFrame = {
+        type: "room.send",
+        id: String(number),
+        room,
+        event: "chat",
+        payload: { note },
+      };
       sockets[number % speakers]?.send(JSON.stringify(frame));
-    });
-    await until(() => heard.count() >= members * perSecond * time);
-  };
-  await run(warmUp);
-  heard.clear();
-  const cpu = () => ({ server: cpuOf(one.pid) + cpuOf(two.pid), database: cpuOfTree(database.pid) });
-  const before = cpu();
-  const begun = performance.now();
-  await run(seconds);
-  const lasted = performance.now() - begun;
-  const after = cpu();
-  for (const socket of sockets) socket.close();
-  const expected = members * perSecond * seconds;
+      return null;
+    },
+    cpu: () => ({ server: cpuOf(one.pid) + cpuOf(two.pid), database: cpuOfTree(database.pid) }),
+  });
   return [
-    name,
-    `${heard.count().toLocaleString("en-US")} of ${expected.toLocaleString("en-US")}`,
+    room,
+    delivered,
     summary(heard),
     "all, p99 50",
-    ((after.server - before.server) / lasted).toFixed(2),
-    ((after.database - before.database) / lasted).toFixed(2),
+    cores("server").toFixed(2),
+    cores("database").toFixed(2),
   ];
 }

@@ -226,6 +226,6 @@ async function withDeadline<Result>(
 }
 
 /** Why a signal ended. */
-function reasonOf({ reason }: AbortSignal): unknown {
+export function reasonOf({ reason }: AbortSignal): unknown {
   return reason ?? Object.assign(new Error("The request was aborted"), { name: "AbortError" });
 }

@@ -32,7 +32,15 @@ export type { OAuthRequest, ProviderIdToken } from "./oauth";
 export type { CrudGrants, ExplainRequest, Grant, PermissionInput, Permissions } from "./permissions";
 export type { FactorCode, FactorId, Mfa, SecondStepProof } from "./mfa";
 export type { AnyQuery, ExportFormat, OperandAt, OperatorSteps, QueryBuilder, SearchOptions } from "./query";
-export type { LiveAggregate, LiveAnswers, LiveOptions, LiveQuery, LiveState, StopLive } from "./live-queries";
+export type {
+  LiveAggregate,
+  LiveAnswers,
+  LiveOptions,
+  LiveQuery,
+  LiveState,
+  LoopOptions,
+  StopLive,
+} from "./live-queries";
 export type { Channel, ChannelEvent } from "./channel";
 export type { ConnectionState, Realtime } from "./realtime";
 export type {

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { BaasixError } from "./error";
 import type { LiveAnswer } from "./live-answer";
-import { createLiveQueries, type LiveAnswers, type StopLive } from "./live-queries";
+import { createLiveQueries, type LiveAnswers, type LoopOptions, type StopLive } from "./live-queries";
 import type { RealtimeEvent } from "./realtime-words";
 
 const answer = (version: string, ...ids: number[]): LiveAnswer => ({
@@ -25,11 +25,22 @@ function stage() {
         onError: ({ code }) => void told.push(`${name} ${code}`),
       },
     ) as StopLive;
-  const loop = () => queries.liveQuery("posts", { limit: 2 }) as LiveAnswers<Result>;
+  const loop = (options?: LoopOptions) =>
+    queries.liveQuery("posts", { limit: 2 }, options) as LiveAnswers<Result>;
   /** What was told since this was asked last. */
   const heard = () => told.splice(0);
   const key = () => events.flatMap((event) => (event.type === "add" ? [event.key] : [])).at(-1) ?? "";
   return { queries, events, listen, loop, heard, key, told };
+}
+/** A signal that tells how many listen to it. */
+function stoppable() {
+  const controller = new AbortController();
+  const { signal } = controller;
+  let listeners = 0;
+  const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)];
+  signal.addEventListener = (...given: Parameters<typeof add>) => (listeners++, add(...given));
+  signal.removeEventListener = (...given: Parameters<typeof remove>) => (listeners--, remove(...given));
+  return { signal, abort: (reason: unknown) => controller.abort(reason), listeners: () => listeners };
 }
 const failure = new BaasixError("no", { status: 0, code: "FORBIDDEN" });
 
@@ -138,6 +149,47 @@ test("a loop that waits can be left from outside", async () => {
   await iterator.return?.();
   expect(await waiting).toEqual({ done: true, value: undefined });
   expect(events.map(({ type }) => type)).toEqual(["add", "remove"]);
+});
+
+test("a signal ends a loop that waits, with its reason, and the query with it", async () => {
+  const { events, loop } = stage();
+  const { signal, abort } = stoppable();
+  const iterator = loop({ signal })[Symbol.asyncIterator]();
+  const waiting = iterator.next();
+  abort("enough");
+  expect(events.map(({ type }) => type)).toEqual(["add", "remove"]);
+  expect(await waiting.catch((reason: unknown) => reason)).toBe("enough");
+  expect(await iterator.next()).toEqual({ done: true, value: undefined });
+});
+
+test("a signal ends a loop that is at work: the query at once, the loop when it comes round", async () => {
+  const { queries, events, loop, key } = stage();
+  const { signal, abort } = stoppable();
+  const seen: unknown[] = [];
+  const looping = (async () => {
+    for await (const { data } of loop({ signal })) {
+      seen.push(data);
+      queries.answered(key(), answer("2", 2));
+      abort("enough");
+      expect(events.map(({ type }) => type)).toEqual(["add", "remove"]);
+    }
+  })();
+  queries.answered(key(), answer("1", 1));
+  expect(await looping.catch((reason: unknown) => reason)).toBe("enough");
+  expect(seen).toEqual([[{ id: 1 }]]);
+});
+
+test("a loop does not begin with a signal that has ended, and ends without its signal", async () => {
+  const { events, loop } = stage();
+  const [early, late] = [stoppable(), stoppable()];
+  early.abort(new TypeError("too late"));
+  expect(() => loop({ signal: early.signal })[Symbol.asyncIterator]()).toThrow("too late");
+  expect(events).toEqual([]);
+  const iterator = loop({ signal: late.signal })[Symbol.asyncIterator]();
+  await iterator.return?.();
+  late.abort("enough");
+  expect(await iterator.next()).toEqual({ done: true, value: undefined });
+  expect([events.map(({ type }) => type), late.listeners()]).toEqual([["add", "remove"], 0]);
 });
 
 test("several who wait on one loop get answers in turn, and none waits for ever", async () => {

@@ -13,6 +13,7 @@ import type {
 } from "@baasix/types";
 import type { CollectionName, ItemOf, NameFor } from "./collections";
 import type { BaasixError } from "./error";
+import { reasonOf } from "./http";
 import { tell } from "./listeners";
 import type { LiveAnswer } from "./live-answer";
 import type { RealtimeEvent } from "./realtime-words";
@@ -30,6 +31,9 @@ export type LiveOptions = {
   /** The server refuses the query, or the right to it has ended; it is asked again at the next connection. */
   readonly onError?: (error: BaasixError) => void;
 };
+
+/** `signal` ends the loop from outside: its reason is thrown into it. */
+export type LoopOptions = { readonly signal?: AbortSignal };
 
 /** Stops it. `refresh` asks the server whether the answer still is what a read that begins now would give. */
 export type StopLive = { (): void; readonly refresh: () => void };
@@ -58,6 +62,7 @@ export type LiveQuery<Collections> = {
   >(
     collection: Name,
     query?: Query<ItemOf<Collections, Name>, Fields, Count>,
+    options?: LoopOptions,
   ): LiveAnswers<ListResult<Selected<ItemOf<Collections, Name>, Fields>, Count>>;
   <Item extends object = never>(
     collection: NameFor<Item>,
@@ -68,6 +73,7 @@ export type LiveQuery<Collections> = {
   <Item extends object = never>(
     collection: NameFor<Item>,
     query?: Query<NoInfer<Item>>,
+    options?: LoopOptions,
   ): LiveAnswers<ListResult<NoInfer<Item>>>;
 };
 
@@ -92,6 +98,7 @@ export type LiveAggregate<Collections> = {
   >(
     collection: Name,
     query: AggregateQuery<ItemOf<Collections, Name>, Values, Groups, Exact>,
+    options?: LoopOptions,
   ): LiveAnswers<AggregateRow<ItemOf<Collections, Name>, Values, Groups, Exact>[]>;
   <Item extends object = never>(
     collection: NameFor<Item>,
@@ -102,6 +109,7 @@ export type LiveAggregate<Collections> = {
   <Item extends object = never>(
     collection: NameFor<Item>,
     query: AggregateQuery<NoInfer<Item>>,
+    options?: LoopOptions,
   ): LiveAnswers<GenericItem[]>;
 };
 
@@ -170,12 +178,12 @@ export function createLiveQueries(dispatch: (event: RealtimeEvent) => void) {
     return (
       collection: string,
       query: object = {},
-      callback?: (result: Result) => void,
+      callback?: ((result: Result) => void) | LoopOptions,
       options: LiveOptions = {},
     ): StopLive | LiveAnswers<Result> =>
-      callback
+      typeof callback === "function"
         ? listen(collection, query, { ...options, onAnswer: (answer) => callback(toResult(answer)) })
-        : answersOf((listener) => listen(collection, query, listener), toResult);
+        : answersOf((listener) => listen(collection, query, listener), toResult, callback?.signal);
   }
 
   return {
@@ -248,16 +256,22 @@ function resultOf({ result }: LiveAnswer): ListResult<GenericItem, CountMode> {
 function answersOf<Result>(
   listen: (listener: Listener) => StopLive,
   toResult: (answer: LiveAnswer) => Result,
+  signal: AbortSignal | undefined,
 ): LiveAnswers<Result> {
   return {
     [Symbol.asyncIterator](): AsyncIterator<Result, undefined> {
+      if (signal?.aborted) throw reasonOf(signal);
       let latest: LiveAnswer | null = null;
-      let failure: BaasixError | null = null;
+      let failure: { readonly error: unknown } | null = null;
       let ended = false;
       let wake: (() => void) | null = null;
       const woken = () => {
         wake?.();
         wake = null;
+      };
+      const fail = (error: unknown) => {
+        failure = { error };
+        woken();
       };
       const stop = listen({
         onEnd: () => void end(),
@@ -269,13 +283,16 @@ function answersOf<Result>(
         onState(state) {
           if (state === "connecting") latest = null;
         },
-        onError(error) {
-          failure = error;
-          woken();
-        },
+        onError: (error) => fail(error),
       });
+      const abort = () => {
+        stop();
+        fail(signal && reasonOf(signal));
+      };
+      signal?.addEventListener("abort", abort);
       const end = (): IteratorResult<Result, undefined> => {
         ended = true;
+        signal?.removeEventListener("abort", abort);
         stop();
         woken();
         return { done: true, value: undefined };
@@ -289,7 +306,7 @@ function answersOf<Result>(
         if (ended) return { done: true, value: undefined };
         if (failure) {
           end();
-          throw failure as BaasixError;
+          throw (failure as { readonly error: unknown }).error;
         }
         const value = toResult(latest as unknown as LiveAnswer);
         latest = null;

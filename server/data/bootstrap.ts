@@ -152,7 +152,7 @@ async function bootstrap(
   await ensureAuditBulk(runner);
   await ensureAuditTriggers(runner, next);
   await ensurePlaces(runner, next);
-  const put = otherwise.filter(
+  const put = (keepsApart(changes) ? recordsOf(next) : otherwise).filter(
     ({ collectionName }) => systemCollections.has(collectionName) || tenants !== null,
   );
   if (put.length > 0) await runner.run(putDefinitions(put));
@@ -161,6 +161,11 @@ async function bootstrap(
   if (lacking?.[0] === true) await runner.run(seedRoles(seeds));
   if (published) await publishAll(runner, next);
   return next;
+}
+
+/** Whether hidden fields have a place of their own from now on: all definitions are stored anew then. */
+function keepsApart(changes: readonly Change[]): boolean {
+  return changes.some((change) => change.kind === "addField" && change.field.name === "hiddenFields");
 }
 
 /** An upgrade only adds. What would be dropped was made by a newer version, whose data this one must not touch. */

@@ -1,16 +1,21 @@
 /** What a schema change tells the audit log: definitions as they were and are, and permissions that followed. Pure. */
+import type { SchemaRecord } from "@baasix/types";
 import type { PermissionRow } from "../core/access/rules";
 import type { AuditEntry } from "../core/query/auditEntries";
 import { recordsOf } from "../core/schema/define";
 import { sameJson } from "../core/schema/same";
+import { withoutHidden } from "../core/schema/store";
 import type { followRights, PlannedChange } from "./change";
 
 /** An entry for each definition that comes, changes or goes, under the name that it has then. */
 export function definitionEntries({ base, renames, next }: PlannedChange): readonly AuditEntry[] {
   const called = (name: string): string =>
     renames.reduce((known, { names }) => names.collection(known), name);
-  const before = new Map(recordsOf(base).map((record) => [called(record.collectionName), record] as const));
-  const after = new Map(recordsOf(next).map((record) => [record.collectionName, record] as const));
+  const shown = (record: SchemaRecord): SchemaRecord => ({ ...record, schema: withoutHidden(record.schema) });
+  const before = new Map(
+    recordsOf(base).map((record) => [called(record.collectionName), shown(record)] as const),
+  );
+  const after = new Map(recordsOf(next).map((record) => [record.collectionName, shown(record)] as const));
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((name): readonly AuditEntry[] => {
     const [was, is] = [before.get(name), after.get(name)];
     if (sameJson(was, is)) return [];

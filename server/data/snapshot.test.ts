@@ -163,6 +163,23 @@ describe("starting", () => {
     expect(store.current().schema.collections.get("baasix_User")?.fields.has("phone")).toBe(true);
   });
 
+  test("keeps hidden fields apart in a database that had them among the others", async () => {
+    const { database } = await empty();
+    await openSnapshot(database);
+    const stored = `select "collectionName", schema::text from "baasix_SchemaDefinition" order by 1`;
+    const before = await rows(database, stored);
+    expect(JSON.stringify(before)).not.toContain("previousToken");
+    await rows(
+      database,
+      `update "baasix_SchemaDefinition" set schema = jsonb_set(schema, '{fields}', (schema -> 'fields') || ` +
+        `(coalesce("hiddenFields", '{}') - 'hiddenFields'))`,
+    );
+    await rows(database, `alter table "baasix_SchemaDefinition" drop column "hiddenFields"`);
+    expect(JSON.stringify(await rows(database, stored))).toContain("previousToken");
+    await openSnapshot(database);
+    expect(await rows(database, stored)).toEqual(before);
+  });
+
   test("refuses a database of a newer version and leaves it alone", async () => {
     const { database } = await empty();
     await openSnapshot(database);

@@ -101,15 +101,18 @@ export function changePublication(action: "add" | "drop", table: string): Statem
 
 /** The stored definitions, by name. */
 export const loadDefinitions: Statement = plain(
-  `select "collectionName", "schema"::text, "fieldOrder"::text from "baasix_SchemaDefinition" order by 1`,
+  `select "collectionName", "schema"::text, "fieldOrder"::text, ` +
+    // Tables of earlier versions have no such column yet.
+    `to_jsonb(d) ->> 'hiddenFields' from "baasix_SchemaDefinition" d order by 1`,
 );
 
 /** Reads rows of `loadDefinitions`. jsonb forgets the order of keys: `fieldOrder` keeps that of the fields. */
 export function readDefinitions(rows: readonly Row[]): readonly SchemaRecord[] {
-  return rows.map(([name, schema, order]) => {
+  return rows.map(([name, schema, order, hidden]) => {
     const definition = JSON.parse(String(schema)) as SchemaDefinition;
     const names = order === null ? [] : (JSON.parse(String(order)) as readonly string[]);
-    const given = Object.entries(definition.fields);
+    const secrets = hidden === null ? {} : (JSON.parse(String(hidden)) as SchemaDefinition["fields"]);
+    const given = Object.entries({ ...definition.fields, ...secrets });
     const place = new Map(names.map((field, index) => [field, index] as const));
     const sorted = given.toSorted(([a], [b]) => (place.get(a) ?? Infinity) - (place.get(b) ?? Infinity) || 0);
     return { collectionName: String(name), schema: { ...definition, fields: Object.fromEntries(sorted) } };
@@ -118,18 +121,28 @@ export function readDefinitions(rows: readonly Row[]): readonly SchemaRecord[] {
 
 /** Stores definitions, new or anew. */
 export function putDefinitions(records: readonly SchemaRecord[]): Statement {
-  const rows = records.map(({ collectionName, schema }) => ({
-    n: collectionName,
-    s: schema,
-    o: Object.keys(schema.fields),
-  }));
+  const rows = records.map(({ collectionName, schema }) => {
+    const hidden = Object.entries(schema.fields).filter(([, { hidden: isHidden }]) => isHidden === true);
+    return {
+      n: collectionName,
+      s: withoutHidden(schema),
+      o: Object.keys(schema.fields),
+      h: hidden.length > 0 ? Object.fromEntries(hidden) : null,
+    };
+  });
   return plain(
-    `insert into "baasix_SchemaDefinition" ("collectionName", "schema", "fieldOrder") ` +
-      `select n, s, o from json_to_recordset($1::text::json) as r(n text, s jsonb, o jsonb) ` +
+    `insert into "baasix_SchemaDefinition" ("collectionName", "schema", "fieldOrder", "hiddenFields") ` +
+      `select n, s, o, h from json_to_recordset($1::text::json) as r(n text, s jsonb, o jsonb, h jsonb) ` +
       `on conflict ("collectionName") do update set "schema" = excluded."schema", ` +
-      `"fieldOrder" = excluded."fieldOrder", "updatedAt" = now()`,
+      `"fieldOrder" = excluded."fieldOrder", "hiddenFields" = excluded."hiddenFields", "updatedAt" = now()`,
     JSON.stringify(rows),
   );
+}
+
+/** A definition as others may see it: without the fields that only the server knows. */
+export function withoutHidden(schema: SchemaDefinition): SchemaDefinition {
+  const shown = Object.entries(schema.fields).filter(([, { hidden }]) => hidden !== true);
+  return { ...schema, fields: Object.fromEntries(shown) };
 }
 
 /** Stores a definition under another name. */

@@ -70,6 +70,8 @@ export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<
           schema: { type: "JSONB", allowNull: false },
           // jsonb forgets the order of keys; this keeps the order of the fields.
           fieldOrder: { type: "JSONB", hidden: true },
+          // Of built-in collections: who may read definitions does not learn of these.
+          hiddenFields: { type: "JSONB", hidden: true },
         },
       },
     },

@@ -262,7 +262,7 @@ test("an answer waits for rights that are being found out, and is told to nobody
   views.changed([change]);
   const late = enter();
   (await run()).answer(["2"]);
-  await Bun.sleep(5);
+  await Bun.sleep(0);
   expect(published).toEqual([]);
   views.exit(goes.watcher);
   views.exit(late.watcher);
@@ -374,12 +374,16 @@ test("while nobody tells what changes, those who watch know; once it is told aga
   (await run()).answer(["1"]);
   const { version } = (await watching.told) as { version: string };
   let connected = true;
+  let asked = 0;
   let gap: Parameters<ChangeFeed["onGap"]>[0] = () => {};
   const feed: ChangeFeed = {
     publication: "test",
     retry: () => {},
     watching: () => {},
-    status: () => ({ source: "log", connected, reason: null }),
+    status: () => {
+      asked++;
+      return { source: "log", connected, reason: null };
+    },
     onChanges: () => () => {},
     onGap: (listener) => {
       gap = () => (listener as (reason: string, tables: null) => void)("connected", null);
@@ -387,14 +391,15 @@ test("while nobody tells what changes, those who watch know; once it is told aga
     },
     close: () => Promise.resolve(),
   };
-  const stop = followLive(feed, views, 5);
+  const stop = followLive(feed, views, 1);
   connected = false;
-  while (published.length === 0) await Bun.sleep(5);
-  await Bun.sleep(20);
+  while (published.length === 0) await Bun.sleep(1);
+  // They know, and are not told again.
+  for (const known = asked; asked < known + 3;) await Bun.sleep(1);
   connected = true;
   gap("connected", null);
   (await run()).answer(["1"]);
-  while (published.length < 2) await Bun.sleep(5);
+  while (published.length < 2) await Bun.sleep(1);
   stop();
   expect(published.map((text) => JSON.parse(text.slice(3)) as unknown)).toEqual([
     { type: "query.stale", subscription: "q1", reason: "changes are not to be had at the moment" },

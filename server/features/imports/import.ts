@@ -18,6 +18,7 @@ import type { RowWord } from "./report";
 import type { ReadRows } from "./rows";
 import { type Imported, runImport } from "./run";
 import { createSeats, type Seats } from "./seats";
+import { findTakenFor } from "./taken";
 import { tenantOfRows } from "./tenant";
 
 /** What imports need. `maxBytes` of a file; `connections`: how many imports may write at a time. */
@@ -146,7 +147,13 @@ async function importFile(
         const imported = await runImport(
           rows,
           actor,
-          { ...options, collection, word: format.word, batches: reader },
+          {
+            ...options,
+            collection,
+            word: format.word,
+            batches: reader,
+            findTaken: findTakenFor(described, actor),
+          },
           request.signal,
         );
         given = counted.given();

@@ -569,9 +569,30 @@ describe("rows that are wrong", () => {
     expect(tries).toBeLessThan(80);
   });
 
+  test("are told alike to who may ask which values are there, and to who may not", async () => {
+    const skus = ["there", "x", "there", "x", "y", "z", "x"];
+    const file = `sku,stock\n${skus.map((sku) => `${sku},1`).join("\n")}\n`;
+    const told = await Promise.all(
+      (["admin", "clerk"] as const).map(async (who) =>
+        resultsOf((await send("csv", file, { who, query: "?mode=partial&dryRun=true" })).body),
+      ),
+    );
+    expect(told[0]).toEqual(told[1] as ImportResult);
+    expect(told[0]?.errors.map(({ row, code }) => [row, code])).toEqual(
+      [1, 3, 4, 7].map((row) => [row, "UNIQUE_VIOLATION"]),
+    );
+  });
+
+  test("are no hindrance where a large file comes again", async () => {
+    const skus = Array.from({ length: 40_000 }, (_unused, i) => `s${i}`);
+    expect((await send("csv", `sku\n${skus.slice(10).join("\n")}\n`)).status).toBe(200);
+    const again = await send("csv", `sku\n${skus.join("\n")}\n`, { query: "?mode=partial" });
+    expect(resultsOf(again.body)).toMatchObject({ imported: 10, failed: 39_990 });
+  }, 30_000);
+
   test("and so many that there is no use in going on", async () => {
-    const rows = Array.from({ length: 1500 }, () => "there");
-    const answer = await send("csv", `sku\n${rows.join("\n")}\n`);
+    const rows = Array.from({ length: 1500 }, (_unused, i) => `s${i},999`);
+    const answer = await send("csv", `sku,supplier_Id\n${rows.join("\n")}\n`);
     expect(answer.body).toMatchObject({
       error: { message: "Import failed. At least 500 rows had errors. Transaction rolled back." },
     });

@@ -9,6 +9,7 @@ import type { Data, WriteBody } from "../../data";
 import { createSweeper } from "./garbage";
 import { createReport, refusalsByRow, type Report, type RowWord } from "./report";
 import type { Batch, ImportRow } from "./rows";
+import type { FindTaken } from "./taken";
 
 /** An import. `batches` reads the file from its start; it is called again when the transaction must begin again. */
 export type Import = {
@@ -19,6 +20,7 @@ export type Import = {
   readonly dryRun: boolean;
   /** Fields that are unique together, for rows that may be there. */
   readonly on?: readonly string[] | undefined;
+  readonly findTaken?: FindTaken | null;
 };
 
 /** What an import did, or would do. `isWhole` false: it gave up before the end of the file, too much was wrong. */
@@ -81,7 +83,7 @@ function failed({ results, isWhole }: Imported, word: RowWord): AppError {
 
 /** False when it gave up before the end of the file. */
 async function writeAll(rows: Data, actor: Actor, task: Import, report: Report): Promise<boolean> {
-  const { collection, on } = task;
+  const { collection, on, findTaken } = task;
   const sweep = createSweeper();
   let refusals = 0;
   const isEnough = (): boolean => task.mode === "all" && refusals >= mostRefusals;
@@ -111,7 +113,12 @@ async function writeAll(rows: Data, actor: Actor, task: Import, report: Report):
         refusals++;
         return report.refused(only, error);
       }
-      const named = refusalsByRow(error, list.length);
+      const named = new Map(refusalsByRow(error, list.length));
+      // An item that is changed by an upsert may have the value itself.
+      if (named.size === 0 && findTaken && on === undefined) {
+        const bodies = list.map(({ body }) => body);
+        for (const index of await findTaken(rows, error, bodies)) named.set(index, error);
+      }
       if (named.size === 0) {
         const half = list.length >> 1;
         await write(list.slice(0, half));

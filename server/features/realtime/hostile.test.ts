@@ -61,8 +61,11 @@ beforeAll(async () => {
     await socket.ask({ type: "broadcast.subscribe", channel: place() });
     offset += 10_000;
   }
-  // What they hear of each other has come by now.
-  await Bun.sleep(limits.presencePause * 2);
+  // The last that they hear of each other: presence is told after a pause.
+  for (const socket of watching)
+    await socket.take(
+      (frame) => frame.type === "presence.changed" && frame.joined.some(({ userId }) => userId !== bob.id),
+    );
   await heardBy();
 }, 60_000);
 afterAll(() => app.close());

@@ -15,11 +15,12 @@ afterAll(async () => {
 function open(url: string, patience: number) {
   const heard: string[] = [];
   let ups = 0;
+  let failures = 0;
   const transport: Transport = redisTransport(
     url,
     "test",
     patience,
-  )({ onText: (text) => void heard.push(text), onUp: () => void ups++, onError: () => {} });
+  )({ onText: (text) => void heard.push(text), onUp: () => void ups++, onError: () => void failures++ });
   ends.push(() => transport.close());
   const until = async (isSo: () => boolean): Promise<void> => {
     for (const end = Date.now() + 20_000; !isSo(); await Bun.sleep(10)) {
@@ -31,6 +32,7 @@ function open(url: string, patience: number) {
     heard,
     until,
     isUp: (times: number) => until(() => ups >= times),
+    hasFailed: (times: number) => until(() => failures >= times),
   };
 }
 
@@ -57,8 +59,8 @@ test("one that stands still for too long is left, and found again", async () => 
   await Promise.all([a.isUp(1), b.isUp(1)]);
   redis.freeze();
   a.send("lost");
-  // Long enough for attempts to come back to fall into it.
-  await Bun.sleep(1_500);
+  // The connection, and an attempt to come back.
+  await a.hasFailed(2);
   redis.thaw();
   await a.isUp(2);
   a.send("after");

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { externalServer, outsider, testDatabase, type TestDatabase } from "../../testing/postgres";
-import type { Database, Runner } from "./database";
+import type { Database, DatabaseAddress, Runner } from "./database";
 import { openDatabase } from "./pool";
 import { StartError } from "./start-error";
 
@@ -29,6 +29,31 @@ afterAll(async () => {
   await db.close();
   await database.drop();
 });
+
+/** A statement that lasts until it is ended. */
+async function lasting() {
+  const other = await openDatabase(database.address, { shortPool: 1, slowPool: 1 });
+  const [held, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const holder = other.transaction(async (tx) => {
+    await tx.run(sql("SELECT pg_advisory_xact_lock(78)"));
+    held.resolve();
+    await over.promise;
+  });
+  await held.promise;
+  const end = async (): Promise<void> => {
+    over.resolve();
+    await holder;
+    await other.close();
+  };
+  return { statement: sql("SELECT pg_advisory_xact_lock_shared(78)"), end };
+}
+
+/** The statements with a mark that run. */
+const running = (address: DatabaseAddress, mark: string): Promise<unknown[]> =>
+  outsider(
+    address,
+    `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%${mark}%' AND state = 'active' AND pid <> pg_backend_pid()`,
+  );
 
 describe("run", () => {
   test("gives rows as arrays in the order of the select list", async () => {
@@ -64,30 +89,28 @@ describe("run", () => {
   });
 
   test("never queues behind a slow statement while a connection is free", async () => {
-    const ended: string[] = [];
-    const slow = db.run(sql("SELECT pg_sleep(0.3)")).then(() => ended.push("slow"));
-    await Promise.all(
-      Array.from({ length: 20 }, () => db.run(sql("SELECT 1")).then(() => ended.push("quick"))),
-    );
+    const { statement, end } = await lasting();
+    const slow = db.run(statement);
+    await Promise.all(Array.from({ length: 20 }, () => db.run(sql("SELECT 1"))));
+    await end();
     await slow;
-    expect(ended.indexOf("slow")).toBe(20);
   });
 
   test("keeps the pools apart", async () => {
-    const ended: string[] = [];
-    const slow = [1, 2].map(() =>
-      db.run(sql("SELECT pg_sleep(0.2)"), { pool: "slow" }).then(() => ended.push("slow")),
-    );
-    await db.run(sql("SELECT 1")).then(() => ended.push("quick"));
+    const { statement, end } = await lasting();
+    const slow = [1, 2].map(() => db.run(statement, { pool: "slow" }));
+    await db.run(sql("SELECT 1"));
+    await end();
     await Promise.all(slow);
-    expect(ended).toEqual(["quick", "slow", "slow"]);
   });
 
   test("cancels on the server when the caller gives up, and when its own time is over", async () => {
     const controller = new AbortController();
-    const running = db.run(sql("SELECT pg_sleep(30), 'marked'"), { signal: controller.signal });
-    setTimeout(() => controller.abort(), 30);
-    await expect(running).rejects.toMatchObject({ code: "TIMEOUT" });
+    const ending = db.run(sql("SELECT pg_sleep(30), 'marked'"), { signal: controller.signal });
+    ending.catch(() => {}); // awaited below
+    while ((await running(database.address, "marked")).length === 0);
+    controller.abort();
+    await expect(ending).rejects.toMatchObject({ code: "TIMEOUT" });
     await expect(db.run(sql("SELECT pg_sleep(30), 'marked'"), { timeout: 10 })).rejects.toMatchObject({
       code: "TIMEOUT",
     });
@@ -95,11 +118,7 @@ describe("run", () => {
       code: "TIMEOUT",
     });
     await db.transaction(async () => {}).catch(() => {});
-    const left = await outsider(
-      database.address,
-      "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%marked%' AND state = 'active' AND pid <> pg_backend_pid()",
-    );
-    expect(left).toEqual([]);
+    expect(await running(database.address, "marked")).toEqual([]);
     expect((await db.run(sql("SELECT 1"))).length).toBe(1);
   });
 
@@ -192,12 +211,11 @@ describe("a statement with a long text", () => {
 });
 
 test("guests leave half of the pool to others, however many they are", async () => {
-  const guests = Array.from({ length: 8 }, () => db.run(sql("SELECT pg_sleep(0.3)"), { guest: true }));
-  let over = 0;
-  for (const guest of guests) void guest.then(() => over++);
+  const { statement, end } = await lasting();
+  const guests = Array.from({ length: 8 }, () => db.run(statement, { guest: true }));
+  // Others are served while the first guests still have the places that guests may have.
   for (let i = 0; i < 5; i++) await db.run(sql("SELECT 1"));
-  // Others were served while the first guests still had the places that guests may have.
-  expect(over).toBe(0);
+  await end();
   await Promise.all(guests);
 });
 
@@ -342,14 +360,14 @@ describe("an external server", () => {
     expect(remote.healthy()).toBe(true);
 
     // One killed connection is no loss of the database.
-    const running = remote.run(sql("SELECT pg_sleep(30)"));
-    running.catch(() => {}); // awaited below, after it may have ended
-    await outsider(server.address, "SELECT pg_sleep(0.05)");
+    const ended = remote.run(sql("SELECT pg_sleep(30)"));
+    ended.catch(() => {}); // awaited below, after it may have ended
+    while ((await running(server.address, "pg_sleep(30)")).length === 0);
     await outsider(
       server.address,
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()",
     );
-    await expect(running).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await expect(ended).rejects.toMatchObject({ code: "UNAVAILABLE" });
     expect((await remote.run(sql("SELECT 1"))).length).toBe(1);
     expect(changes).toEqual([]);
 

@@ -84,8 +84,9 @@ describe("the embedded server", () => {
         "synchronous_commit",
         "wal_level",
         "listen_addresses",
+        "deadlock_timeout",
       ),
-    ).toEqual(["on", "on", "on", "logical", ""]);
+    ).toEqual(["on", "on", "on", "logical", "", "200ms"]);
     expect(
       await outsider(
         embedded.address,

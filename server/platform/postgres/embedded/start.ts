@@ -140,6 +140,8 @@ function settings(connections: number): readonly string[] {
     "max_worker_processes=4",
     "autovacuum_worker_slots=3",
     "io_method=sync",
+    // Transactions take milliseconds here: who waits longer may wait for somebody who waits for them.
+    "deadlock_timeout=200ms",
     "timezone=UTC",
     "log_timezone=UTC",
     // Values of rows and statements stay out of the log: they may be secrets.

@@ -131,14 +131,14 @@ export type Data = Rows & {
   ) => void;
   /**
    * Every item that matches, in batches of JSON texts; the pages of a list without its bounds. `limit` bounds the whole.
-   * An aborted `signal` ends it.
+   * An aborted `signal` ends it. Its end gives the names of what each item shows, of no items too.
    */
   readonly stream: (
     actor: Actor,
     collection: string,
     query: RawQuery,
     signal?: AbortSignal,
-  ) => AsyncGenerator<readonly string[]>;
+  ) => AsyncGenerator<readonly string[], readonly string[]>;
   /**
    * What the rules make of a read, for an administrator and about any caller; see `explain.ts`.
    * @throws AppError FORBIDDEN to anybody else

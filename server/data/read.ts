@@ -12,6 +12,7 @@ import {
   type ReadForm,
   type ReadShape,
 } from "../core/query/compile";
+import { selectedNames } from "../core/query/compileSelect";
 import { decodeCursor, encodeCursor } from "../core/query/cursor";
 import { parseRead, readLimits } from "../core/query/parse";
 import { planRead } from "../core/query/plan";
@@ -112,7 +113,7 @@ export async function readItem(
 /**
  * All items that match, in batches of JSON texts: walks by cursor, so that neither the server nor a connection holds more
  * than one batch, however slowly it is taken. A row that stays as it is comes exactly once. `limit` in the query bounds
- * the whole; without it there is no bound.
+ * the whole; without it there is no bound. Ends with the names of what each item shows.
  */
 export async function* readAll(
   parts: ReadParts,
@@ -120,17 +121,20 @@ export async function* readAll(
   collection: string,
   query: RawQuery,
   signal?: AbortSignal,
-): AsyncGenerator<readonly string[]> {
+): AsyncGenerator<readonly string[], readonly string[]> {
   collectionFor(parts.snapshot(), actor, collection, "read");
   let left = wholeLimit(query.limit);
+  let names: readonly string[] = [];
   let cursor: string | null = "";
   while (cursor !== null && left > 0) {
     const batch = { ...query, limit: Math.min(left, readLimits.maximum), cursor, count: "none" };
     const { plan, rows }: Walked = await parts.again(() => walk(parts, actor, collection, batch, signal));
     left -= rows.length;
+    names = selectedNames(plan.select);
     if (rows.length > 0) yield rows.map((row) => String(row[0]));
     cursor = nextCursor(plan, rows.length, rows.at(-1)?.[3]);
   }
+  return names;
 }
 
 type Walked = { readonly plan: Prepared["plan"]; readonly rows: readonly Row[] };

@@ -38,6 +38,14 @@ export function selectList(node: SelectNode, alias: string, parameters: Paramete
   return [...columns, ...related];
 }
 
+/** What a row shows, by name, in the order of `selectList`. */
+export function selectedNames(node: SelectNode): readonly string[] {
+  return [
+    ...node.columns.map(({ field }) => field.name),
+    ...node.relations.map(({ relation }) => relation.name),
+  ];
+}
+
 /** The row of `alias`, whose relations are joined, as a JSON object. */
 export function rowJson(node: SelectNode, alias: string, parameters: Parameters): string {
   return `(${rowObject(node, alias, parameters)})`;

@@ -95,9 +95,11 @@ describe("files", () => {
     expect(text).toContain(message);
   });
 
-  test("of a list without items is empty", async () => {
+  test("of a list without items has its columns", async () => {
     const none = `filter=${encodeURIComponent('{"id":0}')}`;
-    expect((await read(`export=csv&${none}`)).text).toBe("");
+    expect((await read(`export=csv&${none}`)).text).toBe("id,text,meta,price\n");
+    expect((await read(`export=csv&fields=price,id&${none}`)).text).toBe("price,id\n");
+    expect((await read(`export=ndjson&${none}`)).text).toBe("");
     expect((await read(`export=json&${none}`)).text).toBe("[]\n");
   });
 });

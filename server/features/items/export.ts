@@ -10,6 +10,8 @@ import { writeCell } from "./cell";
 type Format = {
   readonly type: string;
   readonly start: string;
+  /** What a file of no items has between start and end; `names` of what they would show. */
+  readonly none?: (names: readonly string[]) => string;
   /** The text of a batch of JSON rows; `first`: nothing was written before. */
   readonly rows: (rows: readonly string[], first: boolean, collection: Collection | undefined) => string;
   readonly end: string;
@@ -34,7 +36,16 @@ const formats: ReadonlyMap<string, Format> = new Map<string, Format>([
       end: "]\n",
     },
   ],
-  ["csv", { type: "text/csv; charset=utf-8; header=present", start: "", rows: csvRows, end: "" }],
+  [
+    "csv",
+    {
+      type: "text/csv; charset=utf-8; header=present",
+      start: "",
+      none: (names) => (names.length > 0 ? stringify([names]) : ""),
+      rows: csvRows,
+      end: "",
+    },
+  ],
 ]);
 
 /** The names of `export=`. */
@@ -61,7 +72,10 @@ export async function exportItems(
   const first = await batches.next();
   const body = new ReadableStream<string>({
     start: (controller) => {
-      controller.enqueue(format.start + (first.done ? "" : format.rows(first.value, true, described)));
+      const { start, none, rows } = format;
+      controller.enqueue(
+        start + (first.done ? (none?.(first.value) ?? "") : rows(first.value, true, described)),
+      );
     },
     pull: async (controller) => {
       const next = first.done ? first : await batches.next();
@@ -69,7 +83,7 @@ export async function exportItems(
       if (format.end !== "") controller.enqueue(format.end);
       controller.close();
     },
-    cancel: () => void batches.return(undefined),
+    cancel: () => void batches.return([]),
   });
   return new Response(body.pipeThrough(new TextEncoderStream()), {
     headers: {
@@ -87,7 +101,7 @@ async function* allGroups(
   collection: string,
   query: RawQuery,
   signal: AbortSignal,
-): AsyncGenerator<readonly string[]> {
+): AsyncGenerator<readonly string[], readonly string[]> {
   const { json, totalCount, truncated } = await data.read(actor, collection, query, signal);
   const groups = (JSON.parse(json) as readonly unknown[]).map((group) => JSON.stringify(group));
   const isPart = query.limit !== undefined || query.page !== undefined || query.offset !== undefined;
@@ -95,6 +109,7 @@ async function* allGroups(
     throw new AppError("QUERY_TOO_COMPLEX", `export: there are more than ${groups.length} groups`);
   }
   if (groups.length > 0) yield groups;
+  return [];
 }
 
 function csvRows(rows: readonly string[], first: boolean, collection: Collection | undefined): string {

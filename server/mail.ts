@@ -41,7 +41,7 @@ export function senderOf({ MAIL_FROM }: Config): Address | null {
 }
 
 /** How mails show who sends them. */
-export function brandingOf(config: Config): Branding {
+function brandingOf(config: Config): Branding {
   return {
     name: config.PROJECT_NAME,
     url: config.PROJECT_URL ?? null,

@@ -32,7 +32,7 @@ export function accessOf(rules: Rules, schema: Schema, actor: Actor): Access {
 export const rightsCollections: ReadonlySet<string> = new Set(["baasix_Role", "baasix_Permission"]);
 
 /** Merges everything that gives the actor a right on the collection; null means none: deny by default. */
-export function policy(
+function policy(
   rules: Rules,
   schema: Schema,
   actor: Actor,

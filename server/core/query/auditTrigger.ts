@@ -30,7 +30,7 @@ const triggerName = "baasix_audit";
 export type AuditTrigger = { readonly table: string; readonly name: string; readonly body: string };
 
 /** The function behind the trigger of each collection whose rows a foreign key can change. */
-export function auditTriggers(schema: Schema): readonly AuditTrigger[] {
+function auditTriggers(schema: Schema): readonly AuditTrigger[] {
   return [...schema.collections.values()].filter(followsKeys).map((collection) => ({
     table: collection.name,
     name: joinNames(triggerName, collection.name),

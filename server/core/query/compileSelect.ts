@@ -17,7 +17,7 @@ export const rowBudget = 10_000;
  * most 1,000. `levels`: how many lists lie inside each other from this one on; they share what is left alike, so that
  * the inner ones are not left with nothing.
  */
-export function listLimit(above: number, levels: number): number {
+function listLimit(above: number, levels: number): number {
   const left = (rowBudget / Math.max(1, above)) ** (1 / levels);
   // A root such as 1000 ** (1 / 3) comes out a hair below 10.
   return Math.min(1000, Math.max(1, Math.floor(left + 1e-9)));

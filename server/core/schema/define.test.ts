@@ -1,11 +1,11 @@
 /** Definitions, good and bad: what they become, and the exact words for every mistake. */
 import { describe, expect, test } from "bun:test";
-import type { SchemaRecord } from "@baasix/types";
+import type { SchemaDefinition, SchemaRecord } from "@baasix/types";
 import { AppError } from "../errors";
-import { buildSchema, indexesOf, readDefinition, recordsOf, storedSchema } from "./define";
+import { buildSchema, indexesOf, recordsOf, storedSchema } from "./define";
 import { describeCollection } from "./describe";
 import { nameOfType } from "./describe-field";
-import type { Collection, Field } from "./model";
+import type { Collection, Field, Schema } from "./model";
 
 const base = buildSchema(1, [
   {
@@ -22,6 +22,14 @@ const base = buildSchema(1, [
   },
 ]);
 
+/** An untrusted definition, read against the collections that exist. */
+function readDefinition(name: string, input: unknown, others: Schema): Collection {
+  const records = recordsOf(others).filter((record) => record.collectionName !== name);
+  const given = { collectionName: name, schema: input as SchemaDefinition };
+  const placeOf = (collection: string): string => (collection === name ? "schema" : collection);
+  const schema = buildSchema(others.version, [...records, given], placeOf, others.extensions, others.tenants);
+  return schema.collections.get(name) as Collection;
+}
 const define = (input: unknown, name = "products"): Collection => readDefinition(name, input, base);
 const field = (definition: unknown): Field => {
   const found = define({ name: "P", fields: { x: definition } }).fields.get("x");

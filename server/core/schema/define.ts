@@ -1,5 +1,5 @@
 /** Definitions → Schema: resolves what one definition says of others. Every mistake is INVALID_SCHEMA with its place. */
-import type { SchemaDefinition, SchemaRecord } from "@baasix/types";
+import type { SchemaRecord } from "@baasix/types";
 import { suggestion } from "../errors";
 import { type Find, type Known, resolveRelation } from "./define-ends";
 import { readField } from "./define-field";
@@ -16,21 +16,6 @@ import { isOfTenants, perTenant, tenantColumn, withTenant } from "./tenants";
 
 /** How `buildSchema` names the place of a definition in messages; by default the collection's name. */
 export type PlaceOf = (collection: string) => string;
-
-/**
- * Reads one untrusted definition of a user's collection against the collections that exist.
- * @throws AppError INVALID_SCHEMA `schema.fields.price.type: unknown type 'Decmal'; did you mean 'Decimal'?`
- */
-export function readDefinition(name: string, input: unknown, others: Schema): Collection {
-  const { version, extensions, tenants } = others;
-  const records = recordsOf(others).filter((record) => record.collectionName !== name);
-  const drafts = readDrafts(records, (collection) => collection, tenants);
-  const given = isOfTenants(name, tenants) ? withTenant(input as SchemaDefinition, "schema") : input;
-  const draft = readDraft(name, given, { place: "schema", system: false, guarded: false });
-  const collection = assemble(version, [...drafts, draft], extensions, tenants).collections.get(name);
-  if (!collection) throw invalid("collectionName", `'${name}' cannot be defined`);
-  return collection;
-}
 
 /** The definitions of a Schema as they are stored. */
 export function recordsOf(schema: Schema): readonly SchemaRecord[] {

@@ -42,7 +42,7 @@ export type RenamedSchema = {
  * @throws AppError NOT_FOUND, CONFLICT where the name is taken, INVALID_SCHEMA for a name that cannot be had, or for what
  * the server or the database would lose track of
  */
-export function renameIn(schema: Schema, rename: Rename, version: number): RenamedSchema {
+function renameIn(schema: Schema, rename: Rename, version: number): RenamedSchema {
   const collection = schema.collections.get(rename.collection);
   if (!collection) throw new AppError("NOT_FOUND", "Schema not found");
   if (rename.field === null) checkCollection(schema, collection, rename.to);

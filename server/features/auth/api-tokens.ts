@@ -18,7 +18,7 @@ const collection = "baasix_ApiToken";
 const keeping = system("API tokens and their accounts are kept by the auth feature");
 
 /** What every API token begins with. */
-export const tokenPrefix = "bsx_";
+const tokenPrefix = "bsx_";
 /** How an account is marked that only API tokens act for: a way in (`providerId`) that nobody can take. */
 export const serviceProvider = "service";
 /** Milliseconds between two notes of a token's last use. */

@@ -6,7 +6,7 @@ import { AppError } from "../../core/errors";
 export { requireUser };
 
 /** Milliseconds for which a proof of who one is counts as fresh. */
-export const freshness = 15 * 60_000;
+const freshness = 15 * 60_000;
 
 /** The account that asks, signed in as a person does. @throws AppError UNAUTHORIZED, FORBIDDEN for an API token */
 export function requireSession(actor: Actor): UserActor {

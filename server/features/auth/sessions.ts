@@ -11,7 +11,7 @@ const collection = "baasix_Sessions";
 const keeping = system("sessions are opened, carried on and ended by the auth feature");
 
 /** Milliseconds within which the refresh token that was just replaced still gives its successor. */
-export const refreshGrace = 10_000;
+const refreshGrace = 10_000;
 
 /** Who opens a session, and from where. */
 export type SessionStart = {

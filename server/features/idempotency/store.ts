@@ -14,7 +14,7 @@ export const keeping = system("answers under idempotency keys are kept and given
 export const lifetime = 24 * 3_600_000;
 
 /** Most characters of an answer that is kept. */
-export const answerLimit = 1024 * 1024;
+const answerLimit = 1024 * 1024;
 
 /** Headers of an answer that come again with it. */
 const keptHeaders = ["content-type", "etag", "location", "cache-control"] as const;

@@ -47,7 +47,7 @@ type Format = FileKind & {
 const lineTypes: readonly string[] = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
 
 /** The formats, by the name of their route. */
-export const formats = {
+const formats = {
   csv: {
     name: "CSV",
     word: "row",

@@ -13,7 +13,7 @@ export type Batch = readonly ImportRow[];
 export type ReadRows = (chunks: () => AsyncIterable<Uint8Array>) => AsyncGenerator<Batch>;
 
 export const batchRows = 1000;
-export const batchBytes = 4 * 1024 * 1024;
+const batchBytes = 4 * 1024 * 1024;
 /** Bytes of one row. */
 export const rowLimit = 1024 * 1024;
 /** Rows of one file. */

@@ -13,7 +13,7 @@ const names = z.union([z.string(), z.array(z.string())], "expected a field, or a
 export const bulkRemove = z.array(id);
 export const updateWhere = z.strictObject({ filter: item, data: item });
 export const removeWhere = z.strictObject({ filter: item });
-export const upsert = z.union([
+const upsert = z.union([
   z.strictObject({ on: names, data: z.union([item, z.array(item)]) }),
   z.strictObject({ filter: item, data: item }),
 ]);

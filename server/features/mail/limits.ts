@@ -6,13 +6,13 @@ import { createRecent } from "../../http";
 export type MailLimit = { readonly count: number; readonly interval: number };
 
 /** One a minute and five an hour. */
-export const strangersLimits: readonly MailLimit[] = [
+const strangersLimits: readonly MailLimit[] = [
   { count: 1, interval: 60_000 },
   { count: 5, interval: 3_600_000 },
 ];
 
 /** Five a minute and thirty an hour: of all that comes to one mailbox, whatever stands behind a `+` in its address. */
-export const mailboxLimits: readonly MailLimit[] = [
+const mailboxLimits: readonly MailLimit[] = [
   { count: 5, interval: 60_000 },
   { count: 30, interval: 3_600_000 },
 ];

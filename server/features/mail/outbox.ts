@@ -16,10 +16,10 @@ export const collection = "baasix_EmailLog";
 const keeping = system("mails wait in the outbox and are told of by the server alone");
 
 /** How long a mail is tried at most, in ms. */
-export const longestTrying = 24 * 3_600_000;
+const longestTrying = 24 * 3_600_000;
 
 /** How long whoever tries a mail has it for itself, in ms: longer than a try may take. */
-export const lease = 5 * 60_000;
+const lease = 5 * 60_000;
 
 /**
  * A mail to send. `to`: an address, or one with a name. `tenant`: whose words and looks it has. `until`: when it is of no use any

@@ -43,7 +43,7 @@ export function apple({ clientIds, key }: AppleCredentials): Provider {
 }
 
 /** The secret that Apple wants: a JWT of five minutes, signed with the app's key. */
-export async function signAppleSecret(
+async function signAppleSecret(
   clientId: string,
   {
     teamId,

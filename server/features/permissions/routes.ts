@@ -31,7 +31,7 @@ const fields = z
   .meta({ description: "Column names, *, relation.*, relation.column; list or comma text" });
 
 /** A permission as it is written. */
-export const permissionBody = z.strictObject({
+const permissionBody = z.strictObject({
   role_Id: z.uuid(),
   collection: z.string(),
   action: z.enum(["create", "read", "update", "delete"]),

@@ -47,7 +47,7 @@ export type Status = {
 };
 
 /** What the server is told of itself; `replicationConfig` null when the database does not answer. */
-export type FullStatus = Status & { readonly replicationConfig: LogSettings | null };
+type FullStatus = Status & { readonly replicationConfig: LogSettings | null };
 
 export type AdminParts = {
   readonly identity: Identity;

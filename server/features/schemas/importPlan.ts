@@ -150,10 +150,7 @@ function withLists({ definition }: Collection, given: SchemaDefinition, prune: b
 type Differences = { readonly [part: string]: SchemaDifference };
 
 /** Part by part; null: none. What the server adds by itself counts as what it is, not as who wrote it. */
-export function differences(
-  before: Collection | undefined,
-  after: Collection | undefined,
-): Differences | null {
+function differences(before: Collection | undefined, after: Collection | undefined): Differences | null {
   if (!before || !after) return before === after ? null : {};
   const [from, to] = [describeCollection(before), describeCollection(after)];
   const found: { [part: string]: SchemaDifference } = {};

@@ -15,7 +15,7 @@ const level = 10;
  * Makes `bundle/libvips.so.zst` and `bundle/manifest.json` unless they are there for the installed package.
  * @throws Error naming the missing package
  */
-export async function ensureLibrary(): Promise<void> {
+async function ensureLibrary(): Promise<void> {
   const path = findLibrary();
   const bytes = await Bun.file(path).bytes();
   const hash = new Bun.CryptoHasher("sha256").update(bytes).digest("hex").slice(0, 12);

@@ -11,4 +11,4 @@ export {
   messageIdOf,
   type Sent,
 } from "./mailer";
-export { createSmtpMailer, type DkimSettings, smtpConnections, type SmtpSettings } from "./smtp";
+export { createSmtpMailer, type DkimSettings, type SmtpSettings } from "./smtp";

@@ -119,7 +119,7 @@ async function reachOf(data: Data, config: SignInParts["config"], actor: UserAct
 }
 
 /** Where an invitation is accepted. */
-export function inviteUrl(app: string, token: string, userExists: boolean): string {
+function inviteUrl(app: string, token: string, userExists: boolean): string {
   return `${app}/accept-invite?token=${token}${userExists ? "&existing=true" : ""}`;
 }
 

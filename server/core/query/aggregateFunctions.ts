@@ -1,6 +1,5 @@
 /** The aggregate functions: one entry holds everything about one. */
-import type { FieldType } from "@baasix/types";
-import { castType, type FieldShape, jsonExpression, supports } from "../schema/fields";
+import { bareShape, castType, type FieldShape, jsonExpression, supports } from "../schema/fields";
 
 /** What a function gives for a field (null: for `*`). */
 export type AggregateResult = {
@@ -28,15 +27,6 @@ export type AggregateFunction = {
 /** Most elements of a list that `array_agg` gathers: what one answer may hold, and one more to see that there are more. */
 export const gathered = 10_001;
 
-const shape = (type: FieldType): FieldShape => ({
-  type,
-  length: null,
-  precision: null,
-  scale: null,
-  values: [],
-  items: null,
-  srid: null,
-});
 const numbers: ReadonlySet<string> = new Set(["integer", "bigint", "numeric", "double precision", "real"]);
 const isNumber = (field: FieldShape): boolean => numbers.has(castType(field));
 const isFloat = (field: FieldShape): boolean => ["double precision", "real"].includes(castType(field));
@@ -49,9 +39,9 @@ export function isComparable(field: FieldShape): boolean {
   return (["equality", "list", "json", "range"] as const).some((one) => supports(field, one));
 }
 
-const counted = (): AggregateResult => ({ compared: shape("Decimal"), json: asIs });
+const counted = (): AggregateResult => ({ compared: bareShape("Decimal"), json: asIs });
 const computed = (field: FieldShape | null): AggregateResult => ({
-  compared: shape(field && isFloat(field) ? "Double" : "Decimal"),
+  compared: bareShape(field && isFloat(field) ? "Double" : "Decimal"),
   json: (sql, exact) => (exact && field && isWide(field) ? `${sql}::text` : sql),
 });
 const chosen = (field: FieldShape | null): AggregateResult => ({

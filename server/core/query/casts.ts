@@ -3,7 +3,7 @@
  * its reader may not see.
  */
 import { AppError, suggestion } from "../errors";
-import { castType, type FieldShape } from "../schema/fields";
+import { bareShape, castType, type FieldShape } from "../schema/fields";
 import type { Cast } from "./planned";
 
 /** Kinds of types that casts and comparisons tell apart. */
@@ -52,19 +52,8 @@ type Target = {
   readonly ways: Partial<Readonly<Record<Family, Way>>>;
 };
 
-/** A type without a field. */
-export const shapeOf = (type: FieldShape["type"], items: FieldShape["items"] = null): FieldShape => ({
-  type,
-  length: null,
-  precision: null,
-  scale: null,
-  values: [],
-  items,
-  srid: null,
-});
-
 /** What numbers in JSON are compared as. */
-export const numberShape = shapeOf("Decimal");
+export const numberShape = bareShape("Decimal");
 
 const same: Way = (column) => column;
 const to =
@@ -131,11 +120,11 @@ const asText: Target["ways"] = Object.fromEntries(
 );
 
 const targets: readonly Target[] = [
-  { names: ["text", "varchar"], shape: shapeOf("Text"), ways: asText },
+  { names: ["text", "varchar"], shape: bareShape("Text"), ways: asText },
   {
     // As in PostgreSQL: without a length it is one character long.
     names: ["char", "character"],
-    shape: shapeOf("Text"),
+    shape: bareShape("Text"),
     ways: Object.fromEntries(
       (Object.keys(asText) as Family[]).map((family) => [
         family,
@@ -145,18 +134,18 @@ const targets: readonly Target[] = [
   },
   {
     names: ["integer", "int"],
-    shape: shapeOf("Integer"),
+    shape: bareShape("Integer"),
     ways: whole("integer", "-2147483648", "2147483648"),
   },
   {
     names: ["bigint"],
-    shape: shapeOf("BigInt"),
+    shape: bareShape("BigInt"),
     ways: whole("bigint", "-9223372036854775808", "9223372036854775808"),
   },
-  { names: ["smallint"], shape: shapeOf("Integer"), ways: whole("smallint", "-32768", "32768") },
+  { names: ["smallint"], shape: bareShape("Integer"), ways: whole("smallint", "-32768", "32768") },
   {
     names: ["decimal", "numeric"],
-    shape: shapeOf("Decimal"),
+    shape: bareShape("Decimal"),
     ways: {
       text: read("numeric"),
       whole: to("numeric"),
@@ -166,11 +155,11 @@ const targets: readonly Target[] = [
       json: read("numeric", scalar),
     },
   },
-  { names: ["real"], shape: shapeOf("Real"), ways: real("real") },
-  { names: ["double precision", "float"], shape: shapeOf("Double"), ways: real("double precision") },
+  { names: ["real"], shape: bareShape("Real"), ways: real("real") },
+  { names: ["double precision", "float"], shape: bareShape("Double"), ways: real("double precision") },
   {
     names: ["boolean", "bool"],
-    shape: shapeOf("Boolean"),
+    shape: bareShape("Boolean"),
     ways: {
       text: read("boolean"),
       whole: (column) => `(${column} <> 0)`,
@@ -182,12 +171,12 @@ const targets: readonly Target[] = [
   },
   {
     names: ["date"],
-    shape: shapeOf("Date"),
+    shape: bareShape("Date"),
     ways: { text: read("date"), date: same, timestamp: to("date"), json: read("date", scalar) },
   },
   {
     names: ["timestamp"],
-    shape: shapeOf("DateTime_NO_TZ"),
+    shape: bareShape("DateTime_NO_TZ"),
     ways: {
       text: read("timestamp"),
       date: instant("timestamp"),
@@ -197,7 +186,7 @@ const targets: readonly Target[] = [
   },
   {
     names: ["timestamptz"],
-    shape: shapeOf("DateTime"),
+    shape: bareShape("DateTime"),
     ways: {
       text: read("timestamptz"),
       date: instant("timestamptz"),
@@ -207,7 +196,7 @@ const targets: readonly Target[] = [
   },
   {
     names: ["time"],
-    shape: shapeOf("Time"),
+    shape: bareShape("Time"),
     ways: {
       text: read("time"),
       date: (column) => `(case when ${column} is not null then time '00:00' end)`,
@@ -218,7 +207,7 @@ const targets: readonly Target[] = [
   },
   {
     names: ["timetz"],
-    shape: shapeOf("Time"),
+    shape: bareShape("Time"),
     ways: {
       text: read("timetz"),
       timestamp: (column) => `${column}::timestamptz::timetz`,
@@ -228,12 +217,12 @@ const targets: readonly Target[] = [
   },
   {
     names: ["uuid"],
-    shape: shapeOf("UUID"),
+    shape: bareShape("UUID"),
     ways: { text: read("uuid"), uuid: same, json: read("uuid", scalar) },
   },
   {
     names: ["jsonb", "json"],
-    shape: shapeOf("JSONB"),
+    shape: bareShape("JSONB"),
     ways: {
       ...Object.fromEntries(
         (Object.keys(asText) as Family[]).map((family) => [
@@ -247,12 +236,12 @@ const targets: readonly Target[] = [
   },
   {
     names: ["text[]", "varchar[]"],
-    shape: shapeOf("Array", "Text"),
+    shape: bareShape("Array", "Text"),
     ways: { text: read("text[]"), list: to("text[]") },
   },
-  { names: ["integer[]"], shape: shapeOf("Array", "Integer"), ways: list("integer[]") },
-  { names: ["bigint[]"], shape: shapeOf("Array", "BigInt"), ways: list("bigint[]") },
-  { names: ["uuid[]"], shape: shapeOf("Array", "UUID"), ways: list("uuid[]") },
+  { names: ["integer[]"], shape: bareShape("Array", "Integer"), ways: list("integer[]") },
+  { names: ["bigint[]"], shape: bareShape("Array", "BigInt"), ways: list("bigint[]") },
+  { names: ["uuid[]"], shape: bareShape("Array", "UUID"), ways: list("uuid[]") },
 ];
 
 const byName: ReadonlyMap<string, Target> = new Map(

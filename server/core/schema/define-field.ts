@@ -2,6 +2,7 @@
 import type { FieldDefinition, FieldType } from "@baasix/types";
 import { AppError, suggestion } from "../errors";
 import {
+  bareShape,
   type FieldShape,
   fieldTypeNames,
   generatedDefaults,
@@ -146,15 +147,7 @@ function readSizes(
   place: string,
 ): FieldShape {
   const at = `${place}.values`;
-  const plain: FieldShape = {
-    type,
-    length: null,
-    precision: null,
-    scale: null,
-    values: [],
-    items: null,
-    srid: null,
-  };
+  const plain = bareShape(type);
   if (type === "Enum") return { ...plain, values: readMembers(values, at) };
   if (type === "Array" || type === "Range") return readItemSizes(type, items, values, place);
   if (isSpatial(plain)) return { ...plain, srid: readSrid(values, at) };

@@ -4,6 +4,7 @@ import { type Database, openDatabase } from "../../platform/postgres";
 import { outsider, testDatabase } from "../../testing/postgres";
 import { AppError } from "../errors";
 import {
+  bareShape,
   castType,
   isOneText,
   type FieldShape,
@@ -19,13 +20,7 @@ import {
 import { arrayText } from "./values";
 
 const shape = (type: FieldShape["type"], more: Partial<FieldShape> = {}): FieldShape => ({
-  type,
-  length: null,
-  precision: null,
-  scale: null,
-  values: [],
-  items: null,
-  srid: null,
+  ...bareShape(type),
   ...more,
 });
 const money = shape("Decimal", { precision: 10, scale: 2 });

@@ -66,6 +66,11 @@ function isHolder({ type }: FieldShape): boolean {
   return type === "Array" || type === "Range";
 }
 
+/** The shape of a type of which nothing more is said. */
+export function bareShape(type: FieldShape["type"], items: FieldShape["items"] = null): FieldShape {
+  return { type, length: null, precision: null, scale: null, values: [], items, srid: null };
+}
+
 /** The shape of one item of an Array, or of a bound of a Range. */
 export function itemShape(field: FieldShape): FieldShape {
   return field.items === null ? field : { ...field, type: field.items, items: null };

@@ -1,8 +1,7 @@
 /** THE TABLE OF FILTER OPERATORS: one entry holds everything about one. */
 import type { FieldType } from "@baasix/types";
 import { AppError } from "../../errors";
-import { type FieldShape, fieldTypeNames, operatorClasses } from "../../schema/fields";
-import { shapeOf } from "../casts";
+import { bareShape, type FieldShape, fieldTypeNames, operatorClasses } from "../../schema/fields";
 import { comparison } from "./comparison";
 import { places } from "./geometry";
 import { documents } from "./json";
@@ -51,5 +50,5 @@ export function worksOn({ on }: Operator, shape: FieldShape): boolean {
 
 /** The names of the types that the operator works on. */
 export function typesOf(entry: Operator): readonly FieldType[] {
-  return fieldTypeNames.filter((type) => worksOn(entry, shapeOf(type)));
+  return fieldTypeNames.filter((type) => worksOn(entry, bareShape(type)));
 }

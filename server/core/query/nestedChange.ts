@@ -155,10 +155,11 @@ function changeRow(
     return false;
   });
   const own = new Map(
-    [...body.own].filter(
-      ([name]) =>
-        name !== part.relation.targetColumn && !stamps.has(part.target.fields.get(name)?.managed ?? null),
-    ),
+    [...body.own].filter(([name, value]) => {
+      const managed = part.target.fields.get(name)?.managed ?? null;
+      const isRead = stamps.has(managed) || (managed === "deletedAt" && value === null);
+      return name !== part.relation.targetColumn && !isRead;
+    }),
   );
   if (own.size === 0 && toOne.length === 0 && body.lists.length === 0) return;
   effects.change.push({ key, place, body: { ...body, own, toOne }, attach: false });

@@ -211,7 +211,8 @@ function writableField(
   if (field.managed === "server") {
     throw new AppError("FORBIDDEN", `${place()}${name}: set by the server alone`);
   }
-  if (field.managed === "deletedAt") {
+  // Who writes an item sees it, so that it is not deleted: null is what was read.
+  if (field.managed === "deletedAt" && value !== null) {
     throw new AppError("INVALID_VALUE", `${place()}${name}: set by deleting the item`);
   }
   return field.managed === null ? field : null;

@@ -307,6 +307,37 @@ describe("what the writer does not see", () => {
   });
 });
 
+test("an item that was read is sent back as it is: nothing but what it holds changes", async () => {
+  const [author = 0] = await make("authors", [{ name: "Ann" }]);
+  const { id: post } = (await send("POST", "/items/posts", {
+    title: "one",
+    author,
+    comments: [{ text: "a" }, { text: "b" }],
+    tags: [{ tags: { name: "red" } }],
+    credits: [{ share: 1, author, tag: { name: "blue" } }],
+  })) as { id: number };
+  const fields = ["*", "author", "comments", "tags", "tags.tags", "credits", "credits.author", "credits.tag"];
+  const path = `/items/posts/${post}?fields=${fields.map((one) => `${one}.*`.replace("*.*", "*")).join()}`;
+  const read = async () => (await app.call("GET", path, { token: app.admin })).body as { data: Row };
+  const { data } = await read();
+  expect(data).toMatchObject({ comments: [{ deletedAt: null }, {}], tags: [{ tags: { name: "red" } }] });
+  await send("PATCH", `/items/posts/${post}`, data);
+  expect(await read()).toEqual({ data });
+  // A new one says as little of when it was deleted; a time is for the delete to say.
+  await send("POST", "/items/comments", { text: "c", post, deletedAt: null });
+  const deletedAt = "2026-01-01T00:00:00Z";
+  const [first] = data.comments as readonly Row[];
+  for (const entry of [
+    { text: "d", deletedAt },
+    { id: first?.id, deletedAt },
+  ])
+    expect(await refusal("PATCH", `/items/posts/${post}`, { comments: [entry] })).toEqual([
+      400,
+      "comments[0].deletedAt: set by deleting the item",
+      null,
+    ]);
+});
+
 describe("refused with the place, and nothing is written", () => {
   test.each<readonly [status: number, message: string, body: unknown]>([
     [

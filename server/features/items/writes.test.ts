@@ -178,6 +178,14 @@ describe("what a write answers, and what it leaves", () => {
       ["(901 Boot 3)", "(902 Hat 5)", cap],
     ],
     ["PATCH products/901", { body: { deletedAt: null } }, 200, { id: 901 }, [boot, hat, cap]],
+    // Of an item that was read and is sent back.
+    [
+      "PATCH products/901",
+      { body: { deletedAt: null, stock: 4 } },
+      200,
+      { id: 901 },
+      ["901 Boot 4", hat, cap],
+    ],
     // With fields, each write of one item answers it.
     [
       "POST products?fields=name,stock",
@@ -331,7 +339,7 @@ describe("what is refused changes nothing", () => {
     bad("POST products/901/restore?fields=nme", undefined, "did you mean 'name'?", "UNKNOWN_FIELD"),
     bad("PATCH products/901", { deletedAt: "soon" }, "deletedAt: expected a time", "INVALID_VALUE"),
     bad("PATCH products/901", { deletedAt: 7 }, "deletedAt: expected a time", "INVALID_VALUE"),
-    bad("PATCH products/901", { deletedAt: null, stock: 1 }, "deletedAt", "INVALID_VALUE"),
+    bad("PATCH products/901", { deletedAt: "2026-01-01", stock: 1 }, "deletedAt", "INVALID_VALUE"),
     bad(
       "PATCH products/bulk",
       [

@@ -1,13 +1,13 @@
 /** Two instances on one database: what one changes, the other takes up, by the log or however else it hears. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { closeCodes, type NewApiToken } from "@baasix/types";
-import { createApp } from "./app";
-import { type TestApp, testApp } from "./testing/app";
+import { type Answer, openInstance, type TestApp, testApp, type TestInstance } from "./testing/app";
 import { externalServer, type ExternalServer, outsider } from "./testing/postgres";
 import { openSocket, type TestSocket } from "./testing/socket";
+import { within } from "./testing/within";
 
 let first: TestApp;
-let second: Awaited<ReturnType<typeof createApp>>;
+let second: TestInstance;
 let url: string;
 let external: ExternalServer | null = null;
 let people = 0;
@@ -52,15 +52,12 @@ async function heardBy(feed: TestApp["feed"], source: World): Promise<void> {
 
 async function open(world: World): Promise<void> {
   const address = await worlds[world]();
-  second = await createApp(first.config, address);
+  second = await openInstance(first.config, address);
   await heardBy(second.feed, world);
-  const { websocket } = second.realtime;
-  second.routes.listen({ port: 0, hostname: "127.0.0.1", websocket });
-  url = `http://127.0.0.1:${second.routes.server?.port}`;
+  url = second.listen();
 }
 
 async function close(): Promise<void> {
-  await second.routes.server?.stop(true);
   await second.close();
   await first.close();
   await external?.stop();
@@ -68,8 +65,7 @@ async function close(): Promise<void> {
 }
 
 async function ask(path: string, token: string): Promise<number> {
-  const request = new Request(`http://localhost${path}`, { headers: { authorization: `Bearer ${token}` } });
-  return (await second.routes.handle(request)).status;
+  return (await second.call("GET", path, { token })).status;
 }
 
 /** Asks the second instance until the answer is the expected one. */
@@ -102,17 +98,6 @@ async function apiToken(): Promise<Caller> {
 
 /** Milliseconds within which a right that has ended must have ended everywhere. */
 const bounds = { "this instance": 1_000, "another instance": 5_000 } as const;
-
-/** What does not come in so many ms is a failure. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`not within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 type Call = readonly [method: string, path: string, body?: object];
 const suspend = ({ user }: Caller): Call => ["PATCH", `/items/baasix_User/${user}`, { status: "suspended" }];
@@ -176,14 +161,8 @@ describe.each<World>(["log", "triggers", "off"])("two instances, the second hear
       const [method, path, body] = how(caller);
       const own = path.startsWith("/auth/sessions");
       const token = own ? caller.token : first.admin;
-      const done = await (where === "another instance" ? first.routes : second.routes).handle(
-        new Request(`http://localhost${path}`, {
-          method,
-          headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-          ...(body && { body: JSON.stringify(body) }),
-        }),
-      );
-      expect([done.status, await done.text()]).toEqual([200, expect.any(String)]);
+      const done = await (where === "another instance" ? first : second).call(method, path, { token, body });
+      expect([done.status, done.text]).toEqual([200, expect.any(String)]);
       const bound = bounds[where];
       expect((await within(bound, socket.closed)).code).toBe(closeCodes.unauthorized);
       await within(bound, untilAnswered("/auth/check", caller.token, 401));
@@ -192,17 +171,11 @@ describe.each<World>(["log", "triggers", "off"])("two instances, the second hear
   );
 
   /** What the role `user` may read of things; null: nothing. A permission that is there is changed. */
-  const permit = async (app: Pick<TestApp, "routes">, right: object | null): Promise<void> => {
-    const call = async (method: string, path: string, body?: object): Promise<Response> =>
-      app.routes.handle(
-        new Request(`http://localhost${path}`, {
-          method,
-          headers: { authorization: `Bearer ${first.admin}`, "content-type": "application/json" },
-          ...(body && { body: JSON.stringify(body) }),
-        }),
-      );
-    const found = await (await call("GET", "/permissions?filter[collection]=things")).json();
-    const [known] = (found as { data: { id: string }[] }).data;
+  const permit = async (app: Pick<TestApp, "call">, right: object | null): Promise<void> => {
+    const call = (method: string, path: string, body?: object): Promise<Answer> =>
+      app.call(method, path, { token: first.admin, body });
+    const found = await call("GET", "/permissions?filter[collection]=things");
+    const [known] = (found.body as { data: { id: string }[] }).data;
     const named = { role_Id: await first.roleId("user"), collection: "things", action: "read" };
     const { status } = await (right === null
       ? call("DELETE", `/permissions/${known?.id}`)

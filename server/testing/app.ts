@@ -45,6 +45,53 @@ export type TestAppOptions = {
   readonly checkPassword?: CheckPassword;
 };
 
+/** A server in this process, and how a test speaks with it. */
+export type TestInstance = Awaited<ReturnType<typeof openInstance>>;
+
+/** Builds one more server, on a database that may have others. Close it when done. */
+export async function openInstance(...given: Parameters<typeof createApp>) {
+  const app = await createApp(...given);
+  let url: string | null = null;
+  return {
+    ...app,
+    /** Sends a request to the app without a socket. `body` is sent as JSON, unless it is a FormData or text. */
+    call: async (method: string, path: string, { token, body, headers = {} }: Call = {}): Promise<Answer> => {
+      const raw = body instanceof FormData || typeof body === "string";
+      const request = new Request(`http://localhost${path}`, {
+        method,
+        headers: {
+          ...(body !== undefined && !(body instanceof FormData) && { "content-type": "application/json" }),
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: raw ? body : JSON.stringify(body) }),
+      });
+      const response = await app.routes.handle(request);
+      const text = await response.text();
+      const json =
+        response.headers.get("content-type")?.startsWith("application/json") === true && text !== "";
+      return {
+        status: response.status,
+        body: json ? JSON.parse(text) : null,
+        headers: response.headers,
+        text,
+      };
+    },
+    /** Listens on a free port of the loopback address; gives the URL. */
+    listen: (): string => {
+      if (url !== null) return url;
+      app.routes.listen({ port: 0, hostname: "127.0.0.1", websocket: app.realtime.websocket });
+      url = `http://127.0.0.1:${app.routes.server?.port}`;
+      return url;
+    },
+    close: async (): Promise<void> => {
+      app.refuse();
+      await app.routes.server?.stop(true);
+      await app.close();
+    },
+  };
+}
+
 /** Builds the app. Close it when done. */
 export async function testApp({ env = {}, now, address, sendMail, checkPassword }: TestAppOptions = {}) {
   const database = address ? { address, drop: () => Promise.resolve() } : await testDatabase(prepare);
@@ -60,35 +107,13 @@ export async function testApp({ env = {}, now, address, sendMail, checkPassword 
     PORT: "0",
     ...env,
   });
-  const app = await createApp(config, database.address, {
+  const app = await openInstance(config, database.address, {
     ...(now && { now }),
     ...(sendMail && { sendMail }),
     ...(checkPassword && { checkPassword }),
   });
   await createAdmin(app.data, testAdmin);
-  let url: string | null = null;
-
-  /** Sends a request to the app without a socket. `body` is sent as JSON, unless it is a FormData or text. */
-  const call = async (
-    method: string,
-    path: string,
-    { token, body, headers = {} }: Call = {},
-  ): Promise<Answer> => {
-    const raw = body instanceof FormData || typeof body === "string";
-    const request = new Request(`http://localhost${path}`, {
-      method,
-      headers: {
-        ...(body !== undefined && !(body instanceof FormData) && { "content-type": "application/json" }),
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        ...headers,
-      },
-      ...(body !== undefined && { body: raw ? body : JSON.stringify(body) }),
-    });
-    const response = await app.routes.handle(request);
-    const text = await response.text();
-    const json = response.headers.get("content-type")?.startsWith("application/json") === true && text !== "";
-    return { status: response.status, body: json ? JSON.parse(text) : null, headers: response.headers, text };
-  };
+  const { call } = app;
 
   const login = async (email: string, password: string): Promise<string> => {
     const answer = await call("POST", "/auth/login", { body: { email, password } });
@@ -110,7 +135,6 @@ export async function testApp({ env = {}, now, address, sendMail, checkPassword 
     ...app,
     config,
     address: database.address,
-    call,
     login,
     /** Token of the administrator. */
     admin,
@@ -129,16 +153,7 @@ export async function testApp({ env = {}, now, address, sendMail, checkPassword 
       if (!body.token || !body.user) throw new Error(`sign-up failed: ${answer.status} ${answer.text}`);
       return { token: body.token, id: body.user.id };
     },
-    /** Listens on a free port of the loopback address; gives the URL. */
-    listen: (): string => {
-      if (url !== null) return url;
-      app.routes.listen({ port: 0, hostname: "127.0.0.1", websocket: app.realtime.websocket });
-      url = `http://127.0.0.1:${app.routes.server?.port}`;
-      return url;
-    },
     close: async (): Promise<void> => {
-      app.refuse();
-      await app.routes.server?.stop(true);
       await app.close();
       await database.drop();
     },

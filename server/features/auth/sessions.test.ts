@@ -2,9 +2,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { SessionInfo } from "@baasix/types";
 import { decodeProtectedHeader } from "jose";
-import { createApp } from "../../app";
 import { readConfig } from "../../config";
-import { type Answer, type TestApp, testAdmin, testApp } from "../../testing/app";
+import {
+  type Answer,
+  openInstance,
+  type TestApp,
+  testAdmin,
+  testApp,
+  type TestInstance,
+} from "../../testing/app";
 
 const password = "a good password";
 const minute = 60_000;
@@ -255,21 +261,12 @@ test("a new secret takes over while sessions go on; without the earlier one they
   const { refreshToken } = await login(email);
   const fresh = "another secret of the tests, at least 32 characters";
   const open = (env: object) =>
-    createApp({ ...app.config, SECRET_KEY: fresh, ...env }, app.address, { now: () => time });
-  const ask = async (to: Awaited<ReturnType<typeof open>>, bearer: string) =>
-    (
-      await to.routes.handle(
-        new Request("http://localhost/auth/check", { headers: { authorization: `Bearer ${bearer}` } }),
-      )
-    ).status;
-  const renew = async (to: Awaited<ReturnType<typeof open>>, presented: string) => {
-    const init = {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ refreshToken: presented }),
-    };
-    const response = await to.routes.handle(new Request("http://localhost/auth/refresh", init));
-    return { status: response.status, ...((await response.json()) as Tokens) };
+    openInstance({ ...app.config, SECRET_KEY: fresh, ...env }, app.address, { now: () => time });
+  const ask = async (to: TestInstance, bearer: string) =>
+    (await to.call("GET", "/auth/check", { token: bearer })).status;
+  const renew = async (to: TestInstance, presented: string) => {
+    const { status, body } = await to.call("POST", "/auth/refresh", { body: { refreshToken: presented } });
+    return { status, ...(body as Tokens) };
   };
   const rotated = await open({ SECRET_KEY_PREVIOUS: [app.config.SECRET_KEY ?? ""] });
   const forgotten = await open({ SECRET_KEY_PREVIOUS: [] });

@@ -2,10 +2,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { ApiToken, MeResult, NewMfaFactor, NewTenantResult, Tenant, TenantsResult } from "@baasix/types";
 import { Secret, TOTP } from "otpauth";
-import { createApp } from "../../app";
 import type { Config } from "../../config";
 import { system } from "../../core/access/actor";
-import { type Answer, testApp } from "../../testing/app";
+import { type Answer, openInstance, testApp } from "../../testing/app";
 import { outsider } from "../../testing/postgres";
 import { openSocket } from "../../testing/socket";
 import {
@@ -50,15 +49,9 @@ async function withConfig(
   change: Partial<Config>,
   work: (post: typeof call) => Promise<void>,
 ): Promise<void> {
-  const other = await createApp({ ...scene.app.config, ...change }, scene.app.address);
-  const post: typeof call = async (path, body, token) => {
-    const headers = new Headers({ "content-type": "application/json" });
-    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
-    const init = { method: "POST", headers, body: JSON.stringify(body) };
-    const response = await other.routes.handle(new Request(`http://localhost${path}`, init));
-    const text = await response.text();
-    return { status: response.status, body: JSON.parse(text), headers: response.headers, text };
-  };
+  const other = await openInstance({ ...scene.app.config, ...change }, scene.app.address);
+  const post: typeof call = (path, body, token) =>
+    other.call("POST", path, { body, ...(token !== undefined && { token }) });
   try {
     await work(post);
   } finally {

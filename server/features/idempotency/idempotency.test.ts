@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { system } from "../../core/access/actor";
-import { createApp } from "../../app";
-import { type Answer, testAdmin, testApp, type TestApp } from "../../testing/app";
+import { type Answer, openInstance, testAdmin, testApp, type TestApp } from "../../testing/app";
 import { removeExpiredKeys } from ".";
 
 type Json = Record<string, unknown>;
@@ -120,26 +119,18 @@ test("requests at the same time under one key: one effect, one answer for all", 
 });
 
 test("two servers on one database give one effect and one answer, too", async () => {
-  const second = await createApp(app.config, app.address);
+  const second = await openInstance(app.config, app.address);
   try {
-    const request = () =>
-      new Request("http://localhost/items/notes", {
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          authorization: `Bearer ${ann.token}`,
-          "idempotency-key": "both",
-        },
-        body: '{"text":"only one"}',
-      });
+    const sent = { token: ann.token, headers: { "idempotency-key": "both" }, body: { text: "only one" } };
     const answers = await Promise.all(
-      Array.from({ length: 8 }, (_, i) => (i % 2 === 0 ? app : second).routes.handle(request())),
+      Array.from({ length: 8 }, (_, i) => (i % 2 === 0 ? app : second).call("POST", "/items/notes", sent)),
     );
-    const texts = await Promise.all(answers.map((answer) => answer.text()));
-    expect([new Set(texts).size, new Set(answers.map(({ status }) => status))]).toEqual([1, new Set([201])]);
+    expect([
+      new Set(answers.map(({ text }) => text)).size,
+      new Set(answers.map(({ status }) => status)),
+    ]).toEqual([1, new Set([201])]);
     expect(await notes()).toHaveLength(1);
   } finally {
-    second.refuse();
     await second.close();
   }
 });

@@ -1,7 +1,7 @@
 /** A server that keeps no passwords: `LOCAL` is not among `AUTH_SERVICES_ENABLED`. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { createApp } from "../../app";
 import { readConfig } from "../../config";
+import { openInstance } from "../../testing/app";
 import { temporaryDirectory, testDatabase } from "../../testing/postgres";
 
 setDefaultTimeout(30_000);
@@ -16,7 +16,7 @@ test("nobody registers or signs in with a password or by mail", async () => {
     GITHUB_CLIENT_ID: "id",
     GITHUB_CLIENT_SECRET: "secret",
   });
-  const app = await createApp(config, database.address);
+  const app = await openInstance(config, database.address);
   try {
     const person = { email: "a@example.com", password: "a good password", firstName: "A" };
     const proof = { email: person.email, code: "000000" };
@@ -30,15 +30,9 @@ test("nobody registers or signs in with a password or by mail", async () => {
       ["/auth/otp", person],
       ["/auth/otp/verify", proof],
     ] as const) {
-      const request = new Request(`http://localhost${path}`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(body),
-      });
       // oxlint-disable-next-line no-await-in-loop
-      const answer = await app.routes.handle(request);
-      // oxlint-disable-next-line no-await-in-loop
-      expect([answer.status, await answer.json()]).toMatchObject([
+      const answer = await app.call("POST", path, { body });
+      expect([answer.status, answer.body]).toMatchObject([
         403,
         { message: "Neither passwords nor mails sign in here; use one of GET /auth/providers" },
       ]);

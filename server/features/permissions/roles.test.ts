@@ -1,7 +1,6 @@
 /** Roles as items, and accounts with several of them: what they may, how soon, and from where. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { createApp } from "../../app";
-import { type Answer, testApp, type TestApp } from "../../testing/app";
+import { type Answer, openInstance, testApp, type TestApp } from "../../testing/app";
 import { outsider } from "../../testing/postgres";
 import { openSocket } from "../../testing/socket";
 
@@ -269,12 +268,10 @@ describe("an account with several roles", () => {
   });
 
   test("and so it does on another instance, and when psql writes it", async () => {
-    const other = await createApp(app.config, app.address);
+    const other = await openInstance(app.config, app.address);
     const user = await account("author");
     const seen = async (): Promise<number> => {
-      const headers = { authorization: `Bearer ${user.token}` };
-      const answer = await other.routes.handle(new Request("http://localhost/items/posts", { headers }));
-      const { data } = (await answer.json()) as { data?: unknown[] };
+      const { data } = (await other.call("GET", "/items/posts", user)).body as { data?: unknown[] };
       return data?.length ?? -1;
     };
     const until = async (count: number): Promise<void> => {

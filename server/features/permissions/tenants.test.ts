@@ -1,6 +1,6 @@
 /** What a role that sees one tenant reaches of the built-in collections: all of them are walked. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { createApp } from "../../app";
+import { openInstance } from "../../testing/app";
 import { systemCollections } from "../../core/schema/system";
 import { outsider } from "../../testing/postgres";
 import { openTwoTenants, type TwoTenants } from "../../testing/two-tenants";
@@ -316,17 +316,15 @@ describe("accounts and memberships", () => {
   });
 
   test("and so it does on another instance, and when psql writes it", async () => {
-    const other = await createApp(scene.config, scene.address);
+    const other = await openInstance(scene.config, scene.address);
     const [user_Id = ""] = await scene.make("baasix_User", { email: "gone@example.com", firstName: "g" });
     const place = { user_Id, role_Id: scene.roles.member, tenant_Id: scene.B };
     const [membership = ""] = await scene.make("baasix_UserRole", place);
     const token = tokenOf(user_Id, scene.B);
     const tokenHash = new Bun.CryptoHasher("sha256").update(token).digest("hex");
     await scene.make("baasix_ApiToken", { name: "t", prefix: "p", tokenHash, ...place });
-    const headers = { authorization: `Bearer ${token}` };
-    const instances = [other, scene].map(({ routes, feed }) => {
-      const status = async (): Promise<number> =>
-        (await routes.handle(new Request("http://localhost/items/notes", { headers }))).status;
+    const instances = [other, scene].map(({ call, feed }) => {
+      const status = async (): Promise<number> => (await call("GET", "/items/notes", { token })).status;
       const refused = Promise.withResolvers<void>();
       const check = () => void status().then((got) => got === 401 && refused.resolve(), refused.reject);
       return { status, refused: refused.promise, stop: feed.onChanges(check) };

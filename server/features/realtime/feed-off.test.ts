@@ -1,13 +1,12 @@
 /** A server that may tell of changes no more while it is being listened to. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createApp } from "../../app";
-import { type TestApp, testApp } from "../../testing/app";
+import { openInstance, type TestApp, testApp, type TestInstance } from "../../testing/app";
 import { externalServer, type ExternalServer, outsider } from "../../testing/postgres";
 import { openSocket } from "../../testing/socket";
 
 let server: ExternalServer;
 let app: TestApp;
-let other: Awaited<ReturnType<typeof createApp>>;
+let other: TestInstance;
 let url: string;
 
 beforeAll(async () => {
@@ -23,14 +22,11 @@ beforeAll(async () => {
     "grant all on all sequences in schema public to stranger",
   );
   const address = { kind: "url", url: server.url.replace("operator", "stranger") } as const;
-  other = await createApp(app.config, address);
+  other = await openInstance(app.config, address);
   while (!other.feed.status().connected) await Bun.sleep(5);
-  const { websocket } = other.realtime;
-  other.routes.listen({ port: 0, hostname: "127.0.0.1", websocket });
-  url = `http://127.0.0.1:${other.routes.server?.port}`;
+  url = other.listen();
 }, 60_000);
 afterAll(async () => {
-  await other.routes.server?.stop(true);
   await other.close();
   await app.close();
   await server.stop();

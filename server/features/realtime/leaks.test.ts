@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { testApp, type TestApp } from "../../testing/app";
 import { outsider } from "../../testing/postgres";
 import { openSocket, type TestSocket } from "../../testing/socket";
+import { within } from "../../testing/within";
 
 type Row = Record<string, unknown>;
 
@@ -55,17 +56,6 @@ async function watching(
     await socket.closed;
     await app.call("DELETE", `/permissions/${String(id)}`, { token: app.admin });
     await psql("delete from notes", "delete from folders");
-  }
-}
-
-/** What does not come in so many ms is a failure. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`not within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

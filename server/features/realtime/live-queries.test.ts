@@ -1,8 +1,7 @@
 /** Live queries on a real server: what they answer, when they change, who may, and what a bad request gets. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ServerFrame } from "@baasix/types";
-import { createApp } from "../../app";
-import { testApp, type TestApp } from "../../testing/app";
+import { openInstance, testApp, type TestApp } from "../../testing/app";
 import { outsider } from "../../testing/postgres";
 import { openSocket, type TestSocket } from "../../testing/socket";
 
@@ -340,14 +339,13 @@ test("who comes back with a version hears what became of it", async () => {
 });
 
 test("another server on the database goes on from the same version, and hears what this one writes and allows", async () => {
-  const other = await createApp(app.config, app.address);
-  other.routes.listen({ port: 0, hostname: "127.0.0.1", websocket: other.realtime.websocket });
+  const other = await openInstance(app.config, app.address);
   /** Its stream of changes may connect at any time, which everybody hears. */
   const next = async (socket: TestSocket): Promise<ServerFrame> => {
     const frame = await socket.next();
     return frame.type === "resync" ? next(socket) : frame;
   };
-  const otherUrl = `http://127.0.0.1:${other.routes.server?.port}`;
+  const otherUrl = other.listen();
   try {
     const query = { fields: ["id", "text"], sort: "id", limit: 2 };
     const ask = (token: string, version?: string) =>
@@ -382,7 +380,6 @@ test("another server on the database goes on from the same version, and hears wh
     });
     there.close();
   } finally {
-    await other.routes.server?.stop(true);
     await other.close();
   }
 });

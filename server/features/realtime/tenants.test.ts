@@ -1,7 +1,7 @@
 /** Open sockets with tenants: each hears of what its tenant has, and no more, also when rows and memberships change. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { closeCodes, type ServerFrame } from "@baasix/types";
-import { type App, createApp } from "../../app";
+import { openInstance, type TestInstance } from "../../testing/app";
 import { externalServer, outsider } from "../../testing/postgres";
 import { openSocket, type TestSocket } from "../../testing/socket";
 import { type Caller, openTwoTenants, type Owner, owners, type TwoTenants } from "../../testing/two-tenants";
@@ -147,7 +147,7 @@ test("a socket ends with the membership that it came in with", async () => {
 });
 
 /** A server that may read no log and make no triggers, on a database of its own. */
-async function withoutFeed(): Promise<{ scene: TwoTenants; app: App; close: () => Promise<void> }> {
+async function withoutFeed(): Promise<{ scene: TwoTenants; app: TestInstance; close: () => Promise<void> }> {
   const server = await externalServer({ walLevel: "replica" });
   const own = await openTwoTenants({ address: server.address });
   await outsider(
@@ -157,13 +157,12 @@ async function withoutFeed(): Promise<{ scene: TwoTenants; app: App; close: () =
     "grant all on all sequences in schema public to stranger",
     `revoke all on "baasix_Change" from stranger`,
   );
-  const app = await createApp(own.config, {
+  const app = await openInstance(own.config, {
     kind: "url",
     url: server.url.replace("operator", "stranger"),
   });
   while (app.feed.status().source !== "off") await Bun.sleep(5);
   const close = async (): Promise<void> => {
-    await app.routes.server?.stop(true);
     await app.close();
     await own.close();
     await server.stop();
@@ -172,7 +171,7 @@ async function withoutFeed(): Promise<{ scene: TwoTenants; app: App; close: () =
 }
 
 test.each([
-  ["the log", async () => ({ scene, app: scene as App, close: () => Promise.resolve() })],
+  ["the log", async () => ({ scene, app: scene as TestInstance, close: () => Promise.resolve() })],
   ["nobody", withoutFeed],
 ] as const)(
   "a socket ends within a second when its tenant is deleted, told of by %s",
@@ -181,12 +180,8 @@ test.each([
     const [C = ""] = await at.make("baasix_Tenant", { name: "Cord" });
     await at.make("baasix_UserRole", { user_Id: at.idOf("ann"), role_Id: at.roles.member, tenant_Id: C });
     const token = await at.enter("ann", C);
-    if (!app.routes.server)
-      app.routes.listen({ port: 0, hostname: "127.0.0.1", websocket: app.realtime.websocket });
-    const socket = await openSocket(`http://127.0.0.1:${app.routes.server?.port}`, token);
-    const headers = { authorization: `Bearer ${at.tokenOf("root")}` };
-    const request = new Request(`http://localhost/items/baasix_Tenant/${C}`, { method: "DELETE", headers });
-    const { status } = await app.routes.handle(request);
+    const socket = await openSocket(app.listen(), token);
+    const { status } = await app.call("DELETE", `/items/baasix_Tenant/${C}`, { token: at.admin });
     const late = setTimeout(() => socket.close(), 1_000);
     const { code } = await socket.closed;
     clearTimeout(late);

@@ -1,24 +1,21 @@
 /** Realtime on a database whose log may not be read: two instances, told by triggers. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createApp } from "../../app";
-import { type TestApp, testApp } from "../../testing/app";
+import { openInstance, type TestApp, testApp, type TestInstance } from "../../testing/app";
 import { externalServer, type ExternalServer, outsider } from "../../testing/postgres";
 import { openSocket, type TestSocket } from "../../testing/socket";
 
 let server: ExternalServer;
 let app: TestApp;
-let other: Awaited<ReturnType<typeof createApp>>;
+let other: TestInstance;
 /** Of the second instance; writes go to the first. */
 let url: string;
 
 beforeAll(async () => {
   server = await externalServer({ walLevel: "replica" });
   app = await testApp({ address: server.address });
-  other = await createApp(app.config, server.address);
+  other = await openInstance(app.config, server.address);
   for (const { feed } of [app, other]) while (feed.status().source !== "triggers") await Bun.sleep(5);
-  const { websocket } = other.realtime;
-  other.routes.listen({ port: 0, hostname: "127.0.0.1", websocket });
-  url = `http://127.0.0.1:${other.routes.server?.port}`;
+  url = other.listen();
   const id = { type: "Integer", primaryKey: true };
   const text = { type: "String" };
   await define("lists", { id, name: text });
@@ -32,7 +29,6 @@ beforeAll(async () => {
   while (!other.snapshot.current().schema.collections.has("behind")) await Bun.sleep(5);
 }, 60_000);
 afterAll(async () => {
-  await other.routes.server?.stop(true);
   await other.close();
   await app.close();
   await server.stop();

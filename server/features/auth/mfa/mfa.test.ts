@@ -2,8 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { MfaRequired, MfaVerifyResult, NewMfaFactor } from "@baasix/types";
 import { Secret, TOTP } from "otpauth";
-import { createApp } from "../../../app";
-import { type Answer, type TestApp, testAdmin } from "../../../testing/app";
+import { type Answer, openInstance, type TestApp, testAdmin } from "../../../testing/app";
 import { openOAuthScene, type OAuthScene } from "../../../testing/oauth";
 import { outsider } from "../../../testing/postgres";
 import { openSocket } from "../../../testing/socket";
@@ -879,14 +878,11 @@ describe("a role that asks for a second factor", () => {
   });
 
   test("counts on another instance of the server, where no code counts again either", async () => {
-    const second = await createApp(app.config, app.address, { now: () => time });
-    const send = (path: string, init: RequestInit): Promise<Response> =>
-      second.routes.handle(new Request(`http://localhost${path}`, init));
+    const second = await openInstance(app.config, app.address, { now: () => time });
     try {
       while (!second.feed.status().connected) await Bun.sleep(5);
       const { token, enforce } = await holder();
-      const ask = async () =>
-        (await send("/auth/me", { headers: { authorization: `Bearer ${token}` } })).status;
+      const ask = async () => (await second.call("GET", "/auth/me", { token })).status;
       expect(await ask()).toBe(200);
       await enforce();
       while ((await ask()) === 200) await Bun.sleep(5);
@@ -895,11 +891,9 @@ describe("a role that asks for a second factor", () => {
       const { email, factor } = await guarded();
       const [here, there] = [await half(email), await half(email)];
       const code = nextCode(factor);
-      const headers = { "content-type": "application/json" };
-      const body = JSON.stringify({ mfaToken: there, code });
       const both = await Promise.all([
         finish({ mfaToken: here, code }),
-        send("/auth/mfa/verify", { method: "POST", headers, body }),
+        second.call("POST", "/auth/mfa/verify", { body: { mfaToken: there, code } }),
       ]);
       expect(both.map(({ status }) => status).toSorted()).toEqual([200, 400]);
     } finally {

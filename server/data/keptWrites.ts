@@ -29,7 +29,9 @@ export function keepWrite(
 ): KeptWrite {
   let memory = memories.get(snapshot);
   if (!memory) memories.set(snapshot, (memory = new Map()));
-  const key = JSON.stringify([roleKey(actor), name, form, ...columns.map((field) => field.name)]);
+  // None of these has a comma in it.
+  let key = `${roleKey(actor)},${name},${form}`;
+  for (const column of columns) key += `,${column.name}`;
   const known = memory.get(key);
   if (known) return known;
   const made: KeptWrite = { targets: authorize(), statements: new Map() };

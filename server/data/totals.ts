@@ -47,12 +47,12 @@ export function createTotals({ schema, live }: TotalsParts): Totals {
   const stands = ({ collections, stamp }: Omit<Entry, "total">): boolean =>
     collections.every((collection, i) => versionOf(collection) === stamp[i]);
 
-  const raise = (collection: string, seen: Set<string>): void => {
-    if (seen.has(collection)) return;
-    seen.add(collection);
-    versions.set(collection, versionOf(collection) + 1);
-    dependent.delete(collection);
-    for (const holder of holdersOf(schema(), collection)) raise(holder, seen);
+  const touched = (collection: string): void => {
+    if (dependent.size === 0) return;
+    for (const name of reachedFrom(schema(), collection)) {
+      // Whatever was counted before the last change of a collection that is not among them is stale already.
+      if (dependent.delete(name)) versions.set(name, versionOf(name) + 1);
+    }
   };
   // What others write there is in the log only where the collection is published.
   const isTold = (collection: string): boolean => schema().collections.get(collection)?.realtime === true;
@@ -77,25 +77,33 @@ export function createTotals({ schema, live }: TotalsParts): Totals {
       if (entries.size >= capacity) entries.clear();
       entries.set(key, { total, collections, stamp });
     },
-    touched: (collection) => raise(collection, new Set()),
+    touched,
     depends: (collection) => dependent.has(collection),
     clear,
   };
 }
 
-const holders = new WeakMap<Schema, ReadonlyMap<string, readonly string[]>>();
+const reached = new WeakMap<Schema, Map<string, ReadonlySet<string>>>();
 
-/** Collections with a key that points at this one: deleting there may delete or change rows here. */
-function holdersOf(schema: Schema, collection: string): readonly string[] {
-  let known = holders.get(schema);
-  if (!known) {
-    const found = new Map<string, string[]>();
+/**
+ * The collection and those with a key that points at it, or at one of these: deleting here may delete or change rows there.
+ */
+function reachedFrom(schema: Schema, collection: string): ReadonlySet<string> {
+  let known = reached.get(schema);
+  if (!known) reached.set(schema, (known = new Map()));
+  let names = known.get(collection);
+  if (!names) known.set(collection, (names = followHolders(schema, collection)));
+  return names;
+}
+
+function followHolders(schema: Schema, collection: string): ReadonlySet<string> {
+  const found = new Set([collection]);
+  // A set that grows while it is walked is walked to its end.
+  for (const reachedName of found) {
     for (const { name, relations } of schema.collections.values()) {
-      for (const { keyOn, target } of relations.values()) {
-        if (keyOn === "source") found.set(target, [...(found.get(target) ?? []), name]);
-      }
+      for (const { keyOn, target } of relations.values())
+        if (keyOn === "source" && target === reachedName) found.add(name);
     }
-    holders.set(schema, (known = found));
   }
-  return known.get(collection) ?? [];
+  return found;
 }

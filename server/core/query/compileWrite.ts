@@ -212,9 +212,9 @@ function encodeRow({ key, version, values }: WriteRow, columns: readonly RecordC
 
 /** Set by some rows and not by others: each row then says whether it does. */
 function isMixed(plan: WritePlan, field: Field): boolean {
-  const several = plan.rows.length > 1 || plan.computed.has(field);
+  if (plan.rows.length === 1 && !plan.computed.has(field)) return false;
   const column = plan.columns.indexOf(field);
-  return several && plan.rows.some((row) => row.values[column] === undefined);
+  return plan.rows.some((row) => row.values[column] === undefined);
 }
 
 /** PostgreSQL plans a list for a hundred rows, and would read a small table whole to change one of it. */

@@ -67,7 +67,8 @@ export function planWrite(
   places: readonly string[] | null = null,
 ): WritePlan {
   checkBulk(entries.length);
-  const planning: Planning = { collection, action, writers: new Map(), columns: [], errors: [] };
+  const writers = writersOf(collection)[action];
+  const planning: Planning = { collection, action, writers, columns: [], errors: [] };
   const { columns, errors } = planning;
   const rows = entries.map((entry, index): WriteRow => {
     const key = entry.key === undefined ? null : parseKey(collection, entry.key);
@@ -108,15 +109,27 @@ type Writer = {
   readonly relation: boolean;
   readonly read: (value: unknown) => WireValue;
   readonly ruled: boolean;
-  /** The place among the columns; none for the key of a row that is there. */
-  readonly column: number | null;
+  /** It names the row that is changed, and sets nothing. */
+  readonly isKey: boolean;
 };
 
-/** What the bodies of one plan share. A name is looked up once for all of them. */
+/** By the names that bodies have used so far. Only names of fields and relations come in. */
+type Writers = Map<string, Writer>;
+type CollectionWriters = Readonly<Record<"create" | "update", Writers>>;
+
+const writersKept = new WeakMap<Collection, CollectionWriters>();
+
+function writersOf(collection: Collection): CollectionWriters {
+  let kept = writersKept.get(collection);
+  if (!kept) writersKept.set(collection, (kept = { create: new Map(), update: new Map() }));
+  return kept;
+}
+
+/** What the bodies of one plan share. */
 type Planning = {
   readonly collection: Collection;
   readonly action: "create" | "update";
-  readonly writers: Map<string, Writer>;
+  readonly writers: Writers;
   readonly columns: Field[];
   readonly errors: FieldError[];
 };
@@ -129,37 +142,47 @@ function planBody(
   values: (WireValue | undefined)[],
 ): WireValue | undefined {
   if (!isObject(body)) throw new AppError("INVALID_VALUE", `${place()}expected an object of field and value`);
+  const { columns, writers } = planning;
   let key: WireValue | undefined;
+  // Bodies of one plan have their fields in one order as a rule.
+  let next = 0;
   for (const name of Object.keys(body)) {
     const value = body[name];
     if (value === undefined) continue;
-    let writer = planning.writers.get(name);
+    let writer = writers.get(name);
     if (!writer || (writer.relation && typeof value === "object")) {
       const field = writableField(planning.collection, name, value, place);
       if (field === null) continue;
       writer ??= writerOf(planning, name, field);
     }
+    const column = writer.isKey ? null : columnOf(columns, writer.field, next);
     const wire = readValue(planning.errors, writer, value, place);
-    if (wire === undefined) continue;
-    if (writer.column === null) key = wire;
+    if (column === null) key = wire === undefined ? key : wire;
     else {
+      next = column + 1;
+      if (wire === undefined) continue;
       // A hole would make reading the list slow.
-      while (values.length < writer.column) values.push(undefined);
-      values[writer.column] = wire;
+      while (values.length < column) values.push(undefined);
+      values[column] = wire;
     }
   }
   return key;
 }
 
-function writerOf({ collection, action, writers, columns }: Planning, name: string, field: Field): Writer {
-  const isKey = action === "update" && field.name === collection.primaryKey.name;
+/** The place of a field among the columns, which it joins where it is not there yet. `likely`: the place to look at first. */
+function columnOf(columns: Field[], field: Field, likely: number): number {
+  if (columns[likely] === field) return likely;
   const known = columns.indexOf(field);
+  return known < 0 ? columns.push(field) - 1 : known;
+}
+
+function writerOf({ collection, action, writers }: Planning, name: string, field: Field): Writer {
   const writer: Writer = {
     field,
     relation: field.name !== name,
     read: wireReader(field),
     ruled: hasRules(field),
-    column: isKey ? null : known < 0 ? columns.push(field) - 1 : known,
+    isKey: action === "update" && field.name === collection.primaryKey.name,
   };
   writers.set(name, writer);
   return writer;
@@ -257,23 +280,29 @@ export function completeWrite(
   stamp: Readonly<Record<string, unknown>> = {},
 ): WritePlan {
   const { collection } = plan;
-  const { defaults } = target;
   if (target.tenant) checkTenant(plan, target.tenant, binding);
-  const computed = new Map<Field, Operand>();
-  for (const { field, value } of defaults) if ("operand" in value) computed.set(field, value.operand);
   const server = [...userColumns(collection, plan.action, binding), ...stampColumns(collection, stamp)];
-  const added = [...defaults.map((one) => one.field), ...server.map(([field]) => field)];
-  const columns = added.length === 0 ? plan.columns : [...new Set([...plan.columns, ...added])];
-  const rows =
-    added.length === 0
-      ? plan.rows
-      : plan.rows.map((row) => ({
-          ...row,
-          values: withDefaults(row.values, columns, defaults, server, binding),
-        }));
-  const complete = { ...plan, rows, columns, computed };
+  const isGiven = target.defaults.length === 0 && server.length === 0;
+  const complete = isGiven ? plan : withAdded(plan, target.defaults, server, binding);
   if (plan.action === "create") failWith(missing(complete));
   return complete;
+}
+
+function withAdded(
+  plan: WritePlan,
+  defaults: readonly GrantDefault[],
+  server: readonly (readonly [Field, WireValue])[],
+  binding: Binding,
+): WritePlan {
+  const computed = new Map<Field, Operand>();
+  for (const { field, value } of defaults) if ("operand" in value) computed.set(field, value.operand);
+  const added = [...defaults.map((one) => one.field), ...server.map(([field]) => field)];
+  const columns = [...new Set([...plan.columns, ...added])];
+  const rows = plan.rows.map((row) => ({
+    ...row,
+    values: withDefaults(row.values, columns, defaults, server, binding),
+  }));
+  return { ...plan, rows, columns, computed };
 }
 
 /** Several new rows without keys get theirs from `makeKey`, where the database would make random ones: that takes it longer. */
@@ -303,21 +332,31 @@ function checkTenant({ columns, rows }: WritePlan, tenant: Field, { actor }: Bin
 
 /** Fields without a value that must have one. */
 function missing({ collection, rows, places, columns, computed }: WritePlan): readonly FieldError[] {
-  const needed = [...collection.fields.values()]
-    .filter((field) => mustBeGiven(field) && !computed.has(field))
-    .map((field) => ({ field, column: columns.indexOf(field) }));
+  const fields = neededIn(collection);
+  const columnsOf = fields.map((field) => columns.indexOf(field));
   const errors: FieldError[] = [];
   rows.forEach(({ values }, index) => {
-    for (const { field, column } of needed) {
-      if (column < 0 || values[column] === undefined)
+    fields.forEach((field, i) => {
+      const column = columnsOf[i] ?? -1;
+      if ((column < 0 || values[column] === undefined) && !computed.has(field))
         errors.push(required(`${placeOf(places, index, rows.length)}${field.name}`));
-    }
+    });
   });
   return errors;
 }
 
-function mustBeGiven(field: Field): boolean {
-  return !field.allowNull && field.default === null && field.managed === null;
+const needed = new WeakMap<Collection, readonly Field[]>();
+
+/** The fields that a new row must be given. */
+function neededIn(collection: Collection): readonly Field[] {
+  let fields = needed.get(collection);
+  if (!fields) {
+    fields = [...collection.fields.values()].filter(
+      ({ allowNull, default: value, managed }) => !allowNull && value === null && managed === null,
+    );
+    needed.set(collection, fields);
+  }
+  return fields;
 }
 
 function withDefaults(

@@ -14,6 +14,7 @@ import { mergeNames } from "../core/query/nestedNames";
 import { bulkLimit, parseKey } from "../core/query/write";
 import type { Collection, Field } from "../core/schema/model";
 import type { Data, Rows, UpdateEntry, WriteBody } from "./door";
+import { holdRows } from "./hold";
 import {
   heldColumns,
   inheritedColumns,
@@ -96,6 +97,13 @@ function listParts(session: Session): ListParts {
     create: (collection, items) => createItems(session, collection, items),
     join: (collection, items, unique) => joinItems(session, collection, items, unique),
     update: (collection, items) => updateItems(session, collection, items),
+    hold: (collection, items) =>
+      holdRows(
+        session.parts,
+        session.actor,
+        collection,
+        items.map(({ key }) => key),
+      ),
     leave: (collection, items, filter, column) => leaveLists(session, collection, items, filter, column),
     tenantsOf: (collection, keys) => tenantsOf(session, collection, keys),
   };

@@ -27,6 +27,8 @@ export type ListParts = {
     unique: readonly Field[],
   ) => Promise<unknown>;
   readonly update: (collection: Collection, items: readonly (Item & Keyed)[]) => Promise<unknown>;
+  /** Locks items that are there, as far as the actor may change them. */
+  readonly hold: (collection: Collection, items: readonly Keyed[]) => Promise<unknown>;
   /** Deletes the items that the filter leaves of these, or makes the column null. */
   readonly leave: (
     collection: Collection,
@@ -133,6 +135,11 @@ async function writeRelation(parts: ListParts, part: ListPart, parents: readonly
   const missing = all((effects) => effects.missing);
   if (missing.length > 0) throw notRelated(missing);
 
+  const leaving = all((effects) => [...effects.remove, ...effects.detach]);
+  const changing = all((effects) => effects.change);
+  // Of two who take items out of each other's lists, each would have its own and wait for those of the other.
+  if (leaving.length > 0 && changing.some(({ attach }) => attach))
+    await parts.hold(target, [...leaving, ...changing]);
   // Who attached one of them elsewhere since they were read keeps it.
   const still = inLists(relation, new Set(there.map(({ key }) => key)));
   await parts.leave(

@@ -5,21 +5,14 @@
  */
 import { readFileSync } from "node:fs";
 import { median, printTable } from "./figures";
-import { embeddedOf, emptyFolder, serve } from "./server-process";
+import { connectTo, emptyFolder, serve } from "./server-process";
 
 const rounds = Number(process.argv[2] ?? 60);
 const rows = 100;
 
 const folder = emptyFolder();
 const server = await serve(folder.path);
-const { socket } = embeddedOf(folder.path);
-const sql = new Bun.SQL({
-  adapter: "postgres",
-  path: socket,
-  username: "baasix",
-  database: "baasix",
-  max: 1,
-});
+const sql = connectTo(folder.path);
 const [[pid]] = (await sql.unsafe("SELECT pg_backend_pid()").values()) as [[number]];
 
 /** CPU that the backend has used so far, ms. */

@@ -5,7 +5,7 @@
  */
 import { printTable } from "./figures";
 import { residentOf } from "./process-cost";
-import { embeddedOf, emptyFolder, serve } from "./server-process";
+import { connectTo, emptyFolder, serve } from "./server-process";
 import { admin, buildShop, fillShop, signIn, user } from "./shop";
 
 const wanted = Number(process.argv[2] ?? 1_000_000);
@@ -43,13 +43,7 @@ async function byServer(format: string): Promise<string[]> {
 
 /** What one process needs that fetches from a cursor of its own and writes nothing. */
 async function byHand(): Promise<string[]> {
-  const sql = new Bun.SQL({
-    adapter: "postgres",
-    path: embeddedOf(folder.path).socket,
-    username: "baasix",
-    database: "baasix",
-    max: 1,
-  });
+  const sql = connectTo(folder.path);
   const began = performance.now();
   let count = 0;
   await sql.begin(async (transaction) => {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parse } from "csv-parse";
 import { printTable } from "./figures";
 import { cpuOf, cpuOfTree, residentOf } from "./process-cost";
-import { embeddedOf, emptyFolder, serve } from "./server-process";
+import { connectTo, embeddedOf, emptyFolder, serve } from "./server-process";
 import { admin, caller, signIn, user } from "./shop";
 
 const wanted = Number(process.argv[2] ?? 200_000);
@@ -111,8 +111,7 @@ async function byServer(query: string): Promise<string[]> {
 
 /** What one program needs that trusts the file. */
 async function byHand(): Promise<string[]> {
-  const { socket: path } = embeddedOf(folder.path);
-  const sql = new Bun.SQL({ adapter: "postgres", path, username: "baasix", database: "baasix", max: 1 });
+  const sql = connectTo(folder.path);
   const began = start(process.pid);
   await sql.begin(async (transaction) => {
     let batch: string[][] = [];

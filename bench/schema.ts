@@ -4,7 +4,7 @@
  * slowest read meanwhile.
  */
 import { printTable, spread } from "./figures";
-import { embeddedOf, emptyFolder, serve } from "./server-process";
+import { connectTo, emptyFolder, serve } from "./server-process";
 import { admin, signIn } from "./shop";
 
 const wanted = Number(process.argv[2] ?? 1_000_000);
@@ -33,13 +33,7 @@ let fields: Fields = {
 };
 const schema = () => ({ name: "Big", fields });
 await call("POST", "/schemas", { collectionName: "big", schema: schema() });
-const sql = new Bun.SQL({
-  adapter: "postgres",
-  path: embeddedOf(folder.path).socket,
-  username: "baasix",
-  database: "baasix",
-  max: 2,
-});
+const sql = connectTo(folder.path, 2);
 await sql.unsafe(
   `insert into big (name, price) select 'item ' || n, n % 1000 from generate_series(1, ${wanted}) n`,
 );

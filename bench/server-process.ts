@@ -58,14 +58,15 @@ export async function serve(cwd: string, env: Readonly<Record<string, string>> =
   const said = await firstLine(child.stdout);
   if (said === "") throw new Error(`serve ended with ${await child.exited}`);
   const { url } = JSON.parse(said) as { readonly url: string };
-  return {
-    pid: child.pid,
-    url,
-    end: (signal = "SIGTERM") => {
-      child.kill(signal);
-      return child.exited;
-    },
+  return served(child, url);
+}
+
+function served(child: Bun.Subprocess, url: string): Served {
+  const end = (signal: NodeJS.Signals = "SIGTERM"): Promise<number> => {
+    child.kill(signal);
+    return child.exited;
   };
+  return { pid: child.pid, url, end };
 }
 
 /** Runs the hand-written server. */
@@ -86,14 +87,7 @@ export async function serveProgram(
   leftovers.push(() => child.kill("SIGKILL"));
   const url = await firstLine(child.stdout);
   if (url === "") throw new Error(`${command.join(" ")} ended with ${await child.exited}`);
-  return {
-    pid: child.pid,
-    url,
-    end: (signal = "SIGTERM") => {
-      child.kill(signal);
-      return child.exited;
-    },
-  };
+  return served(child, url);
 }
 
 /** The embedded PostgreSQL of a data directory: its process and the folder of its socket (`postmaster.pid`, lines 1 and 5). */
@@ -103,4 +97,10 @@ export function embeddedOf(cwd: string): { readonly pid: number; readonly socket
   const lines = readFileSync(file, "utf8").split("\n");
   // PostgreSQL notes the folder as it was told, which may be relative to the data.
   return { pid: Number(lines[0]), socket: resolve(dirname(file), lines[4]?.trim() ?? "") };
+}
+
+/** Connects to the embedded PostgreSQL of a data directory, with so many connections at the most. */
+export function connectTo(cwd: string, max = 1): Bun.SQL {
+  const { socket: path } = embeddedOf(cwd);
+  return new Bun.SQL({ adapter: "postgres", path, username: "baasix", database: "baasix", max });
 }

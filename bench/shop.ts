@@ -1,5 +1,5 @@
 /** The data that the workloads run on: a shop with products, categories, reviews and orders, and a user who may see some. */
-import { embeddedOf } from "./server-process";
+import { connectTo } from "./server-process";
 
 export const admin = { email: "bench@example.com", password: "correct-horse" };
 export const user = { email: "user@example.com", password: "correct-horse", firstName: "User" };
@@ -145,14 +145,7 @@ export function articleWords(): readonly string[] {
 
 /** Fills the articles: 20 words each, half of them active, with the index of the floor beside ours. */
 export async function fillArticles(cwd: string, rows: number): Promise<void> {
-  const { socket } = embeddedOf(cwd);
-  const sql = new Bun.SQL({
-    adapter: "postgres",
-    path: socket,
-    username: "baasix",
-    database: "baasix",
-    max: 1,
-  });
+  const sql = connectTo(cwd);
   const words = (from: number, to: number) =>
     `(SELECT string_agg(${wordSql(`(n * 7919 + k * 104729 + n * k) % ${vocabulary}`)}, ' ') FROM generate_series(${from}, ${to}) k)`;
   const steps = [
@@ -169,14 +162,7 @@ export async function fillArticles(cwd: string, rows: number): Promise<void> {
 
 /** Fills the tables straight in the database, and makes the indexes that both sides use. */
 export async function fillShop(cwd: string, rows: number): Promise<void> {
-  const { socket } = embeddedOf(cwd);
-  const sql = new Bun.SQL({
-    adapter: "postgres",
-    path: socket,
-    username: "baasix",
-    database: "baasix",
-    max: 1,
-  });
+  const sql = connectTo(cwd);
   const steps = [
     `INSERT INTO categories (name) SELECT 'Category ' || n FROM generate_series(1, 50) n`,
     `INSERT INTO products (name, price, stock, status, rating, "createdAt", "category_Id")
@@ -205,14 +191,7 @@ export async function sampleIds(
   table: "products" | "orders",
   count: number,
 ): Promise<readonly string[]> {
-  const { socket } = embeddedOf(cwd);
-  const sql = new Bun.SQL({
-    adapter: "postgres",
-    path: socket,
-    username: "baasix",
-    database: "baasix",
-    max: 1,
-  });
+  const sql = connectTo(cwd);
   const where = table === "products" ? `WHERE status = 'active'` : "";
   const rows = (await sql
     .unsafe(`SELECT id::text FROM ${table} ${where} ORDER BY md5(id::text) LIMIT ${count}`)

@@ -71,3 +71,18 @@ test("an import that stops early lets go of the file", async () => {
   await rows.return(undefined);
   expect([before, closed]).toEqual([5, 2]);
 });
+
+test.each<readonly [string, ReadRows, string]>([
+  ["csv", csv, `title\n${",,\n".repeat(50_000)}`],
+  ["ndjson", lines, "x\n".repeat(50_000)],
+])("others have their turn while a file of wrong rows is read: %s", async (_, read, text) => {
+  let turns = 0;
+  let next = setImmediate(function count() {
+    turns++;
+    next = setImmediate(count);
+  });
+  const rows = (await batches(read, text)).flat();
+  clearImmediate(next);
+  expect(rows.every(({ body }) => body === null)).toBe(true);
+  expect(turns).toBeGreaterThan(2);
+});

@@ -5,6 +5,7 @@ import type { Collection } from "../../core/schema/model";
 import type { Cell } from "../items";
 import { type Column, readHeader } from "./cells";
 import { gatherRows, type ImportRow, mostRows, type ReadRows, rowLimit } from "./rows";
+import { inTurns } from "./turns";
 
 /** How a CSV file is read. `emptyIsNull`: a cell `""` says as little as one with nothing in it. */
 export type CsvOptions = {
@@ -44,9 +45,17 @@ export function csvRows(collection: Collection, options: CsvOptions): ReadRows {
 }
 
 function rowOf(columns: readonly Column[], record: readonly Cell[], number: number): ImportRow {
-  const sent = () => Object.fromEntries(columns.map(({ name }, i) => [name, record[i] ?? null]));
+  const shown = (cells: readonly Cell[]) => () =>
+    Object.fromEntries(columns.map(({ name }, i) => [name, cells[i] ?? null]));
+  const sent = shown(record);
   if (record.length !== columns.length) {
-    return { number, sent, body: null, error: `expected ${columns.length} cells, got ${record.length}` };
+    // There may be a million cells too many.
+    return {
+      number,
+      sent: shown(record.slice(0, columns.length)),
+      body: null,
+      error: `expected ${columns.length} cells, got ${record.length}`,
+    };
   }
   const body: Record<string, unknown> = {};
   try {
@@ -66,9 +75,10 @@ function withoutEmpty(record: readonly Cell[]): readonly Cell[] {
   return record.includes("") ? record.map((cell) => (cell === "" ? null : cell)) : record;
 }
 
+/** As it lies in the memory: what there is of a short cell is not its text. */
 function sizeOf(record: readonly Cell[]): number {
   let size = 0;
-  for (const cell of record) size += 1 + (cell?.length ?? 0);
+  for (const cell of record) size += 16 + (cell?.length ?? 0);
   return size;
 }
 
@@ -94,9 +104,9 @@ async function* records(
   // Bytes that are not UTF-8 would otherwise be stored as U+FFFD.
   const utf8 = new TextDecoder("utf-8", { fatal: true });
   try {
-    for await (const chunk of chunks) {
-      decode(() => utf8.decode(chunk, { stream: true }));
-      yield await step(parser, failed.promise, (done) => parser.write(chunk, done));
+    for await (const piece of inTurns(chunks)) {
+      decode(() => utf8.decode(piece, { stream: true }));
+      yield await step(parser, failed.promise, (done) => parser.write(piece, done));
     }
     decode(() => utf8.decode());
     yield await step(parser, failed.promise, (done) => parser.end(done));

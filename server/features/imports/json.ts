@@ -4,6 +4,7 @@ import { AppError } from "../../core/errors";
 import type { WriteBody } from "../../data";
 import { checkJson, parseJson } from "../../http";
 import { gatherRows, type ImportRow, mostRows, type ReadRows, rowLimit } from "./rows";
+import { inTurns } from "./turns";
 
 /** `emptyIsNull`: `""` as the value of a field means null. */
 export type JsonOptions = { readonly lines: boolean; readonly emptyIsNull: boolean };
@@ -18,10 +19,11 @@ const empty = "JSON file is empty or has no valid data";
  * JSON is a wrong row like any other.
  */
 export function jsonRows(options: JsonOptions): ReadRows {
-  return async function* read(chunks) {
+  const read = options.lines ? lines : elements;
+  return async function* readRows(chunks) {
     const rows = gatherRows();
     let count = 0;
-    for await (const found of options.lines ? lines(chunks()) : elements(chunks())) {
+    for await (const found of read(inTurns(chunks()))) {
       for (const { value, size } of found) {
         if (++count > mostRows)
           throw new AppError("BAD_REQUEST", `JSON file has more than ${mostRows} items`);

@@ -21,7 +21,7 @@ export const mostRows = 1_000_000;
 
 /** Gathers rows into batches. */
 export type Gatherer = {
-  /** `size`: about as many bytes as the row had in the file. */
+  /** `size`: about as many bytes as the row has in the file, or takes. */
   readonly add: (row: ImportRow, size: number) => void;
   /** The batches that are full; with `all` what is left, too. */
   readonly take: (all?: true) => readonly Batch[];

@@ -1,10 +1,10 @@
 /** What only a browser has: pages that share a storage, locks, cookies, progress of uploads. In real Chromium. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { startBrowser, type TestBrowser } from "../examples/flights/e2e/browser";
 import { type TestApp, testAdmin, testApp } from "../server/testing/app";
 import type { Baasix, BaasixOptions } from ".";
+import { openSite, type TestSite } from "./testing/site";
 
 /** What the page's script puts on the window. */
 type Bench = {
@@ -17,10 +17,10 @@ declare const bench: Bench;
 let now = Date.now();
 let app: TestApp;
 let browser: TestBrowser;
-let site: Bun.Server<undefined>;
+let site: TestSite;
 
 const script = (url: string) => `
-import { createBaasix } from ${JSON.stringify(join(import.meta.dir, "index.ts"))};
+import { createBaasix } from "./index.ts";
 const events = [];
 const onAuthStateChange = (event, user) => events.push(event + " " + (user?.email ?? "-"));
 const make = (options) => createBaasix({ url: ${JSON.stringify(url)}, onAuthStateChange, ...options });
@@ -28,17 +28,7 @@ globalThis.bench = { make, events, baasix: undefined };
 `;
 
 beforeAll(async () => {
-  let bundle = "";
-  site = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    fetch: ({ url }) =>
-      url.endsWith(".js")
-        ? new Response(bundle, { headers: { "content-type": "text/javascript" } })
-        : new Response('<!doctype html><script type="module" src="/bench.js"></script>', {
-            headers: { "content-type": "text/html" },
-          }),
-  });
+  site = openSite();
   app = await testApp({ now: () => now, env: { AUTH_CORS_ALLOWED_ORIGINS: site.url.origin } });
   const schema = {
     name: "Note",
@@ -48,19 +38,13 @@ beforeAll(async () => {
     },
   };
   await app.call("POST", "/schemas", { token: app.admin, body: { collectionName: "notes", schema } });
-  const entry = join(import.meta.dir, "bench-entry.ts");
-  const built = await Bun.build({
-    entrypoints: [entry],
-    files: { [entry]: script(app.listen()) },
-    target: "browser",
-  });
-  bundle = (await built.outputs[0]?.text()) ?? "";
+  await site.run(script(app.listen()));
   browser = await startBrowser();
 });
 afterAll(async () => {
   await browser.close();
   await app.close();
-  await site.stop(true);
+  await site.stop();
 });
 
 async function openPages(count: number, options: Pick<BaasixOptions, "authMode"> = {}): Promise<Page[]> {

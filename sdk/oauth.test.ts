@@ -1,10 +1,10 @@
 /** Signing in with providers as applications do it: in Chromium through the provider's own pages, and by ID tokens. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { join } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
 import { startBrowser, type TestBrowser } from "../examples/flights/e2e/browser";
 import { openOAuthScene, type OAuthScene } from "../server/testing/oauth";
 import { type Baasix, type BaasixOptions, createBaasix } from ".";
+import { openSite, type TestSite } from "./testing/site";
 
 setDefaultTimeout(60_000);
 
@@ -14,21 +14,11 @@ declare const bench: Bench;
 
 let scene: OAuthScene;
 let browser: TestBrowser;
-let site: Bun.Server<undefined>;
+let site: TestSite;
 const clients: Baasix[] = [];
 
 beforeAll(async () => {
-  let bundle = "";
-  site = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    fetch: ({ url }) =>
-      url.endsWith(".js")
-        ? new Response(bundle, { headers: { "content-type": "text/javascript" } })
-        : new Response('<!doctype html><script type="module" src="/bench.js"></script>', {
-            headers: { "content-type": "text/html" },
-          }),
-  });
+  site = openSite();
   const { origin } = site.url;
   scene = await openOAuthScene({ env: { AUTH_APP_URL: origin, AUTH_CORS_ALLOWED_ORIGINS: origin } });
   scene.oidc.people.set("ann", { email: "ann@example.com", email_verified: true, given_name: "Ann" });
@@ -37,22 +27,19 @@ beforeAll(async () => {
     email_verified: true,
     given_name: "Ann",
   });
-  const entry = join(import.meta.dir, "oauth-bench-entry.ts");
-  const script = `
-import { createBaasix } from ${JSON.stringify(join(import.meta.dir, "index.ts"))};
+  await site.run(`
+import { createBaasix } from "./index.ts";
 const url = new URLSearchParams(location.search).get("server") ?? ${JSON.stringify(scene.url)};
 const make = (options) => createBaasix({ url, ...options });
 globalThis.bench = { make, baasix: make() };
-`;
-  const built = await Bun.build({ entrypoints: [entry], files: { [entry]: script }, target: "browser" });
-  bundle = (await built.outputs[0]?.text()) ?? "";
+`);
   browser = await startBrowser();
 });
 afterAll(async () => {
   for (const client of clients) client.close();
   await browser.close();
   await scene.close();
-  await site.stop(true);
+  await site.stop();
 });
 
 async function openPage(context: BrowserContext): Promise<Page> {

@@ -639,6 +639,11 @@ test("who may change but not create does so with on= alone", async () => {
   expect(body).toMatchObject({ data: [{ sku: "there", stock: 5 }] });
 });
 
+test("a token may stand in the query", async () => {
+  const query = `?access_token=${tokens.admin}`;
+  expect((await send("csv", "sku\na\n", { who: "nobody", query })).status).toBe(200);
+});
+
 test("options may stand in the form, beside the file", async () => {
   const made = form("csvFile", "sku;name\na;A\n", "a.csv", "text/csv", { delimiter: ";", dryRun: "true" });
   expect((await send("csv", made)).body).toMatchObject({ dryRun: true, results: { imported: 1 } });

@@ -1,6 +1,7 @@
 /** What an import may be told: query parameters, or text parts of the form beside the file. */
 import { z } from "zod";
 import { AppError, suggestion } from "../../core/errors";
+import { ignored } from "../../core/query/parse";
 
 const flag = z.enum(["true", "false"], "expected true or false").transform((text) => text === "true");
 
@@ -36,7 +37,7 @@ const optionNames: readonly string[] = Object.keys(options.shape);
  */
 export function readOptions(given: Readonly<Record<string, unknown>>): ImportOptions {
   for (const name of Object.keys(given)) {
-    if (!optionNames.includes(name)) {
+    if (!optionNames.includes(name) && !ignored.has(name)) {
       throw new AppError(
         "INVALID_QUERY",
         `'${name}' is no option of an import${suggestion(name, optionNames)}; known are ${optionNames.join(", ")}`,

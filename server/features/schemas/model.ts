@@ -1,5 +1,7 @@
 /** The wire shapes of `/schemas`. Definitions themselves are read by `core/schema`, which names place and mend. */
 import { z } from "zod";
+import { suggestion } from "../../core/errors";
+import { ignored } from "../../core/query/parse";
 import { indexMethods } from "../../core/schema/model";
 
 const definition = z.record(z.string(), z.unknown()).meta({
@@ -78,24 +80,40 @@ export const relationshipChange = z.strictObject({
   foreignKey: z.string().optional(),
 });
 
+/** A query of these parameters alone: a mistyped `dryRun` that counts for nothing would make the change. */
+function queryOf<Shape extends z.ZodRawShape>(shape: Shape) {
+  const known = Object.keys(shape);
+  return z.looseObject(shape).superRefine((query, context) => {
+    for (const name of Object.keys(query)) {
+      if (ignored.has(name) || known.includes(name)) continue;
+      const message = `unknown parameter${suggestion(name, known)}`;
+      context.addIssue({ code: "custom", path: [name], message });
+    }
+  });
+}
+
 const flag = z
   .enum(["true", "false"])
   .default("false")
   .transform((text) => text === "true");
 
-/** Query of every change. */
-export const changeQuery = z.object({
+const change = {
   force: flag.meta({ description: "Accept that data is lost" }),
   dryRun: flag.meta({ description: "Change nothing; answer what would change" }),
-});
-
+};
 const prune = flag.meta({ description: "What the document does not mention goes" });
 
+/** Query of every change. */
+export const changeQuery = queryOf(change);
+
+/** Query of what takes no parameters. */
+export const noQuery = queryOf({});
+
 /** Query of a preview of an import. */
-export const previewQuery = z.object({ prune });
+export const previewQuery = queryOf({ prune });
 
 /** Query of an import. */
-export const importQuery = changeQuery.extend({ prune });
+export const importQuery = queryOf({ ...change, prune });
 
 const wholeNumber = (most: number) =>
   z
@@ -105,7 +123,7 @@ const wholeNumber = (most: number) =>
     .pipe(z.number().min(1).max(most));
 
 /** Query of `GET /schemas`. */
-export const listQuery = z.object({
+export const listQuery = queryOf({
   search: z.string().max(200).optional().meta({ description: "Part of the collection's name" }),
   page: wholeNumber(1_000_000).optional(),
   limit: z

@@ -18,6 +18,7 @@ import {
   importQuery,
   indexBody,
   listQuery,
+  noQuery,
   previewQuery,
   relationshipBody,
   relationshipChange,
@@ -193,7 +194,7 @@ export function schemasRoutes({ snapshot, data, identity, config, now }: Schemas
         administratorOnly(actor);
         return migrateIndexes(snapshot);
       },
-      { detail: { tags, summary: "Make the indexes that the database lacks" } },
+      { query: noQuery, detail: { tags, summary: "Make the indexes that the database lacks" } },
     )
     .post(
       "/schemas/:collection/rename",

@@ -432,6 +432,11 @@ describe("mistakes", () => {
     ["DELETE", "/schemas/nothing", undefined, 404, "NOT_FOUND", "Schema not found"],
     ["DELETE", "/schemas/baasix_User", undefined, 400, "INVALID_SCHEMA", "built in"],
     ["DELETE", "/schemas/zebra_a?force=maybe", undefined, 400, "VALIDATION_ERROR", "force"],
+    ["DELETE", "/schemas/zebra_a?dryrun=true", undefined, 400, "VALIDATION_ERROR", "did you mean 'dryRun'?"],
+    ["POST", "/schemas/indexes/migrate?dryRun=true", undefined, 400, "VALIDATION_ERROR", "unknown parameter"],
+    ["POST", "/schemas-import?dry=true", { schemas: [] }, 400, "VALIDATION_ERROR", "unknown parameter"],
+    ["GET", "/schemas?filter={}", undefined, 400, "VALIDATION_ERROR", "query.filter: unknown parameter"],
+    ["DELETE", "/schemas/nothing?access_token=x", undefined, 404, "NOT_FOUND", "Schema not found"],
     [
       "POST",
       "/schemas/zebra_a/relationships",

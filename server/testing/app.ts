@@ -139,6 +139,20 @@ export async function testApp({ env = {}, now, address, sendMail, checkPassword 
     /** Token of the administrator. */
     admin,
     ok,
+    /** Makes permissions while `work` runs, which gets their ids. */
+    whileAllowed: async <T>(
+      permissions: readonly object[],
+      work: (...ids: readonly string[]) => Promise<T>,
+    ): Promise<T> => {
+      const ids: string[] = [];
+      try {
+        for (const permission of permissions)
+          ids.push(((await ok("POST", "/permissions", permission)).body as { id: string }).id);
+        return await work(...ids);
+      } finally {
+        for (const id of ids) await call("DELETE", `/permissions/${id}`, { token: admin });
+      }
+    },
     /** The id of the role with the name. */
     roleId: async (name: string): Promise<string> => {
       const { body } = await ok("GET", `/items/baasix_Role?filter[name]=${name}&fields=id`);

@@ -82,25 +82,12 @@ async function read(collection: string, id: unknown, query = ""): Promise<Row> {
   return (answer.body as { data: Row }).data;
 }
 
-async function allow(permission: Row): Promise<string> {
-  const answer = await app.call("POST", "/permissions", {
-    token: app.admin,
-    body: { role_Id: role, ...permission },
-  });
-  if (answer.status !== 201) throw new Error(`permission: ${answer.status} ${answer.text}`);
-  return (answer.body as { id: string }).id;
-}
-
 /** Runs with permissions that are gone afterwards. */
-async function withPermissions(permissions: readonly Row[], work: () => Promise<void>): Promise<void> {
-  const ids: string[] = [];
-  try {
-    for (const permission of permissions) ids.push(await allow(permission));
-    await work();
-  } finally {
-    for (const id of ids) await app.call("DELETE", `/permissions/${id}`, { token: app.admin });
-  }
-}
+const withPermissions = (permissions: readonly Row[], work: () => Promise<void>): Promise<void> =>
+  app.whileAllowed(
+    permissions.map((permission) => ({ role_Id: role, ...permission })),
+    work,
+  );
 
 const error = (body: unknown) =>
   (body as { error: { code: string; message: string; statusCode: number } }).error;

@@ -176,22 +176,14 @@ async function allowed(
   permissions: Readonly<Record<string, Row | true>>,
   work: () => Promise<void>,
 ): Promise<void> {
-  const ids: unknown[] = [];
-  try {
-    for (const [collection, more] of Object.entries(permissions)) {
-      const made = await send(201, "POST", "/permissions", {
-        role_Id: role,
-        collection,
-        action: "read",
-        fields: ["*"],
-        ...(more === true ? {} : more),
-      });
-      ids.push(made.id);
-    }
-    await work();
-  } finally {
-    for (const one of ids) await send(204, "DELETE", `/permissions/${one}`);
-  }
+  const made = Object.entries(permissions).map(([collection, more]) => ({
+    role_Id: role,
+    collection,
+    action: "read",
+    fields: ["*"],
+    ...(more === true ? {} : more),
+  }));
+  await app.whileAllowed(made, work);
 }
 
 describe("expansion", () => {

@@ -57,19 +57,11 @@ async function account(...roles: string[]): Promise<{ id: string; token: string 
   return made;
 }
 
-async function allowed<T>(rights: Record<string, Permission[]>, work: () => Promise<T>): Promise<T> {
-  const made: string[] = [];
-  try {
-    for (const [role, permissions] of Object.entries(rights)) {
-      for (const permission of permissions) {
-        const answer = await ok("POST", "/permissions", { role_Id: ids[role], fields: ["*"], ...permission });
-        made.push((answer.body as { id: string }).id);
-      }
-    }
-    return await work();
-  } finally {
-    for (const id of made) await ok("DELETE", `/permissions/${id}`);
-  }
+function allowed<T>(rights: Record<string, Permission[]>, work: () => Promise<T>): Promise<T> {
+  const permissions = Object.entries(rights).flatMap(([role, own]) =>
+    own.map((permission) => ({ role_Id: ids[role], fields: ["*"], ...permission })),
+  );
+  return app.whileAllowed(permissions, work);
 }
 
 test("what was worked out for several roles is not had by writing one into the name of a collection", async () => {

@@ -46,17 +46,17 @@ async function watching(
   token = ann.token,
 ): Promise<void> {
   const right = { role_Id: role, action: "read", fields: ["*"], collection: "notes", ...permission };
-  const { id } = await post("/permissions", right);
-  const socket = await openSocket(url, token);
-  try {
-    await socket.subscribe("notes", options);
-    await work(socket, String(id));
-  } finally {
-    socket.close();
-    await socket.closed;
-    await app.call("DELETE", `/permissions/${String(id)}`, { token: app.admin });
-    await psql("delete from notes", "delete from folders");
-  }
+  await app.whileAllowed([right], async (id = "") => {
+    const socket = await openSocket(url, token);
+    try {
+      await socket.subscribe("notes", options);
+      await work(socket, id);
+    } finally {
+      socket.close();
+      await socket.closed;
+      await psql("delete from notes", "delete from folders");
+    }
+  });
 }
 
 /** Everything that the socket heard until a note of an administrator's was told to it, as text. */

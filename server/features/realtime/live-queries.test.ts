@@ -78,20 +78,11 @@ async function send(method: string, path: string, body?: unknown, token = app.ad
 const psql = (...statements: string[]) => outsider(app.address, ...statements);
 
 /** Gives the role `user` a permission to read while `work` runs. */
-async function allowed(permission: Row, work: (id: string) => Promise<void>): Promise<void> {
-  const { id } = await send("POST", "/permissions", {
-    role_Id: role,
-    action: "read",
-    fields: ["*"],
-    collection: "posts",
-    ...permission,
-  });
-  try {
-    await work(String(id));
-  } finally {
-    await app.call("DELETE", `/permissions/${String(id)}`, { token: app.admin });
-  }
-}
+const allowed = (permission: Row, work: (id: string) => Promise<void>): Promise<void> =>
+  app.whileAllowed(
+    [{ role_Id: role, action: "read", fields: ["*"], collection: "posts", ...permission }],
+    (id = "") => work(id),
+  );
 
 /** What a fresh read answers. */
 async function fresh(query: Row, token = app.admin): Promise<Answer> {

@@ -76,14 +76,8 @@ const create = async (collection: string, body: unknown): Promise<number> =>
 const psql = (...statements: string[]) => outsider(app.address, ...statements);
 
 /** Gives the role `user` a permission to read while `work` runs. */
-async function allowed(permission: Row, work: (id: string) => Promise<void>): Promise<void> {
-  const { id } = await post("/permissions", { role_Id: role, action: "read", fields: ["*"], ...permission });
-  try {
-    await work(String(id));
-  } finally {
-    await app.call("DELETE", `/permissions/${String(id)}`, { token: app.admin });
-  }
-}
+const allowed = (permission: Row, work: (id: string) => Promise<void>): Promise<void> =>
+  app.whileAllowed([{ role_Id: role, action: "read", fields: ["*"], ...permission }], (id = "") => work(id));
 
 /** A change as a sentence: `update {"id":1}`. */
 async function change(socket: TestSocket): Promise<string> {

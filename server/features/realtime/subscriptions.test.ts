@@ -61,20 +61,11 @@ async function connect(token: string, work: (socket: TestSocket) => Promise<void
   }
 }
 
-async function allowed(permission: Row, work: () => Promise<void>): Promise<void> {
-  const { id } = await post("/permissions", {
-    role_Id: role,
-    action: "read",
-    fields: ["*"],
-    collection: "notes",
-    ...permission,
-  });
-  try {
-    await work();
-  } finally {
-    await app.call("DELETE", `/permissions/${String(id)}`, { token: app.admin });
-  }
-}
+const allowed = (permission: Row, work: () => Promise<void>): Promise<void> =>
+  app.whileAllowed(
+    [{ role_Id: role, action: "read", fields: ["*"], collection: "notes", ...permission }],
+    work,
+  );
 
 /** What has come so far, as sentences: `v1.c create 1`. */
 async function told(socket: TestSocket): Promise<string[]> {

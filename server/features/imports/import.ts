@@ -3,7 +3,7 @@ import type { ImportAnswer } from "@baasix/types";
 import pLimit, { type LimitFunction } from "p-limit";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
-import { findCollection } from "../../core/query/plan";
+import { findCollection, findColumn } from "../../core/query/plan";
 import type { Collection, Schema } from "../../core/schema/model";
 import type { CountOn, Data } from "../../data";
 import { readQueryString } from "../../http";
@@ -138,6 +138,8 @@ async function importFile(
       let given: readonly string[] = [];
       const work = async (rows: Data): Promise<Response> => {
         const described = findCollection(schema(), collection);
+        // Else each row would be told the same.
+        options.on?.forEach((name, i) => findColumn(described, name, `on[${i}]`));
         const tenant = tenantOfRows(described, actor, options.tenant);
         const counted = watchCounted(described);
         const reader = () =>

@@ -426,6 +426,15 @@ describe("what is refused leaves nothing", () => {
       "PAYLOAD_TOO_LARGE",
       "at most 2 MiB",
     ],
+    [
+      "upsert by what is not there",
+      "csv",
+      csv,
+      { query: "?on=sku,nmae&mode=partial" },
+      400,
+      "UNKNOWN_FIELD",
+      "on[1]: 'products' has no field 'nmae'; did you mean 'name'?",
+    ],
     ["upsert by what is not unique", "csv", csv, { query: "?on=name" }, 400, "INVALID_QUERY", "name"],
   ])("%s", async (_, route, body, sent, status, code, message) => {
     const answer = await send(route, typeof body === "string" ? body : body(), sent);

@@ -91,7 +91,9 @@ describe("run", () => {
   test("never queues behind a slow statement while a connection is free", async () => {
     const { statement, end } = await lasting();
     const slow = db.run(statement);
-    await Promise.all(Array.from({ length: 20 }, () => db.run(sql("SELECT 1"))));
+    // One that stood behind it would wait for its end.
+    const quick = Array.from({ length: 20 }, (_, i) => db.run(sql(`SELECT ${i}`)));
+    expect((await Promise.all(quick)).flat(2)).toEqual(quick.map((_, i) => i));
     await end();
     await slow;
   });
@@ -99,7 +101,7 @@ describe("run", () => {
   test("keeps the pools apart", async () => {
     const { statement, end } = await lasting();
     const slow = [1, 2].map(() => db.run(statement, { pool: "slow" }));
-    await db.run(sql("SELECT 1"));
+    expect(await db.run(sql("SELECT 1"))).toEqual([[1]]);
     await end();
     await Promise.all(slow);
   });
@@ -214,7 +216,7 @@ test("guests leave half of the pool to others, however many they are", async () 
   const { statement, end } = await lasting();
   const guests = Array.from({ length: 8 }, () => db.run(statement, { guest: true }));
   // Others are served while the first guests still have the places that guests may have.
-  for (let i = 0; i < 5; i++) await db.run(sql("SELECT 1"));
+  for (let i = 0; i < 5; i++) expect(await db.run(sql("SELECT 1"))).toEqual([[1]]);
   await end();
   await Promise.all(guests);
 });

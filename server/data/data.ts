@@ -44,7 +44,13 @@ export function createData(parts: DataParts): Data {
       for (const { collection } of writes) parts.totals.touched(collection);
       // Each write leaves its entry there by itself.
       if (writes.length > 0) parts.totals.touched(auditCollection);
-      for (const write of writes) for (const listener of listeners.after) await listener(write);
+      for (const write of writes) {
+        for (const listener of listeners.after) {
+          const told = listener(write);
+          // Most listen for other collections, and are done at once.
+          if (told) await told;
+        }
+      }
     });
   const again = retryStale(parts);
   const shared: DoorParts = { ...parts, turns: createTurns() };

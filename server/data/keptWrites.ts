@@ -11,9 +11,14 @@ export type KeptWrite = {
   readonly statements: Map<AuthorizedTarget, CompiledStatement>;
 };
 
+/** One statement: what it depends on besides roles and collection, and what is kept of it. */
+type Shape = { readonly form: string; readonly columns: readonly Field[]; readonly write: KeptWrite };
+type Memory = { readonly roles: Map<string, Map<Collection, Shape[]>>; count: number };
+
 const mostKept = 1000;
-const longestKey = 2000;
-const memories = new WeakMap<Snapshot, Map<string, KeptWrite>>();
+/** Of one collection and role; they are looked through in turn. */
+const mostShapes = 30;
+const memories = new WeakMap<Snapshot, Memory>();
 
 /**
  * Gives what is kept for actors of the same roles who write the same columns in the same `form`, which tells all else that
@@ -22,22 +27,36 @@ const memories = new WeakMap<Snapshot, Map<string, KeptWrite>>();
 export function keepWrite(
   snapshot: Snapshot,
   actor: Actor,
-  { name }: Collection,
+  collection: Collection,
   columns: readonly Field[],
   form: string,
   authorize: () => KeptWrite["targets"],
 ): KeptWrite {
   let memory = memories.get(snapshot);
-  if (!memory) memories.set(snapshot, (memory = new Map()));
-  // None of these has a comma in it.
-  let key = `${roleKey(actor)},${name},${form}`;
-  for (const column of columns) key += `,${column.name}`;
-  const known = memory.get(key);
-  if (known) return known;
-  const made: KeptWrite = { targets: authorize(), statements: new Map() };
-  if (key.length <= longestKey) {
-    if (memory.size >= mostKept) memory.clear();
-    memory.set(key, made);
+  if (!memory) memories.set(snapshot, (memory = { roles: new Map(), count: 0 }));
+  const shapes = shapesOf(memory, actor, collection);
+  const known = shapes.find((shape) => shape.form === form && isSame(shape.columns, columns));
+  if (known) return known.write;
+  const write: KeptWrite = { targets: authorize(), statements: new Map() };
+  if (memory.count >= mostKept) {
+    memory.roles.clear();
+    memory.count = 0;
   }
-  return made;
+  if (shapes.length >= mostShapes) shapes.length = 0;
+  shapes.push({ form, columns, write });
+  memory.count++;
+  return write;
+}
+
+function shapesOf({ roles }: Memory, actor: Actor, collection: Collection): Shape[] {
+  const role = roleKey(actor);
+  let collections = roles.get(role);
+  if (!collections) roles.set(role, (collections = new Map()));
+  let shapes = collections.get(collection);
+  if (!shapes) collections.set(collection, (shapes = []));
+  return shapes;
+}
+
+function isSame(one: readonly Field[], other: readonly Field[]): boolean {
+  return one.length === other.length && one.every((field, i) => field === other[i]);
 }

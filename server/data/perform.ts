@@ -68,15 +68,14 @@ export function jobOf(
     rows: condition === null ? rows.length : Infinity,
     form: isPlain ? formOf(plan) : null,
     prepare: (target, version) => {
-      const complete = giveKeys(
-        completeWrite(plan, target, bindingOf(parts, actor), special.stamp),
-        crypto.randomUUID.bind(crypto),
-      );
+      const complete = giveKeys(completeWrite(plan, target, bindingOf(parts, actor), special.stamp), makeKey);
       const { rows: input, columns: lists } = encodeWrite(complete);
       return { compile: () => compile(target, complete, version), input, columns: lists };
     },
   };
 }
+
+const makeKey = (): string => crypto.randomUUID();
 
 /** What the statement for rows depends on besides their columns; null where it is one of too many. */
 function formOf({ action, rows, columns }: WritePlan): string | null {

@@ -123,7 +123,7 @@ export function createJsonReader({
     // Most bodies are small: they are not worth counting.
     const bytes =
       announced !== null && Number(announced) <= smallJsonLimit
-        ? new Uint8Array(await request.arrayBuffer())
+        ? await request.bytes()
         : await readPieces(request, limit);
     if (bytes.byteLength > limit) throw tooLarge(limit);
     if (bytes.byteLength === 0) return null;

@@ -1,4 +1,5 @@
 /** `/files` and `/assets` over HTTP. */
+import type { ItemId } from "@baasix/types";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
@@ -33,10 +34,12 @@ export function filesRoutes({ data, identity, storage, images, config }: FilesPa
     storage,
     variants: createVariants({ storage, images, perSecond: config.TRANSFORM_RATE_LIMIT }),
   };
-  data.onWrite(async ({ collection, action, ids }) => {
-    if (collection !== filesCollection || action !== "delete") return;
+  const removeBytes = async (ids: readonly ItemId[]): Promise<void> => {
     for (const id of ids) await storage.removePrefix(fileFolder(String(id)));
-  });
+  };
+  data.onWrite(({ collection, action, ids }) =>
+    collection === filesCollection && action === "delete" ? removeBytes(ids) : undefined,
+  );
 
   return new Elysia({ name: "files" })
     .use(identity)

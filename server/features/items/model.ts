@@ -26,6 +26,12 @@ export function readBody<T>(shape: z.ZodType<T>, body: unknown, message: string)
   throw new AppError("BAD_REQUEST", place ? `${message} (at ${place})` : message);
 }
 
+/** The body of a write of one item, as it is: see `readBodies`. @throws AppError BAD_REQUEST */
+export function readItem(body: unknown): WriteBody {
+  if (isBody(body)) return body;
+  throw new AppError("BAD_REQUEST", "Request body must be an object");
+}
+
 /** An entry of `PATCH /bulk`: `{id, data}` or `{id, …fields}`. */
 type BulkEntry = z.infer<typeof item> & { readonly id: z.infer<typeof id> };
 
@@ -117,11 +123,7 @@ export function readWriteQuery(
     throw new AppError("INVALID_QUERY", `unknown parameter '${name}'${suggestion(name, known)}`);
   }
   const { fields, permanent, filter } = query;
-  return {
-    ...(fields !== undefined && { fields }),
-    ...(filter !== undefined && { filter }),
-    permanent: readFlag(permanent),
-  };
+  return { fields, filter, permanent: readFlag(permanent) };
 }
 
 function readFlag(value: unknown): boolean {

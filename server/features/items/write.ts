@@ -8,10 +8,10 @@ import { dataAnswer, itemText, writtenItems } from "./answer";
 import { changeItems, isDeletion, type KeepsDeleted } from "./change";
 import {
   bulkRemove,
-  item,
   readBodies,
   readBody,
   readEntries,
+  readItem,
   readUpsert,
   readWriteQuery,
   removeWhere,
@@ -33,13 +33,11 @@ export type WriteRequest = {
 /** What a route does with a request. */
 export type Write = (request: WriteRequest) => Promise<Response>;
 
-const notObject = "Request body must be an object";
-
 /** `POST /items/:c` */
 export const createItem: Write = (wish) => {
   refuseConditions(wish.request);
   const { fields } = queryOf(wish, "fields");
-  const body = readBody(item, wish.body, notObject);
+  const body = readItem(wish.body);
   return answerOne(wish, { fields, tagged: false }, async (rows) => {
     const [id = ""] = await rows.create(wish.actor, wish.collection, [body]);
     return { id, created: true };
@@ -52,7 +50,7 @@ export const updateItem: Write = (wish) => {
   refuseConditions(request, "if-match");
   const version = allowedVersion(request.headers);
   const { fields } = queryOf(wish, "fields");
-  const data = readBody(item, wish.body, notObject);
+  const data = readItem(wish.body);
   const deletes = isDeletion(data) && data.deletedAt !== null && keepsDeleted(collection);
   const entry = version === undefined ? { id, data } : { id, data, version };
   return answerOne(wish, { fields, tagged: request.headers.has("if-match"), deletes }, async (rows) => {
@@ -202,10 +200,10 @@ async function answerOne(
   write: (rows: Data) => Promise<WrittenOne>,
 ): Promise<Response> {
   const plain = ({ id, created }: WrittenOne): string =>
-    `{"data":${JSON.stringify(upsert ? { id, created } : { id })}}`;
+    upsert ? JSON.stringify({ id, created }) : `{"id":${JSON.stringify(id)}}`;
   if (fields === undefined && !tagged) {
     const written = await write(rows);
-    return written.created ? answer(plain(written), 201) : answer(plain(written), 200);
+    return dataAnswer(plain(written), written.created ? 201 : 200);
   }
   return rows.transaction(async (inner) => {
     const written = await write(inner);
@@ -215,11 +213,12 @@ async function answerOne(
       const read = await inner.readOne(actor, collection, id, { ...query, fields });
       return answer(itemText(read), created ? 201 : 200, tagOf(read));
     }
-    return answer(plain(written), created ? 201 : 200, await newTag(inner, actor, collection, id));
+    const tag = await newTag(inner, actor, collection, id);
+    return answer(`{"data":${plain(written)}}`, created ? 201 : 200, tag);
   }, guestOf(actor));
 }
 
-function answer(text: string, status: 200 | 201, tag: string | null = null): Response {
+function answer(text: string, status: 200 | 201, tag: string | null): Response {
   const headers = {
     "content-type": "application/json; charset=utf-8",
     ...(tag !== null && { etag: `"${tag}"` }),

@@ -11,6 +11,7 @@ import { compileChanges } from "../core/schema/ddl";
 import { buildSchema, storedSchema } from "../core/schema/define";
 import { diffSchemas } from "../core/schema/diff";
 import { type Database, type DatabaseAddress, openDatabase } from "../platform/postgres";
+import { type Chance, chance } from "../testing/chance";
 import { outsider, testDatabase, type TestDatabase } from "../testing/postgres";
 import { createData } from "./data";
 import type { Data } from "./door";
@@ -175,26 +176,6 @@ const patterns: Readonly<Record<Collection, readonly string[]>> = {
   ],
 };
 const collections = Object.keys(tables) as Collection[];
-
-/** Numbers that look random and are the same at every run (mulberry32). */
-function chance(seed: number) {
-  let state = seed;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-  const below = (n: number): number => Math.floor(next() * n);
-  return {
-    below,
-    sometimes: (share: number): boolean => next() < share,
-    one: <T>(list: readonly T[]): T => list[below(list.length)] as T,
-    some: <T>(list: readonly T[], most: number): T[] =>
-      Array.from({ length: 1 + below(most) }, () => list[below(list.length)] as T),
-  };
-}
-type Chance = ReturnType<typeof chance>;
 
 type Grant = {
   readonly role: string;

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { system, type UserActor, unproven } from "../core/access/actor";
 import { AppError } from "../core/errors";
+import { chance } from "../testing/chance";
 import { openTwoTenants, type TwoTenants } from "../testing/two-tenants";
 import { parseRules, type PermissionRow } from "../core/access/rules";
 import { createData } from "./data";
@@ -30,22 +31,8 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => scene.close());
 
-/** A sequence of numbers below 1 that is the same in each run (mulberry32). */
-let state = 20_261_120;
-function random(): number {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-}
-const upTo = (most: number): number => Math.floor(random() * most);
-function pick<T>(list: readonly T[]): T {
-  const one = list[upTo(list.length)];
-  if (one === undefined) throw new Error("nothing to pick");
-  return one;
-}
-const some = <T>(list: readonly T[], most: number): T[] =>
-  Array.from({ length: 1 + upTo(most) }, () => pick(list));
+/** The same in each run. */
+const { below: upTo, next: random, one: pick, some } = chance(20_261_120);
 
 /** All texts say whose they are, so that any of them is known wherever it turns up. */
 const mark = (tenant: string | null): string =>

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { MeResult, Tenant } from "@baasix/types";
 import { system } from "../../core/access/actor";
+import { chance } from "../../testing/chance";
 import { openTenantScene, type Person, signedIn, type TenantScene } from "../../testing/tenant-scene";
 
 setDefaultTimeout(60_000);
@@ -32,15 +33,6 @@ const home = ({ memberships }: Member): Tenant | null => memberships.find(counts
 const stands = ({ member, tenant, ended }: Session): boolean =>
   !ended && member.active && belongs(member, tenant);
 
-/** Numbers below `n`, the same for the same seed. */
-function chanceOf(seed: number): (n: number) => number {
-  let state = seed;
-  return (n) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * n);
-  };
-}
-
 const post = (path: string, body: object, token?: string) =>
   scene.app.call("POST", path, { body, ...(token !== undefined && { token }) });
 
@@ -62,8 +54,8 @@ async function compare(sessions: readonly Session[]): Promise<void> {
 }
 
 test.each([1, 2])("seed %d", async (seed) => {
-  const chance = chanceOf(seed);
-  const pick = <T>(list: readonly T[]): T | undefined => list[chance(list.length)];
+  const { below } = chance(seed);
+  const pick = <T>(list: readonly T[]): T | undefined => list[below(list.length)];
   const members: Member[] = [];
   for (let i = 0; i < 2; i++)
     // oxlint-disable-next-line no-await-in-loop
@@ -135,7 +127,7 @@ test.each([1, 2])("seed %d", async (seed) => {
     const member = pick(members);
     if (!member) continue;
     if (!member.active) await steps[5]?.(member, undefined);
-    await steps[likely[chance(likely.length)] ?? 0]?.(member, pick(sessions));
+    await steps[likely[below(likely.length)] ?? 0]?.(member, pick(sessions));
     await compare(sessions.slice(-12));
   }
   expect(sessions.length).toBeGreaterThan(10);

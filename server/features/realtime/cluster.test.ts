@@ -6,6 +6,7 @@ import { expect, test } from "bun:test";
 import type { RoomMember, ServerFrame } from "@baasix/types";
 import { type UserActor, unproven } from "../../core/access/actor";
 import { openBus } from "../../platform/bus";
+import { chance } from "../../testing/chance";
 import type { Capability, Peer } from "./capability";
 import { createCluster } from "./cluster";
 import { createGate } from "./gate";
@@ -14,18 +15,6 @@ import { createRooms, type Rooms } from "./rooms";
 const rooms = ["a", "b"] as const;
 const people = ["ann", "bob", "cid"] as const;
 const beat = 100;
-
-/** Numbers that come again with the same seed (mulberry32). */
-function chance(seed: number) {
-  let state = seed;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return { pick: <T>(items: readonly T[]): T => items[Math.floor(next() * items.length)] as T, next };
-}
 
 type Instance = {
   readonly name: number;
@@ -38,7 +27,7 @@ type Instance = {
 };
 
 function world(seed: number) {
-  const { pick, next } = chance(seed);
+  const { one: pick, next, below } = chance(seed);
   let clock = 1_000_000;
   let count = 0;
   const instances = new Map<number, Instance>();
@@ -96,7 +85,7 @@ function world(seed: number) {
 
   const connect = (instance: Instance): void => {
     const user = pick(people);
-    const id = `${instance.name}.${instance.sockets.size}.${Math.floor(next() * 1e9)}`;
+    const id = `${instance.name}.${instance.sockets.size}.${below(1e9)}`;
     const held = new Set<string>();
     const actor: UserActor = { ...unproven, kind: "user", id: user, role: "r", roles: ["r"], admin: false };
     const peer: Peer = {
@@ -143,9 +132,10 @@ function world(seed: number) {
   };
 
   const act = async (): Promise<void> => {
-    clock += Math.floor(next() * 30);
+    clock += below(30);
     const instance = pick([...instances.values()]);
-    const socket = pick([...instance.sockets.values()]);
+    const sockets = [...instance.sockets.values()];
+    const socket = sockets[below(sockets.length)];
     const room = pick(rooms);
     const dice = next();
     if (dice < 0.15 || !socket) connect(instance);
@@ -170,7 +160,7 @@ function world(seed: number) {
       instances.delete(instance.name);
     } else if (dice < 0.95 && instances.size < 4) start();
     else for (const each of instances.values()) each.tick();
-    deliver(Math.floor(next() * 6));
+    deliver(below(6));
   };
 
   const quiet = async (): Promise<void> => {

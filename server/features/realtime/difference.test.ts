@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { chance, seedOfRun } from "../../testing/chance";
 import { applyPieces, differenceOf, encodePieces, isSame } from "./difference";
 
 const list = (text: string) => [...text];
@@ -20,13 +21,17 @@ test.each([
 });
 
 test("put together, the pieces are the new list, whatever the lists; only equal ones are the same", () => {
-  const random = (most: number) => Math.floor(Math.random() * most);
+  const seed = seedOfRun();
+  const { below: random } = chance(seed);
   for (let round = 0; round < 2000; round++) {
     const before = Array.from({ length: random(8) }, () => "abcde"[random(5)] as string);
     const after =
       random(3) === 0 ? [...before] : Array.from({ length: random(8) }, () => "abcde"[random(5)] as string);
     const pieces = differenceOf(before, after);
-    expect(applyPieces(before, pieces)).toEqual(after);
-    expect(isSame(before, pieces)).toBe(before.join() === after.join() && before.length === after.length);
+    expect([seed, applyPieces(before, pieces)]).toEqual([seed, after]);
+    expect([seed, isSame(before, pieces)]).toEqual([
+      seed,
+      before.join() === after.join() && before.length === after.length,
+    ]);
   }
 });

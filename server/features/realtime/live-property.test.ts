@@ -12,6 +12,7 @@ import {
   type Query,
 } from "@baasix/sdk";
 import { testAdmin, testApp, type TestApp } from "../../testing/app";
+import { type Chance, chance, seedOfRun } from "../../testing/chance";
 import { outsider } from "../../testing/postgres";
 import { openWay, type Way } from "../../testing/way";
 
@@ -53,8 +54,8 @@ async function connect(
 beforeAll(async () => {
   app = await testApp({ env: { DATABASE_POOL_MAX: "6" } });
   url = app.listen();
-  const bytes = dice(1);
-  way = await openWay(url, () => 2_000 + bytes.next(20_000));
+  const bytes = chance(1);
+  way = await openWay(url, () => 2_000 + bytes.below(20_000));
   ({ baasix: admin } = await connect(testAdmin));
   await admin.schemas.create("teams", {
     name: "Team",
@@ -95,20 +96,6 @@ afterAll(async () => {
   way.end();
   await app.close();
 });
-
-/** Numbers that follow from the seed. */
-function dice(seed: number) {
-  let state = seed;
-  const next = (most: number): number => {
-    // mulberry32
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % most;
-  };
-  return { next, pick: <T>(list: readonly T[]): T => list[next(list.length)] as T };
-}
-type Dice = ReturnType<typeof dice>;
 
 const count = { n: { function: "count", field: "*" }, sum: { function: "sum", field: "points" } } as const;
 const lists: readonly Query[] = [
@@ -181,7 +168,7 @@ function subscriber({ baasix }: Client, chosen: number): Subscriber {
 const psql = (...statements: string[]) => outsider(app.address, ...statements);
 
 /** Something that happens. Refusals are part of it: an item may be gone. */
-async function happen({ next, pick }: Dice): Promise<void> {
+async function happen({ below: next, one: pick }: Chance): Promise<void> {
   const id = () => 1 + next(30);
   const task = (): Row => ({
     title: `w${next(4)} t${next(9)}`,
@@ -275,8 +262,8 @@ async function settled(one: Subscriber): Promise<{ readonly has: unknown; readon
 }
 
 test("after quiet, every subscriber has what a fresh read gives", async () => {
-  const seed = Number(process.env["LIVE_SEED"] ?? Date.now() % 1_000_000);
-  const random = dice(seed);
+  const seed = seedOfRun();
+  const random = chance(seed);
   await psql(
     `insert into teams (id, name) values (1, 'a'), (2, 'b'), (3, 'c')`,
     `insert into tasks (title, points, "team_Id", owner) select 'w' || n % 4 || ' t' || n, n % 7, 1 + n % 3,
@@ -298,9 +285,9 @@ test("after quiet, every subscriber has what a fresh read gives", async () => {
     Array.from({ length: lists.length + groups.length }, (_, chosen) => subscriber(client, chosen)),
   );
   for (let round = 1; round <= 6; round++) {
-    const together = 1 + random.next(4);
+    const together = 1 + random.below(4);
     // Else the rights would soon be gone for good.
-    const role_Id = random.pick(roles);
+    const role_Id = random.one(roles);
     // oxlint-disable-next-line no-await-in-loop
     await admin.permissions
       .create({ role_Id, collection: "tasks", action: "read", fields: ["*"], conditions: null })

@@ -11,6 +11,7 @@ import {
   type Query,
 } from "@baasix/sdk";
 import { testAdmin, testApp, type TestApp } from "../../testing/app";
+import { chance, seedOfRun } from "../../testing/chance";
 import { type ExternalServer, externalServer, outsider } from "../../testing/postgres";
 
 type Row = Record<string, unknown>;
@@ -219,9 +220,8 @@ describe.each(["the log", "triggers"])("told by %s", (source) => {
     expect(askers.filter(({ name, has }) => name.startsWith("the admin") && typeof has === "string")).toEqual(
       [],
     );
-    const seed = Number(process.env["LIVE_SEED"] ?? Date.now() % 1_000_000);
-    let state = seed;
-    const any = (most: number): number => (state = (state * 48_271 + 11) % 2_147_483_647) % most;
+    const seed = seedOfRun();
+    const { below: any } = chance(seed);
     for (let round = 0; round < 40; round++) {
       const change = changes(any);
       await sql(change).catch(() => undefined);

@@ -1,6 +1,7 @@
 /** Answers of live queries in two tenants: each hears of its own, and no run serves both. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { ServerFrame } from "@baasix/types";
+import { chance, seedOfRun } from "../../testing/chance";
 import { outsider } from "../../testing/postgres";
 import { type Caller, openTwoTenants, type TwoTenants } from "../../testing/two-tenants";
 import { openSocket, type TestSocket } from "../../testing/socket";
@@ -130,10 +131,8 @@ test("whatever is written in whose tenant, and moved from one to the other, each
       }),
     ),
   );
-  const seed = Number(process.env["LIVE_SEED"] ?? Date.now() % 1_000_000);
-  let state = seed;
-  /** A number below `most` that follows from the seed. */
-  const any = (most: number): number => (state = (state * 48_271 + 11) % 2_147_483_647) % most;
+  const seed = seedOfRun();
+  const { below: any } = chance(seed);
   const owner = () => [scene.A, scene.B, null][any(3)] ?? null;
   const quoted = (id: string | null) => (id === null ? "null" : `'${id}'`);
   await scene.make("folders", { name: "f1", tenant_Id: scene.A }, { name: "f2", tenant_Id: scene.B });

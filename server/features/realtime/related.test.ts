@@ -4,6 +4,7 @@ import type { Collection } from "../../core/schema/model";
 import type { Sight, Survey, View } from "../../data";
 import { type TestApp, testApp } from "../../testing/app";
 import { blogSchema } from "../../testing/blog";
+import { chance, seedOfRun } from "../../testing/chance";
 import { outsider } from "../../testing/postgres";
 import { openSocket } from "../../testing/socket";
 import { createBarrier } from "./barrier";
@@ -331,7 +332,8 @@ describe("on a server", () => {
       [app.admin, { NOT: { "folder.name": { eq: "x" } } }],
     ];
     const clients = await Promise.all(views.map(([token, filter]) => client(token, filter)));
-    const pick = (count: number): number => Math.floor(Math.random() * count);
+    const seed = seedOfRun();
+    const { below: pick } = chance(seed);
     const someone = (): string => (pick(2) === 0 ? ann : bob).id;
     const writes: readonly (() => string)[] = [
       () => `insert into folders (id, name, open) values (${pick(4)}, 'x', true) on conflict do nothing`,
@@ -359,7 +361,7 @@ describe("on a server", () => {
         const fresh = sorted(await read(token, filter));
         while (!Bun.deepEquals(sorted(await one.items()), fresh)) {
           if (performance.now() > deadline)
-            expect([place, sorted(await one.items())]).toEqual([place, fresh]);
+            expect([seed, place, sorted(await one.items())]).toEqual([seed, place, fresh]);
           await Bun.sleep(20);
         }
       }

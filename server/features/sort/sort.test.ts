@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { openSnapshot } from "../../data";
 import { testApp, type TestApp } from "../../testing/app";
+import { chance } from "../../testing/chance";
 
 let app: TestApp;
 let ann: string;
@@ -380,14 +381,8 @@ describe("at once", () => {
       "parallel",
       Array.from({ length: 20 }, (_, i) => ({ id: 1000 + i, sort: i + 1 })),
     );
-    // mulberry32: the same moves at each run.
-    let seed = 20261120;
-    const random = (n: number): number => {
-      seed = (seed + 0x6d2b79f5) | 0;
-      let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-      return ((t ^ (t >>> 14)) >>> 0) % n;
-    };
+    // The same moves at each run.
+    const { below: random } = chance(20_261_120);
     const any = (): number => 1000 + random(20);
     const calls = Array.from({ length: 64 }, (_, i) => {
       if (i % 4 === 0) return app.call("POST", "/items/parallel", { token: app.admin, body: {} });

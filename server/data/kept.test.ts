@@ -1,6 +1,6 @@
 /**
  * Plans kept by shape: a query that meets the plans of others is answered by the very statement, or refused with the very
- * message, that it gets when it is planned by itself. `FC_SEED=… bun test` repeats a run.
+ * message, that it gets when it is planned by itself. `SEED=… bun test` repeats a run.
  */
 import { describe, expect, test } from "bun:test";
 import type { SchemaRecord } from "@baasix/types";
@@ -21,13 +21,14 @@ import type { Statement } from "../core/query/statement";
 import { bind } from "../core/query/variables";
 import { buildSchema } from "../core/schema/define";
 import { roles } from "../testing/blog";
+import { seedOfRun } from "../testing/chance";
 import { readGroups } from "./aggregate";
 import { pageShape, planCounts, readItem, readPage, type ReadParts } from "./read";
 import type { RawQuery } from "./door";
 import type { Snapshot } from "./snapshot";
 import { createTotals } from "./totals";
 
-const seed = Number(process.env.FC_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 
 const definitions: readonly SchemaRecord[] = [
   {

@@ -34,7 +34,7 @@ export function chance(seed: number): Chance {
   };
 }
 
-/** Another seed at each run, which a failure tells; `LIVE_SEED=… bun test` repeats one. */
+/** Another seed at each run, which a failure tells; `SEED=… bun test` repeats one. */
 export function seedOfRun(): number {
-  return Number(process.env["LIVE_SEED"] ?? Date.now() % 1_000_000);
+  return Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 }

@@ -1,14 +1,15 @@
 /**
  * What goes out comes in: rows of every type of field, exported in each format and imported into a twin of their collection,
  * are the same there. On PostgreSQL 15 with the Debian package postgresql-15-postgis-3, which has all types.
- * `FC_SEED=… bun test` repeats a run.
+ * `SEED=… bun test` repeats a run.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { testApp, type TestApp } from "../../testing/app";
+import { seedOfRun } from "../../testing/chance";
 import { type ExternalServer, externalServer, outsider } from "../../testing/postgres";
 
-const seed = Number(process.env.FC_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 
 const texts = fc.oneof(
   fc.constantFrom(

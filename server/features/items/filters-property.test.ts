@@ -1,15 +1,16 @@
 /**
  * Filters, sorts and pages made at random, answered by PostgreSQL and by a plain evaluation in JavaScript: the same rows
- * in the same order, and the same total. `FC_SEED=… bun test` repeats a run.
+ * in the same order, and the same total. `SEED=… bun test` repeats a run.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { FieldDefinition } from "@baasix/types";
 import * as fc from "fast-check";
 import { system } from "../../core/access/actor";
 import { testApp, type TestApp } from "../../testing/app";
+import { seedOfRun } from "../../testing/chance";
 
 const actor = system("tests of filters");
-const seed = Number(process.env.FC_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 
 type Value = null | number | string | boolean | readonly string[];
 type Row = { readonly [column: string]: Value };

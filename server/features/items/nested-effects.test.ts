@@ -6,13 +6,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, t
 import * as fc from "fast-check";
 import { system } from "../../core/access/actor";
 import { type Answer, testApp, type TestApp } from "../../testing/app";
+import { seedOfRun } from "../../testing/chance";
 
 setDefaultTimeout(60_000);
 
 type Row = Record<string, unknown>;
 
 const actor = system("tests of nested writes");
-const seed = Number(process.env.FC_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = seedOfRun();
 let app: TestApp;
 let ann: string;
 let role: string;

@@ -5,6 +5,7 @@ import { openInstance, type TestInstance } from "../../testing/app";
 import { externalServer, outsider } from "../../testing/postgres";
 import { openSocket, type TestSocket } from "../../testing/socket";
 import { type Caller, openTwoTenants, type Owner, owners, type TwoTenants } from "../../testing/two-tenants";
+import { within } from "../../testing/within";
 
 setDefaultTimeout(60_000);
 
@@ -182,9 +183,7 @@ test.each([
     const token = await at.enter("ann", C);
     const socket = await openSocket(app.listen(), token);
     const { status } = await app.call("DELETE", `/items/baasix_Tenant/${C}`, { token: at.admin });
-    const late = setTimeout(() => socket.close(), 1_000);
-    const { code } = await socket.closed;
-    clearTimeout(late);
+    const { code } = await within(1_000, socket.closed);
     expect([status, code]).toEqual([200, closeCodes.unauthorized]);
     await close();
   },

@@ -28,11 +28,11 @@ import {
 import { systemCollections } from "../core/schema/system";
 import { type Database, type Runner, sqlState } from "../platform/postgres";
 import { ensureAuditBulk } from "./auditLog";
-import { ensureAuditTriggers } from "./auditTriggers";
 import { ensureExtensions } from "./extensions";
 import { ensureFunctions } from "./functions";
 import { runChanges } from "./migrate";
 import { ensurePlaces } from "./places";
+import { ensureTriggers } from "./triggers";
 
 const turnTimeout = 30_000;
 const seeds = [
@@ -150,7 +150,7 @@ async function bootstrap(
   checkUpgrade(changes);
   await runChanges(runner, changes, { published: false });
   await ensureAuditBulk(runner);
-  await ensureAuditTriggers(runner, next);
+  await ensureTriggers(runner, next);
   await ensurePlaces(runner, next);
   const put = (keepsApart(changes) ? recordsOf(next) : otherwise).filter(
     ({ collectionName }) => systemCollections.has(collectionName) || tenants !== null,

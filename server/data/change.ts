@@ -24,11 +24,11 @@ import {
   type Rights,
 } from "../core/schema/store";
 import type { Runner, TransactionRunner } from "../platform/postgres";
-import { ensureAuditTriggers } from "./auditTriggers";
 import { lockInTries } from "./locks";
 import { assessChanges, checkChanges, checkFree, runChanges, runSteps } from "./migrate";
 import { ensurePlaces } from "./places";
 import { definitionEntries, permissionEntries } from "./schemaEntries";
+import { ensureTriggers } from "./triggers";
 
 /** What leads from one schema to another: `renames` from `base` to `middle`, `changes` from there to `next`. */
 export type PlannedChange = {
@@ -89,7 +89,7 @@ export async function carryOut(
   const told = await assessRenamed(runner, planned, tableTimeout);
   checkChanges(told, force);
   await runChanges(runner, planned.changes, { published });
-  await ensureAuditTriggers(runner, planned.next);
+  await ensureTriggers(runner, planned.next);
   await ensurePlaces(runner, planned.next);
   await storeDefinitions(runner, planned);
   return [...told, ...(await storeRights(runner, planned, by))];

@@ -8,10 +8,9 @@ import type { Collection, Field, Relation, Schema } from "../schema/model";
 import { joinNames } from "../schema/names";
 import { auditCollection, currentUser, entryColumns, members, tenantEntry } from "./audit";
 import type { Parameters } from "./compileCondition";
-import { quoteLiteral, quoteName, type Statement } from "./statement";
+import { quoteLiteral, quoteName } from "./statement";
+import type { Trigger, TriggerKind } from "./triggers";
 import { addressInput, requestInput } from "./writeStatement";
-
-const plain = (text: string): Statement => ({ text, params: [] });
 
 /** Where a deleting statement leaves for the trigger who it runs for, to the end of its transaction. */
 const actorSetting = "baasix.actor";
@@ -24,16 +23,17 @@ export function tellActor(parameters: Parameters): string {
   return `(select set_config(${quoteLiteral(actorSetting)}, ${who}, true)) is not null`;
 }
 
-const triggerName = "baasix_audit";
+/** The triggers of the audit log. */
+export const auditKind: TriggerKind = {
+  name: "baasix_audit",
+  fires: "after update or delete on $ for each row when (pg_trigger_depth() > 0)",
+};
 
-/** A trigger with its function: as the database has it, or as it should be. */
-export type AuditTrigger = { readonly table: string; readonly name: string; readonly body: string };
-
-/** The function behind the trigger of each collection whose rows a foreign key can change. */
-function auditTriggers(schema: Schema): readonly AuditTrigger[] {
+/** One for each collection whose rows a foreign key, or what stands for one, can change. */
+export function auditTriggers(schema: Schema): readonly Trigger[] {
   return [...schema.collections.values()].filter(followsKeys).map((collection) => ({
     table: collection.name,
-    name: joinNames(triggerName, collection.name),
+    name: joinNames(auditKind.name, collection.name),
     body: functionBody(collection),
   }));
 }
@@ -43,8 +43,8 @@ function followsKeys({ audit, relations }: Collection): boolean {
 }
 
 /** Whether the row that holds the key goes, or loses it, with the row to which it leads. */
-function isCarried({ keyOn, constrained, onDelete }: Relation): boolean {
-  return keyOn === "source" && constrained && (onDelete === "CASCADE" || onDelete === "SET NULL");
+function isCarried({ keyOn, onDelete }: Relation): boolean {
+  return keyOn === "source" && (onDelete === "CASCADE" || onDelete === "SET NULL");
 }
 
 const leading = new WeakMap<Schema, ReadonlySet<string>>();
@@ -97,44 +97,4 @@ function valueIn(row: "old" | "new", field: Field): string {
 /** That of shapes means less than the same points. */
 function comparable(row: "old" | "new", field: Field): string {
   return `${row}.${quoteName(field.name)}${isSpatial(field) ? "::text" : ""}`;
-}
-
-/** Rows of [table or null, name of the function, its body]: what the database has. */
-export const loadAuditTriggers: Statement = plain(
-  `select c.relname, p.proname, p.prosrc from pg_proc p left join pg_trigger t on t.tgfoid = p.oid ` +
-    `left join pg_class c on c.oid = t.tgrelid where p.pronamespace = 'public'::regnamespace ` +
-    `and starts_with(p.proname, ${quoteLiteral(`${triggerName}_`)})`,
-);
-
-/** What makes the triggers those that the schema asks for; nothing when they are. Runs after tables were changed. */
-export function putAuditTriggers(
-  schema: Schema,
-  present: readonly (readonly unknown[])[],
-): readonly Statement[] {
-  const wanted = auditTriggers(schema);
-  const keyOf = (table: unknown, name: unknown): string => `${String(table)} ${String(name)}`;
-  const known = new Map(present.map(([table, name, body]) => [keyOf(table, name), body] as const));
-  const names = new Set(wanted.map(({ table, name }) => keyOf(table, name)));
-  const stale = present.filter(([table, name]) => !names.has(keyOf(table, name)));
-  return [
-    ...stale.flatMap(([table, name]) => [
-      ...(table === null ? [] : [plain(`drop trigger ${triggerName} on ${quoteName(String(table))}`)]),
-      plain(`drop function ${quoteName(String(name))}()`),
-    ]),
-    ...wanted
-      .filter(({ table, name, body }) => known.get(keyOf(table, name)) !== body)
-      .flatMap(({ table, name, body }) => [
-        plain(
-          `create or replace function ${quoteName(name)}() returns trigger language plpgsql as ${quoteLiteral(body)}`,
-        ),
-        ...(known.has(keyOf(table, name))
-          ? []
-          : [
-              plain(
-                `create trigger ${triggerName} after update or delete on ${quoteName(table)} for each row ` +
-                  `when (pg_trigger_depth() > 0) execute function ${quoteName(name)}()`,
-              ),
-            ]),
-      ]),
-  ];
 }

@@ -50,9 +50,21 @@ function belongsTo(source: Known, relation: RelationDraft, find: Find): Relation
     targetColumn: target.primaryKey.name,
     scope,
     constrained,
-    onDelete: constrained ? (relation.onDelete ?? (nullable ? "SET NULL" : "RESTRICT")) : "NO ACTION",
+    onDelete: constrained
+      ? (relation.onDelete ?? (nullable ? "SET NULL" : "RESTRICT"))
+      : asItsPair(source, relation),
     onUpdate: (constrained ? relation.onUpdate : null) ?? "NO ACTION",
   };
+}
+
+/**
+ * No foreign key can lead to several collections. The row of a junction that does goes with its end, or keeps it, as it is
+ * with the item in whose list it stands.
+ */
+function asItsPair({ draft }: Known, { scope }: RelationDraft): Relation["onDelete"] {
+  if (scope === null || draft.definition.isJunction !== true) return "NO ACTION";
+  const pair = draft.relations.find((one) => one.keyOn === "source" && one.scope === null);
+  return pair?.onDelete === "CASCADE" || pair?.onDelete === "RESTRICT" ? pair.onDelete : "NO ACTION";
 }
 
 /** The column that a scope names belongs to the holder of the key, and holds text. */

@@ -46,9 +46,9 @@ function locksOfOne(change: Change): readonly Lock[] {
   }
 }
 
-/** A foreign key is a trigger on both of its tables. */
-function ends({ constrained, source, target }: Relation, mode: LockMode): readonly Lock[] {
-  return constrained
+/** A foreign key is a trigger on both of its tables; what stands for one (`core/query/followTrigger.ts`) on one of them. */
+function ends({ keyOn, constrained, source, target, onDelete }: Relation, mode: LockMode): readonly Lock[] {
+  return constrained || (keyOn === "source" && onDelete !== "NO ACTION")
     ? [
         [source, mode],
         [target, mode],

@@ -210,3 +210,75 @@ describe("the trigger follows", () => {
     await entries();
   }
 });
+
+describe("rows of a junction that lead to one of several collections", () => {
+  const rows = async () => {
+    const { data } = (await done("GET", "/items/shelved?fields=collection,item_id&sort=id")) as {
+      data: readonly { collection: string; item_id: number }[];
+    };
+    return data.map(({ collection, item_id: item }) => `${collection} ${item}`);
+  };
+  const leads = (...keys: readonly (readonly [collection: string, item: number])[]) => ({
+    holds: keys.map(([collection, item]) => ({ collection, item_id: item })),
+  });
+  const change = (body: object, query = "") =>
+    done("PATCH", `/schemas/shelves/relationships/holds${query}`, body);
+
+  beforeAll(async () => {
+    const press = belongsTo("presses", "press_Id", "CASCADE");
+    for (const [collectionName, fields] of [
+      ["presses", { id: key }],
+      ["papers", { id: key, press }],
+      ["maps", { id: key }],
+      ["shelves", { id: key }],
+    ] as const)
+      await done("POST", "/schemas", { collectionName, schema: { name: collectionName, fields } }, 201);
+    const relation = { type: "M2A", name: "holds", tables: ["papers", "maps"], through: "shelved" };
+    await done("POST", "/schemas/shelves/relationships", relation, 201);
+    await done("POST", "/items/presses", { id: 1 }, 201);
+    const papers = [{ id: 1 }, { id: 2, press_Id: 1 }, { id: 3 }];
+    await done("POST", "/items/papers/bulk", papers, 201);
+    await done("POST", "/items/maps/bulk", [{ id: 1 }, { id: 2 }], 201);
+    const all = leads(["papers", 1], ["papers", 2], ["papers", 3], ["maps", 1], ["maps", 2]);
+    await done("POST", "/items/shelves", { id: 1, ...all }, 201);
+    await entries();
+  });
+
+  test("go with the row to which they lead, whatever takes it along, and the log tells it", async () => {
+    await done("DELETE", "/items/papers/1");
+    const all = await entries();
+    expect(told(all)).toEqual(["delete papers 1", "delete shelved 1"]);
+    expect(all.map(({ userId }) => userId)).toEqual([adminId, adminId]);
+    expect(await rows()).toEqual(["papers 2", "papers 3", "maps 1", "maps 2"]);
+    await done("DELETE", "/items/presses/1");
+    expect(told(await entries())).toEqual(["delete papers 2", "delete presses 1", "delete shelved 2"]);
+    expect(await rows()).toEqual(["papers 3", "maps 1", "maps 2"]);
+  });
+
+  test("or keep it, where the relation says so; under other names, and no longer than they lead there", async () => {
+    await change({ onDelete: "RESTRICT" });
+    for (const path of ["/items/papers/3", "/items/shelves/1"]) {
+      const refused = (await done("DELETE", path, undefined, 409)) as { error: object };
+      expect(refused.error).toMatchObject({
+        code: "FOREIGN_KEY_VIOLATION",
+        details: { collection: "shelved" },
+      });
+    }
+    await change({ onDelete: "CASCADE" });
+    const renames = [{ collection: "papers", field: null, to: "sheets" }];
+    await app.snapshot.changeSchema(() => ({ put: [], remove: [], renames }));
+    await done("DELETE", "/items/sheets/3");
+    expect(await rows()).toEqual(["maps 1", "maps 2"]);
+    await app.database.run({ text: 'drop function "baasix_follow_maps" cascade', params: [] });
+    await openSnapshot(app.database);
+    await done("DELETE", "/items/maps/1");
+    expect(await rows()).toEqual(["maps 2"]);
+    await change({ tables: ["sheets"] }, "?force=true");
+    await done("DELETE", "/items/maps/2");
+    const left = await app.database.run({
+      text: "select proname from pg_proc where proname like 'baasix_follow_%'",
+      params: [],
+    });
+    expect(left).toEqual([["baasix_follow_sheets"]]);
+  });
+});

@@ -1,0 +1,51 @@
+/** Triggers whose functions follow from the schema: what the database has is compared with what should be. */
+import { quoteLiteral, quoteName, type Statement } from "./statement";
+
+const plain = (text: string): Statement => ({ text, params: [] });
+
+/** Triggers of one name, one a table; `fires`: when. Their functions begin with the name, too. */
+export type TriggerKind = { readonly name: string; readonly fires: string };
+
+/** A trigger with its function: as the database has it, or as it should be. */
+export type Trigger = { readonly table: string; readonly name: string; readonly body: string };
+
+/** Rows of [table or null, name of the function, its body]: what the database has. */
+export function loadTriggers({ name }: TriggerKind): Statement {
+  return plain(
+    `select c.relname, p.proname, p.prosrc from pg_proc p left join pg_trigger t on t.tgfoid = p.oid ` +
+      `left join pg_class c on c.oid = t.tgrelid where p.pronamespace = 'public'::regnamespace ` +
+      `and starts_with(p.proname, ${quoteLiteral(`${name}_`)})`,
+  );
+}
+
+/** What makes the triggers those that are wanted; nothing when they are. Runs after tables were changed. */
+export function putTriggers(
+  kind: TriggerKind,
+  wanted: readonly Trigger[],
+  present: readonly (readonly unknown[])[],
+): readonly Statement[] {
+  const keyOf = (table: unknown, name: unknown): string => `${String(table)} ${String(name)}`;
+  const known = new Map(present.map(([table, name, body]) => [keyOf(table, name), body] as const));
+  const names = new Set(wanted.map(({ table, name }) => keyOf(table, name)));
+  const stale = present.filter(([table, name]) => !names.has(keyOf(table, name)));
+  return [
+    ...stale.flatMap(([table, name]) => [
+      ...(table === null ? [] : [plain(`drop trigger ${kind.name} on ${quoteName(String(table))}`)]),
+      plain(`drop function ${quoteName(String(name))}()`),
+    ]),
+    ...wanted
+      .filter(({ table, name, body }) => known.get(keyOf(table, name)) !== body)
+      .flatMap(({ table, name, body }) => [
+        plain(
+          `create or replace function ${quoteName(name)}() returns trigger language plpgsql as ${quoteLiteral(body)}`,
+        ),
+        ...(known.has(keyOf(table, name))
+          ? []
+          : [
+              plain(
+                `create trigger ${kind.name} ${kind.fires.replace("$", quoteName(table))} execute function ${quoteName(name)}()`,
+              ),
+            ]),
+      ]),
+  ];
+}

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { system } from "../core/access/actor";
 import type { Answer } from "../testing/app";
+import { untilLocked } from "../testing/locks";
 import { openTwoTenants, type TwoTenants } from "../testing/two-tenants";
 
 const root = system("another writer of the test");
@@ -129,22 +130,10 @@ describe("who becomes a member elsewhere, or what gets another tenant's row, at 
     });
     await written;
     const asked = request();
-    await waits();
+    await untilLocked(scene.database);
     commit();
     await other;
     return asked;
-  };
-  /** Until somebody waits for a lock. */
-  const waits = async (): Promise<void> => {
-    const waiting = {
-      text: "select count(*)::int from pg_stat_activity where wait_event_type = 'Lock'",
-      params: [],
-    };
-    for (;;) {
-      const [row] = await scene.database.run(waiting);
-      if (Number(row?.[0]) > 0) return;
-      await Bun.sleep(10);
-    }
   };
 
   test.each([

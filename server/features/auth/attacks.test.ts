@@ -4,6 +4,7 @@ import type { MfaVerifyResult, NewMfaFactor } from "@baasix/types";
 import { Secret, TOTP } from "otpauth";
 import { system } from "../../core/access/actor";
 import { type Answer, type TestApp, testAdmin } from "../../testing/app";
+import { untilLocked } from "../../testing/locks";
 import { openOAuthScene, type OAuthScene } from "../../testing/oauth";
 
 setDefaultTimeout(30_000);
@@ -658,11 +659,6 @@ describe("fifty at once", () => {
 });
 
 describe("under way while", () => {
-  const waiting = async () => {
-    const text =
-      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    return (await app.database.run({ text, params: [] })).length > 0;
-  };
   const idTokenOf = async (user: string) => {
     const sub = crypto.randomUUID();
     await app.data.create(root, "baasix_Account", [{ user_Id: user, providerId: "acme", accountId: sub }]);
@@ -707,7 +703,7 @@ describe("under way while", () => {
       await app.data.transaction(async (rows) => {
         await rows.update(root, "baasix_User", [{ id: person.id, data: { lastName: "L" } }]);
         answer = signIn();
-        while (!(await waiting())) await Bun.sleep(5);
+        await untilLocked(app.database);
         await rows.update(root, "baasix_User", [{ id: person.id, data: { status: "suspended" } }]);
         await rows.removeWhere(root, "baasix_Sessions", { user_Id: { eq: person.id } });
       });

@@ -7,6 +7,7 @@ import type { MfaVerifyResult, NewMfaFactor } from "@baasix/types";
 import { Secret, TOTP } from "otpauth";
 import { system } from "../../core/access/actor";
 import { type Answer, type TestApp, testAdmin } from "../../testing/app";
+import { lockWaits, untilLocked } from "../../testing/locks";
 import { openOAuthScene, type OAuthScene } from "../../testing/oauth";
 
 setDefaultTimeout(30_000);
@@ -39,12 +40,6 @@ type SignedIn = { token: string; refreshToken: string; user: { id: string }; pas
 const post = (path: string, body: unknown, token?: string) =>
   app.call("POST", path, { body, ...(token !== undefined && { token }) });
 const meOf = async (token: string) => (await app.call("GET", "/auth/me", { token })).status;
-/** How many statements wait for a lock. */
-const waiting = async (): Promise<number> => {
-  const text =
-    "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-  return (await app.database.run({ text, params: [] })).length;
-};
 /** The token or code of the last mail to an address. */
 const mailed = async (to: string, where: TestApp = app): Promise<string> => {
   await where.errands.idle();
@@ -401,10 +396,10 @@ describe("what the stranger had under way when the owner came", () => {
     await app.data.transaction(async (rows) => {
       await rows.update(root, "baasix_User", [{ id, data: { lastName: "L" } }]);
       const owner = post("/auth/otp/verify", { email, code });
-      while ((await waiting()) < 1) await Bun.sleep(5);
+      await untilLocked(app.database);
       const progress = { isDone: false };
       const stranger = work().finally(() => (progress.isDone = true));
-      while (!progress.isDone && (await waiting()) < 2) await Bun.sleep(5);
+      while (!progress.isDone && (await lockWaits(app.database)) < 2) await Bun.sleep(5);
       answers = Promise.all([owner, stranger]);
     });
     const [owner] = await (answers as unknown as Promise<readonly [Answer, Answer]>);

@@ -4,6 +4,7 @@ import type { NewMfaFactor } from "@baasix/types";
 import { Secret, TOTP } from "otpauth";
 import { system } from "../../core/access/actor";
 import { type Answer, type TestApp, testAdmin, testApp } from "../../testing/app";
+import { untilLocked } from "../../testing/locks";
 
 setDefaultTimeout(30_000);
 
@@ -237,9 +238,7 @@ test("an address takes a fresh proof, and a session that is still open when it c
   await app.data.transaction(async (rows) => {
     await rows.update(root, "baasix_User", [{ id, data: { lastName: "L" } }]);
     answer = move(id, newMail(), open);
-    const lock =
-      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    while ((await app.database.run({ text: lock, params: [] })).length === 0) await Bun.sleep(5);
+    await untilLocked(app.database);
     await rows.removeWhere(root, "baasix_Sessions", { user_Id: { eq: id } });
   });
   expect(((await answer) as unknown as Answer).status).toBe(401);

@@ -12,6 +12,7 @@ import {
 import { readConfig } from "../../config";
 import { system } from "../../core/access/actor";
 import { type Answer, type TestApp, testAdmin, testApp } from "../../testing/app";
+import { untilLocked } from "../../testing/locks";
 import { type MailServer, openMailServer } from "../../testing/mail-server";
 import { testDatabase } from "../../testing/postgres";
 import { findAccount, markVerified, setPassword } from "./accounts";
@@ -602,12 +603,6 @@ describe("changing a password", () => {
   });
 });
 
-const waiting = async (): Promise<boolean> => {
-  const text =
-    "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-  return (await app.database.run({ text, params: [] })).length > 0;
-};
-
 test("a change of the password by a session that ends meanwhile does not outrun what ended it", async () => {
   const { email, id, token } = await signUp();
   const hash = await Bun.password.hash("the owner's password");
@@ -619,7 +614,7 @@ test("a change of the password by a session that ends meanwhile does not outrun 
       { currentPassword: password, newPassword: "a thief's password" },
       { token },
     );
-    while (!(await waiting())) await Bun.sleep(5);
+    await untilLocked(app.database);
     await setPassword(rows, id, hash);
     await rows.removeWhere(root, "baasix_Sessions", { user_Id: { eq: id } });
   });
@@ -666,7 +661,7 @@ describe("a sign-in that is under way when the password changes", () => {
     await app.data.transaction(async (rows) => {
       await rows.update(root, "baasix_User", [{ id, data: { lastName: "L" } }]);
       answer = signIn();
-      while (!(await waiting())) await Bun.sleep(5);
+      await untilLocked(app.database);
       await setPassword(rows, id, hash);
       await rows.removeWhere(root, "baasix_Sessions", { user_Id: { eq: id } });
       const mailed = ["magic-link", "otp"].map((kind) => `${kind}:${email}`);

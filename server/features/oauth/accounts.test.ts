@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { generateKeyPair } from "jose";
 import { system } from "../../core/access/actor";
 import type { Answer } from "../../testing/app";
+import { untilLocked } from "../../testing/locks";
 import { appPage, openOAuthScene, type OAuthScene } from "../../testing/oauth";
 
 setDefaultTimeout(30_000);
@@ -353,12 +354,10 @@ describe("linking", () => {
     const { app } = scene;
     const { token, id } = await app.signUp("awkward@example.com");
     const body = { provider: "acme", idToken: { token: await idToken({ sub: "awkward" }) } };
-    const text =
-      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     const [refused] = await app.data.transaction(async (rows) => {
       await rows.update(root, "baasix_User", [{ id, data: { lastName: "L" } }]);
       const answer = call("POST", "/auth/social/link", token, body);
-      while ((await app.database.run({ text, params: [] })).length === 0) await Bun.sleep(5);
+      await untilLocked(app.database);
       await rows.removeWhere(root, "baasix_Sessions", { user_Id: { eq: id } });
       // In a list, or the transaction would wait for what waits for it.
       return [answer];

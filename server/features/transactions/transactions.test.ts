@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { testApp, type TestApp } from "../../testing/app";
+import { lockWaits, untilLocked } from "../../testing/locks";
 
 type Json = Record<string, unknown>;
 type Operation = Json | unknown;
@@ -669,14 +670,6 @@ test("two that take the same rows in opposite order both come to an end", async 
 
 test("a client that goes away ends its transaction, also where it waits for a row", async () => {
   const root = { kind: "system", reason: "holds a row" } as const;
-  const waiting = async (): Promise<boolean> => {
-    const text =
-      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    return (await app.database.run({ text, params: [] })).length > 0;
-  };
-  const until = async (wanted: boolean): Promise<void> => {
-    while ((await waiting()) !== wanted) await Bun.sleep(5);
-  };
   const gone = new AbortController();
   const operations = [
     { action: "create", collection: "orders", data: { note: "n" } },
@@ -690,10 +683,10 @@ test("a client that goes away ends its transaction, also where it waits for a ro
       body: JSON.stringify({ operations }),
       signal: gone.signal,
     });
-    await until(true);
+    await untilLocked(app.database);
     gone.abort();
     await expect(sent).rejects.toThrow();
-    await until(false);
+    while ((await lockWaits(app.database)) > 0) await Bun.sleep(5);
   });
   expect(await rowsOf("orders")).toEqual([]);
   expect(await app.data.readOne(root, "products", boot, { fields: ["stock"] })).toMatchObject({

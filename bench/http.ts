@@ -1,7 +1,7 @@
 /**
- * `bun bench/http.ts [workload …] [--rounds 3] [--seconds 3] [--warm 2] [--connections 16] [--rows 100000]`: our executable beside the
+ * `bun bench/http.ts [workload …] [--rounds 3] [--seconds 3] [--warm 4] [--connections 16] [--rows 100000]`: our executable beside the
  * floor (`floor.ts`), on the same PostgreSQL, in turns, as a user who is no administrator and has a row condition. Both are
- * warmed first (`--warm 2`, seconds): what a process compiles in its first moments is no part of what a request costs.
+ * warmed first (`--warm 4`, seconds; the compilers of JavaScript still work after two): what a process compiles in its first moments is no part of what a request costs.
  * Every kind of answer is compared with the floor's before it is timed. Trust the ratios and the CPU, not the req/s.
  */
 import { join } from "node:path";
@@ -20,7 +20,7 @@ const { values: options, positionals } = parseArgs({
     seconds: { type: "string", default: "3" },
     connections: { type: "string", default: "16" },
     rows: { type: "string", default: "100000" },
-    warm: { type: "string", default: "2" },
+    warm: { type: "string", default: "4" },
   },
 });
 const rounds = Number(options.rounds);

@@ -191,11 +191,12 @@ export function finishWrite(parts: WriteParts): CompiledStatement {
     single ? column : `json_agg(${jsonExpression(column, primaryKey)})::text`;
   const checked = checks.join(" and ");
   const where = checks.length > 0 ? ` where ${checked}` : "";
-  // Of one row the entry tells the key: there is a part less to run.
+  // Of one row the entry tells the key: there is a part less to run. The driver gives a UUID as the text that it is there.
   const isTold = audit !== null && single && !all;
+  const told = primaryKey.type === "UUID" ? `"entityId"` : `"entityId"::${castType(primaryKey)}`;
   const entries = audit === null || isTold ? "" : `, "#a" as (${audit})`;
   const last = isTold
-    ? `${audit}${where} returning "entityId"::${castType(primaryKey)}`
+    ? `${audit}${where} returning ${told}`
     : all
       ? `select ${keys('o."#k"')} from "#old" o left join "#w" w on w.${key} = o."#k"` +
         (checks.length > 0 ? ` where case when w.${key} is null then true else ${checked} end` : "")

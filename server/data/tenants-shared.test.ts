@@ -30,6 +30,8 @@ beforeAll(async () => {
   await ok("/schemas/cities/relationships", to("notes", "story", "CASCADE"));
   await ok("/schemas/notes/relationships", to("cities", "city", "CASCADE"));
   await ok("/schemas/notes/relationships", to("cities", "town", "SET NULL"));
+  const places = { type: "M2A", name: "places", tables: ["countries", "cities"], through: "note_places" };
+  await ok("/schemas/notes/relationships", places);
   for (const action of ["create", "read", "update", "delete"])
     await ok("/permissions", { role_Id: scene.roles.member, collection: "cities", action, fields: ["*"] });
 }, 60_000);
@@ -83,6 +85,16 @@ describe("a delete takes nothing of another tenant along", () => {
           path: `notes/${own}?permanent=true`,
           note: await make("notes", { tenant_Id: scene.B, city_Id: city }),
         };
+      },
+    ],
+    [
+      "whose pair leads to one of several collections",
+      async () => {
+        const city = await make("cities", { name: "c" });
+        const note = await make("notes", { tenant_Id: scene.B });
+        const pair = { tenant_Id: scene.B, notes_id: note, collection: "cities", item_id: city };
+        await make("note_places", pair);
+        return { path: `cities/${city}`, note };
       },
     ],
     [

@@ -1,6 +1,6 @@
 /** Brings the triggers that follow from the schema in step with the tables; see `core/query/triggers.ts`. */
 import { auditKind, auditTriggers } from "../core/query/auditTrigger";
-import { followKind, followTriggers } from "../core/query/followTrigger";
+import { followKind, followTriggers, leadKind, leadTriggers } from "../core/query/followTrigger";
 import { loadTriggers, putTriggers } from "../core/query/triggers";
 import type { Schema } from "../core/schema/model";
 import type { Runner } from "../platform/postgres";
@@ -10,6 +10,7 @@ export async function ensureTriggers(runner: Runner, schema: Schema): Promise<vo
   for (const [kind, wanted] of [
     [auditKind, auditTriggers(schema)],
     [followKind, followTriggers(schema)],
+    [leadKind, leadTriggers(schema)],
   ] as const) {
     // oxlint-disable-next-line no-await-in-loop -- one connection
     const present = await runner.run(loadTriggers(kind));

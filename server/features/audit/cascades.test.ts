@@ -236,7 +236,7 @@ describe("rows of a junction that lead to one of several collections", () => {
     const relation = { type: "M2A", name: "holds", tables: ["papers", "maps"], through: "shelved" };
     await done("POST", "/schemas/shelves/relationships", relation, 201);
     await done("POST", "/items/presses", { id: 1 }, 201);
-    const papers = [{ id: 1 }, { id: 2, press_Id: 1 }, { id: 3 }];
+    const papers = [{ id: 1 }, { id: 2, press_Id: 1 }, { id: 3 }, { id: 5 }];
     await done("POST", "/items/papers/bulk", papers, 201);
     await done("POST", "/items/maps/bulk", [{ id: 1 }, { id: 2 }], 201);
     const all = leads(["papers", 1], ["papers", 2], ["papers", 3], ["maps", 1], ["maps", 2]);
@@ -252,6 +252,36 @@ describe("rows of a junction that lead to one of several collections", () => {
     expect(await rows()).toEqual(["papers 2", "papers 3", "maps 1", "maps 2"]);
     await done("DELETE", "/items/presses/1");
     expect(told(await entries())).toEqual(["delete papers 2", "delete presses 1", "delete shelved 2"]);
+    expect(await rows()).toEqual(["papers 3", "maps 1", "maps 2"]);
+  });
+
+  test("lead to a row that is there, however they are written", async () => {
+    const pair = { shelves_id: 1, collection: "maps", item_id: 9 };
+    for (const [method, path, body] of [
+      ["POST", "/items/shelved", pair],
+      ["POST", "/items/shelved/bulk", [{ ...pair, item_id: 5, collection: "papers" }, pair]],
+      ["PATCH", "/items/shelved/4", { item_id: 9 }],
+      // Which collection the row leads to is not said here, so nobody looks for the item before.
+      ["PATCH", "/items/shelves/1", { holds: { update: [{ id: 4, item_id: 9 }] } }],
+    ] as const) {
+      const { error } = (await done(method, path, body, 409)) as { error: object };
+      expect(error).toMatchObject({
+        code: "FOREIGN_KEY_VIOLATION",
+        message: "shelved.item_id: the row it refers to does not exist.",
+      });
+    }
+    expect(await rows()).toEqual(["papers 3", "maps 1", "maps 2"]);
+    // One is connected while it goes.
+    const [connected, gone] = await Promise.all([
+      app.call("POST", "/items/shelved", {
+        token: app.admin,
+        body: { ...pair, item_id: 4, collection: "papers" },
+      }),
+      done("POST", "/items/papers", { id: 4 }, 201).then(() =>
+        app.call("DELETE", "/items/papers/4", { token: app.admin }),
+      ),
+    ]);
+    expect([[201, 409].includes(connected.status), gone.status]).toEqual([true, 200]);
     expect(await rows()).toEqual(["papers 3", "maps 1", "maps 2"]);
   });
 
@@ -276,9 +306,12 @@ describe("rows of a junction that lead to one of several collections", () => {
     await change({ tables: ["sheets"] }, "?force=true");
     await done("DELETE", "/items/maps/2");
     const left = await app.database.run({
-      text: "select proname from pg_proc where proname like 'baasix_follow_%'",
+      text: "select proname, prosrc like '%maps%' from pg_proc where proname ~ '^baasix_(follow|lead)_' order by 1",
       params: [],
     });
-    expect(left).toEqual([["baasix_follow_sheets"]]);
+    expect(left).toEqual([
+      ["baasix_follow_sheets", false],
+      ["baasix_lead_shelved", false],
+    ]);
   });
 });

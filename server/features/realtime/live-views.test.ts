@@ -374,14 +374,14 @@ test("while nobody tells what changes, those who watch know; once it is told aga
   (await run()).answer(["1"]);
   const { version } = (await watching.told) as { version: string };
   let connected = true;
-  let asked = 0;
+  const asked = { times: 0 };
   let gap: Parameters<ChangeFeed["onGap"]>[0] = () => {};
   const feed: ChangeFeed = {
     publication: "test",
     retry: () => {},
     watching: () => {},
     status: () => {
-      asked++;
+      asked.times++;
       return { source: "log", connected, reason: null };
     },
     onChanges: () => () => {},
@@ -395,7 +395,8 @@ test("while nobody tells what changes, those who watch know; once it is told aga
   connected = false;
   while (published.length === 0) await Bun.sleep(1);
   // They know, and are not told again.
-  for (const known = asked; asked < known + 3;) await Bun.sleep(1);
+  const known = asked.times;
+  while (asked.times < known + 3) await Bun.sleep(1);
   connected = true;
   gap("connected", null);
   (await run()).answer(["1"]);

@@ -519,7 +519,7 @@ describe("values survive a change of type, or it asks", () => {
     from: FieldDefinition,
     value: string,
     to: FieldDefinition,
-    result: string | RegExp,
+    result: string | RegExp | null,
     forced?: string | null,
   ])[] = [
     [{ type: "Integer" }, "7", { type: "BigInt" }, "7"],

@@ -1,6 +1,7 @@
 /** How the values of a column become values of another type, and back: nothing is rounded or cut unseen. */
 import type { FieldType } from "@baasix/types";
 import { castType, type FieldShape, isJson, isSpatial, itemShape, jsonExpression, sqlType } from "./fields";
+import { rangeObject } from "./ranges";
 
 /** SQL that converts. `back` null: every value survives, so nothing has to be compared. */
 export type Conversion = {
@@ -50,7 +51,12 @@ function spatialConversion(from: FieldShape, to: FieldShape): Conversion | null 
 
 /** Ranges over other bounds, by the way of their text; to JSON as they are answered, to text as PostgreSQL writes them. */
 function rangeConversion(from: FieldShape, to: FieldShape): Conversion | null {
-  if (isJson(to)) return { forth: (sql) => `to_jsonb(${jsonExpression(sql, from)})`, back: null };
+  if (isJson(to)) {
+    const object = (sql: string): string =>
+      rangeObject(sql, from.items, (bound) => jsonExpression(bound, itemShape(from)));
+    // No sub-select is allowed where a column becomes another type.
+    return { forth: (sql) => `case when ${sql} is not null then to_jsonb(${object(sql)}) end`, back: null };
+  }
   if (from.type === "Range" && isText(to) && to.length === null) {
     return { forth: (sql) => `${sql}::text`, back: (sql) => `${sql}::${sqlType(from)}` };
   }

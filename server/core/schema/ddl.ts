@@ -282,15 +282,14 @@ function changeValues({ collection, from, to, deletes }: FieldChange): readonly 
   return parts;
 }
 
-/** The condition of rows whose value is not among the allowed ones. */
-export function misfitSql(field: Field): string {
-  return `not (${fitSql(field)})`;
+/** The condition of rows whose value is not among the allowed ones. `value`: that of the column, unless told. */
+export function misfitSql(field: Field, value?: string): string {
+  return `not (${fitSql(field, value)})`;
 }
 
-function fitSql(field: Field): string {
+function fitSql(field: Field, value = quoteName(field.name)): string {
   const list = (allowedValues(field) ?? []).map(quoteLiteral).join(", ");
-  const column = quoteName(field.name);
-  return field.type === "Array" ? `${column} <@ array[${list}]::text[]` : `${column} in (${list})`;
+  return field.type === "Array" ? `${value} <@ array[${list}]::text[]` : `${value} in (${list})`;
 }
 
 /** The constraint that allows an Enum its values alone. */

@@ -126,15 +126,17 @@ const emptyRange = '{"lower":null,"upper":null,"lowerInclusive":false,"upperIncl
 
 /** A range as it goes into a JSON answer. `json` writes a bound. */
 export function rangeJson(sql: string, bounds: FieldType | null, json: (sql: string) => string): string {
+  return `(select ${rangeObject("x.r", bounds, json)} from (select ${sql} as r) x where x.r is not null)`;
+}
+
+/** The same of a range that is not null, without a sub-select. */
+export function rangeObject(range: string, bounds: FieldType | null, json: (sql: string) => string): string {
   const { discrete } = rangeTypeOf(bounds);
   const members = [
-    `'lower', ${json("lower(x.r)")}`,
-    `'upper', ${json(discrete ? "(upper(x.r) - 1)" : "upper(x.r)")}`,
-    `'lowerInclusive', ${discrete ? "not lower_inf(x.r)" : "lower_inc(x.r)"}`,
-    `'upperInclusive', ${discrete ? "not upper_inf(x.r)" : "upper_inc(x.r)"}`,
+    `'lower', ${json(`lower(${range})`)}`,
+    `'upper', ${json(discrete ? `(upper(${range}) - 1)` : `upper(${range})`)}`,
+    `'lowerInclusive', ${discrete ? `not lower_inf(${range})` : `lower_inc(${range})`}`,
+    `'upperInclusive', ${discrete ? `not upper_inf(${range})` : `upper_inc(${range})`}`,
   ];
-  return (
-    `(select case when isempty(x.r) then '${emptyRange}'::json else json_build_object(${members.join(", ")}) end ` +
-    `from (select ${sql} as r) x where x.r is not null)`
-  );
+  return `case when isempty(${range}) then '${emptyRange}'::json else json_build_object(${members.join(", ")}) end`;
 }

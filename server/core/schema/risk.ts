@@ -92,7 +92,10 @@ function valuesRisk(table: string, { from, to, deletes }: FieldChange): ReturnTy
   const removed = old?.filter((value) => !now.includes(value)) ?? [];
   if (old && removed.length === 0) return null;
   const names = removed.map((value) => quoteLiteral(value)).join(", ");
-  const probe = exists(table, misfitSql(to));
+  // The values may have another type yet.
+  const way = sqlType(from) === sqlType(to) ? null : conversion(from, to);
+  const value = way ? `(${way.forth(quoteName(from.name))})::${sqlType(to)}` : quoteName(from.name);
+  const probe = exists(table, misfitSql(to, value));
   if (old && deletes) return { loses: `the items of '${table}' whose '${to.name}' is ${names}`, probe };
   return old && to.allowNull
     ? { loses: `the value ${names} of '${to.name}': it would become null`, probe }

@@ -263,6 +263,25 @@ describe("a change gives the table that a new definition would give", () => {
       },
     ],
     [
+      "calculated otherwise, one index gone and one more",
+      {
+        fields: { ...key, a: { type: "Integer" }, b: { type: "Integer", calculated: "a + 1" } },
+        indexes: [{ fields: ["b"] }],
+      },
+      {
+        fields: { ...key, a: { type: "Integer" }, b: { type: "Integer", calculated: "a + 2" } },
+        indexes: [{ fields: ["b", "a"] }],
+      },
+    ],
+    [
+      "a calculated field and its index gone",
+      {
+        fields: { ...key, a: { type: "Integer" }, b: { type: "Integer", calculated: "a + 1" } },
+        indexes: [{ fields: ["b", "a"] }],
+      },
+      { fields: { ...key, a: { type: "Integer" } } },
+    ],
+    [
       "no longer calculated",
       { fields: { ...key, a: { type: "Integer" }, b: { type: "Integer", calculated: "a + 1" } } },
       { fields: { ...key, a: { type: "Integer" }, b: { type: "Integer" } } },

@@ -37,6 +37,7 @@ const phases = [
   "derive",
   "attach",
   "index",
+  "reindex",
   "publish",
   "verify",
 ] as const;
@@ -107,7 +108,8 @@ function compileChange(change: Change, options: DdlOptions): readonly Part[] {
     case "addIndex":
       return [["index", createIndex(change.collection, change.index)]];
     case "dropIndex":
-      return [["detach", `drop index ${quoteName(change.index.name)}`]];
+      // It may have gone with a calculated column.
+      return [["detach", `drop index if exists ${quoteName(change.index.name)}`]];
     case "changeRealtime":
       return publish(change.collection, options);
     case "changeIdentity":
@@ -203,7 +205,7 @@ function changeGenerated(collection: Collection, from: Field, to: Field): readon
   return [
     dropColumn(collection, from),
     ...addColumn(collection, to),
-    ...indexes.map((index): Part => ["index", createIndex(collection, index, "if not exists ")]),
+    ...indexes.map((index): Part => ["reindex", createIndex(collection, index, "if not exists ")]),
   ];
 }
 

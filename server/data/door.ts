@@ -161,7 +161,10 @@ export type Data = Rows & {
    * not update could make way
    */
   readonly move: (actor: Actor, collection: string, move: Move) => Promise<number | null>;
-  /** The items take, in this order, the places that they hold together; gives their keys. Errors as `move`. */
+  /**
+   * The items take, in this order, the places that they hold together; gives their keys. Of none, inside a transaction, those
+   * who sort the collection wait for its end from here on. Errors as `move`.
+   */
   readonly reorder: (actor: Actor, collection: string, ids: readonly ItemId[]) => Promise<readonly ItemId[]>;
   /** Runs `work` so that its failure undoes what it did and no more: inside a transaction that goes on then. */
   readonly attempt: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;

@@ -47,7 +47,10 @@ export function sortOf(parts: SortParts): Pick<Data, "move" | "reorder"> {
     },
     reorder: async (actor, name, ids) => {
       const sorting = openSorting(parts, actor, name);
-      if (ids.length === 0) return [];
+      if (ids.length === 0) {
+        if (parts.isInside) await hold(sorting);
+        return [];
+      }
       if (!parts.isInside) return parts.transaction((rows) => rows.reorder(actor, name, ids), guestOf(actor));
       return reorderItems(sorting, ids);
     },

@@ -46,6 +46,7 @@ export function runTransaction(
     const texts: string[] = [];
     const read = fillText(names, results);
     let size = 0;
+    await takeTurns(rows, caller.actor, operations);
     for (const [index, operation] of operations.entries()) {
       // oxlint-disable-next-line no-await-in-loop -- in order
       const text = await performing(index, async () => {
@@ -61,6 +62,23 @@ export function runTransaction(
     return texts;
   };
   return data.transaction(perform, { ...guestOf(caller.actor), signal: caller.signal });
+}
+
+/** What a sort that is refused says; in its place it says so again. */
+const refusals: ReadonlySet<string> = new Set(["BAD_REQUEST", "FORBIDDEN", "UNKNOWN_COLLECTION"]);
+
+/** Those who sort a collection take turns. Whoever waits for one holds nothing yet that the one before may want. */
+async function takeTurns(rows: Data, actor: Actor, operations: readonly Operation[]): Promise<void> {
+  if (actor.kind === "anonymous") return;
+  const sorted = operations.flatMap(({ action, collection }) => (action === "sort" ? [collection] : []));
+  for (const collection of [...new Set(sorted)].toSorted()) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- in one order
+      await rows.reorder(actor, collection, []);
+    } catch (error) {
+      if (!(error instanceof AppError && refusals.has(error.code))) throw error;
+    }
+  }
 }
 
 function resultOf(text: string): Result {

@@ -752,6 +752,30 @@ describe("sorting among other operations", () => {
     expect(nobody).toMatchObject({ status: 401, body: { error: { details: { operation: 0 } } } });
   });
 
+  test("a move that comes last has its turn first: nobody who waits for it holds items, and none is run again", async () => {
+    const ids = await make();
+    let runs = 0;
+    app.data.beforeWrite(({ collection, bodies }) => {
+      if (collection === "steps" && bodies.some(({ title }) => title === "late")) runs++;
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => {
+        const [id, to] = [ids[n % 3], ids[(n + 1) % 3]];
+        return run([
+          { action: "update", collection: "steps", id, data: { title: "late" } },
+          { action: "sort", collection: "steps", id: to, to: id, mode: n % 2 ? "before" : "after" },
+        ]);
+      }),
+    );
+    expect([new Set(answers.map(({ status }) => status)), runs]).toEqual([new Set([200]), 12]);
+    // What may not be sorted is refused in its place, after what comes before it.
+    const moves = { action: "sort", collection: "products", id: boot, to: hat };
+    expect(await run([product("Cap"), moves])).toMatchObject({
+      status: 400,
+      error: { details: { operation: 1 } },
+    });
+  });
+
   test("moves by many at once, beside updates of the same items, all take effect", async () => {
     const ids = await make();
     const answers = await Promise.all(

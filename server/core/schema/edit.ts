@@ -31,12 +31,13 @@ export type EditedSchema = {
  * @throws AppError CONFLICT when a removed collection is still pointed at, INVALID_SCHEMA for a bad definition.
  */
 export function applyEdit(schema: Schema, edit: SchemaEdit, version: number): EditedSchema {
-  for (const name of edit.remove) checkUnreferenced(schema, name, edit.remove);
+  const given = new Set(edit.put.map(({ collectionName }) => collectionName));
+  // What is given anew may lead elsewhere now, and is judged by itself.
+  const touched = new Set([...given, ...edit.remove]);
+  for (const name of edit.remove) checkUnreferenced(schema, name, touched);
   const records = new Map(recordsOf(schema).map((record) => [record.collectionName, record.schema] as const));
   for (const name of edit.remove) records.delete(name);
   for (const { collectionName, schema: definition } of edit.put) records.set(collectionName, definition);
-  const given = new Set(edit.put.map(({ collectionName }) => collectionName));
-  const touched = new Set([...given, ...edit.remove]);
   const pruned = new Map(
     [...records].map(([name, definition]) => [name, prune(name, definition, records, touched, given)]),
   );
@@ -62,8 +63,8 @@ function checkExtensions({ collections, extensions }: Schema, name: string, plac
   );
 }
 
-function checkUnreferenced(schema: Schema, name: string, removed: readonly string[]): void {
-  const holders = relationsTo(schema, name).filter(({ source }) => !removed.includes(source));
+function checkUnreferenced(schema: Schema, name: string, touched: ReadonlySet<string>): void {
+  const holders = relationsTo(schema, name).filter(({ source }) => !touched.has(source));
   if (holders.length === 0) return;
   const names = holders.map((relation) => `'${relation.source}.${relation.name}'`);
   throw new AppError(

@@ -177,6 +177,23 @@ describe("an import", () => {
     ]);
   });
 
+  test("lets relations lead elsewhere when what they led to is pruned", async () => {
+    const gate = (target: string) => ({ gate: { relType: "BelongsTo", target } });
+    await ok("POST", "/schemas", plain("gates"));
+    await ok("POST", "/schemas", plain("locks", gate("gates")));
+    const kept = said(await exported()).filter(
+      ({ collectionName }) => collectionName !== "gates" && collectionName !== "locks",
+    );
+    const whole = (target: string) => ({ schemas: [...kept, plain("doors"), plain("locks", gate(target))] });
+    const lost = await send("POST", "/schemas-import?prune=true", whole("gates"));
+    expect([lost.status, lost.text]).toEqual([400, expect.stringContaining("unknown collection 'gates'")]);
+    const done = await ok<SchemaImportResult>("POST", "/schemas-import?prune=true", whole("doors"));
+    expect(done.changes).toMatchObject({ created: ["doors"], updated: ["locks"], deleted: ["gates"] });
+    await ok("POST", "/items/doors", { id: 7 });
+    await ok("POST", "/items/locks", { id: 1, gate: 7 });
+    expect((await send("POST", "/items/locks", { id: 2, gate_Id: 8 })).status).toBe(409);
+  });
+
   test("skips what another server has built in", async () => {
     const done = await ok<SchemaImportResult>("POST", "/schemas-import", {
       schemas: [

@@ -13,7 +13,7 @@ import { nestedOf } from "./nested";
 import { readAll, readItem, readPage, type ReadParts } from "./read";
 import type { Snapshot } from "./snapshot";
 import { sortOf } from "./sort";
-import { afterCommit, type Again, followSchema, retryStale } from "./stale";
+import { type Again, followSchema, markDone, retryStale } from "./stale";
 import type { Totals } from "./totals";
 import { createTurns, type Turns } from "./turns";
 import { upsertOf } from "./upsert";
@@ -39,8 +39,8 @@ type Listeners = {
 /** Opens the door. */
 export function createData(parts: DataParts): Data {
   const listeners: Listeners = { before: [], after: [], joins: new Map() };
-  const announce = (writes: readonly CommittedWrite[]): Promise<void> =>
-    afterCommit(async () => {
+  const announce = async (writes: readonly CommittedWrite[]): Promise<void> => {
+    try {
       for (const { collection } of writes) parts.totals.touched(collection);
       // Each write leaves its entry there by itself.
       if (writes.length > 0) parts.totals.touched(auditCollection);
@@ -51,7 +51,10 @@ export function createData(parts: DataParts): Data {
           if (told) await told;
         }
       }
-    });
+    } catch (error) {
+      throw markDone(error);
+    }
+  };
   const again = retryStale(parts);
   const shared: DoorParts = { ...parts, turns: createTurns() };
   const door = doorOn(shared, {

@@ -36,8 +36,12 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
   const inside = <Done>(actor: Actor, work: (rows: Rows) => Promise<Done>): Promise<Done> =>
     parts.transaction(work, guestOf(actor));
 
-  const create: Rows["create"] = async (actor, name, bodies, stamp) => {
-    if (!isNested(name, bodies)) return flat.create(actor, name, bodies, stamp);
+  const create: Rows["create"] = (actor, name, bodies, stamp) =>
+    isNested(name, bodies)
+      ? createNested(actor, name, bodies, stamp)
+      : flat.create(actor, name, bodies, stamp);
+
+  const createNested: Rows["create"] = async (actor, name, bodies, stamp) => {
     const collection = collectionFor(parts.snapshot(), actor, name, "create");
     if (!parts.isInside) return inside(actor, (rows) => rows.create(actor, name, bodies, stamp));
     const items = read(collection, bodies);
@@ -46,9 +50,19 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
     );
   };
 
-  const update: Rows["update"] = async (actor, name, entries) => {
+  const update: Rows["update"] = (actor, name, entries) => {
     const bodies = entries.map(({ data }) => data);
-    if (!isNested(name, bodies)) return flat.update(actor, name, entries);
+    return isNested(name, bodies)
+      ? updateNested(actor, name, entries, bodies)
+      : flat.update(actor, name, entries);
+  };
+
+  const updateNested = async (
+    actor: Actor,
+    name: string,
+    entries: readonly UpdateEntry[],
+    bodies: readonly WriteBody[],
+  ): Promise<readonly ItemId[]> => {
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
     if (!parts.isInside) return inside(actor, (rows) => rows.update(actor, name, entries));
     const items = read(collection, bodies);

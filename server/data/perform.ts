@@ -16,6 +16,7 @@ import type { WriteBody } from "./door";
 import { keepWrite, type KeptWrite } from "./keptWrites";
 import { optionsFor } from "./read";
 import { tellRestriction } from "./restricted";
+import type { Snapshot } from "./snapshot";
 import type { WriteParts } from "./write";
 
 /** What is to be written, before it is known who may. `condition` null: rows are named by key, or are new. */
@@ -87,51 +88,68 @@ function formOf({ action, rows, columns }: WritePlan): string | null {
 
 /** authorize → compile → run; gives the keys of the rows. Tries the targets in turn. */
 export async function perform(parts: WriteParts, job: Job): Promise<readonly ItemId[]> {
-  const { actor, collection, action, columns, condition, rows, form, held = null, prepare } = job;
+  const { actor, collection, action, columns, condition, form } = job;
   const snapshot = parts.snapshot();
-  const { schema, rules } = snapshot;
   const authorize = (): KeptWrite["targets"] => {
-    const access = accessOf(rules, schema, actor);
-    return authorizeWrite(schema, collection, action, columns, condition, access, parts.related?.named);
+    const access = accessOf(snapshot.rules, snapshot.schema, actor);
+    return authorizeWrite(
+      snapshot.schema,
+      collection,
+      action,
+      columns,
+      condition,
+      access,
+      parts.related?.named,
+    );
   };
   const kept = form === null ? null : keepWrite(snapshot, actor, collection, columns, form, authorize);
   const targets = kept?.targets ?? authorize();
-  const performOn = async (target: AuthorizedTarget): Promise<readonly ItemId[]> => {
-    if (held !== null) {
-      const byKey = held !== "matching";
-      const hold = compileHold(target, byKey, schema.version);
-      const keys = byKey ? [encodeKeys(held)] : [];
-      await parts.runner.run(bind(hold, bindingOf(parts, actor, keys)), optionsFor(actor));
-    }
-    const { compile, input, wanted = null, columns: lists = [] } = prepare(target, schema.version);
-    let statement = kept?.statements.get(target);
-    if (!statement) {
-      statement = compile();
-      kept?.statements.set(target, statement);
-    }
-    const origin = actor.kind === "system" ? undefined : actor.origin;
-    const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted, ...lists];
-    const bound = bind(statement, bindingOf(parts, actor, inputs));
-    const options =
-      rows > fewRows && actor.kind !== "system" ? { ...optionsFor(actor), long: true } : optionsFor(actor);
-    const written = await parts.runner.run(bound, options).catch((error: unknown) => {
-      throw tellRestriction(error, schema, accessOf(rules, schema, actor));
-    });
-    const ids = keysOf(written, rows === 1);
-    if (action !== "create" && condition === null && ids.length < rows) throw notFound();
-    return ids;
-  };
-  if (targets.length === 1) return performOn(targets[0]);
+  if (targets.length === 1) return performOn(parts, job, snapshot, kept, targets[0]);
   const refusals: AppError[] = [];
   for (const target of targets) {
     try {
-      return await parts.attempt(() => performOn(target));
+      return await parts.attempt(() => performOn(parts, job, snapshot, kept, target));
     } catch (error) {
       if (!(error instanceof AppError && tryNext.has(error.code))) throw error;
       refusals.push(error);
     }
   }
   throw refusals[0] ?? notFound();
+}
+
+async function performOn(
+  parts: WriteParts,
+  { actor, action, condition, rows, held = null, prepare }: Job,
+  { schema, rules }: Snapshot,
+  kept: KeptWrite | null,
+  target: AuthorizedTarget,
+): Promise<readonly ItemId[]> {
+  if (held !== null) {
+    const byKey = held !== "matching";
+    const hold = compileHold(target, byKey, schema.version);
+    const keys = byKey ? [encodeKeys(held)] : [];
+    await parts.runner.run(bind(hold, bindingOf(parts, actor, keys)), optionsFor(actor));
+  }
+  const { compile, input, wanted = null, columns: lists = [] } = prepare(target, schema.version);
+  let statement = kept?.statements.get(target);
+  if (!statement) {
+    statement = compile();
+    kept?.statements.set(target, statement);
+  }
+  const origin = actor.kind === "system" ? undefined : actor.origin;
+  const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted, ...lists];
+  const bound = bind(statement, bindingOf(parts, actor, inputs));
+  const options =
+    rows > fewRows && actor.kind !== "system" ? { ...optionsFor(actor), long: true } : optionsFor(actor);
+  let written: readonly Row[];
+  try {
+    written = await parts.runner.run(bound, options);
+  } catch (error) {
+    throw tellRestriction(error, schema, accessOf(rules, schema, actor));
+  }
+  const ids = keysOf(written, rows === 1);
+  if (action !== "create" && condition === null && ids.length < rows) throw notFound();
+  return ids;
 }
 
 /** Refusals that another grant, with other default values, may not share. */
@@ -143,7 +161,8 @@ const tryNext: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 function bindingOf(parts: WriteParts, actor: Actor, inputs?: readonly (string | null)[]): Binding {
-  return { actor, now: parts.now(), ...(inputs && { inputs }) };
+  const now = parts.now();
+  return inputs ? { actor, now, inputs } : { actor, now };
 }
 
 /** What `finishWrite` makes a statement give. */

@@ -3,6 +3,7 @@
  * is planned anew, from the start. What was answered, or told to others, is never done twice.
  */
 import { AppError } from "../core/errors";
+import type { Schema } from "../core/schema/model";
 import { sqlState } from "../platform/postgres";
 import type { Data } from "./door";
 import type { Snapshot } from "./snapshot";
@@ -16,7 +17,7 @@ export type StaleParts = {
   readonly reloadSchema: () => Promise<void>;
 };
 
-/** How long one request follows a schema that goes on changing, ms. */
+/** How long one request follows a schema that goes on changing, ms from its first failure. */
 const patience = 10_000;
 
 /**
@@ -51,14 +52,10 @@ function messageOf(error: unknown): string {
 /** Failures of what followed a commit. */
 const done = new WeakSet<object>();
 
-/** Runs what follows a commit: however it fails, the work before it is done and must not be repeated. */
-export async function afterCommit<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (typeof error === "object" && error !== null) done.add(error);
-    throw error;
-  }
+/** Marks a failure of what followed a commit: the work before it is done and must not be repeated. Gives the error. */
+export function markDone(error: unknown): unknown {
+  if (typeof error === "object" && error !== null) done.add(error);
+  return error;
 }
 
 /**
@@ -66,22 +63,33 @@ export async function afterCommit<T>(work: () => Promise<T>): Promise<T> {
  * @throws AppError CONFLICT when the schema kept changing; else what the work throws
  */
 export function retryStale({ snapshot, reloadSchema }: StaleParts): Again {
-  return async (work) => {
+  const follow = async <T>(work: () => Promise<T>, planned: Schema, failure: unknown): Promise<T> => {
     const start = performance.now();
+    let [schema, error] = [planned, failure];
     for (let turn = 1; ; turn++) {
-      const { schema } = snapshot();
+      if (!isStale(error)) throw error;
+      // The swap of our own process follows its commit at once; of another one's change only the database knows.
+      if (snapshot().schema === schema) await reloadSchema();
+      const isKept = snapshot().schema === schema;
+      if (isKept && !(sqlState(error) === "0A000" && turn === 1)) throw error;
+      if (performance.now() - start > patience) {
+        throw new AppError("CONFLICT", "The schema changed meanwhile; try again.", null, { cause: error });
+      }
+      ({ schema } = snapshot());
       try {
         return await work();
-      } catch (error) {
-        if (!isStale(error)) throw error;
-        // The swap of our own process follows its commit at once; of another one's change only the database knows.
-        if (snapshot().schema === schema) await reloadSchema();
-        const isKept = snapshot().schema === schema;
-        if (isKept && !(sqlState(error) === "0A000" && turn === 1)) throw error;
-        if (performance.now() - start > patience) {
-          throw new AppError("CONFLICT", "The schema changed meanwhile; try again.", null, { cause: error });
-        }
+      } catch (next) {
+        error = next;
       }
+    }
+  };
+  // Nearly all work needs one turn, which costs it no more than a promise.
+  return (work) => {
+    const { schema } = snapshot();
+    try {
+      return work().catch((error: unknown) => follow(work, schema, error));
+    } catch (error) {
+      return Promise.reject(error);
     }
   };
 }

@@ -82,23 +82,30 @@ export function writesOf(parts: WriteParts): Writes {
   const updateStatement: typeof compileUpdate = (target, plan, version) =>
     compileUpdate(target, plan, version, parts.returnsOld);
 
-  const create = async (
+  const create = (
+    actor: Actor,
+    name: string,
+    bodies: readonly WriteBody[],
+    options: CreateOptions,
+  ): Promise<readonly ItemId[]> => {
+    const join = joinFor(parts, actor, name, "create");
+    return join
+      ? createJoined(join, actor, name, bodies, options)
+      : createPlain(actor, name, bodies, options);
+  };
+
+  const createJoined = async (
+    join: WriteJoin,
     actor: Actor,
     name: string,
     bodies: readonly WriteBody[],
     options: CreateOptions,
   ): Promise<readonly ItemId[]> => {
     if (bodies.length === 0) return [];
-    const join = joinFor(parts, actor, name, "create");
-    if (join) {
-      if (!parts.isInside)
-        return inside(parts, actor, name, "create", (rows) =>
-          rows.create(actor, name, bodies, options.stamp),
-        );
-      const write = { actor, collection: name, action: "create", ids: [], bodies } as const;
-      return joined(parts, join, write, (own) => createPlain(actor, name, own, options));
-    }
-    return createPlain(actor, name, bodies, options);
+    if (!parts.isInside)
+      return inside(parts, actor, name, "create", (rows) => rows.create(actor, name, bodies, options.stamp));
+    const write = { actor, collection: name, action: "create", ids: [], bodies } as const;
+    return joined(parts, join, write, (own) => createPlain(actor, name, own, options));
   };
 
   const createPlain = async (
@@ -107,6 +114,7 @@ export function writesOf(parts: WriteParts): Writes {
     bodies: readonly WriteBody[],
     { stamp, skip, places }: CreateOptions,
   ): Promise<readonly ItemId[]> => {
+    if (bodies.length === 0) return [];
     pending({ actor, collection: name, action: "create", ids: [], bodies });
     if (bodies.length > fewRows) await parts.turns();
     const collection = collectionFor(parts.snapshot(), actor, name, "create");

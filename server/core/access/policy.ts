@@ -45,7 +45,11 @@ function policy(
   if (actor.kind === "user" && roles.some(({ admin }) => admin)) return administrator;
   if (isForAdministrators(collection.name)) return null;
   if (rightsCollections.has(collection.name) && action !== "read") return null;
-  const grants = roles.flatMap((role) => role.grants.get(collection.name)?.get(action) ?? []);
+  const grants: Grant[] = [];
+  for (const role of roles) {
+    const grant = role.grants.get(collection.name)?.get(action);
+    if (grant) grants.push(grant);
+  }
   const own = builtInGrant(schema, actor, collection, action);
   if (own) grants.push(own);
   return grants.length > 0 ? { unlimited: false, secrets: false, grants } : null;
@@ -54,7 +58,11 @@ function policy(
 /** The roles by which an actor is judged, by name; a role that is not known gives nothing. */
 export function rolesOf(rules: Rules, actor: Actor): readonly RoleRules[] {
   if (actor.kind !== "user") return actor.kind === "anonymous" && rules.public ? [rules.public] : [];
-  const roles = actor.roles.flatMap((id) => rules.roles.get(id) ?? []);
+  const roles: RoleRules[] = [];
+  for (const id of actor.roles) {
+    const role = rules.roles.get(id);
+    if (role) roles.push(role);
+  }
   return roles.length > 1 ? roles.toSorted((a, b) => (a.role.name < b.role.name ? -1 : 1)) : roles;
 }
 

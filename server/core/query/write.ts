@@ -277,11 +277,10 @@ export function completeWrite(
   plan: WritePlan,
   target: AuthorizedTarget,
   binding: Binding,
-  stamp: Readonly<Record<string, unknown>> = {},
+  stamp?: Readonly<Record<string, unknown>>,
 ): WritePlan {
-  const { collection } = plan;
   if (target.tenant) checkTenant(plan, target.tenant, binding);
-  const server = [...userColumns(collection, plan.action, binding), ...stampColumns(collection, stamp)];
+  const server = [...userColumns(plan, binding), ...(stamp ? stampColumns(plan.collection, stamp) : [])];
   const isGiven = target.defaults.length === 0 && server.length === 0;
   const complete = isGiven ? plan : withAdded(plan, target.defaults, server, binding);
   if (plan.action === "create") failWith(missing(complete));
@@ -332,16 +331,16 @@ function checkTenant({ columns, rows }: WritePlan, tenant: Field, { actor }: Bin
 
 /** Fields without a value that must have one. */
 function missing({ collection, rows, places, columns, computed }: WritePlan): readonly FieldError[] {
+  const errors: FieldError[] = [];
   const fields = neededIn(collection);
   const columnsOf = fields.map((field) => columns.indexOf(field));
-  const errors: FieldError[] = [];
-  rows.forEach(({ values }, index) => {
-    fields.forEach((field, i) => {
-      const column = columnsOf[i] ?? -1;
-      if ((column < 0 || values[column] === undefined) && !computed.has(field))
+  for (const [index, { values }] of rows.entries()) {
+    for (let i = 0; i < fields.length; i++) {
+      const [field, column = -1] = [fields[i], columnsOf[i]];
+      if (field && (column < 0 || values[column] === undefined) && !computed.has(field))
         errors.push(required(`${placeOf(places, index, rows.length)}${field.name}`));
-    });
-  });
+    }
+  }
   return errors;
 }
 
@@ -388,8 +387,7 @@ function stampColumns(
 }
 
 function userColumns(
-  collection: Collection,
-  action: "create" | "update",
+  { collection, action }: WritePlan,
   { actor }: Binding,
 ): readonly (readonly [Field, WireValue])[] {
   if (!collection.usertrack || actor.kind !== "user") return [];

@@ -67,6 +67,7 @@ export async function openDatabase(address: DatabaseAddress, options: PoolOption
         const isLong = statement.text.length > LONG_TEXT && run?.pool !== "slow";
         const lane = isLong ? slow : laneOf(run);
         const limits = isLong ? { ...run, timeout: Math.min(run?.timeout ?? Infinity, SHORT_TIMEOUT) } : run;
+        if (!limits?.guest && !limits?.long) return runOne(lane, statement, limits, watch);
         const one = () => runOne(lane, statement, limits, watch);
         const asGuest = limits?.guest ? () => behind(lane.guests, limits, one) : one;
         if (!limits?.long || lane !== short) return asGuest();

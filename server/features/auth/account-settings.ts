@@ -69,7 +69,14 @@ export function joinMemberships(data: Data): void {
 }
 
 async function requireStill(rows: Data, user: string): Promise<void> {
-  const filter = { AND: [{ user_Id: { eq: user } }, { "role.name": { eq: administratorRole } }] };
+  const filter = {
+    // Held in a tenant, a role that sees all of them gives nothing.
+    AND: [
+      { user_Id: { eq: user } },
+      { "role.name": { eq: administratorRole } },
+      { tenant_Id: { isNull: true } },
+    ],
+  };
   const held = await rows.find(keeping, memberships, { filter, fields: ["id"], limit: 1, count: "none" });
   if (held.length > 0) return;
   throw new AppError(

@@ -123,6 +123,7 @@ test("no administrator gives up being one: another one can do it", async () => {
     ["PATCH", one, { role_Id: user }],
     ["PATCH", one, { role: { name: "nobody" } }],
     ["PATCH", one, { user_Id: ann.id }],
+    ["PATCH", one, { tenant: { name: "Theirs" } }],
     ["PATCH", "/items/baasix_UserRole/bulk", [{ id: membership?.id, data: { role: user } }]],
     ["PATCH", "/items/baasix_UserRole", { filter, data: { role_Id: user } }],
     ["PUT", "/items/baasix_UserRole", { filter, data: { role_Id: user } }],

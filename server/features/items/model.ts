@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AppError, suggestion } from "../../core/errors";
 import { ignored } from "../../core/query/parse";
 import type { UpdateEntry, UpsertTarget, WriteBody } from "../../data";
+import { readQueryString } from "../../http";
 import { readVersion } from "./version";
 
 /** The key of an item. */
@@ -118,16 +119,34 @@ export function readWriteQuery(
   query: Readonly<Record<string, unknown>>,
   known: readonly WriteParameter[],
 ): { readonly fields?: unknown; readonly permanent: boolean; readonly filter?: unknown } {
-  for (const name of Object.keys(query)) {
-    if (ignored.has(name) || known.includes(name as WriteParameter)) continue;
-    throw new AppError("INVALID_QUERY", `unknown parameter '${name}'${suggestion(name, known)}`);
-  }
+  refuseOthers(query, known);
   const { fields, permanent, filter } = query;
-  return { fields, filter, permanent: readFlag(permanent) };
+  return { fields, filter, permanent: readFlag(permanent, "permanent") };
 }
 
-function readFlag(value: unknown): boolean {
+/**
+ * The parameters of a request to a route that knows these alone, by default none. @throws AppError INVALID_QUERY for another
+ * one: a client that sends it counts on it.
+ */
+export function readParameters(
+  { url }: Request,
+  known: readonly string[] = [],
+): Readonly<Record<string, unknown>> {
+  const query = readQueryString(url);
+  refuseOthers(query, known);
+  return query;
+}
+
+function refuseOthers(query: Readonly<Record<string, unknown>>, known: readonly string[]): void {
+  for (const name of Object.keys(query)) {
+    if (ignored.has(name) || known.includes(name)) continue;
+    throw new AppError("INVALID_QUERY", `unknown parameter '${name}'${suggestion(name, known)}`);
+  }
+}
+
+/** A flag that is missing, `true` or `false`: nothing else, and not empty either, may count as no. @throws AppError INVALID_QUERY */
+export function readFlag(value: unknown, place: string): boolean {
   if (value === undefined || value === "false") return false;
   if (value === "true") return true;
-  throw new AppError("INVALID_QUERY", "permanent: expected true or false");
+  throw new AppError("INVALID_QUERY", `${place}: expected true or false`);
 }

@@ -2,8 +2,8 @@
 import { z } from "zod";
 import type { FieldError } from "@baasix/types";
 import { AppError } from "../../core/errors";
-import { ignored } from "../../core/query/parse";
-import { readQueryString, shapeError } from "../../http";
+import { shapeError } from "../../http";
+import { readParameters } from "../items";
 import type { Notice } from "./send";
 
 /** Most accounts that one sending is for, and most notifications that one request names. */
@@ -79,11 +79,8 @@ export function readChosen(body: unknown): readonly string[] | null {
  * understood is refused, since nothing named means all.
  * @throws AppError BAD_REQUEST
  */
-export function readDeleted(url: string, body: unknown): readonly string[] | null {
-  const { notificationIds: named, ...unknown } = readQueryString(url);
-  const stray = Object.keys(unknown).find((name) => !ignored.has(name));
-  if (stray !== undefined)
-    throw new AppError("BAD_REQUEST", `${stray}: is not known here; name them as notificationIds`);
+export function readDeleted(request: Request, body: unknown): readonly string[] | null {
+  const { notificationIds: named } = readParameters(request, ["notificationIds"]);
   if (named === undefined) return readChosen(body);
   if (body !== undefined && body !== null)
     throw new AppError(

@@ -201,6 +201,7 @@ describe("who may do what", () => {
     ["ann", "POST /notifications/mark-seen", { notificationIds: null }, 400, {}, all],
     ["ann", "POST /notifications/mark-seen", { notificationIds: ["x"] }, 400, {}, all],
     ["ann", "POST /notifications/mark-seen", { ids: ["<a1>"] }, 400, {}, all],
+    ["ann", "POST /notifications/mark-seen?notificationIds=<a1>", undefined, 400, {}, all],
     ["ann", "POST /notifications/mark-seen", ["<a1>"], 400, {}, all],
     [
       "ann",
@@ -266,6 +267,7 @@ describe("who may do what", () => {
     ["nobody", "POST /notifications/send", notice, 401, {}, all],
     ["ann", "POST /notifications/send", notice, 403, {}, all],
     ["ann", "POST /notifications/send", {}, 403, {}, all],
+    ["admin", "POST /notifications/send?dryRun=true", notice, 400, {}, all],
     [
       "admin",
       "POST /notifications/send",
@@ -351,6 +353,7 @@ describe("who may do what", () => {
     ["admin", "POST /notifications/cleanup", { days: 0 }, 400, {}, all],
     ["admin", "POST /notifications/cleanup", { days: "30" }, 400, {}, all],
     ["admin", "POST /notifications/cleanup", { day: 1 }, 400, {}, all],
+    ["admin", "POST /notifications/cleanup?days=365", undefined, 400, {}, all],
     // When it was seen comes with the right to say that it was.
     ["clerk", `PATCH /items/${collection}/<b1>`, { seen: true }, 200, {}, "a1 a2 a3* b1* x1"],
     ["clerk", `PATCH /items/${collection}/<b1>`, { seen: true, seenAt: null }, 200, {}, "a1 a2 a3* b1* x1"],

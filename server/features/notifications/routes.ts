@@ -7,7 +7,7 @@ import { AppError } from "../../core/errors";
 import type { Data, Snapshot } from "../../data";
 import { type Identity, jsonBody, readQueryString } from "../../http";
 import { type Idempotency, keyParameter } from "../idempotency";
-import { listAnswer } from "../items";
+import { listAnswer, readParameters } from "../items";
 import { chosenBody, cleanupBody, readChosen, readDays, readDeleted, readNotice, sendBody } from "./model";
 import { countUnseen, deleteOld, deleteOwn, listOwn, markSeen } from "./own";
 import { sendNotices } from "./send";
@@ -55,6 +55,7 @@ export function notificationRoutes({ data, identity, once, snapshot, now }: Noti
   });
   const mark = (actor: Actor, body: unknown, request: Request): Promise<Response> => {
     const user = signedIn(actor);
+    readParameters(request);
     const ids = readChosen(body);
     return once({ actor, request, body }, async (rows) =>
       counted("Notifications marked as seen", await markSeen(rows, user, ids)),
@@ -62,7 +63,7 @@ export function notificationRoutes({ data, identity, once, snapshot, now }: Noti
   };
   const remove = (actor: Actor, body: unknown, request: Request): Promise<Response> => {
     const user = signedIn(actor);
-    const ids = readDeleted(request.url, body);
+    const ids = readDeleted(request, body);
     return once({ actor, request, body }, async (rows) =>
       counted("Notifications deleted", await deleteOwn(rows, user, ids)),
     );
@@ -70,6 +71,7 @@ export function notificationRoutes({ data, identity, once, snapshot, now }: Noti
   const send = (actor: Actor, body: unknown, request: Request): Promise<Response> => {
     const user = signedIn(actor);
     data.requireRight(user, "baasix_Notification", "create");
+    readParameters(request);
     const notice = readNotice(body);
     return once({ actor, request, body }, async (rows) => {
       const ids = await sendNotices(rows, user, notice, snapshot());
@@ -80,9 +82,10 @@ export function notificationRoutes({ data, identity, once, snapshot, now }: Noti
       return Response.json(told);
     });
   };
-  const cleanUp = async (actor: Actor, body: unknown): Promise<Response> => {
+  const cleanUp = async (actor: Actor, body: unknown, request: Request): Promise<Response> => {
     const user = signedIn(actor);
     if (!user.admin) throw new AppError("FORBIDDEN", "Access denied. Administrators only.");
+    readParameters(request);
     const days = readDays(body);
     return counted("Old notifications cleaned up", await deleteOld(data, now() - days * day));
   };
@@ -124,7 +127,7 @@ export function notificationRoutes({ data, identity, once, snapshot, now }: Noti
     )
     .post(
       "/notifications/cleanup",
-      ({ actor, body }) => cleanUp(actor, body),
+      ({ actor, body, request }) => cleanUp(actor, body, request),
       described("Delete old notifications of everybody (administrators)", cleanupBody),
     );
 }

@@ -7,7 +7,7 @@ import { AppError } from "../../core/errors";
 import type { Schema } from "../../core/schema/model";
 import type { Data, Snapshot } from "../../data";
 import { type Identity, jsonBody, readQueryString } from "../../http";
-import { itemAnswer, listAnswer } from "../items";
+import { itemAnswer, listAnswer, readFlag, readParameters } from "../items";
 import { documentShape, readDocument } from "./document";
 import { describeRights } from "./me";
 import { exportRights, importRights, previewImport } from "./transfer";
@@ -53,7 +53,19 @@ const documented = {
   export: { detail: { tags, summary: "All roles and permissions as one document" } },
   preview: { detail: { tags, summary: "What an import would do", ...jsonBody(documentShape) } },
   import: {
-    detail: { tags, summary: "Import roles and permissions, all or none", ...jsonBody(documentShape) },
+    detail: {
+      tags,
+      summary: "Import roles and permissions, all or none",
+      parameters: [
+        {
+          name: "dryRun",
+          in: "query" as const,
+          description: "Change nothing; answer what would change",
+          schema: { type: "boolean" as const },
+        },
+      ],
+      ...jsonBody(documentShape),
+    },
   },
 };
 
@@ -88,16 +100,18 @@ export function permissionsRoutes({ data, identity, snapshot, reload, now }: Per
       )
       .post(
         "/permissions",
-        async ({ actor, body }) => {
+        async ({ actor, request, body }) => {
           administratorOnly(actor);
+          readParameters(request);
           return stored(await store(data, actor, schema(), null, read(permissionBody, body)), 201);
         },
         documented.create,
       )
       .patch(
         "/permissions/:id",
-        async ({ actor, params, body }) => {
+        async ({ actor, params, request, body }) => {
           administratorOnly(actor);
+          readParameters(request);
           return stored(
             await store(data, actor, schema(), params.id, read(permissionBody.partial(), body)),
             200,
@@ -107,8 +121,9 @@ export function permissionsRoutes({ data, identity, snapshot, reload, now }: Per
       )
       .delete(
         "/permissions/:id",
-        async ({ actor, params }) => {
+        async ({ actor, params, request }) => {
           administratorOnly(actor);
+          readParameters(request);
           await data.remove(actor, collection, [params.id]);
           return new Response(null, { status: 204 });
         },
@@ -130,6 +145,7 @@ export function permissionsRoutes({ data, identity, snapshot, reload, now }: Per
         "/permissions-preview-import",
         async ({ actor, request, body }) => {
           administratorOnly(actor);
+          readParameters(request);
           return previewImport(data, actor, schema(), await readDocument(request, body));
         },
         documented.preview,
@@ -138,7 +154,9 @@ export function permissionsRoutes({ data, identity, snapshot, reload, now }: Per
         "/permissions-import",
         async ({ actor, request, body }) => {
           administratorOnly(actor);
-          return importRights(data, actor, schema(), await readDocument(request, body));
+          const dryRun = readFlag(readParameters(request, ["dryRun"]).dryRun, "dryRun");
+          const document = await readDocument(request, body);
+          return (dryRun ? previewImport : importRights)(data, actor, schema(), document);
         },
         documented.import,
       )

@@ -397,6 +397,26 @@ describe("export and import", () => {
     expect(messageOf(answer)).toMatch(message);
     expect((await exported()).roles).toEqual(before);
   });
+  test.each([
+    ["/permissions-import?dryRun", /dryRun: expected true or false/],
+    ["/permissions-import?dryRun=yes", /dryRun: expected true or false/],
+    ["/permissions-import?dryrun=true", /unknown parameter 'dryrun'; did you mean 'dryRun'/],
+    ["/permissions-import?overwrite=false", /unknown parameter 'overwrite'/],
+    ["/permissions-preview-import?dryRun=true", /unknown parameter 'dryRun'/],
+  ])("%s is refused, and nothing is changed", async (path, message) => {
+    const before = (await exported()).roles;
+    const answer = await app.call("POST", path, { token: app.admin, body: { roles: [good] } });
+    expect([answer.status, messageOf(answer)]).toEqual([400, expect.stringMatching(message)]);
+    expect((await exported()).roles).toEqual(before);
+  });
+  test("a dry run answers the preview, and changes nothing", async () => {
+    const before = (await exported()).roles;
+    const body = { roles: [good] };
+    const dry = await app.ok("POST", "/permissions-import?dryRun=true", body);
+    expect(dry.body).toEqual((await app.ok("POST", "/permissions-preview-import", body)).body);
+    expect((dry.body as PermissionImportPreview).changes.new).toMatchObject([{ name: "fresh" }]);
+    expect((await exported()).roles).toEqual(before);
+  });
   test("more new roles than one request may write are imported as a preview says", async () => {
     const body = { roles: Array.from({ length: 1001 }, (_, i) => ({ name: `many ${i}` })) };
     await app.ok("POST", "/permissions-preview-import", body);

@@ -5,7 +5,7 @@ import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { type Identity, jsonBody } from "../../http";
 import { type Idempotency, keyParameter } from "../idempotency";
-import { dataAnswer, refuseConditions } from "../items";
+import { dataAnswer, readParameters, refuseConditions } from "../items";
 import { moveBody, readMove, readOrder, reorderBody } from "./model";
 
 export type SortParts = { readonly identity: Identity; readonly once: Idempotency["once"] };
@@ -25,6 +25,7 @@ export function sortRoutes({ identity, once }: SortParts) {
   const move = (actor: Actor, collection: string, body: unknown, request: Request): Promise<Response> => {
     requireAccount(actor);
     refuseConditions(request);
+    readParameters(request);
     const wish = readMove(body);
     return once({ actor, request, body }, async (rows) => {
       const newSort = await rows.move(actor, collection, wish);
@@ -34,6 +35,7 @@ export function sortRoutes({ identity, once }: SortParts) {
   const reorder = (actor: Actor, collection: string, body: unknown, request: Request): Promise<Response> => {
     requireAccount(actor);
     refuseConditions(request);
+    readParameters(request);
     const ids = readOrder(body);
     return once({ actor, request, body }, async (rows) =>
       dataAnswer(JSON.stringify(await rows.reorder(actor, collection, ids))),

@@ -315,6 +315,22 @@ describe("refused", () => {
     [
       "the admin",
       () => app.admin,
+      "/items/steps/reorder?dryRun=true",
+      { ids: [1, 2] },
+      400,
+      "unknown parameter",
+    ],
+    [
+      "the admin",
+      () => app.admin,
+      "/utils/sort/steps?before=1",
+      { item: 1, to: 2 },
+      400,
+      "unknown parameter",
+    ],
+    [
+      "the admin",
+      () => app.admin,
       "/items/steps/reorder",
       { ids: Array.from({ length: 1001 }, (_, i) => i) },
       400,

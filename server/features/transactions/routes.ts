@@ -4,7 +4,7 @@ import type { Actor } from "../../core/access/actor";
 import type { Schema } from "../../core/schema/model";
 import { type Identity, jsonBody } from "../../http";
 import { type Idempotency, keyParameter } from "../idempotency";
-import { dataAnswer, type KeepsDeleted, refuseConditions } from "../items";
+import { dataAnswer, type KeepsDeleted, readParameters, refuseConditions } from "../items";
 import { readTransaction, transactionBody } from "./model";
 import { runTransaction } from "./run";
 
@@ -31,6 +31,7 @@ const documented = {
 export function transactionRoutes({ identity, once, keepsDeleted, schema }: TransactionParts) {
   const perform = (actor: Actor, body: unknown, request: Request): Promise<Response> => {
     refuseConditions(request);
+    readParameters(request);
     const transaction = readTransaction(body);
     const caller = { actor, keepsDeleted, schema, signal: request.signal };
     const reads = transaction.operations.every(({ action }) => action === "read");

@@ -700,6 +700,14 @@ test("conditions are no part of a transaction's request", async () => {
   expect([status, error?.message]).toEqual([400, "If-Match: this request takes no such condition"]);
 });
 
+test("a transaction takes no parameters: who asks for a dry run would get a change", async () => {
+  const before = await rowsOf("products");
+  const body = { operations: [product("Cap")] };
+  const answer = await app.call("POST", "/transaction?dryRun=true", { token: app.admin, body });
+  expect([answer.status, answer.text]).toEqual([400, expect.stringContaining("unknown parameter 'dryRun'")]);
+  expect(await rowsOf("products")).toEqual(before);
+});
+
 describe("sorting among other operations", () => {
   const made = ["a", "b", "c"].map((title) => ({ title }));
   const titles = async (): Promise<unknown[]> => {

@@ -9,7 +9,7 @@ import { joinNames } from "../schema/names";
 import { auditCollection, currentUser, entryColumns, members, tenantEntry } from "./audit";
 import type { Parameters } from "./compileCondition";
 import { quoteLiteral, quoteName } from "./statement";
-import type { Trigger, TriggerKind } from "./triggers";
+import { type Trigger, type TriggerKind, typesLine } from "./triggers";
 import { addressInput, requestInput } from "./writeStatement";
 
 /** Where a deleting statement leaves for the trigger who it runs for, to the end of its transaction. */
@@ -73,7 +73,7 @@ function functionBody(collection: Collection): string {
           `then jsonb_build_object(${quoteLiteral(field.name)}, ${valueIn(row, field)}) else '{}' end`,
       )
       .join(" || ");
-  return `declare who jsonb := nullif(current_setting(${quoteLiteral(actorSetting)}, true), ''); was jsonb; becomes jsonb;
+  return `${typesLine(shown)}declare who jsonb := nullif(current_setting(${quoteLiteral(actorSetting)}, true), ''); was jsonb; becomes jsonb;
 begin
   if tg_op = 'DELETE' then was := ${whole};
   else

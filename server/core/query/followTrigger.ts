@@ -2,10 +2,10 @@
  * What a foreign key would do, where a key leads to one of several collections and there can be none: rows of junctions lead
  * to rows that are there, and go with them, or keep them from going.
  */
-import type { Relation, Schema } from "../schema/model";
+import type { Field, Relation, Schema } from "../schema/model";
 import { joinNames } from "../schema/names";
 import { quoteLiteral, quoteName } from "./statement";
-import type { Trigger, TriggerKind } from "./triggers";
+import { type Trigger, type TriggerKind, typesLine } from "./triggers";
 
 /** The triggers of rows that are led to. */
 export const followKind: TriggerKind = { name: "baasix_follow", fires: "after delete on $ for each row" };
@@ -39,8 +39,22 @@ function triggersOf(
   return [...Map.groupBy(leading, (relation) => relation[end])].map(([table, relations]) => ({
     table,
     name: joinNames(kind.name, table),
-    body: `begin\n${relations.map((relation) => `  ${step(relation)}\n`).join("")}  return null;\nend`,
+    body: `${typesLine(columnsOf(schema, relations, end))}begin\n${relations.map((relation) => `  ${step(relation)}\n`).join("")}  return null;\nend`,
   }));
+}
+
+/** Those of the rows that fire the trigger. */
+function columnsOf(
+  { collections }: Schema,
+  relations: readonly Relation[],
+  end: "source" | "target",
+): readonly Field[] {
+  const names = relations.flatMap(({ sourceColumn, targetColumn, scope }) =>
+    end === "target" ? [targetColumn] : [sourceColumn, ...(scope ? [scope.column] : [])],
+  );
+  const [first] = relations;
+  const fields = first && collections.get(first[end])?.fields;
+  return [...new Set(names)].flatMap((name) => fields?.get(name) ?? []);
 }
 
 function goStep({ source, sourceColumn, target, targetColumn, scope, onDelete }: Relation): string {

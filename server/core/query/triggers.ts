@@ -1,4 +1,6 @@
 /** Triggers whose functions follow from the schema: what the database has is compared with what should be. */
+import { sqlType } from "../schema/fields";
+import type { Field } from "../schema/model";
 import { quoteLiteral, quoteName, type Statement } from "./statement";
 
 const plain = (text: string): Statement => ({ text, params: [] });
@@ -8,6 +10,14 @@ export type TriggerKind = { readonly name: string; readonly fires: string };
 
 /** A trigger with its function: as the database has it, or as it should be. */
 export type Trigger = { readonly table: string; readonly name: string; readonly body: string };
+
+/**
+ * A line for the body of a trigger that uses these columns. Sessions keep the plans of a function as long as it is the same, and
+ * fail by them once a column has another type: with its types the function becomes another one.
+ */
+export function typesLine(fields: readonly Field[]): string {
+  return `-- ${fields.map((field) => `${field.name} ${sqlType(field)}`).join(", ")}\n`;
+}
 
 /** Rows of [table or null, name of the function, its body]: what the database has. */
 export function loadTriggers({ name }: TriggerKind): Statement {

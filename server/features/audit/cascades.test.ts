@@ -1,5 +1,6 @@
 /** Entries for what foreign keys do by themselves: which rows, who did it, and after the tables were changed. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { SchemaDefinition } from "@baasix/types";
 import { unproven } from "../../core/access/actor";
 import { openSnapshot } from "../../data";
 import { testApp, type TestApp } from "../../testing/app";
@@ -314,4 +315,51 @@ describe("rows of a junction that lead to one of several collections", () => {
       ["baasix_lead_shelved", false],
     ]);
   });
+});
+
+test("types of columns change, and those of keys, between two writes of one session", async () => {
+  for (const [collectionName, fields] of [
+    ["makers", { id: key }],
+    ["goods", { id: key, text: { type: "String" }, maker: belongsTo("makers", "maker_Id", "CASCADE") }],
+    ["bags", { id: key }],
+  ] as const)
+    await done("POST", "/schemas", { collectionName, schema: { name: collectionName, fields } }, 201);
+  const relation = { type: "M2A", name: "holds", tables: ["makers"], through: "bagged" };
+  await done("POST", "/schemas/bags/relationships", relation, 201);
+  // PostgreSQL keeps the plan of what a trigger does once it was done five times.
+  const write = async (first: number): Promise<void> => {
+    const ids = Array.from({ length: 8 }, (_, i) => first + i);
+    await done(
+      "POST",
+      "/items/makers/bulk",
+      ids.map((id) => ({ id })),
+      201,
+    );
+    await done(
+      "POST",
+      "/items/goods/bulk",
+      ids.map((id) => ({ id, text: "good", maker_Id: id })),
+      201,
+    );
+    for (const id of ids)
+      await done("POST", "/items/bagged", { bags_id: 1, collection: "makers", item_id: id }, 201);
+    await entries();
+    for (const id of ids) await done("DELETE", `/items/makers/${id}`);
+    expect((await entries()).length).toBe(24);
+  };
+  const change = (types: Readonly<Record<string, readonly [field: string, type: string]>>) =>
+    app.snapshot.changeSchema(({ collections }) => ({
+      put: Object.entries(types).map(([collectionName, [name, type]]) => {
+        const definition = collections.get(collectionName)?.definition;
+        const fields = { ...definition?.fields, [name]: { ...definition?.fields[name], type } };
+        return { collectionName, schema: { ...definition, fields } as SchemaDefinition };
+      }),
+      remove: [],
+    }));
+  await done("POST", "/items/bags", { id: 1 }, 201);
+  await write(1);
+  await change({ goods: ["text", "Text"] });
+  await write(11);
+  await change({ makers: ["id", "BigInt"], goods: ["maker_Id", "BigInt"], bagged: ["item_id", "BigInt"] });
+  await write(21);
 });

@@ -35,8 +35,7 @@ export function keepWrite(
   let memory = memories.get(snapshot);
   if (!memory) memories.set(snapshot, (memory = { roles: new Map(), count: 0 }));
   const shapes = shapesOf(memory, actor, collection);
-  const known = shapes.find((shape) => shape.form === form && isSame(shape.columns, columns));
-  if (known) return known.write;
+  for (const shape of shapes) if (shape.form === form && isSame(shape.columns, columns)) return shape.write;
   const write: KeptWrite = { targets: authorize(), statements: new Map() };
   if (memory.count >= mostKept) {
     memory.roles.clear();
@@ -58,5 +57,7 @@ function shapesOf({ roles }: Memory, actor: Actor, collection: Collection): Shap
 }
 
 function isSame(one: readonly Field[], other: readonly Field[]): boolean {
-  return one.length === other.length && one.every((field, i) => field === other[i]);
+  if (one.length !== other.length) return false;
+  for (let i = 0; i < one.length; i++) if (one[i] !== other[i]) return false;
+  return true;
 }

@@ -80,14 +80,14 @@ const makeKey = (): string => crypto.randomUUID();
 
 /** What the statement for rows depends on besides their columns; null where it is one of too many. */
 function formOf({ action, rows, columns }: WritePlan): string | null {
+  if (rows.length === 1) return rows[0]?.version === null ? action : `${action} versioned`;
   const isVersioned = rows.some(({ version }) => version !== null);
-  if (rows.length === 1) return `${action} ${isVersioned}`;
   const isEven = rows.every(({ values }) => columns.every((_, column) => values[column] !== undefined));
   return isEven ? `${action} many ${isVersioned} ${keepingOf(rows.length)}` : null;
 }
 
-/** authorize → compile → run; gives the keys of the rows. Tries the targets in turn. */
-export async function perform(parts: WriteParts, job: Job): Promise<readonly ItemId[]> {
+/** authorize → compile → run; gives the keys of the rows. Tries the targets in turn. Throws its first refusals at once. */
+export function perform(parts: WriteParts, job: Job): Promise<readonly ItemId[]> {
   const { actor, collection, action, columns, condition, form } = job;
   const snapshot = parts.snapshot();
   const authorize = (): KeptWrite["targets"] => {
@@ -105,6 +105,16 @@ export async function perform(parts: WriteParts, job: Job): Promise<readonly Ite
   const kept = form === null ? null : keepWrite(snapshot, actor, collection, columns, form, authorize);
   const targets = kept?.targets ?? authorize();
   if (targets.length === 1) return performOn(parts, job, snapshot, kept, targets[0]);
+  return performInTurn(parts, job, snapshot, kept, targets);
+}
+
+async function performInTurn(
+  parts: WriteParts,
+  job: Job,
+  snapshot: Snapshot,
+  kept: KeptWrite | null,
+  targets: KeptWrite["targets"],
+): Promise<readonly ItemId[]> {
   const refusals: AppError[] = [];
   for (const target of targets) {
     try {
@@ -167,7 +177,7 @@ function bindingOf(parts: WriteParts, actor: Actor, inputs?: readonly (string | 
 
 /** What `finishWrite` makes a statement give. */
 function keysOf(rows: readonly Row[], single: boolean): readonly ItemId[] {
-  if (single) return rows.map((row) => row[0] as ItemId);
+  if (single) return rows[0] ? [rows[0][0] as ItemId] : [];
   const keys = rows[0]?.[0];
   return typeof keys === "string" ? (JSON.parse(keys) as ItemId[]) : [];
 }

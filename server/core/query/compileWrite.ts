@@ -172,10 +172,11 @@ export type EncodedRows = { readonly rows: string | null; readonly columns: read
 
 /** The inputs of creates and updates. */
 export function encodeWrite(plan: WritePlan): EncodedRows {
-  if (goesByValue(plan)) {
-    const [row] = plan.rows;
-    const columns = plan.columns.map((_, column) => (row?.values[column] ?? null) as string | null);
-    return { rows: row?.key ?? null, columns };
+  const [row] = plan.rows;
+  if (row && goesByValue(plan)) {
+    const columns: (string | null)[] = [];
+    for (let i = 0; i < plan.columns.length; i++) columns.push((row.values[i] ?? null) as string | null);
+    return { rows: row.key, columns };
   }
   if (!goesByColumn(plan)) return { rows: encodeRows(plan), columns: [] };
   const columns = plan.columns.map((_, column) =>
@@ -227,12 +228,9 @@ function isSingle({ rows }: WritePlan): boolean {
  * record of JSON. Values that are lists or JSON themselves, and versions, go in the record.
  */
 function goesByValue(plan: WritePlan): boolean {
-  return (
-    isSingle(plan) &&
-    plan.rows[0]?.version === null &&
-    plan.columns.length > 0 &&
-    plan.columns.every((field) => isOneText(field) && !isMixed(plan, field))
-  );
+  if (!isSingle(plan) || plan.rows[0]?.version !== null) return false;
+  for (const field of plan.columns) if (!isOneText(field) || isMixed(plan, field)) return false;
+  return plan.columns.length > 0;
 }
 
 /**

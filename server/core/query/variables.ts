@@ -184,5 +184,7 @@ export function settleParam(param: Param, actor: Actor, inputs: Binding["inputs"
 
 /** Fills in the variables of a compiled statement. */
 export function bind(compiled: CompiledStatement, binding: Binding): Statement {
-  return { text: compiled.text, params: compiled.params.map((param) => bindParam(param, binding)) };
+  const params: (string | null)[] = [];
+  for (const param of compiled.params) params.push(bindParam(param, binding));
+  return { text: compiled.text, params };
 }

@@ -70,9 +70,11 @@ export function planWrite(
   const writers = writersOf(collection)[action];
   const planning: Planning = { collection, action, writers, columns: [], errors: [] };
   const { columns, errors } = planning;
+  let current = 0;
+  const place = (): string => placeOf(places, current, entries.length);
   const rows = entries.map((entry, index): WriteRow => {
+    current = index;
     const key = entry.key === undefined ? null : parseKey(collection, entry.key);
-    const place = (): string => placeOf(places, index, entries.length);
     const values: (WireValue | undefined)[] = [];
     const given = planBody(planning, entry.data, place, values);
     if (action === "update") checkKeyKept(collection, key, given);
@@ -80,7 +82,7 @@ export function planWrite(
   });
   failWith(errors);
   if (action === "update") checkDistinct(rows.flatMap((row) => row.key ?? []));
-  return { collection, action, rows, places, columns, computed: new Map() };
+  return { collection, action, rows, places, columns, computed: nothingComputed };
 }
 
 function placeOf(places: readonly string[] | null, index: number, count: number): string {
@@ -101,6 +103,9 @@ export function readVersion(version: unknown): string | null {
   if (typeof version === "string" && /^\d{1,10}(?:,\d{1,10}){0,9}$/.test(version)) return version;
   throw new AppError("PRECONDITION_FAILED", "version: no version of an item; read it again");
 }
+
+/** What no permission and no feature adds. */
+const nothingComputed: ReadonlyMap<Field, Operand> = new Map();
 
 /** What is known of a name that bodies use: which column it sets, and how values are read. */
 type Writer = {
@@ -280,9 +285,9 @@ export function completeWrite(
   stamp?: Readonly<Record<string, unknown>>,
 ): WritePlan {
   if (target.tenant) checkTenant(plan, target.tenant, binding);
-  const server = [...userColumns(plan, binding), ...(stamp ? stampColumns(plan.collection, stamp) : [])];
-  const isGiven = target.defaults.length === 0 && server.length === 0;
-  const complete = isGiven ? plan : withAdded(plan, target.defaults, server, binding);
+  const tracks = plan.collection.usertrack && binding.actor.kind === "user";
+  const complete =
+    tracks || stamp || target.defaults.length > 0 ? withAdded(plan, target.defaults, binding, stamp) : plan;
   if (plan.action === "create") failWith(missing(complete));
   return complete;
 }
@@ -290,9 +295,10 @@ export function completeWrite(
 function withAdded(
   plan: WritePlan,
   defaults: readonly GrantDefault[],
-  server: readonly (readonly [Field, WireValue])[],
   binding: Binding,
+  stamp: Readonly<Record<string, unknown>> = {},
 ): WritePlan {
+  const server = [...userColumns(plan, binding), ...stampColumns(plan.collection, stamp)];
   const computed = new Map<Field, Operand>();
   for (const { field, value } of defaults) if ("operand" in value) computed.set(field, value.operand);
   const added = [...defaults.map((one) => one.field), ...server.map(([field]) => field)];
@@ -333,13 +339,14 @@ function checkTenant({ columns, rows }: WritePlan, tenant: Field, { actor }: Bin
 function missing({ collection, rows, places, columns, computed }: WritePlan): readonly FieldError[] {
   const errors: FieldError[] = [];
   const fields = neededIn(collection);
-  const columnsOf = fields.map((field) => columns.indexOf(field));
-  for (const [index, { values }] of rows.entries()) {
-    for (let i = 0; i < fields.length; i++) {
-      const [field, column = -1] = [fields[i], columnsOf[i]];
-      if (field && (column < 0 || values[column] === undefined) && !computed.has(field))
+  let index = 0;
+  for (const { values } of rows) {
+    for (const field of fields) {
+      const column = columns.indexOf(field);
+      if ((column < 0 || values[column] === undefined) && !computed.has(field))
         errors.push(required(`${placeOf(places, index, rows.length)}${field.name}`));
     }
+    index++;
   }
   return errors;
 }

@@ -28,7 +28,7 @@ import { lockInTries } from "./locks";
 import { assessChanges, checkChanges, checkFree, runChanges, runSteps } from "./migrate";
 import { ensurePlaces } from "./places";
 import { definitionEntries, permissionEntries } from "./schemaEntries";
-import { ensureTriggers } from "./triggers";
+import { ensureTriggers, restLeading } from "./triggers";
 
 /** What leads from one schema to another: `renames` from `base` to `middle`, `changes` from there to `next`. */
 export type PlannedChange = {
@@ -98,7 +98,7 @@ export async function carryOut(
 /** Calls everything by its new name and tells the rest as the data then is. The tables stay locked. */
 export async function assessRenamed(
   runner: TransactionRunner,
-  { base, renames, changes }: PlannedChange,
+  { base, renames, changes, next }: PlannedChange,
   tableTimeout: number,
 ): Promise<readonly SchemaChange[]> {
   await lockInTries(runner, allLocks(base, renames, changes), tableTimeout);
@@ -107,6 +107,7 @@ export async function assessRenamed(
   );
   const taken = renames.flatMap(({ rename }) => (rename.field === null ? [rename.to] : []));
   await checkFree(runner, [...made, ...taken]);
+  await restLeading(runner, next);
   for (const renamed of renames) await runSteps(runner, compileRename(renamed));
   return [...tellRenames(renames), ...(await assessChanges(runner, changes))];
 }

@@ -1,7 +1,7 @@
 /** Brings the triggers that follow from the schema in step with the tables; see `core/query/triggers.ts`. */
 import { auditKind, auditTriggers } from "../core/query/auditTrigger";
 import { followKind, followTriggers, leadKind, leadTriggers } from "../core/query/followTrigger";
-import { loadTriggers, putTriggers } from "../core/query/triggers";
+import { loadTriggers, putTriggers, restTriggers } from "../core/query/triggers";
 import type { Schema } from "../core/schema/model";
 import type { Runner } from "../platform/postgres";
 
@@ -17,4 +17,13 @@ export async function ensureTriggers(runner: Runner, schema: Schema): Promise<vo
     // oxlint-disable-next-line no-await-in-loop
     for (const statement of putTriggers(kind, wanted, present)) await runner.run(statement);
   }
+}
+
+/**
+ * Lets triggers rest that judge written rows by names and types of columns which are about to change: the steps of the change write
+ * rows, too. Run inside its transaction, before all else of it.
+ */
+export async function restLeading(runner: Runner, next: Schema): Promise<void> {
+  const present = await runner.run(loadTriggers(leadKind));
+  for (const statement of restTriggers(leadTriggers(next), present)) await runner.run(statement);
 }

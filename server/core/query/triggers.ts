@@ -46,9 +46,7 @@ export function putTriggers(
     ...wanted
       .filter(({ table, name, body }) => known.get(keyOf(table, name)) !== body)
       .flatMap(({ table, name, body }) => [
-        plain(
-          `create or replace function ${quoteName(name)}() returns trigger language plpgsql as ${quoteLiteral(body)}`,
-        ),
+        putFunction(name, body),
         ...(known.has(keyOf(table, name))
           ? []
           : [
@@ -58,4 +56,21 @@ export function putTriggers(
             ]),
       ]),
   ];
+}
+
+/** Lets the functions do nothing that are to be others, or none, until `putTriggers` makes them so. */
+export function restTriggers(
+  wanted: readonly Trigger[],
+  present: readonly (readonly unknown[])[],
+): readonly Statement[] {
+  const bodies = new Map(wanted.map(({ name, body }) => [name, body] as const));
+  return present
+    .filter(([, name, body]) => bodies.get(String(name)) !== body)
+    .map(([, name]) => putFunction(String(name), "begin return null; end"));
+}
+
+function putFunction(name: string, body: string): Statement {
+  return plain(
+    `create or replace function ${quoteName(name)}() returns trigger language plpgsql as ${quoteLiteral(body)}`,
+  );
 }

@@ -317,6 +317,37 @@ describe("rows of a junction that lead to one of several collections", () => {
   });
 });
 
+test("a change that calls the columns of a junction by other names writes its rows, too", async () => {
+  for (const collectionName of ["coins", "tins"])
+    await done(
+      "POST",
+      "/schemas",
+      { collectionName, schema: { name: collectionName, fields: { id: key } } },
+      201,
+    );
+  const relation = { type: "M2A", name: "holds", tables: ["coins"], through: "tinned" };
+  await done("POST", "/schemas/tins/relationships", relation, 201);
+  await done("POST", "/items/coins/bulk", [{ id: 1 }, { id: 2 }], 201);
+  await done("POST", "/items/tins", { id: 1, holds: [{ collection: "coins", item_id: 1 }] }, 201);
+  await app.snapshot.changeSchema(() => ({
+    put: [],
+    remove: [],
+    renames: [
+      { collection: "tinned", field: "item_id", to: "thing" },
+      { collection: "tinned", field: "collection", to: "kind" },
+      { collection: "coins", field: null, to: "pennies" },
+      { collection: "tinned", field: null, to: "in_tins" },
+    ],
+  }));
+  await done("POST", "/items/in_tins", { tins_id: 1, kind: "pennies", thing: 3 }, 409);
+  await done("POST", "/items/in_tins", { tins_id: 1, kind: "pennies", thing: 2 }, 201);
+  await done("DELETE", "/items/pennies/1");
+  expect(await done("GET", "/items/in_tins?fields=kind,thing")).toMatchObject({
+    data: [{ kind: "pennies", thing: 2 }],
+  });
+  await entries();
+});
+
 test("types of columns change, and those of keys, between two writes of one session", async () => {
   for (const [collectionName, fields] of [
     ["makers", { id: key }],

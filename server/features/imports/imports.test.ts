@@ -592,6 +592,43 @@ describe("rows that are wrong", () => {
     );
   });
 
+  test("may hold what would be a variable in a filter", async () => {
+    const skus = ["there", "$NOW", "$CURRENT_USER", "$CURRENTLY", "$COL(sku)", "$COL("];
+    const file = `sku\n${skus.join("\n")}\n`;
+    const told = resultsOf((await send("csv", file, { query: "?mode=partial&dryRun=true" })).body);
+    expect(told).toMatchObject({ imported: 5, errors: [{ row: 1, code: "UNIQUE_VIOLATION" }] });
+  });
+
+  test("may be taken by values of any type", async () => {
+    const unique = {
+      CiText: ["Ab", "AB"],
+      Decimal: ["1.50", 1.5],
+      DateTime: ["2026-01-02T03:04:05Z", "2026-01-02T04:04:05+01:00"],
+      Date: ["2026-01-02", "2026-01-02"],
+      Boolean: [true, true],
+      UUID: ["0b6f4c2e-6c1b-4c8e-9d3a-2f1e5a7b9c0d", "0B6F4C2E-6C1B-4C8E-9D3A-2F1E5A7B9C0D"],
+      Time: ["03:04", "03:04:00"],
+      BigInt: ["7", 7],
+    } as const;
+    const told: [string, unknown][] = [];
+    for (const [type, [there, again]] of Object.entries(unique)) {
+      const collectionName = `unique_${type}`;
+      const schema = { name: type, fields: { value: { type, unique: true } } };
+      // oxlint-disable-next-line no-await-in-loop -- schemas change one after the other
+      await app.ok("POST", "/schemas", { collectionName, schema });
+      // oxlint-disable-next-line no-await-in-loop
+      await app.ok("POST", `/items/${collectionName}`, { value: there });
+      const body = [{ value: null }, { value: again }];
+      // oxlint-disable-next-line no-await-in-loop
+      const answer = await app.call("POST", `/items/${collectionName}/import-json?mode=partial`, {
+        token: app.admin,
+        body,
+      });
+      told.push([type, resultsOf(answer.body).errors.map(({ code }) => code)]);
+    }
+    expect(told).toEqual(Object.keys(unique).map((type) => [type, ["UNIQUE_VIOLATION"]]));
+  });
+
   test("are no hindrance where a large file comes again", async () => {
     const skus = Array.from({ length: 40_000 }, (_unused, i) => `s${i}`);
     expect((await send("csv", `sku\n${skus.slice(10).join("\n")}\n`)).status).toBe(200);

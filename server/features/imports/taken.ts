@@ -50,7 +50,11 @@ function uniqueField({ name, fields, tenant }: Collection, { code, details }: Ap
     : null;
 }
 
-/** Values that are written otherwise than they are answered find nothing here, and are found by trying. */
+/**
+ * Values that are written otherwise than they are answered find nothing here, and are found by trying. So are those that a
+ * filter might take for a variable.
+ */
 function textOf(value: unknown): string | null {
-  return typeof value === "string" || typeof value === "number" ? String(value) : null;
+  if (typeof value === "string") return value.startsWith("$") ? null : value;
+  return typeof value === "number" ? String(value) : null;
 }

@@ -10,6 +10,8 @@ const keeping = system("bytes of uploads whose row never came are removed");
 /** Longer than any upload, and its transaction, can take. */
 const abandonedAfter = 24 * 60 * 60 * 1000;
 const batch = 100;
+/** Other names in the folder are no notes. */
+const idForm = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /**
  * Removes what uploads older than a day left, where there is no row; gives how many. Only uploads are looked at that were noted
@@ -19,7 +21,8 @@ const batch = 100;
 export async function removeAbandonedBytes(data: Data, storage: Storage, now: number): Promise<number> {
   const old = (await storage.list(pendingFolder))
     .filter(({ modified }) => modified < now - abandonedAfter)
-    .map(({ key }) => key.slice(pendingFolder.length + 1));
+    .map(({ key }) => key.slice(pendingFolder.length + 1))
+    .filter((name) => idForm.test(name));
   let removed = 0;
   for (let at = 0; at < old.length; at += batch) {
     const ids = old.slice(at, at + batch);

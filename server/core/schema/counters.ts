@@ -12,7 +12,10 @@ export function isCounted({ default: made }: Field): boolean {
   return made?.kind === "autoincrement";
 }
 
-/** Lets a field go on behind the numbers that there are; it never goes back. */
+// Of the space of `places.ts`.
+const countersLock = 1_936_683_638;
+
+/** Lets a field go on behind the numbers that there are; it never goes back: of two who do it at once, one waits. */
 export function countOn({ name }: Collection, field: Field): Statement {
   const sequence = `${quoteLiteral(quoteName(nameOf.sequence(name, field.name)))}::regclass`;
   const column = quoteName(field.name);
@@ -20,7 +23,8 @@ export function countOn({ name }: Collection, field: Field): Statement {
     text:
       `with given as materialized (select max(${column})::bigint as most from ${quoteName(name)} ` +
       `where ${column} <= ${highest[field.type] ?? highest.Integer}), ` +
-      `ahead as (select most, most - coalesce(pg_sequence_last_value(${sequence}), 0) as n from given) ` +
+      `turn as materialized (select pg_advisory_xact_lock(${countersLock}, ${sequence}::oid::integer)), ` +
+      `ahead as (select most, most - coalesce(pg_sequence_last_value(${sequence}), 0) as n from given, turn) ` +
       `select case when n <= ${drawn} then (select max(nextval(${sequence})) from generate_series(1, n)) ` +
       `else setval(${sequence}, most) end from ahead where n > 0`,
     params: [],

@@ -1,5 +1,8 @@
 /** The `fields` of a permission, as a tree that can be asked. */
 import { AppError } from "../errors";
+import { unknownField } from "../query/find";
+import type { Collection, Schema } from "../schema/model";
+import { bodyExtras } from "../schema/system";
 
 /**
  * What one permission opens on a collection and through its relations. `all`: every column (`*`).
@@ -56,6 +59,23 @@ export function parseFieldGrant(fields: unknown): FieldGrant {
     else node.columns.add(last);
   }
   return root;
+}
+
+/**
+ * Judges `fields` that are about to be stored: a name that means nothing would be one that somebody mistyped, or open what
+ * gets that name later. @throws AppError UNKNOWN_FIELD, INVALID_VALUE
+ */
+export function checkFieldNames(fields: unknown, collection: Collection, schema: Schema): void {
+  for (const pattern of patternList(fields)) {
+    let here: Collection | undefined = collection;
+    for (const name of pattern.split(".")) {
+      if (here === undefined || name === "*" || name === "**") break;
+      const relation = here.relations.get(name);
+      if (!relation && !here.fields.has(name) && !Object.hasOwn(bodyExtras(here.name), name))
+        throw unknownField(here, name, `fields '${pattern}'`);
+      here = relation && schema.collections.get(relation.target);
+    }
+  }
 }
 
 /** True when the grant opens the column. */

@@ -1,6 +1,6 @@
 /** What an import does, role by role, decided from what is stored and what the document says. Pure. */
 import type { Permission, PortablePermission, PortableRole, RoleDifferences } from "@baasix/types";
-import { parseGrant } from "../../core/access/rules";
+import { checkGrant } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Schema } from "../../core/schema/model";
 import { sameJson } from "../../core/schema/same";
@@ -82,7 +82,7 @@ function mistakesOf(
     if (seen.has(name)) errors.push(`permissions[${i}]: '${name}' is there twice`);
     seen.add(name);
     // Whose it is does not matter to whether it can be understood.
-    attempt(`permissions[${i}] (${name}): `, () => parseGrant({ role_Id: "", ...permission }, schema));
+    attempt(`permissions[${i}] (${name}): `, () => checkGrant({ role_Id: "", ...permission }, schema));
   });
   return errors.map((error) => ({ role: role.name, error }));
 }

@@ -2,7 +2,7 @@
 import { Elysia } from "elysia";
 import { z } from "zod";
 import type { Actor } from "../../core/access/actor";
-import { type PermissionRow, parseGrant } from "../../core/access/rules";
+import { checkGrant, type PermissionRow } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Schema } from "../../core/schema/model";
 import type { Data, Snapshot } from "../../data";
@@ -207,7 +207,7 @@ function store(
       ...stored,
       ...body,
     };
-    parseGrant(whole as Omit<PermissionRow, "id">, schema);
+    checkGrant(whole as Omit<PermissionRow, "id">, schema);
     const [key] =
       id === null
         ? await rows.create(actor, collection, [body])

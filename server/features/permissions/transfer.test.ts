@@ -110,6 +110,14 @@ describe("one permission", () => {
       { conditions: { titel: "x" } },
       /conditions\.titel.*did you mean 'title'/,
     ],
+    ["an unknown field", { fields: ["id", "titel"] }, /fields 'titel': .*did you mean 'title'/],
+    ["one in a comma text", { fields: "id, titel" }, /fields 'titel'/],
+    [
+      "an unknown field behind a relation",
+      { collection: "baasix_UserRole", conditions: null, fields: ["role.*", "role.nam"] },
+      /fields 'role\.nam': 'baasix_Role' has no field 'nam'; did you mean 'name'/,
+    ],
+    ["an unknown relation", { fields: ["comments.*"] }, /fields 'comments\.\*'/],
     ["an unknown operator", { conditions: { title: { eqq: "x" } } }, /conditions\.title.*eqq/],
     [
       "a hidden field in a condition",
@@ -377,6 +385,11 @@ describe("export and import", () => {
         ],
       },
       /Role 'b'.*conditions\.x/,
+    ],
+    [
+      "a field that is not there",
+      { roles: [{ name: "b", permissions: [{ collection: "posts", action: "read", fields: ["titel"] }] }] },
+      /Role 'b': permissions\[0\] \(posts:read\): fields .titel.: .*did you mean 'title'/,
     ],
     [
       "a permission twice",

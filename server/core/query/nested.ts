@@ -2,10 +2,11 @@
  * Write bodies that name relations → what becomes of the item itself and of each related item, as a tree that is read
  * against the schema before anything runs. Nothing here asks who may, or what is there.
  */
-import { AppError, suggestion } from "../errors";
+import { AppError } from "../errors";
 import type { Collection, Relation, Schema } from "../schema/model";
 import { bodyExtras } from "../schema/system";
 import { isObject } from "./filter";
+import { unknownField } from "./find";
 import {
   type Body,
   count,
@@ -60,7 +61,7 @@ const readNested: ReadNested = (reading, collection, body, place, depth, held) =
     const relation = collection.fields.has(name) ? undefined : collection.relations.get(name);
     if (!relation) {
       if (!collection.fields.has(name) && !Object.hasOwn(bodyExtras(collection.name), name))
-        throw unknownName(collection, name, place);
+        throw unknownField(collection, name, `${place}${name}`);
       own.set(name, value);
       continue;
     }
@@ -77,14 +78,6 @@ const readNested: ReadNested = (reading, collection, body, place, depth, held) =
   const parts = settleKeys(collection, own, toOne, held);
   return { place, own, toOne: parts, lists, named: allNames(collection, own, parts, lists, held) };
 };
-
-function unknownName(collection: Collection, name: string, place: string): AppError {
-  const valid = [...collection.fields.values()].filter((field) => !field.hidden).map((field) => field.name);
-  return new AppError(
-    "UNKNOWN_FIELD",
-    `${place}${name}: '${collection.name}' has no field '${name}'${suggestion(name, [...valid, ...collection.relations.keys()])}`,
-  );
-}
 
 /**
  * A key may be said twice, by its column and by its relation (as an item that was read and sent back does), when both say

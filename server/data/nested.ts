@@ -13,6 +13,7 @@ import type { Collection } from "../core/schema/model";
 import { collectionFor } from "./access";
 import type { Rows, UpdateEntry, Upserted, WriteBody } from "./door";
 import { type NestedParts, writeItems } from "./nestedItems";
+import { holdKin } from "./nestedKin";
 import type { Item } from "./nestedLists";
 import { collectionToUpsert } from "./upsert";
 import { guestOf } from "./write";
@@ -66,7 +67,14 @@ export function nestedOf(parts: NestedParts, flat: Nested): Nested {
     const collection = collectionFor(parts.snapshot(), actor, name, "update");
     if (!parts.isInside) return inside(actor, (rows) => rows.update(actor, name, entries));
     const items = read(collection, bodies);
-    checkDistinct(entries.map(({ id }) => parseKey(collection, id)));
+    const keys = entries.map(({ id }) => parseKey(collection, id));
+    checkDistinct(keys);
+    await holdKin(
+      parts,
+      actor,
+      collection,
+      items.map((item, i) => ({ ...item, key: keys[i] ?? "" })),
+    );
     let ids: readonly ItemId[] = [];
     await writeItems({ parts, actor }, collection, "update", items, async (writes, data) => {
       const flatEntries = entries.map((entry, i): UpdateEntry => ({ ...entry, data: data[i] ?? {} }));

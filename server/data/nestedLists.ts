@@ -182,7 +182,7 @@ async function writeRelation(parts: ListParts, part: ListPart, parents: readonly
 }
 
 /** The filter of items in the lists of these. */
-function inLists(
+export function inLists(
   { targetColumn, scope }: Relation,
   keys: ReadonlySet<string>,
 ): Readonly<Record<string, unknown>> {

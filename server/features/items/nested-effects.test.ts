@@ -671,6 +671,32 @@ describe("several writers at once", () => {
     expect(runs).toBe(requests);
   });
 
+  test("of lists of a collection that relates to itself follow one another, and none is run again", async () => {
+    const boss = { relType: "BelongsTo", target: "people", foreignKey: "boss_Id" };
+    const staff = { relType: "HasMany", target: "people", foreignKey: "boss_Id" };
+    const schema = { name: "Person", timestamps: false, fields: { id, boss, staff } };
+    await send("POST", "/schemas", { collectionName: "people", schema });
+    const people = await make(
+      "people",
+      Array.from({ length: 7 }, () => ({})),
+    );
+    let runs = 0;
+    app.data.beforeWrite(({ collection, bodies }) => {
+      if (collection === "people" && bodies.every((body) => Object.keys(body).length === 0)) runs++;
+    });
+    const requests = 60;
+    const answers = await Promise.all(
+      Array.from({ length: requests }, (_, i) =>
+        call("PATCH", `/items/people/${people[i % 7]}`, {
+          staff: people.filter((_person, n) => n !== i % 7 && (n * 5 + i) % 3 !== 0),
+        }),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+    expect(runs).toBe(requests);
+    await send("DELETE", "/schemas/people?force=true", undefined);
+  });
+
   test("connecting the same item makes one row", async () => {
     const [post = 0] = await make("posts", [{ title: "one" }]);
     const [tag = 0] = await make("tags", [{ name: "red" }]);

@@ -1,0 +1,70 @@
+/**
+ * Lists of a collection that relates to itself: items that hold others, or stand in their lists, are the same rows. They are all
+ * locked in one order before any of them is written; of two who write each other's, each would wait for the other.
+ */
+import type { ItemId } from "@baasix/types";
+import type { Actor } from "../core/access/actor";
+import { entriesOf, type ListPart, nestedLimits } from "../core/query/nestedBody";
+import type { Collection, Relation } from "../core/schema/model";
+import { holdRows } from "./hold";
+import type { NestedParts } from "./nestedItems";
+import { inLists, type Item } from "./nestedLists";
+
+/** An item that is there. */
+type Parent = Pick<Item, "body"> & { readonly key: string };
+
+/** How often items that came to a list while others were waited for are waited for with them; then the write goes on as it is. */
+const mostTurns = 5;
+const incomplete = new Error("others have come to the list");
+
+/** Locks these items of the collection, and those that come to their lists or leave them, as far as the actor may change them. */
+export async function holdKin(
+  parts: NestedParts,
+  actor: Actor,
+  collection: Collection,
+  items: readonly Parent[],
+): Promise<void> {
+  const lists = items.flatMap(({ body, key }) =>
+    body.lists.flatMap((part) => (part.target.name === collection.name ? [{ key, part }] : [])),
+  );
+  if (lists.length === 0) return;
+  const keys = new Set(items.map(({ key }) => key));
+  for (const { part } of lists) for (const { key } of entriesOf(part.change)) if (key !== null) keys.add(key);
+  const replaced = Map.groupBy(
+    lists.filter(({ part }) => part.change.kind === "set"),
+    ({ part }) => part.relation,
+  );
+  const look = async (): Promise<boolean> => {
+    const { size } = keys;
+    for (const [relation, group] of replaced)
+      for await (const key of listed(parts, actor, collection, relation, group)) keys.add(key);
+    return keys.size > size;
+  };
+  await look();
+  for (let turn = 1; turn <= mostTurns; turn++) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- each turn follows from the one before
+      await parts.attempt(async () => {
+        await holdRows(parts, actor, collection, [...keys]);
+        if (await look()) throw incomplete;
+      });
+      return;
+    } catch (error) {
+      if (error !== incomplete) throw error;
+    }
+  }
+}
+
+/** The keys of what stands in lists; of no more than a list may have that is written. */
+async function* listed(
+  { stream }: NestedParts,
+  actor: Actor,
+  { name, primaryKey }: Collection,
+  relation: Relation,
+  lists: readonly { readonly key: string; readonly part: ListPart }[],
+): AsyncGenerator<string> {
+  const filter = inLists(relation, new Set(lists.map(({ key }) => key)));
+  const query = { fields: [primaryKey.name], filter, limit: nestedLimits.rows };
+  for await (const rows of stream(actor, name, query))
+    for (const row of rows) yield String((JSON.parse(row) as Record<string, ItemId>)[primaryKey.name]);
+}

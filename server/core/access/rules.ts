@@ -6,12 +6,11 @@ import { allOf } from "../query/combine";
 import { comparedFields } from "../query/compared";
 import { type DefaultValue, planDefault } from "../query/defaults";
 import { filterBudget, isObject, parseFilter } from "../query/filter";
-import { findCollection } from "../query/find";
 import { type Planned, planCondition } from "../query/plan";
 import { noRelationRules, planRelConditions, type RelationRules } from "../query/relConditions";
 import type { Collection, Field, Schema } from "../schema/model";
 import { withWrittenAlong } from "./builtIn";
-import { checkFieldNames, type FieldGrant, parseFieldGrant } from "./grants";
+import { type FieldGrant, parseFieldGrant } from "./grants";
 import { heldCondition, heldDefault, heldRelationRules, type Holder } from "./holder";
 import { type TenantRules, tenantRulesOf } from "./tenants";
 
@@ -142,14 +141,9 @@ export function checkGrantable(collection: string): void {
 /** Conditions that were planned already, by collection and text. */
 type KnownConditions = Map<string, Planned>;
 
-/** Judges a permission that is about to be stored. @throws AppError naming what is wrong */
-export function checkGrant(row: Omit<PermissionRow, "id">, schema: Schema): void {
-  parseGrant(row, schema);
-  checkFieldNames(row.fields, findCollection(schema, row.collection), schema);
-}
-
 /**
- * Reads one permission against the schema. What its `fields` name and is not there opens nothing. `role`: whose id is
+ * Reads one permission against the schema; used to check a row before it is stored, too. What its `fields` name and is not
+ * there opens nothing, and is for `checkFieldNames` to refuse. `role`: whose id is
  * `$CURRENT_ROLE` in it; null for callers without an account, who have none. `tenants`: of a role that sees one.
  * @throws AppError naming what is wrong.
  */

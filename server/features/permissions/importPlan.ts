@@ -1,6 +1,6 @@
 /** What an import does, role by role, decided from what is stored and what the document says. Pure. */
 import type { Permission, PortablePermission, PortableRole, RoleDifferences } from "@baasix/types";
-import { checkGrant } from "../../core/access/rules";
+import { parseGrant } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Schema } from "../../core/schema/model";
 import { sameJson } from "../../core/schema/same";
@@ -81,8 +81,9 @@ function mistakesOf(
     const name = nameOfPermission(permission);
     if (seen.has(name)) errors.push(`permissions[${i}]: '${name}' is there twice`);
     seen.add(name);
-    // Whose it is does not matter to whether it can be understood.
-    attempt(`permissions[${i}] (${name}): `, () => checkGrant({ role_Id: "", ...permission }, schema));
+    // Whose it is does not matter to whether it can be understood. Fields may be those of another server, with or without
+    // tenants: what is not there opens nothing.
+    attempt(`permissions[${i}] (${name}): `, () => parseGrant({ role_Id: "", ...permission }, schema));
   });
   return errors.map((error) => ({ role: role.name, error }));
 }

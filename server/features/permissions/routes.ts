@@ -2,8 +2,10 @@
 import { Elysia } from "elysia";
 import { z } from "zod";
 import type { Actor } from "../../core/access/actor";
-import { checkGrant, type PermissionRow } from "../../core/access/rules";
+import { checkFieldNames } from "../../core/access/grants";
+import { type PermissionRow, parseGrant } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
+import { findCollection } from "../../core/query/find";
 import type { Schema } from "../../core/schema/model";
 import type { Data, Snapshot } from "../../data";
 import { type Identity, jsonBody, readQueryString } from "../../http";
@@ -207,7 +209,10 @@ function store(
       ...stored,
       ...body,
     };
-    checkGrant(whole as Omit<PermissionRow, "id">, schema);
+    parseGrant(whole as Omit<PermissionRow, "id">, schema);
+    if (body.fields !== undefined || body.collection !== undefined) {
+      checkFieldNames(whole.fields, findCollection(schema, whole.collection), schema);
+    }
     const [key] =
       id === null
         ? await rows.create(actor, collection, [body])

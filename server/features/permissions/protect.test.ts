@@ -150,6 +150,22 @@ test("no administrator gives up being one: another one can do it", async () => {
   expect(await memberships(administrator)).toEqual(own);
 });
 
+test("the roles that the server relies on keep their names, whatever else changes with them", async () => {
+  const made = await app.call("POST", "/items/baasix_Role", { token: app.admin, body: { name: "clerk" } });
+  const { id } = (made.body as { data: { id: string } }).data;
+  const bulk = (name: string, own: object) =>
+    app.call("PATCH", "/items/baasix_Role/bulk", {
+      token: app.admin,
+      body: [
+        { id, data: { name } },
+        { id: administrator, data: own },
+      ],
+    });
+  for (const name of ["clerk", "boss", null]) expect((await bulk("boss", { name })).status).toBe(403);
+  const changed = await bulk("boss", { name: "administrator", description: "All of it" });
+  expect([changed.status, changed.text]).toEqual([200, changed.text]);
+});
+
 test("no role lets its holders invite administrators or strangers, and these two belong to no tenant", async () => {
   const strangers = await app.roleId("public");
   const write = (path: string, body: object) =>

@@ -16,12 +16,13 @@ export function protectRights({ actor, collection, action, ids, bodies }: Pendin
   }
   if (collection !== "baasix_Role") return;
   const named = ids.map((id) => rules.roles.get(String(id).toLowerCase())?.role.name);
-  if (named.some((name) => name === administratorRole || name === publicRole)) {
+  named.forEach((name, i) => {
+    if (name !== administratorRole && name !== publicRole) return;
     if (action === "delete") throw new AppError("FORBIDDEN", "System roles cannot be deleted");
-    if (bodies.some((body) => "name" in body && !named.includes(String(body.name)))) {
+    const body = bodies[i];
+    if (body && "name" in body && body.name !== name)
       throw new AppError("FORBIDDEN", "System role names cannot be changed");
-    }
-  }
+  });
   bodies.forEach((body, i) => {
     checkRole(body, named[i]);
     checkInvited(body, rules);

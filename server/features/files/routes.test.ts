@@ -286,6 +286,21 @@ describe("DELETE", () => {
   );
 });
 
+test.each(["POST", "PATCH", "DELETE"])("%s takes no parameters, and does nothing then", async (method) => {
+  const { id } = await uploaded(ann, gif, "a.gif", { title: "kept" });
+  const before = await stored();
+  const form = new FormData();
+  form.set("file", new Blob([gif]), "b.gif");
+  const answer = await app.call(method, `/files${method === "POST" ? "" : `/${id}`}?isPublic=true`, {
+    token: ann,
+    ...(method !== "DELETE" && { body: method === "POST" ? form : { title: "changed" } }),
+  });
+  expect([answer.status, codeOf(answer)]).toEqual([400, "INVALID_QUERY"]);
+  expect(await stored()).toEqual(before);
+  const { body } = await app.call("GET", `/files/${id}?fields=title`, { token: ann });
+  expect(body).toEqual({ data: { title: "kept" } });
+});
+
 describe("GET /assets/:id", () => {
   test("sends the original with headers that let nothing run", async () => {
     const { id } = await uploaded(ann, gif, "Übersicht.gif");

@@ -8,7 +8,7 @@ import type { Images } from "../../platform/images";
 import type { Storage } from "../../platform/storage";
 import { Elysia } from "elysia";
 import { z } from "zod";
-import { listAnswer } from "../items";
+import { listAnswer, readParameters } from "../items";
 import { fileFolder } from "./keys";
 import { assetQuery, type FilePatch, filePatch, filesCollection } from "./model";
 import { serveAsset } from "./serve";
@@ -45,7 +45,10 @@ export function filesRoutes({ data, identity, storage, images, config }: FilesPa
     .use(identity)
     .post(
       "/files",
-      async ({ actor, request }) => recordAnswer(data, actor, await uploadFile(upload, actor, request), 201),
+      async ({ actor, request }) => {
+        readParameters(request);
+        return recordAnswer(data, actor, await uploadFile(upload, actor, request), 201);
+      },
       {
         detail: {
           tags: ["Files"],
@@ -73,14 +76,22 @@ export function filesRoutes({ data, identity, storage, images, config }: FilesPa
         ),
       { params: byId, detail: { tags: ["Files"], summary: "Read the description of a file" } },
     )
-    .patch("/files/:id", async ({ actor, params, body }) => changeFile(data, actor, params.id, body), {
-      params: byId,
-      body: filePatch,
-      detail: { tags: ["Files"], summary: "Change the description of a file" },
-    })
+    .patch(
+      "/files/:id",
+      async ({ actor, params, request, body }) => {
+        readParameters(request);
+        return changeFile(data, actor, params.id, body);
+      },
+      {
+        params: byId,
+        body: filePatch,
+        detail: { tags: ["Files"], summary: "Change the description of a file" },
+      },
+    )
     .delete(
       "/files/:id",
-      async ({ actor, params }) => {
+      async ({ actor, params, request }) => {
+        readParameters(request);
         const [id] = await data.remove(actor, filesCollection, [params.id]);
         return jsonAnswer(JSON.stringify({ data: { id }, message: "File deleted successfully" }), 200);
       },

@@ -4,36 +4,39 @@
  */
 import type { ItemId } from "@baasix/types";
 import type { Actor } from "../core/access/actor";
-import { entriesOf, type ListPart, nestedLimits } from "../core/query/nestedBody";
+import { type Body, entriesOf, type ListPart, nestedLimits } from "../core/query/nestedBody";
 import type { Collection, Relation } from "../core/schema/model";
 import { holdRows } from "./hold";
 import type { NestedParts } from "./nestedItems";
-import { inLists, type Item } from "./nestedLists";
+import { inLists } from "./nestedLists";
 
-/** An item that is there. */
-type Parent = Pick<Item, "body"> & { readonly key: string };
+/** An item of the collection; `key` null: a new one. */
+type One = { readonly key: string | null; readonly body: Body };
+
+/** Items that are there, and which of their lists are replaced. */
+type Kin = {
+  readonly keys: Set<string>;
+  readonly sets: { readonly key: string; readonly part: ListPart }[];
+};
 
 /** How often items that came to a list while others were waited for are waited for with them; then the write goes on as it is. */
 const mostTurns = 5;
 const incomplete = new Error("others have come to the list");
 
-/** Locks these items of the collection, and those that come to their lists or leave them, as far as the actor may change them. */
+/**
+ * Locks these items of the collection, those of it that are written with them, and those that come to their lists or leave them, as far
+ * as the actor may change them.
+ */
 export async function holdKin(
   parts: NestedParts,
   actor: Actor,
   collection: Collection,
-  items: readonly Parent[],
+  items: readonly One[],
 ): Promise<void> {
-  const lists = items.flatMap(({ body, key }) =>
-    body.lists.flatMap((part) => (part.target.name === collection.name ? [{ key, part }] : [])),
-  );
-  if (lists.length === 0) return;
-  const keys = new Set(items.map(({ key }) => key));
-  for (const { part } of lists) for (const { key } of entriesOf(part.change)) if (key !== null) keys.add(key);
-  const replaced = Map.groupBy(
-    lists.filter(({ part }) => part.change.kind === "set"),
-    ({ part }) => part.relation,
-  );
+  const { keys, sets }: Kin = { keys: new Set(), sets: [] };
+  for (const item of items) gather(collection, item, { keys, sets });
+  if (sets.length === 0 && keys.size === items.length) return;
+  const replaced = Map.groupBy(sets, ({ part }) => part.relation);
   const look = async (): Promise<boolean> => {
     const { size } = keys;
     for (const [relation, group] of replaced)
@@ -55,13 +58,24 @@ export async function holdKin(
   }
 }
 
+function gather(collection: Collection, { key, body }: One, kin: Kin): void {
+  if (key !== null) kin.keys.add(key);
+  for (const part of body.lists) {
+    if (part.target.name !== collection.name) continue;
+    if (key !== null && part.change.kind === "set") kin.sets.push({ key, part });
+    for (const entry of entriesOf(part.change)) gather(collection, entry, kin);
+  }
+  for (const { target, reference } of body.toOne)
+    if (target.name === collection.name && reference.kind === "update") gather(collection, reference, kin);
+}
+
 /** The keys of what stands in lists; of no more than a list may have that is written. */
 async function* listed(
   { stream }: NestedParts,
   actor: Actor,
   { name, primaryKey }: Collection,
   relation: Relation,
-  lists: readonly { readonly key: string; readonly part: ListPart }[],
+  lists: Kin["sets"],
 ): AsyncGenerator<string> {
   const filter = inLists(relation, new Set(lists.map(({ key }) => key)));
   const query = { fields: [primaryKey.name], filter, limit: nestedLimits.rows };

@@ -1,5 +1,5 @@
 /** A JSON document that comes in a part of a form, as a file or as text. */
-import { AppError } from "../../core/errors";
+import { AppError, suggestion } from "../../core/errors";
 import { parseJson } from "../../http";
 import { readUploadForm } from "./multipart";
 
@@ -7,10 +7,16 @@ import { readUploadForm } from "./multipart";
 export type JsonPart = { readonly content: unknown; readonly fields: ReadonlyMap<string, string> };
 
 /**
- * Reads the part of a form of at most `limit` bytes.
- * @throws AppError BAD_REQUEST where there is no such part, INVALID_JSON, UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE
+ * Reads the part of a form of at most `limit` bytes. `beside`: the text parts that there may be besides.
+ * @throws AppError BAD_REQUEST where there is no such part, or one that nobody would heed; INVALID_JSON,
+ * UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE
  */
-export async function readJsonPart(request: Request, part: string, limit: number): Promise<JsonPart> {
+export async function readJsonPart(
+  request: Request,
+  part: string,
+  limit: number,
+  beside: readonly string[] = [],
+): Promise<JsonPart> {
   const pieces: Uint8Array[] = [];
   const keep = async (bytes: AsyncIterable<Uint8Array>): Promise<number> => {
     let size = 0;
@@ -25,6 +31,10 @@ export async function readJsonPart(request: Request, part: string, limit: number
   if (file === null && text === undefined) {
     throw new AppError("BAD_REQUEST", `Send the document in the part '${part}', or as a JSON body`);
   }
+  const known = [part, ...beside];
+  const stray = [...fields.keys()].find((name) => !known.includes(name));
+  if (stray !== undefined)
+    throw new AppError("BAD_REQUEST", `${stray}: is no part of this form${suggestion(stray, known)}`);
   const content = parseJson(file === null ? new TextEncoder().encode(text) : Buffer.concat(pieces));
   return { content, fields };
 }

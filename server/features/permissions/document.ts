@@ -83,7 +83,7 @@ function unwrap(body: Record<string, unknown>): unknown {
 }
 
 async function readForm(request: Request): Promise<unknown> {
-  const { content, fields } = await readJsonPart(request, part, jsonLimit);
+  const { content, fields } = await readJsonPart(request, part, jsonLimit, ["overwrite"]);
   const overwrite = fields.get("overwrite");
   if (overwrite === undefined || !isObject(content)) return content;
   if (overwrite !== "true" && overwrite !== "false") {

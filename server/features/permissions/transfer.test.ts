@@ -395,6 +395,8 @@ describe("export and import", () => {
     ["nobody to invite", { roles: [{ ...good, canInviteRoles: ["nobody"] }] }, /there is no role 'nobody'/],
     ["no address", { roles: [{ ...good, ipWhitelist: ["here"] }] }, /Role 'fresh': ipWhitelist/],
     ["a name with NUL", { roles: [good, { name: "a\0b", permissions: [] }] }, /name/],
+    ["a dry run in a part of the form", form({ roles: [good] }, { dryRun: "true" }), /dryRun/],
+    ["a dry run in the body", { roles: [good], dryRun: true }, /dryRun/],
     ["a wrong overwrite", form({ roles: [] }, { overwrite: "maybe" }), /overwrite/],
     ["a form without the part", form({ roles: [] }, {}), /./],
   ];

@@ -1,6 +1,7 @@
 /** The document in which definitions travel: its shape, and how it comes over HTTP. */
 import type { SchemaDefinition } from "@baasix/types";
 import { z } from "zod";
+import { AppError } from "../../core/errors";
 import { parseJson, shapeError } from "../../http";
 import { readJsonPart } from "../files";
 
@@ -33,12 +34,20 @@ const mostBytes = 50 * 1024 * 1024;
  * @throws AppError BAD_REQUEST that names the place, INVALID_JSON, UNSUPPORTED_MEDIA_TYPE, PAYLOAD_TOO_LARGE
  */
 export async function readSchemaDocument(request: Request, body: unknown): Promise<SchemaDocument> {
+  refuseParameters(body);
   const given = body === null ? (await readJsonPart(request, part, mostBytes)).content : unwrap(body);
   const result = documentShape.safeParse(Array.isArray(given) ? { schemas: given } : given);
   if (!result.success) throw shapeError(result.error);
   const { version, timestamp, schemas } = result.data;
   // `applyEdit` reads each like any untrusted definition.
   return { version, timestamp: timestamp ?? null, schemas: schemas as unknown as SchemaDocument["schemas"] };
+}
+
+/** A document is loose, but whoever writes these into it counts on them. */
+function refuseParameters(body: unknown): void {
+  if (typeof body !== "object" || body === null) return;
+  const name = ["dryRun", "force", "prune"].find((one) => one in body);
+  if (name !== undefined) throw new AppError("BAD_REQUEST", `${name}: belongs in the query string`);
 }
 
 function unwrap(body: unknown): unknown {

@@ -265,6 +265,17 @@ describe("an import", () => {
     });
   }
 
+  test.each(["dryRun", "force", "prune"])("refuses %s where nobody would heed it", async (name) => {
+    const schemas = [plain("misplaced")];
+    const parts = form({ schemas });
+    parts.append(name, "true");
+    for (const body of [parts, { schemas, [name]: true }, { schema: { schemas }, [name]: true }]) {
+      const answer = await send("POST", "/schemas-import", body);
+      expect([answer.status, answer.text]).toEqual([400, expect.stringContaining(name)]);
+    }
+    expect((await send("GET", "/schemas/misplaced")).status).toBe(404);
+  });
+
   test("refuses what is no JSON, and to prune everything", async () => {
     expect((await send("POST", "/schemas-import", form("{"))).status).toBe(400);
     expect((await send("POST", "/schemas-import", new FormData())).status).toBe(400);

@@ -69,3 +69,11 @@ test("lets nothing write to the terminal, and hides what may be a token in a pat
   expect(text()).not.toContain(token);
   expect(text()).not.toContain("\u001b");
 });
+
+test("all loggers of a process listen to its standard error together", () => {
+  const make = () => createLogger({ LOG_LEVEL: "info", LOG_FORMAT: "json" });
+  make();
+  const before = process.stderr.listenerCount("drain");
+  for (let i = 0; i < 20; i++) make();
+  expect(process.stderr.listenerCount("drain")).toBe(before);
+});

@@ -80,7 +80,7 @@ export function createLogger(options: LoggerOptions): Logger {
 type Output = { readonly add: (line: string) => void; readonly flush: () => void };
 
 function createOutput(write: ((text: string) => void) | undefined): Output {
-  const sink = write ? { write, ready: () => true } : standardError();
+  const sink = write ? { write, ready: () => true } : (standard ??= standardError());
   let waiting: string[] = [];
   let size = 0;
   let lost = 0;
@@ -128,6 +128,9 @@ function writeAtExit(text: string): void {
     // Nobody reads any more, and there is nowhere to say so.
   }
 }
+
+/** That of the process: every logger shares it. */
+let standard: ReturnType<typeof standardError> | undefined;
 
 /** The standard error as a stream: `ready` is false while its reader is a batch behind. */
 function standardError() {

@@ -7,16 +7,14 @@ import type { Runner } from "../platform/postgres";
 
 /** Run inside the transaction that changes tables, after all else of it. */
 export async function ensureTriggers(runner: Runner, schema: Schema): Promise<void> {
-  for (const [kind, wanted] of [
-    [auditKind, auditTriggers(schema)],
-    [followKind, followTriggers(schema)],
-    [leadKind, leadTriggers(schema)],
-  ] as const) {
-    // oxlint-disable-next-line no-await-in-loop -- one connection
-    const present = await runner.run(loadTriggers(kind));
-    // oxlint-disable-next-line no-await-in-loop
-    for (const statement of putTriggers(kind, wanted, present)) await runner.run(statement);
-  }
+  const present = await runner.run(loadTriggers([auditKind, followKind, leadKind]));
+  const statements = [
+    ...putTriggers(auditKind, auditTriggers(schema), present),
+    ...putTriggers(followKind, followTriggers(schema), present),
+    ...putTriggers(leadKind, leadTriggers(schema), present),
+  ];
+  // oxlint-disable-next-line no-await-in-loop -- one connection
+  for (const statement of statements) await runner.run(statement);
 }
 
 /**
@@ -24,6 +22,6 @@ export async function ensureTriggers(runner: Runner, schema: Schema): Promise<vo
  * rows, too. Run inside its transaction, before all else of it.
  */
 export async function restLeading(runner: Runner, next: Schema): Promise<void> {
-  const present = await runner.run(loadTriggers(leadKind));
+  const present = await runner.run(loadTriggers([leadKind]));
   for (const statement of restTriggers(leadTriggers(next), present)) await runner.run(statement);
 }

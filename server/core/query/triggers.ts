@@ -19,21 +19,22 @@ export function typesLine(fields: readonly Field[]): string {
   return `-- ${fields.map((field) => `${field.name} ${sqlType(field)}`).join(", ")}\n`;
 }
 
-/** Rows of [table or null, name of the function, its body]: what the database has. */
-export function loadTriggers({ name }: TriggerKind): Statement {
+/** Rows of [table or null, name of the function, its body]: what the database has of these kinds. */
+export function loadTriggers(kinds: readonly TriggerKind[]): Statement {
+  const named = kinds.map(({ name }) => `starts_with(p.proname, ${quoteLiteral(`${name}_`)})`);
   return plain(
     `select c.relname, p.proname, p.prosrc from pg_proc p left join pg_trigger t on t.tgfoid = p.oid ` +
-      `left join pg_class c on c.oid = t.tgrelid where p.pronamespace = 'public'::regnamespace ` +
-      `and starts_with(p.proname, ${quoteLiteral(`${name}_`)})`,
+      `left join pg_class c on c.oid = t.tgrelid where p.pronamespace = 'public'::regnamespace and (${named.join(" or ")})`,
   );
 }
 
-/** What makes the triggers those that are wanted; nothing when they are. Runs after tables were changed. */
+/** What makes the triggers of a kind those that are wanted; nothing when they are. Runs after tables were changed. `loaded`: of any kinds. */
 export function putTriggers(
   kind: TriggerKind,
   wanted: readonly Trigger[],
-  present: readonly (readonly unknown[])[],
+  loaded: readonly (readonly unknown[])[],
 ): readonly Statement[] {
+  const present = loaded.filter(([, name]) => String(name).startsWith(`${kind.name}_`));
   const keyOf = (table: unknown, name: unknown): string => `${String(table)} ${String(name)}`;
   const known = new Map(present.map(([table, name, body]) => [keyOf(table, name), body] as const));
   const names = new Set(wanted.map(({ table, name }) => keyOf(table, name)));

@@ -10,6 +10,7 @@ const load = () =>
     setgroups: { args: ["u64", "ptr"], returns: "i32" },
     setgid: { args: ["u32"], returns: "i32" },
     setuid: { args: ["u32"], returns: "i32" },
+    sched_setscheduler: { args: ["i32", "i32", "ptr"], returns: "i32" },
     execv: { args: ["ptr", "ptr"], returns: "i32" },
   }).symbols;
 
@@ -20,4 +21,5 @@ export const libc = Object.assign(() => (symbols ??= load()), {
   LOCK_EX: 2,
   LOCK_NB: 4,
   PR_SET_PDEATHSIG: 1,
+  SCHED_BATCH: 3,
 } as const);

@@ -102,6 +102,18 @@ describe("the embedded server", () => {
     expect(await mode(join(socket, ".s.PGSQL.5432"))).toBe(0o700);
   });
 
+  test("its processes do not push aside whoever woke them (SCHED_BATCH)", async () => {
+    const { pid } = await start(directory());
+    const policyOf = (one: number | string) =>
+      // The 41st field, of which the 2nd may hold anything: proc(5).
+      readFileSync(`/proc/${one}/stat`, "latin1")
+        .replace(/^.*\) /s, "")
+        .split(" ")[38];
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ");
+    expect(children.length).toBeGreaterThan(2);
+    expect(new Set([pid, ...children].map(policyOf))).toEqual(new Set(["3"]));
+  });
+
   test.if(isRoot)("runs without root's rights", async () => {
     const { pid } = await start(directory());
     const status = readFileSync(`/proc/${pid}/status`, "utf8");

@@ -3,12 +3,14 @@ import { type Actor, roleKey } from "../core/access/actor";
 import type { AuthorizedTarget } from "../core/query/authorize";
 import type { CompiledStatement } from "../core/query/variables";
 import type { Collection, Field } from "../core/schema/model";
+import type { SharedWrites } from "./sharedWrites";
 import type { Snapshot } from "./snapshot";
 
-/** `statements`: of each target, once it was compiled. */
+/** `statements`: of each target, once it was compiled; `shared`: of each, null where requests cannot share one. */
 export type KeptWrite = {
   readonly targets: readonly [AuthorizedTarget, ...AuthorizedTarget[]];
   readonly statements: Map<AuthorizedTarget, CompiledStatement>;
+  readonly shared: Map<AuthorizedTarget, SharedWrites | null>;
 };
 
 /** One statement: what it depends on besides roles and collection, and what is kept of it. */
@@ -36,7 +38,7 @@ export function keepWrite(
   if (!memory) memories.set(snapshot, (memory = { roles: new Map(), count: 0 }));
   const shapes = shapesOf(memory, actor, collection);
   for (const shape of shapes) if (shape.form === form && isSame(shape.columns, columns)) return shape.write;
-  const write: KeptWrite = { targets: authorize(), statements: new Map() };
+  const write: KeptWrite = { targets: authorize(), statements: new Map(), shared: new Map() };
   if (memory.count >= mostKept) {
     memory.roles.clear();
     memory.count = 0;

@@ -6,16 +6,18 @@ import { AppError } from "../core/errors";
 import { keepingOf } from "../core/query/auditBulk";
 import { type AuthorizedTarget, authorizeWrite } from "../core/query/authorize";
 import { compileHold, encodeKeys } from "../core/query/compileRemove";
-import { encodeWrite } from "../core/query/compileWrite";
+import { encodeWrite, goesByValue } from "../core/query/compileWrite";
 import type { Planned } from "../core/query/plan";
+import { canShareCreates } from "../core/query/sharedWrite";
 import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
 import { completeWrite, giveKeys, type WritePlan } from "../core/query/write";
 import type { Collection, Field } from "../core/schema/model";
-import type { Row } from "../platform/postgres";
+import { LONG_TEXT, type Row } from "../platform/postgres";
 import type { WriteBody } from "./door";
 import { keepWrite, type KeptWrite } from "./keptWrites";
 import { optionsFor } from "./read";
 import { tellRestriction } from "./restricted";
+import { SharedWrites } from "./sharedWrites";
 import type { Snapshot } from "./snapshot";
 import type { WriteParts } from "./write";
 
@@ -41,7 +43,17 @@ type Prepared = {
   readonly input: string | null;
   readonly columns?: readonly (string | null)[];
   readonly wanted?: string | null;
+  /** The statement of several requests, where their writes can share one; asked for once a kind of write. */
+  readonly compileShared?: () => CompiledStatement | null;
 };
+
+/** Makes the statement of planned rows; `isShared`: the one of several requests. */
+export type CompileWrite = (
+  target: AuthorizedTarget,
+  plan: WritePlan,
+  version: number,
+  isShared: boolean,
+) => CompiledStatement;
 
 /** A statement that writes more rows than these waits for others of its kind; the server's own find few rows. */
 export const fewRows = 20;
@@ -55,7 +67,7 @@ export function jobOf(
   actor: Actor,
   plan: WritePlan,
   condition: Planned | null,
-  compile: (target: AuthorizedTarget, plan: WritePlan, version: number) => CompiledStatement,
+  compile: CompileWrite,
   special: { readonly stamp?: WriteBody | undefined; readonly skip?: unknown } = {},
 ): Job {
   const { collection, action, columns, rows } = plan;
@@ -71,12 +83,24 @@ export function jobOf(
     prepare: (target, version) => {
       const complete = giveKeys(completeWrite(plan, target, bindingOf(parts, actor), special.stamp), makeKey);
       const { rows: input, columns: lists } = encodeWrite(complete);
-      return { compile: () => compile(target, complete, version), input, columns: lists };
+      return {
+        compile: () => compile(target, complete, version, false),
+        input,
+        columns: lists,
+        compileShared: () => (canShare(complete) ? compile(target, complete, version, true) : null),
+      };
     },
   };
 }
 
 const makeKey = (): string => crypto.randomUUID();
+
+/** True for one row that can be written in the statement of others. */
+function canShare(plan: WritePlan): boolean {
+  const { action, collection, columns, rows } = plan;
+  if (rows.length !== 1 || collection.system || !goesByValue(plan)) return false;
+  return action === "update" || canShareCreates(collection, columns);
+}
 
 /** What the statement for rows depends on besides their columns; null where it is one of too many. */
 function formOf({ action, rows, columns }: WritePlan): string | null {
@@ -129,7 +153,7 @@ async function performInTurn(
 
 async function performOn(
   parts: WriteParts,
-  { actor, action, condition, rows, held = null, prepare }: Job,
+  { actor, action, condition, rows, form, held = null, prepare }: Job,
   { schema, rules }: Snapshot,
   kept: KeptWrite | null,
   target: AuthorizedTarget,
@@ -140,7 +164,8 @@ async function performOn(
     const keys = byKey ? [encodeKeys(held)] : [];
     await parts.runner.run(bind(hold, bindingOf(parts, actor, keys)), optionsFor(actor));
   }
-  const { compile, input, wanted = null, columns: lists = [] } = prepare(target, schema.version);
+  const prepared = prepare(target, schema.version);
+  const { compile, input, wanted = null, columns: lists = [], compileShared } = prepared;
   let statement = kept?.statements.get(target);
   if (!statement) {
     statement = compile();
@@ -148,18 +173,40 @@ async function performOn(
   }
   const origin = actor.kind === "system" ? undefined : actor.origin;
   const inputs = [input, origin?.address ?? null, origin?.requestId ?? null, wanted, ...lists];
-  const bound = bind(statement, bindingOf(parts, actor, inputs));
-  const options =
-    rows > fewRows && actor.kind !== "system" ? { ...optionsFor(actor), long: true } : optionsFor(actor);
-  let written: readonly Row[];
+  const binding = { actor, now: parts.now(), inputs };
+  let ids: readonly ItemId[];
   try {
-    written = await parts.runner.run(bound, options);
+    // Of kinds of write that may meet others the form is the action alone.
+    const mayMeet = form === action && held === null && !parts.isInside && actor.kind === "user";
+    const shared = kept && mayMeet ? sharedOf(parts, kept, target, statement, compileShared) : null;
+    if (shared) ids = await shared.write(binding, action === "update" ? input : null);
+    else {
+      const options =
+        rows > fewRows && actor.kind !== "system" ? { ...optionsFor(actor), long: true } : optionsFor(actor);
+      ids = keysOf(await parts.runner.run(bind(statement, binding), options), rows === 1);
+    }
   } catch (error) {
     throw tellRestriction(error, schema, accessOf(rules, schema, actor));
   }
-  const ids = keysOf(written, rows === 1);
   if (action !== "create" && condition === null && ids.length < rows) throw notFound();
   return ids;
+}
+
+function sharedOf(
+  { runner }: WriteParts,
+  { shared }: KeptWrite,
+  target: AuthorizedTarget,
+  alone: CompiledStatement,
+  compileShared: Prepared["compileShared"],
+): SharedWrites | null {
+  let writes = shared.get(target);
+  if (writes === undefined) {
+    const together = compileShared?.() ?? null;
+    const isKept = together !== null && together.text.length <= LONG_TEXT;
+    writes = isKept ? new SharedWrites((statement) => runner.run(statement), alone, together) : null;
+    shared.set(target, writes);
+  }
+  return writes;
 }
 
 /** Refusals that another grant, with other default values, may not share. */

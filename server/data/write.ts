@@ -24,7 +24,7 @@ import type {
   WriteBody,
   WriteJoin,
 } from "./door";
-import { fewRows, type Job, jobOf, perform } from "./perform";
+import { type CompileWrite, fewRows, type Job, jobOf, perform } from "./perform";
 import type { Snapshot } from "./snapshot";
 import type { Turns } from "./turns";
 
@@ -79,8 +79,8 @@ type CreateOptions = {
 /** Makes the writes of a door. */
 export function writesOf(parts: WriteParts): Writes {
   const { pending, committed } = parts;
-  const updateStatement: typeof compileUpdate = (target, plan, version) =>
-    compileUpdate(target, plan, version, parts.returnsOld);
+  const updateStatement: CompileWrite = (target, plan, version, isShared) =>
+    compileUpdate(target, plan, version, parts.returnsOld, isShared);
 
   const create = (
     actor: Actor,
@@ -124,8 +124,8 @@ export function writesOf(parts: WriteParts): Writes {
       bodies.map((data) => ({ data })),
       places ?? parts.related?.places,
     );
-    const compile: typeof compileCreate = (target, complete, version) =>
-      compileCreate(target, complete, version, skip);
+    const compile: CompileWrite = (target, complete, version, isShared) =>
+      compileCreate(target, complete, version, skip, isShared);
     const ids = await perform(parts, jobOf(parts, actor, plan, null, compile, { stamp, skip }));
     if (ids.length > 0) await committed({ collection: name, action: "create", ids });
     return ids;

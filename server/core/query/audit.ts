@@ -7,7 +7,8 @@ import type { AuthorizedTarget } from "./authorize";
 import type { Parameters } from "./compileCondition";
 import { quoteLiteral, quoteName } from "./statement";
 import type { Param } from "./variables";
-import { addressInput, old, requestInput } from "./writeStatement";
+import type { SharedRows } from "./sharedWrite";
+import { addressInput, old, requestInput, writtenRows } from "./writeStatement";
 
 /** Where the entries are kept. */
 export const auditCollection = "baasix_AuditLog";
@@ -46,13 +47,15 @@ const currentTenant: Param = { kind: "currentTenant" };
 
 /**
  * `insert … select … from "#w" w, …`: what makes the entries of the rows that were written; null where the collection keeps
- * none. Hidden fields never appear. `keeping`: how the entries lie.
+ * none. Hidden fields never appear. `keeping`: how the entries lie; `shared`: the rows of several requests, each of which is told
+ * as a transaction of its own.
  */
 export function auditOf(
   { collection, stamped }: Pick<AuthorizedTarget, "collection" | "stamped">,
   audited: Audited,
   parameters: Parameters,
   keeping: Keeping = "each",
+  shared: SharedRows | null = null,
 ): string | null {
   if (!collection.audit || collection.guarded) return null;
   const { action, before, after, without } = audited;
@@ -63,14 +66,14 @@ export function auditOf(
       : before && visible(before).map((field) => [field, jsonExpression(`w.${old(field)}`, field)]);
   const is: readonly EntryValue[] | null =
     after && visible(after === "whole" ? shown : after).map((field) => [field, value(field)]);
-  const shared = {
+  const common = {
     type: "'data'",
     entity: quoteLiteral(collection.name),
     action: quoteLiteral(action),
     userId: `${parameters.place(currentUser)}::uuid`,
     ipaddress: `${parameters.place(addressInput)}::text`,
     requestId: `${parameters.place(requestInput)}::text`,
-    transactionId: "pg_current_xact_id()::text",
+    transactionId: `pg_current_xact_id()::text${shared ? " || '-' || r.n" : ""}`,
   };
   const tenant = !stamped
     ? null
@@ -79,10 +82,10 @@ export function auditOf(
       : `${parameters.place(currentTenant)}::uuid`;
   if (keeping !== "each") {
     const told = tenant === null ? null : { column: tenantEntry, sql: tenant };
-    return compileBulkEntries({ collection, before: was, after: is, shared, tenant: told, keeping });
+    return compileBulkEntries({ collection, before: was, after: is, shared: common, tenant: told, keeping });
   }
   const entry: Readonly<Record<(typeof entryNames)[number], string>> = {
-    ...shared,
+    ...common,
     entityId: `w.${quoteName(collection.primaryKey.name)}::text`,
     changes: `to_jsonb("#c")`,
   };
@@ -100,7 +103,7 @@ export function auditOf(
   ];
   return (
     `insert into ${quoteName(auditCollection)} (${entryColumns}${tenant ? `, ${tenantEntry}` : ""}) ` +
-    `select ${values}${tenant ? `, ${tenant}` : ""} from "#w" w, ${parts.join(", ")}`
+    `select ${values}${tenant ? `, ${tenant}` : ""} from ${writtenRows(shared)}, ${parts.join(", ")}`
   );
 }
 

@@ -28,7 +28,9 @@ export type Parameters = {
 };
 
 /** `spell` writes the n-th place; by default `$1`, `$2`, … */
-export function collectParameters(spell = (index: number): string => `$${index + 1}`): Parameters {
+export function collectParameters(
+  spell = (index: number, _param: Param): string => `$${index + 1}`,
+): Parameters {
   const list: Param[] = [];
   const places = new Map<Param, string>();
   const holders = new Map<string, string>();
@@ -51,7 +53,7 @@ export function collectParameters(spell = (index: number): string => `$${index +
     place: (param) => {
       let place = places.get(param);
       if (place === undefined) {
-        place = spell(list.length);
+        place = spell(list.length, param);
         list.push(param);
         places.set(param, place);
       }

@@ -192,3 +192,27 @@ test("deletes: softly, for good, several in order; and what brings back", () => 
       `select o."#k" from "#old" o left join "#w" w on w."id" = o."#k" where case when w."id" is null then true else ${refuse("update")} end`,
   ]);
 });
+
+test("a statement of several requests takes what differs between them from its rows", () => {
+  const plan = (action: "create" | "update") => {
+    const to = target("things", action);
+    const entry = { ...(action === "update" && { key: 1 }), data: { price: "2.00" } };
+    return [to, planWrite(to.collection, action, [entry]), 7] as const;
+  };
+  const texts = [
+    compileCreate(...plan("create"), [], true),
+    compileUpdate(...plan("update"), true, true),
+  ].map(({ text }) => text);
+  const patience = `where (select set_config('lock_timeout', '50', true)) is not null`;
+  expect(texts).toEqual([
+    `/* s7 */ with "#r" as materialized (select nextval('"things_id_seq"'::regclass) as k, r.p0::numeric as c0, r.* ` +
+      `from unnest((select $1::text[])) with ordinality as r(p0, n) ${patience}), ` +
+      `"#w" as (insert into "things" ("price", "id") select r.c0, r.k from "#r" r returning *) ` +
+      `select json_agg(json_build_array(r.n, w."id"))::text from "#w" w join "#r" r on r.k = w."id" where ${refuse("create")}`,
+    `/* s7 */ with "#r" as materialized (select r.p1::integer as k, r.p0::numeric as c0, r.* ` +
+      `from unnest((select $1::text[]), (select $2::text[])) with ordinality as r(p0, p1, n) ${patience} and r.n between 1 and 32), ` +
+      `"#w" as (update "things" t set "price" = r.c0 from "#r" r where t."id" = r.k and t."deletedAt" is null and ` +
+      `(t."price" > $3::numeric) returning t.*, r.n as "#n") select json_agg(json_build_array(r.n, w."id"))::text ` +
+      `from "#w" w, lateral (select w."#n" as n) r where ${refuse("update").replace("$2", "$3")}`,
+  ]);
+});

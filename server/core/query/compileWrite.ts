@@ -26,6 +26,7 @@ import {
   targetRows,
   versionStands,
 } from "./writeStatement";
+import { collectSharedRows } from "./sharedWrite";
 import { quoteName } from "./statement";
 import { tenantOfKey } from "./upsert";
 import type { CompiledStatement } from "./variables";
@@ -40,20 +41,24 @@ export function compileCreate(
   plan: WritePlan,
   version: number,
   skip: readonly Field[] | "any" = [],
+  isShared = false,
 ): CompiledStatement {
   const { collection } = target;
-  const parameters = collectParameters();
+  const shared = isShared ? collectSharedRows("create", plan.columns, collection) : null;
+  const parameters = shared?.parameters ?? collectParameters();
   const inline = [...collection.fields.values()].filter(
     (field) => !plan.columns.includes(field) && isInsertDefault(field),
   );
-  const input = record(plan, parameters);
+  const input = shared ? sharedRows : record(plan, parameters);
+  const isKeyMade = shared !== null && !plan.columns.includes(collection.primaryKey);
   const columns = [
     ...plan.columns,
     ...inline,
-    ...(plan.columns.length + inline.length === 0 ? [collection.primaryKey] : []),
+    ...(isKeyMade || plan.columns.length + inline.length === 0 ? [collection.primaryKey] : []),
   ];
   const values = columns.map((field) => {
     const index = plan.columns.indexOf(field);
+    if (isKeyMade && field === collection.primaryKey) return "r.k";
     if (givesPlaces(field) && !plan.computed.has(field)) {
       const isGiven = isMixed(plan, field) ? `r.p${index}` : null;
       const rows = { rows: input, single: plan.rows.length === 1 };
@@ -78,8 +83,10 @@ export function compileCreate(
       { action: "create", before: null, after: "whole" },
       parameters,
       keepingOf(plan.rows.length),
+      shared,
     ),
     checks: permitted(target, parameters),
+    shared,
   });
 }
 
@@ -92,10 +99,12 @@ export function compileUpdate(
   plan: WritePlan,
   version: number,
   returnsOld = false,
+  isShared = false,
 ): CompiledStatement {
   const { collection } = target;
-  const parameters = collectParameters();
-  const input = record(plan, parameters);
+  const shared = isShared ? collectSharedRows("update", plan.columns, collection) : null;
+  const parameters = shared?.parameters ?? collectParameters();
+  const input = shared ? sharedRows : record(plan, parameters);
   const sets = plan.columns.map((field, index) => {
     const kept = `t.${quoteName(field.name)}`;
     return `${quoteName(field.name)} = ${given(plan, index, parameters, () => kept)}`;
@@ -119,14 +128,15 @@ export function compileUpdate(
     { action: "update", before: written, after: written },
     parameters,
     keepingOf(plan.rows.length),
+    shared,
   );
   if (isOne && !versioned && met.length === 0 && (remembered.size === 0 || returnsOld)) {
     const was = [...remembered].map((field) => `, old.${quoteName(field.name)} as ${old(field)}`);
+    const checks = [...fixed.map(immutableKept), ...permitted(target, parameters)];
     const write =
       `update ${quoteName(collection.name)} t set ${sets.join(", ")} from ${input} ` +
-      `where ${where.length > 0 ? where.join(" and ") : "true"} returning t.*${was.join("")}`;
-    const checks = [...fixed.map(immutableKept), ...permitted(target, parameters)];
-    return finishWrite({ target, version, parameters, write, single: true, audit, checks });
+      `where ${where.length > 0 ? where.join(" and ") : "true"} returning t.*${was.join("")}${shared?.returned() ?? ""}`;
+    return finishWrite({ target, version, parameters, write, single: true, audit, checks, shared });
   }
   // The rows as they are: noted, and locked in the order of their keys, before they are changed.
   const noted = [
@@ -134,7 +144,7 @@ export function compileUpdate(
     ...met.map((condition, i) => `${condition} as ${marked(i)}`),
     ...(versioned ? [`(r.v is null or ${hasVersion("r.v")}) as ${marked("v")}`] : []),
   ];
-  const order = plan.rows.length > 1 || target.filter ? `order by t.${key} ` : "";
+  const order = plan.rows.length > 1 || target.filter || shared ? `order by t.${key} ` : "";
   const rows =
     `select r.*, t.${key} as "#k"${noted.map((column) => `, ${column}`).join("")} ` +
     `from ${quoteName(collection.name)} t, ${input} where ${where.join(" and ")} ${order}for no key update of t`;
@@ -143,9 +153,14 @@ export function compileUpdate(
     ...met.map((_, i) => marked(i)),
     ...(versioned ? [marked("v")] : []),
   ];
+  const checks = [
+    ...(versioned ? [versionStands(collection)] : []),
+    ...fixed.map(immutableKept),
+    ...permitted(target, parameters),
+  ];
   const write =
     `update ${quoteName(collection.name)} t set ${sets.join(", ")} from "#old" r where t.${key} = r."#k" ` +
-    `returning t.*${extra.map((name) => `, r.${name}`).join("")}`;
+    `returning t.*${extra.map((name) => `, r.${name}`).join("")}${shared?.returned() ?? ""}`;
   return finishWrite({
     target,
     version,
@@ -154,13 +169,13 @@ export function compileUpdate(
     write,
     single: isSingle(plan) && !target.filter,
     audit,
-    checks: [
-      ...(versioned ? [versionStands(collection)] : []),
-      ...fixed.map(immutableKept),
-      ...permitted(target, parameters),
-    ],
+    checks,
+    shared,
   });
 }
+
+/** The rows of requests that share a statement, as a FROM item. */
+const sharedRows = '"#r" r';
 
 function uniqueKey(collection: Collection, fields: readonly Field[]): readonly string[] {
   const names = fields.map(({ name }) => quoteName(name));
@@ -227,7 +242,7 @@ function isSingle({ rows }: WritePlan): boolean {
  * One row travels as a parameter for each of its values: PostgreSQL takes a tenth of an INSERT less for them than for a
  * record of JSON. Values that are lists or JSON themselves, and versions, go in the record.
  */
-function goesByValue(plan: WritePlan): boolean {
+export function goesByValue(plan: WritePlan): boolean {
   if (!isSingle(plan) || plan.rows[0]?.version !== null) return false;
   for (const field of plan.columns) if (!isOneText(field) || isMixed(plan, field)) return false;
   return plan.columns.length > 0;

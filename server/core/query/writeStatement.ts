@@ -3,6 +3,7 @@ import { castType, isJson, isSpatial, jsonExpression } from "../schema/fields";
 import type { Collection, Field, Relation } from "../schema/model";
 import { tenantColumn } from "../schema/tenants";
 import type { AuthorizedTarget } from "./authorize";
+import type { SharedRows } from "./sharedWrite";
 import { compileCondition, type Parameters, visible } from "./compileCondition";
 import { quoteLiteral, quoteName } from "./statement";
 import type { CompiledStatement, Param } from "./variables";
@@ -48,6 +49,11 @@ export function conditionsMet(target: AuthorizedTarget, parameters: Parameters):
 /** The rows as they are, as the first part of a statement. */
 export function before(rows: string): string {
   return `"#old" as materialized (${rows}), `;
+}
+
+/** The rows `w` that a statement wrote, as a FROM item; where it is `shared`, each with the row `r` of its request. */
+export function writtenRows(shared: SharedRows | null): string {
+  return shared?.written() ?? `"#w" w`;
 }
 
 /** The conditions of the permission on the row as it becomes; with `target.noted`, each only where it held before. */
@@ -177,22 +183,30 @@ export type WriteParts = {
   readonly single: boolean;
   /** Gives the keys of all rows of `before`, also of those that there was nothing to do with. */
   readonly all?: true;
+  /** It writes for several requests. */
+  readonly shared?: SharedRows | null;
 };
 
 /**
  * Puts a statement together. It gives the key of the written row, or, where there may be several, one row with the keys as
- * the text of a JSON list, null for none: a row for each would take the driver longer than the writing.
+ * the text of a JSON list, null for none: a row for each would take the driver longer than the writing. A shared statement gives a
+ * list of the pairs of a request's number, from 1, and the key that it wrote.
  */
 export function finishWrite(parts: WriteParts): CompiledStatement {
   const { target, version, parameters, before: rows = "", write, audit, checks, single, all } = parts;
+  const { shared = null } = parts;
   const { primaryKey } = target.collection;
   const key = quoteName(primaryKey.name);
   const keys = (column: string): string =>
-    single ? column : `json_agg(${jsonExpression(column, primaryKey)})::text`;
+    shared
+      ? `json_agg(json_build_array(r.n, ${jsonExpression(column, primaryKey)}))::text`
+      : single
+        ? column
+        : `json_agg(${jsonExpression(column, primaryKey)})::text`;
   const checked = checks.join(" and ");
   const where = checks.length > 0 ? ` where ${checked}` : "";
   // Of one row the entry tells the key: there is a part less to run. The driver gives a UUID as the text that it is there.
-  const isTold = audit !== null && single && !all;
+  const isTold = audit !== null && single && !all && !shared;
   const told = primaryKey.type === "UUID" ? `"entityId"` : `"entityId"::${castType(primaryKey)}`;
   const entries = audit === null || isTold ? "" : `, "#a" as (${audit})`;
   const last = isTold
@@ -200,10 +214,10 @@ export function finishWrite(parts: WriteParts): CompiledStatement {
     : all
       ? `select ${keys('o."#k"')} from "#old" o left join "#w" w on w.${key} = o."#k"` +
         (checks.length > 0 ? ` where case when w.${key} is null then true else ${checked} end` : "")
-      : `select ${keys(`w.${key}`)} from "#w" w${where}`;
+      : `select ${keys(`w.${key}`)} from ${writtenRows(shared)}${where}`;
   return {
     // No collection can be named so: a name of one would hide its table from the check.
-    text: `/* s${version} */ with ${rows}"#w" as (${write})${entries} ${last}`,
+    text: `/* s${version} */ with ${shared?.part() ?? ""}${rows}"#w" as (${write})${entries} ${last}`,
     params: parameters.list,
   };
 }

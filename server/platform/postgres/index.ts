@@ -1,6 +1,6 @@
 export { type FeedOptions, type LogSettings, openFeed, readLogSettings } from "./feed";
 export { type Notices, openNotices } from "./notices";
-export { openDatabase, type PoolOptions } from "./pool";
+export { LONG_TEXT, openDatabase, type PoolOptions } from "./pool";
 export { sqlState } from "./sqlstate";
 export { StartError } from "./start-error";
 export type {

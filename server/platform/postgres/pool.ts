@@ -24,7 +24,7 @@ const SLOW_TIMEOUT = 300_000;
  * A statement with a longer text runs in the slow pool, within the time of the short one: it is dear, and kept prepared it
  * may take a megabyte in each backend, of which a client could make as many as it likes.
  */
-const LONG_TEXT = 8192;
+export const LONG_TEXT = 8192;
 const RETRIES = 3;
 const OLDEST = 140_000;
 /** How long a server that is still starting is waited for, ms. */

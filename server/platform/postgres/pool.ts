@@ -124,7 +124,7 @@ async function runOne(
   }
 }
 
-/** A transaction; tried again from the start after a deadlock, and once when a schema change outdated a plan. */
+/** A transaction; tried again from the start after a deadlock. */
 async function runAll<T>(
   lane: Lane,
   work: (runner: TransactionRunner) => Promise<T>,
@@ -136,8 +136,7 @@ async function runAll<T>(
     for (let retry = 0; ; retry++) {
       const result = await attempt(lane, work, options ?? {});
       if (result.done) return result.value;
-      const isStale = result.state === "0A000" && retry === 0;
-      if (!isStale && (retry >= RETRIES || !isDeadlock(result.state))) throw failure(result.error, watch);
+      if (retry === RETRIES || !isDeadlock(result.state)) throw failure(result.error, watch);
     }
   } finally {
     lane.gate.leave();

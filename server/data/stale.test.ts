@@ -45,3 +45,37 @@ test("a transaction whose kept plan a change by hand outdated is run again, with
   // The pool leaves it to the door, which plans anew. Only statements with parameters keep a plan.
   expect(runs).toBe(4);
 });
+
+/** A server whose schema is another one at each look, and whose every statement takes `seconds`. */
+const changing = (seconds: number) => {
+  let [time, version] = [0, 0];
+  const again = retryStale({
+    snapshot: () => snapshotOf(++version),
+    reloadSchema: async () => {},
+    elapsed: () => time,
+  });
+  const runs = { count: 0 };
+  const ask = (isThere: () => boolean) =>
+    again(async () => {
+      runs.count++;
+      time += seconds * 1000;
+      return database.run({ text: isThere() ? "SELECT 1" : "SELECT 1 FROM nowhere", params: [] });
+    });
+  return { ask, runs };
+};
+
+test("work that took long before the schema got in its way is run again all the same", async () => {
+  const { ask, runs } = changing(60);
+  expect(await ask(() => runs.count > 1)).toEqual([[1]]);
+  expect(runs.count).toBe(2);
+});
+
+test("a schema that goes on changing is followed for 10 s from the first failure, then refused", async () => {
+  const { ask, runs } = changing(6);
+  await expect(ask(() => false)).rejects.toMatchObject({
+    code: "CONFLICT",
+    message: "The schema changed meanwhile; try again.",
+  });
+  // Failures after 6, 12 and 18 s: the second is 6 s after the first, the third 12.
+  expect(runs.count).toBe(3);
+});

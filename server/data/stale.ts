@@ -15,6 +15,8 @@ export type StaleParts = {
   readonly snapshot: () => Snapshot;
   /** Reads definitions and rules anew; resolves when the snapshot is at least as new as the database was at the call. */
   readonly reloadSchema: () => Promise<void>;
+  /** ms from any moment on; those of the process unless told. */
+  readonly elapsed?: () => number;
 };
 
 /** How long one request follows a schema that goes on changing, ms from its first failure. */
@@ -62,9 +64,9 @@ export function markDone(error: unknown): unknown {
  * Makes the function that runs work again. A failure with the schema unchanged is the statement's own.
  * @throws AppError CONFLICT when the schema kept changing; else what the work throws
  */
-export function retryStale({ snapshot, reloadSchema }: StaleParts): Again {
+export function retryStale({ snapshot, reloadSchema, elapsed = () => performance.now() }: StaleParts): Again {
   const follow = async <T>(work: () => Promise<T>, planned: Schema, failure: unknown): Promise<T> => {
-    const start = performance.now();
+    const start = elapsed();
     let [schema, error] = [planned, failure];
     for (let turn = 1; ; turn++) {
       if (!isStale(error)) throw error;
@@ -72,7 +74,7 @@ export function retryStale({ snapshot, reloadSchema }: StaleParts): Again {
       if (snapshot().schema === schema) await reloadSchema();
       const isKept = snapshot().schema === schema;
       if (isKept && !(sqlState(error) === "0A000" && turn === 1)) throw error;
-      if (performance.now() - start > patience) {
+      if (elapsed() - start > patience) {
         throw new AppError("CONFLICT", "The schema changed meanwhile; try again.", null, { cause: error });
       }
       ({ schema } = snapshot());

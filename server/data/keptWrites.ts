@@ -36,14 +36,19 @@ export function keepWrite(
 ): KeptWrite {
   let memory = memories.get(snapshot);
   if (!memory) memories.set(snapshot, (memory = { roles: new Map(), count: 0 }));
-  const shapes = shapesOf(memory, actor, collection);
+  let shapes = shapesOf(memory, actor, collection);
   for (const shape of shapes) if (shape.form === form && isSame(shape.columns, columns)) return shape.write;
   const write: KeptWrite = { targets: authorize(), statements: new Map(), shared: new Map() };
+  if (shapes.length >= mostShapes) {
+    memory.count -= shapes.length;
+    shapes.length = 0;
+  }
   if (memory.count >= mostKept) {
     memory.roles.clear();
     memory.count = 0;
+    // The list went with the others.
+    shapes = shapesOf(memory, actor, collection);
   }
-  if (shapes.length >= mostShapes) shapes.length = 0;
   shapes.push({ form, columns, write });
   memory.count++;
   return write;

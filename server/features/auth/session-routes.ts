@@ -2,6 +2,7 @@
 import { Elysia } from "elysia";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
+import { readParameters } from "../items";
 import { findAccount } from "./accounts";
 import { answer, documented, idFrom, originOf, provenAnswer } from "./answers";
 import { requireAdministrator, requireFresh, requireSession } from "./fresh";
@@ -33,10 +34,14 @@ export function sessionRoutes(parts: AuthParts) {
     .use(proof)
     .use(identity)
     .get("/auth/sessions", ({ actor }) => listOwn(actor), documented("My open sessions"))
-    .delete("/auth/sessions", ({ actor }) => endOthers(actor), documented("End my other sessions"))
+    .delete(
+      "/auth/sessions",
+      ({ actor, request }) => endOthers(actor, request),
+      documented("End my other sessions"),
+    )
     .delete(
       "/auth/sessions/:id",
-      ({ actor, params }) => endOne(requireSession(actor).id, params.id),
+      ({ actor, params, request }) => endOwn(actor, params.id, request),
       documented("End one of my sessions"),
     )
     .get(
@@ -46,12 +51,12 @@ export function sessionRoutes(parts: AuthParts) {
     )
     .delete(
       ofUser,
-      ({ actor, params }) => endAllOf(actor, params.id),
+      ({ actor, params, request }) => endAllOf(actor, params.id, request),
       documented("End all sessions of a user (administrators, with a fresh proof)"),
     )
     .delete(
       `${ofUser}/:session`,
-      ({ actor, params }) => endOneOf(actor, params.id, params.session),
+      ({ actor, params, request }) => endOneOf(actor, params.id, params.session, request),
       documented("End a session of a user (administrators, with a fresh proof)"),
     );
 
@@ -60,9 +65,17 @@ export function sessionRoutes(parts: AuthParts) {
     return answer({ data: await sessions.list(id, session) });
   }
 
-  async function endOthers(actor: Actor): Promise<Response> {
+  async function endOthers(actor: Actor, request: Request): Promise<Response> {
     const { id, session } = requireSession(actor);
+    // One that is passed over, such as an id, would end all the others.
+    readParameters(request);
     return answer({ data: { count: await sessions.endAll(id, session) } });
+  }
+
+  async function endOwn(actor: Actor, text: string, request: Request): Promise<Response> {
+    const { id } = requireSession(actor);
+    readParameters(request);
+    return endOne(id, text);
   }
 
   async function endOne(user: string, text: string): Promise<Response> {
@@ -91,15 +104,17 @@ export function sessionRoutes(parts: AuthParts) {
     return answer({ data: await sessions.list(await userFrom(text), session) });
   }
 
-  async function endAllOf(actor: Actor, text: string): Promise<Response> {
+  async function endAllOf(actor: Actor, text: string, request: Request): Promise<Response> {
     requireAdministrator(actor);
     requireFresh(actor, clock());
+    readParameters(request);
     return answer({ data: { count: await sessions.endAll(await userFrom(text), null) } });
   }
 
-  async function endOneOf(actor: Actor, user: string, session: string): Promise<Response> {
+  async function endOneOf(actor: Actor, user: string, session: string, request: Request): Promise<Response> {
     requireAdministrator(actor);
     requireFresh(actor, clock());
+    readParameters(request);
     return endOne(await userFrom(user), session);
   }
 

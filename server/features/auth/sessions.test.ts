@@ -94,6 +94,25 @@ describe("one's own sessions", () => {
     expect(await isAlive(token)).toBe(false);
   });
 
+  test("do not end by a parameter, which would name some of them and end all", async () => {
+    const { email, id, token } = await signUp();
+    const other = (await login(email)).token;
+    const asked = [
+      [token, `/auth/sessions?id=${await currentOf(other)}`],
+      [token, `/auth/sessions/${await currentOf(other)}?dryRun=true`],
+      [await admin(), `/auth/admin/users/${id}/sessions?type=mobile`],
+      [await admin(), `/auth/admin/users/${id}/sessions/${await currentOf(other)}?dryRun=true`],
+    ] as const;
+    for (const [by, path] of asked) {
+      const answer = await app.call("DELETE", path, { token: by });
+      expect([path, answer.status, codeOf(answer)]).toEqual([path, 400, "INVALID_QUERY"]);
+    }
+    expect([await isAlive(token), await isAlive(other)]).toEqual([true, true]);
+    // Where the token may stand is no parameter of the route.
+    const ended = await app.call("DELETE", `/auth/sessions?access_token=${token}`);
+    expect([ended.status, ended.body]).toEqual([200, { data: { count: 1 } }]);
+  });
+
   test("are nobody else's: another's, a made-up and a nonsensical one are answered alike", async () => {
     const [ann, bob] = [await signUp(), await signUp()];
     const answers: [number, string | undefined][] = [];

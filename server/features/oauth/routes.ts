@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { Actor } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import { answer, checked, documented, provenAnswer, requireFresh, requireSession } from "../auth";
+import { readParameters } from "../items";
 import { listLinked, unlinkAccount } from "./accounts";
 import { endFlow } from "./flow";
 import { callbackQuery, exchangeBody, linkBody, reauthenticateBody, signInBody, startQuery } from "./model";
@@ -70,7 +71,7 @@ export function oauthRoutes(parts: OAuthParts) {
     )
     .delete(
       "/auth/social/:provider",
-      ({ actor, params }) => unlink(actor, params.provider),
+      ({ actor, params, request }) => unlink(actor, params.provider, request),
       documented("Unlink a provider from my account, with a fresh proof"),
     );
 
@@ -93,9 +94,10 @@ export function oauthRoutes(parts: OAuthParts) {
     return answer(await link(parts, user, checked(linkBody, body), request));
   }
 
-  async function unlink(actor: Actor, provider: string): Promise<Response> {
+  async function unlink(actor: Actor, provider: string, request: Request): Promise<Response> {
     const user = requireSession(actor);
     requireFresh(user, auth.clock());
+    readParameters(request);
     await unlinkAccount(parts, user, provider);
     return answer({ data: { provider } });
   }

@@ -3,6 +3,7 @@ import { Elysia } from "elysia";
 import type { InviteResult } from "@baasix/types";
 import type { Actor, UserActor } from "../../../core/access/actor";
 import { createWindowCounter } from "../../../http";
+import { readParameters } from "../../items";
 import { answer, documented, guardCookieMode, idFrom, originOf, signedInAnswer } from "../answers";
 import { tooMany } from "../attempts";
 import { findCredential } from "../credentials";
@@ -61,7 +62,7 @@ export function inviteRoutes(parts: AuthParts) {
     )
     .delete(
       "/auth/invites/:id",
-      ({ actor, params }) => takeBack(actor, params.id),
+      ({ actor, params, request }) => takeBack(actor, params.id, request),
       documented("Take an invitation back"),
     );
 
@@ -111,8 +112,9 @@ export function inviteRoutes(parts: AuthParts) {
     return answer(told);
   }
 
-  async function takeBack(actor: Actor, text: string): Promise<Response> {
+  async function takeBack(actor: Actor, text: string, request: Request): Promise<Response> {
     const user = requireUser(actor);
+    readParameters(request);
     const id = idFrom(text, "Invitation");
     await takeBackInvite(parts, user, id);
     return answer({ data: { id } });

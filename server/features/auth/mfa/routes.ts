@@ -1,6 +1,7 @@
 /** Second factors over HTTP: one's own, the second half of a sign-in, and help for those who lost theirs. */
 import { Elysia } from "elysia";
 import type { Actor } from "../../../core/access/actor";
+import { readParameters } from "../../items";
 import { answer, documented, guardCookieMode, idFrom, originOf, signedInAnswer } from "../answers";
 import { findCredential } from "../credentials";
 import { requireAdministrator, requireFresh, requireSession } from "../fresh";
@@ -46,7 +47,7 @@ export function mfaRoutes(parts: AuthParts) {
     )
     .delete(
       "/auth/mfa/factors/:id",
-      ({ actor, params }) => unenroll(actor, params.id),
+      ({ actor, params, request }) => unenroll(actor, params.id, request),
       documented("Remove a second factor (with a fresh proof)"),
     )
     .post(
@@ -59,7 +60,7 @@ export function mfaRoutes(parts: AuthParts) {
     .use(identity)
     .delete(
       "/auth/admin/users/:id/factors",
-      ({ actor, params }) => reset(actor, params.id),
+      ({ actor, params, request }) => reset(actor, params.id, request),
       documented("Take the second factors from a user who lost them (administrators, with a fresh proof)"),
     );
   return new Elysia({ name: "auth mfa" }).use(own).use(administrators);
@@ -98,9 +99,10 @@ export function mfaRoutes(parts: AuthParts) {
     return signedInAnswer(parts, done.result, authMode, "Second factor confirmed", more);
   }
 
-  async function unenroll(actor: Actor, text: string): Promise<Response> {
+  async function unenroll(actor: Actor, text: string, request: Request): Promise<Response> {
     const user = requireSession(actor);
     requireFresh(actor, clock());
+    readParameters(request);
     const id = idFrom(text, "Factor");
     await unenrollFactor(parts, user, id);
     return answer({ data: { id } });
@@ -116,9 +118,11 @@ export function mfaRoutes(parts: AuthParts) {
     return answer({ data: await describeLevel(data, requireSession(actor)) });
   }
 
-  async function reset(actor: Actor, text: string): Promise<Response> {
+  async function reset(actor: Actor, text: string, request: Request): Promise<Response> {
     const admin = requireAdministrator(actor);
     requireFresh(actor, clock());
+    // One that is passed over, such as an id, would take all of them.
+    readParameters(request);
     return answer({ data: { count: await resetFactors(parts, admin, idFrom(text, "User")) } });
   }
 }

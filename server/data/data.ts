@@ -3,6 +3,7 @@ import { isAggregate } from "../core/query/aggregate";
 import { auditCollection } from "../core/query/audit";
 import type { Actor } from "../core/access/actor";
 import { AppError } from "../core/errors";
+import { takeNamedLock } from "../core/schema/store";
 import type { Database, Runner, TransactionRunner } from "../platform/postgres";
 import { requireRight } from "./access";
 import type { CommittedWrite, Data, PendingWrite, RawQuery, TransactionOptions, WriteJoin } from "./door";
@@ -163,6 +164,10 @@ function doorOn(parts: DoorParts, mode: Mode): Data {
       return removed;
     },
     transaction,
+    hold: async (name) => {
+      if (!writing.isInside) throw new AppError("INTERNAL_ERROR", "Only a transaction holds a name.");
+      await runner.run(takeNamedLock(name));
+    },
     attempt: (work) => (writing.isInside ? mode.attempt(() => work(door)) : transaction(work)),
     beforeWrite: (listener) => void mode.listeners.before.push(listener),
     joinWrites: (collection, join, { deletes = false } = {}) =>

@@ -166,6 +166,11 @@ export type Data = Rows & {
    * who sort the collection wait for its end from here on. Errors as `move`.
    */
   readonly reorder: (actor: Actor, collection: string, ids: readonly ItemId[]) => Promise<readonly ItemId[]>;
+  /**
+   * Inside a transaction: those who hold the same name follow one another, each to the end of its transaction. What is read from
+   * here on is as the ones before left it.
+   */
+  readonly hold: (name: string) => Promise<void>;
   /** Runs `work` so that its failure undoes what it did and no more: inside a transaction that goes on then. */
   readonly attempt: <T>(work: (rows: Data) => Promise<T>) => Promise<T>;
   /** Calls before each write is parsed, in the order of registration; a callback that throws refuses the write. */

@@ -12,6 +12,8 @@ const plain = (text: string, ...params: readonly (string | null)[]): Statement =
 
 // "baasix" in ASCII: any fixed number does, as long as every instance takes the same one.
 const lockKey = "108170201721208";
+// Beside those of `places.ts`; the second number is of the name.
+const namedLocks = 1_936_683_639;
 
 /** Waits at most so long (ms) for any lock from here to the end of the transaction. */
 export function lockTimeout(milliseconds: number): Statement {
@@ -23,6 +25,11 @@ export const writeNothing: Statement = plain("set transaction isolation level re
 
 /** One schema change at a time, over all instances; released with the transaction. */
 export const takeSchemaLock: Statement = plain(`select pg_advisory_xact_lock(${lockKey})`);
+
+/** One at a time of those who give the same name, over all instances; released with the transaction. */
+export function takeNamedLock(name: string): Statement {
+  return plain(`select pg_advisory_xact_lock(${namedLocks}, hashtext($1::text))`, name);
+}
 
 /** True when the table of definitions is there. */
 export const hasDefinitions: Statement = plain(

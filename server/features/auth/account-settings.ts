@@ -3,14 +3,13 @@
  * kept of it (metadata), and whether it may come in.
  */
 import { type Actor, system } from "../../core/access/actor";
-import { administratorRole } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Data, PendingWrite, Rows, WriteBody, WriteJoin } from "../../data";
+import { holdAdministrators, isAdministrator, requireStill } from "./administrators";
 import { endChallenges } from "./mfa/challenges";
 import { isSmall, mostMetadata } from "./metadata";
 
 const memberships = "baasix_UserRole";
-const keeping = system("there is an administrator as long as none gives up being one");
 const ending = system("who may not come in any more has no session left");
 
 /** @throws AppError FORBIDDEN for `appMetadata` from anyone but administrators; VALIDATION_ERROR for what is too large */
@@ -61,36 +60,16 @@ function requireOther(actor: Actor, id: unknown, what: string): void {
  * @throws AppError FORBIDDEN
  */
 export function joinMemberships(data: Data): void {
-  const join: WriteJoin = ({ actor, action, bodies }, rows) => {
-    if (action === "create" || !isAdministrator(actor)) return Promise.resolve({ bodies });
-    return Promise.resolve({ bodies, after: () => requireStill(rows, actor.id) });
+  const join: WriteJoin = async ({ actor, action, bodies }, rows) => {
+    if (action === "create") return { bodies };
+    await holdAdministrators(rows, actor);
+    return { bodies, after: () => requireStill(rows, actor) };
   };
   data.joinWrites(memberships, join, { deletes: true });
 }
 
-async function requireStill(rows: Data, user: string): Promise<void> {
-  const filter = {
-    // Held in a tenant, a role that sees all of them gives nothing.
-    AND: [
-      { user_Id: { eq: user } },
-      { "role.name": { eq: administratorRole } },
-      { tenant_Id: { isNull: true } },
-    ],
-  };
-  const held = await rows.find(keeping, memberships, { filter, fields: ["id"], limit: 1, count: "none" });
-  if (held.length > 0) return;
-  throw new AppError(
-    "FORBIDDEN",
-    `An ${administratorRole} cannot give up being one; another one can take the role away`,
-  );
-}
-
 function isBarring(body: WriteBody | undefined): boolean {
   return body?.status !== undefined && body.status !== null && body.status !== "active";
-}
-
-function isAdministrator(actor: Actor): actor is Extract<Actor, { kind: "user" }> {
-  return actor.kind === "user" && actor.admin;
 }
 
 function invalid(field: string, message: string): AppError {

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { type Actor, system } from "../../core/access/actor";
 import { AppError } from "../../core/errors";
 import type { Data, PendingWrite, WriteBody, WriteJoin } from "../../data";
+import { holdAdministrators, isAdministrator } from "./administrators";
 import { followStatus, joinMemberships, requireMetadata, requireOthers } from "./account-settings";
 import { normalizeEmail, setPassword } from "./accounts";
 import { requireFresh, requireSession } from "./fresh";
@@ -39,11 +40,12 @@ export function joinAccountWrites(data: Data, parts: AccountWriteParts): void {
   const join: WriteJoin = async (write, rows) => {
     // What is no object is refused where the columns are read.
     if (!write.bodies.every(isObject)) return { bodies: write.bodies };
-    return write.action === "create"
-      ? joinCreate({ passwords, multiTenant }, write, rows)
-      : joinUpdate(write, rows, parts);
+    if (write.action === "create") return joinCreate({ passwords, multiTenant }, write, rows);
+    if (write.action === "update") return joinUpdate(write, rows, parts);
+    await holdAdministrators(rows, write.actor);
+    return { bodies: write.bodies };
   };
-  data.joinWrites(collection, join);
+  data.joinWrites(collection, join, { deletes: true });
   joinMemberships(data);
   data.beforeWrite(requireOthers);
   data.beforeWrite(checkTenants);
@@ -116,6 +118,7 @@ async function joinUpdate(
       throw invalid("password", "change it with POST /auth/admin/password/change");
     }
   }
+  if (endSessions) await holdAdministrators(rows, actor);
   const moving = ids.filter((_, i) => given(bodies[i] ?? {}, "email"));
   const columns = bodies.map((body) => without(body, ["password"]));
   const ended = async () => endSessions?.(rows);
@@ -231,10 +234,6 @@ function without(body: WriteBody, names: readonly string[]): WriteBody {
 
 function isObject(body: unknown): boolean {
   return typeof body === "object" && body !== null && !Array.isArray(body);
-}
-
-function isAdministrator(actor: Actor): boolean {
-  return actor.kind === "user" && actor.admin;
 }
 
 function given(body: WriteBody, field: string): boolean {

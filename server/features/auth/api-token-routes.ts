@@ -55,10 +55,10 @@ export function apiTokenRoutes(parts: AuthParts) {
   }
 
   async function remove(actor: Actor, text: string, request: Request): Promise<Response> {
-    requireAdministrator(actor);
+    const by = requireAdministrator(actor);
     readParameters(request);
     const id = idFrom(text, "API token");
-    await removeApiToken(data, id);
+    await removeApiToken(data, by, id);
     return answer({ data: { id } });
   }
 }

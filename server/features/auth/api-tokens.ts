@@ -10,6 +10,7 @@ import { publicRole } from "../../core/access/rules";
 import { AppError } from "../../core/errors";
 import type { Data } from "../../data";
 import { findAccount } from "./accounts";
+import { holdAdministrators } from "./administrators";
 import type { ApiTokenInput } from "./model";
 import { type TenantConfig, tenantOf } from "./entry";
 import { findRoleById, type HeldRole, membershipsOf, rolesIn } from "./roles";
@@ -142,12 +143,14 @@ export async function rotateApiToken(
 }
 
 /**
- * Deletes a token. A service account goes out of use with its last one: it loses its roles and its status is `deleted`; what
+ * Deletes a token, for an administrator. A service account goes out of use with its last one: it loses its roles and its status is `deleted`; what
  * it wrote keeps its name.
- * @throws AppError NOT_FOUND
+ * @throws AppError NOT_FOUND, FORBIDDEN
  */
-export async function removeApiToken(data: Data, id: string): Promise<void> {
+export async function removeApiToken(data: Data, by: UserActor, id: string): Promise<void> {
   await data.transaction(async (rows) => {
+    // The service account may be an administrator itself.
+    await holdAdministrators(rows, by);
     const [token] = await rows.find<{ user_Id: string }>(keeping, collection, {
       filter: { id: { eq: id } },
       fields: ["user_Id"],

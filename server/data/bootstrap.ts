@@ -14,19 +14,22 @@ import {
   limitRoles,
   loadDefinitions,
   loadRights,
+  loadSystemVersion,
   lockTimeout,
   publishedTables,
   publishGenerated,
   putDefinitions,
+  putSystemVersion,
   readDefinitions,
   readRights,
+  readSystemVersion,
   type Rights,
   seedRoles,
   takeSchemaLock,
   writeNothing,
 } from "../core/schema/store";
-import { systemCollections } from "../core/schema/system";
-import { type Database, type Runner, sqlState } from "../platform/postgres";
+import { systemCollections, systemVersion } from "../core/schema/system";
+import { type Database, type Runner, sqlState, StartError } from "../platform/postgres";
 import { ensureAuditBulk } from "./auditLog";
 import { ensureExtensions } from "./extensions";
 import { ensureFunctions } from "./functions";
@@ -52,7 +55,8 @@ export type Prepared = {
  * Makes or upgrades what is ours in the database, and reads it. Where all is there, as at most starts, it is only
  * looked at, without waiting for anybody. `tableTimeout`: how long a change waits for a table, ms. With `tenants` the
  * collections of users that lack it get their tenant.
- * @throws AppError when the stored definitions cannot be understood: the server must not start without them.
+ * @throws AppError when the stored definitions cannot be understood: the server must not start without them. StartError for those
+ * of a newer version.
  */
 export async function prepareDatabase(
   database: Database,
@@ -74,13 +78,15 @@ async function lookAround(database: Database, tenants: Tenants | null): Promise<
           return runner.run(statement);
         },
       };
+      await requireOurs(looking);
       const published = await ensurePublication(looking);
       const extensions = await ensureExtensions(looking);
       const schema = await bootstrap(looking, published, extensions, tenants);
       return { published, schema, rights: readRights(await looking.run(loadRights)) };
     });
-  } catch {
-    // Whatever it was: the way that makes things ready mends it, or fails and tells.
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    // Whatever else it was: the way that makes things ready mends it, or fails and tells.
     return null;
   }
 }
@@ -136,6 +142,7 @@ async function bootstrap(
   extensions: ReadonlySet<string>,
   tenants: Tenants | null,
 ): Promise<Schema> {
+  const version = await requireOurs(runner);
   await ensureFunctions(runner, extensions);
   const [there] = await runner.run(hasDefinitions);
   const stored = there?.[0] === true ? readDefinitions(await runner.run(loadDefinitions)) : [];
@@ -160,7 +167,21 @@ async function bootstrap(
   const [lacking] = await runner.run(lacksRoles(seeds));
   if (lacking?.[0] === true) await runner.run(seedRoles(seeds));
   if (published) await publishAll(runner, next);
+  if (version < systemVersion) await runner.run(putSystemVersion(systemVersion));
   return next;
+}
+
+/**
+ * Gives the noted version of the built-in collections. Asked before anything is read or changed that a newer version may have made
+ * otherwise.
+ * @throws StartError for a newer one
+ */
+async function requireOurs(runner: Runner): Promise<number> {
+  const version = readSystemVersion(await runner.run(loadSystemVersion));
+  if (version <= systemVersion) return version;
+  throw new StartError(
+    `this database was made by a newer version: its system collections have the number ${version}, this version knows ${systemVersion}; start that version or a newer one`,
+  );
 }
 
 /** Whether hidden fields have a place of their own from now on: all definitions are stored anew then. */

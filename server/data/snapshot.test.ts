@@ -3,8 +3,8 @@ import { afterEach, describe, expect, test } from "bun:test";
 import type { FieldDefinition, SchemaRecord } from "@baasix/types";
 import { AppError } from "../core/errors";
 import { takeSchemaLock } from "../core/schema/store";
-import { systemCollections } from "../core/schema/system";
-import { type Database, type DatabaseAddress, openDatabase } from "../platform/postgres";
+import { systemCollections, systemVersion } from "../core/schema/system";
+import { type Database, type DatabaseAddress, openDatabase, StartError } from "../platform/postgres";
 import { testDatabase, testServer } from "../testing/postgres";
 import { openSnapshot } from "./snapshot";
 
@@ -178,6 +178,42 @@ describe("starting", () => {
     expect(JSON.stringify(await rows(database, stored))).toContain("previousToken");
     await openSnapshot(database);
     expect(await rows(database, stored)).toEqual(before);
+  });
+
+  test("notes the version of its collections, also in a database that had no note", async () => {
+    const { database } = await empty();
+    await openSnapshot(database);
+    const noted = () => rows(database, `select obj_description('"baasix_SchemaDefinition"'::regclass)`);
+    const note = [[`baasix system collections ${systemVersion}`]];
+    expect(await noted()).toEqual(note);
+    for (const other of ["null", "'ours'", "'baasix system collections 0'"]) {
+      await rows(database, `comment on table "baasix_SchemaDefinition" is ${other}`);
+      await openSnapshot(database);
+      expect(await noted()).toEqual(note);
+    }
+  });
+
+  test("refuses a database with the number of a newer version before it reads or mends anything", async () => {
+    const { database } = await empty();
+    await openSnapshot(database);
+    const newer = systemVersion + 1;
+    for (const change of [
+      `comment on table "baasix_SchemaDefinition" is 'baasix system collections ${newer}'`,
+      // What this version would put back, and what it could not read.
+      `create or replace function baasix_refuse(message text) returns boolean language plpgsql as 'begin return true; end'`,
+      `drop publication baasix_realtime`,
+      `alter table "baasix_User" alter column "phone" type varchar(50)`,
+      `update "baasix_SchemaDefinition" set schema = jsonb_set(schema, '{fields,phone}', '{"type":"Telephone"}') where "collectionName" = 'baasix_User'`,
+    ]) {
+      await rows(database, change);
+    }
+    const before = await ours(database);
+    const refused = openSnapshot(database);
+    await expect(refused).rejects.toBeInstanceOf(StartError);
+    await expect(refused).rejects.toThrow(
+      `this database was made by a newer version: its system collections have the number ${newer}, this version knows ${systemVersion}; start that version or a newer one`,
+    );
+    expect(await ours(database)).toEqual(before);
   });
 
   test("refuses a database of a newer version and leaves it alone", async () => {

@@ -113,6 +113,24 @@ export const loadDefinitions: Statement = plain(
     `to_jsonb(d) ->> 'hiddenFields' from "baasix_SchemaDefinition" d order by 1`,
 );
 
+const versionWords = "baasix system collections";
+
+/** What the table of definitions is said to hold: a note that a dump takes along; null where there is none, or no table. */
+export const loadSystemVersion: Statement = plain(
+  `select obj_description(to_regclass('public."baasix_SchemaDefinition"'), 'pg_class')`,
+);
+
+/** Reads the row of `loadSystemVersion`; 0 where nothing was noted. */
+export function readSystemVersion([row]: readonly Row[]): number {
+  const [words = "", number = ""] = String(row?.[0] ?? "").split(/ (?=\d+$)/);
+  return words === versionWords ? Number(number) : 0;
+}
+
+/** Notes the version of the built-in collections. */
+export function putSystemVersion(version: number): Statement {
+  return plain(`comment on table "baasix_SchemaDefinition" is ${quoteLiteral(`${versionWords} ${version}`)}`);
+}
+
 /** Reads rows of `loadDefinitions`. jsonb forgets the order of keys: `fieldOrder` keeps that of the fields. */
 export function readDefinitions(rows: readonly Row[]): readonly SchemaRecord[] {
   return rows.map(([name, schema, order, hidden]) => {

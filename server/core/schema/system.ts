@@ -57,6 +57,12 @@ const hasMany = (target: string, foreignKey: string): FieldDefinition => ({
   foreignKey,
 });
 
+/**
+ * The number of their definitions, which the database keeps: a server does not start on one that has a higher one. Goes up by one
+ * with each release that changes them (`system.test.ts` knows whether it did), and never back.
+ */
+export const systemVersion = 1;
+
 /** All of them, by name. */
 export const systemCollections: ReadonlyMap<string, SystemCollection> = new Map<string, SystemCollection>([
   [

@@ -6,11 +6,11 @@ import type { Collection, Field } from "../core/schema/model";
 import type { SharedWrites } from "./sharedWrites";
 import type { Snapshot } from "./snapshot";
 
-/** `statements`: of each target, once it was compiled; `shared`: of each, null where requests cannot share one. */
+/** `statements`: of each target, once it was compiled; `shared`: where requests of each meet. */
 export type KeptWrite = {
   readonly targets: readonly [AuthorizedTarget, ...AuthorizedTarget[]];
   readonly statements: Map<AuthorizedTarget, CompiledStatement>;
-  readonly shared: Map<AuthorizedTarget, SharedWrites | null>;
+  readonly shared: Map<AuthorizedTarget, SharedWrites>;
 };
 
 /** One statement: what it depends on besides roles and collection, and what is kept of it. */

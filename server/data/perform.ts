@@ -6,13 +6,13 @@ import { AppError } from "../core/errors";
 import { keepingOf } from "../core/query/auditBulk";
 import { type AuthorizedTarget, authorizeWrite } from "../core/query/authorize";
 import { compileHold, encodeKeys } from "../core/query/compileRemove";
-import { encodeWrite, goesByValue } from "../core/query/compileWrite";
+import { encodeWrite, goesByValue, type WriteForm } from "../core/query/compileWrite";
 import type { Planned } from "../core/query/plan";
 import { canShareCreates } from "../core/query/sharedWrite";
 import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
 import { completeWrite, giveKeys, type WritePlan } from "../core/query/write";
 import type { Collection, Field } from "../core/schema/model";
-import { LONG_TEXT, type Row } from "../platform/postgres";
+import type { Row } from "../platform/postgres";
 import type { WriteBody } from "./door";
 import { keepWrite, type KeptWrite } from "./keptWrites";
 import { optionsFor } from "./read";
@@ -43,16 +43,16 @@ type Prepared = {
   readonly input: string | null;
   readonly columns?: readonly (string | null)[];
   readonly wanted?: string | null;
-  /** The statement of several requests, where their writes can share one; asked for once a kind of write. */
+  /** The statement of several requests; null where their writes cannot share one. */
   readonly compileShared?: () => CompiledStatement | null;
 };
 
-/** Makes the statement of planned rows; `isShared`: the one of several requests. */
+/** Makes the statement of planned rows. */
 export type CompileWrite = (
   target: AuthorizedTarget,
   plan: WritePlan,
   version: number,
-  isShared: boolean,
+  form: Pick<WriteForm, "isShared">,
 ) => CompiledStatement;
 
 /** A statement that writes more rows than these waits for others of its kind; the server's own find few rows. */
@@ -84,10 +84,11 @@ export function jobOf(
       const complete = giveKeys(completeWrite(plan, target, bindingOf(parts, actor), special.stamp), makeKey);
       const { rows: input, columns: lists } = encodeWrite(complete);
       return {
-        compile: () => compile(target, complete, version, false),
+        compile: () => compile(target, complete, version, {}),
         input,
         columns: lists,
-        compileShared: () => (canShare(complete) ? compile(target, complete, version, true) : null),
+        compileShared: () =>
+          canShare(target, complete) ? compile(target, complete, version, { isShared: true }) : null,
       };
     },
   };
@@ -96,9 +97,11 @@ export function jobOf(
 const makeKey = (): string => crypto.randomUUID();
 
 /** True for one row that can be written in the statement of others. */
-function canShare(plan: WritePlan): boolean {
+function canShare({ holders }: AuthorizedTarget, plan: WritePlan): boolean {
   const { action, collection, columns, rows } = plan;
-  if (rows.length !== 1 || collection.system || !goesByValue(plan)) return false;
+  // Rows that move to another tenant are judged with all that their statement moves.
+  const isBulk = rows.length !== 1 || holders !== null;
+  if (isBulk || collection.system || !goesByValue(plan)) return false;
   return action === "update" || canShareCreates(collection, columns);
 }
 
@@ -178,8 +181,12 @@ async function performOn(
   try {
     // Of kinds of write that may meet others the form is the action alone.
     const mayMeet = form === action && held === null && !parts.isInside && actor.kind === "user";
-    const shared = kept && mayMeet ? sharedOf(parts, kept, target, statement, compileShared) : null;
-    if (shared) ids = await shared.write(binding, action === "update" ? input : null);
+    if (kept && mayMeet && compileShared)
+      ids = await sharedOf(parts, kept, target, statement).write(
+        binding,
+        action === "update" ? input : null,
+        compileShared,
+      );
     else {
       const options =
         rows > fewRows && actor.kind !== "system" ? { ...optionsFor(actor), long: true } : optionsFor(actor);
@@ -197,15 +204,9 @@ function sharedOf(
   { shared }: KeptWrite,
   target: AuthorizedTarget,
   alone: CompiledStatement,
-  compileShared: Prepared["compileShared"],
-): SharedWrites | null {
+): SharedWrites {
   let writes = shared.get(target);
-  if (writes === undefined) {
-    const together = compileShared?.() ?? null;
-    const isKept = together !== null && together.text.length <= LONG_TEXT;
-    writes = isKept ? new SharedWrites((statement) => runner.run(statement), alone, together) : null;
-    shared.set(target, writes);
-  }
+  if (!writes) shared.set(target, (writes = new SharedWrites(runner, alone)));
   return writes;
 }
 

@@ -16,6 +16,8 @@ import type { Data } from "./door";
 
 type Row = Readonly<Record<string, unknown>>;
 
+const idOf = (actor: Actor): string | null => (actor.kind === "user" ? actor.id : null);
+
 const server = system("test of writes that share a statement");
 const key = { primaryKey: true };
 const schemas: Readonly<Record<string, object>> = {
@@ -36,6 +38,7 @@ const schemas: Readonly<Record<string, object>> = {
       d: { type: "Date" },
     },
   },
+  words: { name: "Word", fields: { id: { type: "String", ...key }, owner: { type: "UUID" } } },
   byUuid: { name: "ByUuid", fields: { id: { type: "UUID", ...key }, turn: { type: "Integer" } } },
   bySuid: {
     name: "BySuid",
@@ -82,21 +85,23 @@ describe.each(["embedded", "older"])("on the %s server", (which) => {
     for (const [collectionName, schema] of Object.entries(schemas))
       await app.ok("POST", "/schemas", { collectionName, schema });
     await app.ok("POST", "/schemas/notes/relationships", { type: "M2O", name: "team", target: "teams" });
-    const accounts = Array.from({ length: 300 }, (_, i) => ({ email: `p${i}@example.com`, firstName: "P" }));
+    const accounts = Array.from({ length: 400 }, (_, i) => ({ email: `p${i}@example.com`, firstName: "P" }));
     people = [...(await data.create(server, "baasix_User", accounts))].map(String);
     [roleId = ""] = (await data.create(server, "baasix_Role", [{ name: "writer" }])) as string[];
     const own = { owner: "$CURRENT_USER" };
     await data.create(
       server,
       "baasix_Permission",
-      ["create", "read", "update"].map((action) => ({
-        role_Id: roleId,
-        collection: "notes",
-        action,
-        fields: ["*"],
-        conditions: own,
-        ...(action === "create" && { defaultValues: own }),
-      })),
+      ["notes", "words"].flatMap((collection) =>
+        ["create", "read", "update"].map((action) => ({
+          role_Id: roleId,
+          collection,
+          action,
+          fields: ["*"],
+          conditions: own,
+          ...(action === "create" && { defaultValues: own }),
+        })),
+      ),
     );
     const administrator = await app.roleId("administrator");
     admin = { ...somebody(), role: administrator, roles: [administrator], admin: true };
@@ -114,6 +119,23 @@ describe.each(["embedded", "older"])("on the %s server", (which) => {
     return row?.n ?? 0;
   };
 
+  /**
+   * Does as often as it takes what writes many rows, until they shared statements: on a machine that has much else to do
+   * statements may be so slow that nobody waits for them.
+   */
+  const untilShared = async (
+    collection: string,
+    where: string,
+    write: (round: number) => Promise<number>,
+  ): Promise<void> => {
+    for (let round = 0; ; round++) {
+      const rows = await write(round);
+      const statements = await statementsOf(collection, where);
+      if (statements < rows / 2) return;
+      if (round === 20) expect(statements).toBeLessThan(rows / 2);
+    }
+  };
+
   const outcome = async (call: Promise<unknown>): Promise<unknown> => {
     try {
       return await call;
@@ -128,21 +150,24 @@ describe.each(["embedded", "older"])("on the %s server", (which) => {
     const texts = authors.map(
       (_, i) => [`"${i}", {x}\\`, "", "null", "NULL", "it's", "ä 👩‍🚀\n\t", ","][i % 7],
     );
-    const ids = await Promise.all(
-      authors.map(async (author, i) => {
-        const [id] = await data.create(author, "notes", [{ text: texts[i], turn: i, a: null }]);
-        return String(id);
-      }),
-    );
+    let ids: readonly string[] = [];
+    await untilShared("notes", "true", async () => {
+      await data.removeWhere(server, "notes", { id: { isNotNull: true } });
+      ids = await Promise.all(
+        authors.map(async (author, i) => {
+          const [id] = await data.create(author, "notes", [{ text: texts[i], turn: i, a: null }]);
+          return String(id);
+        }),
+      );
+      return ids.length;
+    });
     expect(new Set(ids).size).toBe(100);
-    const shared = await statementsOf("notes");
-    expect(shared).toBeGreaterThan(2);
-    expect(shared).toBeLessThan(60);
     const rows = await data.find<Row>(server, "notes", { sort: "turn", limit: -1 });
     expect(
       rows.map(({ id, owner, text, turn, a, userCreated_Id }) => [id, owner, text, turn, a, userCreated_Id]),
     ).toEqual(ids.map((id, i) => [id, authors[i]?.id, texts[i], i, null, authors[i]?.id]));
-    const entries = new Map((await entriesOf(app, "notes")).map((entry) => [entry.entityId, entry]));
+    const made = (await entriesOf(app, "notes")).filter(({ action }) => action === "create");
+    const entries = new Map(made.map((entry) => [entry.entityId, entry]));
     for (const [i, id] of ids.entries()) {
       const author = authors[i];
       expect(entries.get(id)).toMatchObject({
@@ -153,7 +178,7 @@ describe.each(["embedded", "older"])("on the %s server", (which) => {
         changes: { before: null, after: { id, text: texts[i], turn: i } },
       });
     }
-    expect(new Set([...entries.values()].map(({ transactionId }) => transactionId)).size).toBe(100);
+    expect(new Set(ids.map((id) => entries.get(id)?.transactionId)).size).toBe(100);
   });
 
   test("each of a hundred changes sees its own row alone", async () => {
@@ -161,16 +186,18 @@ describe.each(["embedded", "older"])("on the %s server", (which) => {
     const ids = await Promise.all(
       authors.map(async (author) => String((await data.create(author, "notes", [{ text: "old" }]))[0])),
     );
-    const outcomes = await Promise.all(
-      ids.map((id, i) => {
-        const author = authors[i % 10 === 9 ? i - 1 : i] as Actor;
-        const named = i % 10 === 5 ? crypto.randomUUID() : i % 2 === 0 ? id.toUpperCase() : id;
-        return outcome(data.update(author, "notes", [{ id: named, data: { text: `new ${i}` } }]));
-      }),
-    );
     // Whose row it is not hears what hears who names no row.
     const fails = (i: number) => i % 10 === 9 || i % 10 === 5;
-    expect(outcomes).toEqual(ids.map((id, i) => (fails(i) ? "NOT_FOUND: Item not found" : [id])));
+    const change = (id: string, i: number) => {
+      const author = authors[i % 10 === 9 ? i - 1 : i] as Actor;
+      const named = i % 10 === 5 ? crypto.randomUUID() : i % 2 === 0 ? id.toUpperCase() : id;
+      return outcome(data.update(author, "notes", [{ id: named, data: { text: `new ${i}` } }]));
+    };
+    await untilShared("notes", `text like 'new %'`, async () => {
+      const outcomes = await Promise.all(ids.map(change));
+      expect(outcomes).toEqual(ids.map((id, i) => (fails(i) ? "NOT_FOUND: Item not found" : [id])));
+      return 80;
+    });
     const rows = await data.find<{ id: string; text: string }>(server, "notes", {
       filter: { id: { in: ids } },
       limit: -1,
@@ -184,7 +211,6 @@ describe.each(["embedded", "older"])("on the %s server", (which) => {
     expect(ids.map((id) => tellers.get(id))).toEqual(
       authors.map(({ id, origin }, i) => (fails(i) ? undefined : [id, origin?.requestId ?? null])),
     );
-    expect(await statementsOf("notes", `text like 'new %'`)).toBeLessThan(60);
     await playBack(app, "notes");
   });
 
@@ -307,25 +333,110 @@ describe.each(["embedded", "older"])("on the %s server", (which) => {
       `create trigger lose before insert on notes for each row when (new.text = 'lose') execute function lose_connection()`,
     );
     try {
-      const author = somebody();
-      const texts = Array.from({ length: 12 }, (_, i) => (i === 6 ? "lose" : `kept ${i}`));
-      const outcomes = await Promise.all(
-        texts.map((text) => outcome(data.create(author, "notes", [{ text, sku: `${text} ${author.id}` }]))),
-      );
-      const rows = await data.find<{ id: string; text: string }>(server, "notes", {
-        filter: { owner: author.id },
-        limit: -1,
-      });
-      // Those that were in the statement do not know what became of it; here: nothing.
-      const told = outcomes.flatMap((ids) => (Array.isArray(ids) ? (ids as string[]) : []));
-      expect(rows.map(({ id }) => id).toSorted()).toEqual(told.toSorted());
       const lost = "UNAVAILABLE: The database cannot be reached; try again in a moment.";
-      expect(outcomes[6]).toBe(lost);
-      expect(outcomes.filter((told) => told === lost).length).toBeGreaterThan(1);
-      expect(rows.some(({ text }) => text === "lose")).toBe(false);
+      for (let round = 0, count = 0; count < 2; round++) {
+        const author = somebody();
+        const texts = Array.from({ length: 20 }, (_, i) => (i === 12 ? "lose" : `kept ${i}`));
+        const outcomes = await Promise.all(
+          texts.map((text) => outcome(data.create(author, "notes", [{ text, sku: `${text} ${author.id}` }]))),
+        );
+        const rows = await data.find<{ id: string; text: string }>(server, "notes", {
+          filter: { owner: author.id },
+          limit: -1,
+        });
+        // Those that were in the statement do not know what became of it; here: nothing.
+        const told = outcomes.flatMap((ids) => (Array.isArray(ids) ? (ids as string[]) : []));
+        expect(rows.map(({ id }) => id).toSorted()).toEqual(told.toSorted());
+        expect(outcomes[12]).toBe(lost);
+        expect(rows.some(({ text }) => text === "lose")).toBe(false);
+        count = outcomes.filter((one) => one === lost).length;
+        if (round === 20) expect(count).toBeGreaterThan(1);
+      }
     } finally {
       await outsider(app.address, "drop trigger lose on notes", "drop function lose_connection()");
     }
+  });
+
+  test("rows that change while their statement waits are judged and told as they are then", async () => {
+    const [author, other] = [somebody(), somebody()];
+    const ids = (await Promise.all(
+      Array.from(
+        { length: 20 },
+        async () => (await data.create(author, "notes", [{ turn: 0, text: "" }]))[0],
+      ),
+    )) as string[];
+    const [held = "", moved = ""] = ids.slice(12);
+    const isHeld = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    const holder = data.transaction(async (rows) => {
+      await rows.update(server, "notes", [{ id: held, data: { turn: 1 } }]);
+      await rows.update(server, "notes", [{ id: moved, data: { owner: other.id } }]);
+      isHeld.resolve();
+      await release.promise;
+    });
+    await isHeld.promise;
+    const changes = ids.map((id) => outcome(data.update(author, "notes", [{ id, data: { text: "new" } }])));
+    await Promise.all(changes.slice(0, 2));
+    release.resolve();
+    await holder;
+    expect(await Promise.all(changes)).toEqual(
+      ids.map((id) => (id === moved ? "NOT_FOUND: Item not found" : [id])),
+    );
+    const filter = { id: { in: ids } };
+    const rows = await data.find<Row>(server, "notes", { filter, fields: ["id", "text", "turn"], limit: -1 });
+    expect(new Map(rows.map(({ id, ...row }) => [id, row]))).toEqual(
+      new Map(ids.map((id) => [id, { text: id === moved ? "" : "new", turn: id === held ? 1 : 0 }])),
+    );
+    await playBack(app, "notes");
+  });
+
+  test("a row that is slow is slow for itself alone", async () => {
+    await outsider(
+      app.address,
+      "create table gate (is_open boolean)",
+      `create function be_slow() returns trigger language plpgsql as $$ begin if new.text = 'slow' then ` +
+        `while not exists (select from gate) loop perform pg_sleep(0.01); end loop; end if; return new; end $$`,
+      `create trigger slow before insert on notes for each row execute function be_slow()`,
+    );
+    try {
+      const author = somebody();
+      const calls = Array.from({ length: 20 }, (_, i) =>
+        data.create(author, "notes", [{ text: i === 12 ? "slow" : "quick", turn: i, d: "2026-01-02" }]),
+      );
+      const slow = calls[12];
+      await within(10_000, Promise.all(calls.filter((call) => call !== slow)));
+      await outsider(app.address, "insert into gate values (true)");
+      expect(await slow).toHaveLength(1);
+      expect(await data.find(server, "notes", { filter: { owner: author.id }, limit: -1 })).toHaveLength(20);
+    } finally {
+      await outsider(app.address, "drop trigger slow on notes", "drop function be_slow()", "drop table gate");
+    }
+  }, 20_000);
+
+  test("a row that a trigger gives another key is judged and told all the same", async () => {
+    await outsider(
+      app.address,
+      `create function lower_key() returns trigger language plpgsql as $$ begin new.id := lower(new.id); return new; end $$`,
+      `create trigger lower before insert on words for each row execute function lower_key()`,
+    );
+    const [author, victim] = [somebody(), somebody()];
+    const owners = Array.from({ length: 20 }, (_, i) => (i % 5 === 4 ? victim : author).id);
+    const create = (owner: string, i: number) => data.create(author, "words", [{ id: `KEY ${i}`, owner }]);
+    expect(await Promise.all(owners.map((owner, i) => outcome(create(owner, i))))).toEqual(
+      owners.map((owner, i) =>
+        owner === author.id
+          ? [`key ${i}`]
+          : "FORBIDDEN: You don't have permission to create this item in 'words'",
+      ),
+    );
+    // The administrator's are judged by nothing, and are to be told as hers all the same.
+    const ids = await Promise.all(
+      owners.map((owner, i) => data.create(admin, "words", [{ id: `ADMIN ${i}`, owner }])),
+    );
+    expect(ids).toEqual(owners.map((_, i) => [`admin ${i}`]));
+    expect(await playBack(app, "words")).toBe(36);
+    const tellers = (await entriesOf(app, "words")).map(({ userId }) => userId);
+    expect(new Set(tellers)).toEqual(new Set([author.id, idOf(admin)]));
   });
 
   const keys: Readonly<Record<string, ((i: number) => ItemId) | null>> = {
@@ -333,7 +444,7 @@ describe.each(["embedded", "older"])("on the %s server", (which) => {
     bySuid: null,
     byText: (i) => `key ${i} "quoted"`,
     byNumber: null,
-    byBigInt: (i) => `90071992547409${i + 10}`,
+    byBigInt: (i) => `9007199254740${i + 1000}`,
   };
   test.each(Object.keys(keys))("keys of %s are told as they are of one alone", async (collection) => {
     const make = async (i: number): Promise<ItemId | undefined> => {
@@ -341,16 +452,20 @@ describe.each(["embedded", "older"])("on the %s server", (which) => {
       return (await data.create(admin, collection, [body]))[0];
     };
     const alone = await make(0);
-    const ids = (await Promise.all(Array.from({ length: 30 }, (_, i) => make(i + 1)))) as ItemId[];
-    expect(await statementsOf(collection)).toBeLessThan(20);
-    const rows = await data.find<{ id: ItemId; turn: number }>(server, collection, {
-      sort: "turn",
-      limit: -1,
+    let ids: readonly ItemId[] = [];
+    await untilShared(collection, "turn > 0", async (round) => {
+      await data.removeWhere(server, collection, { turn: { gt: 0 } });
+      ids = (await Promise.all(Array.from({ length: 30 }, (_, i) => make(30 * round + i + 1)))) as ItemId[];
+      return 30;
     });
+    const rows = await data.find<{ id: ItemId }>(server, collection, { sort: "turn", limit: -1 });
     expect(rows.map(({ id }) => String(id))).toEqual([alone, ...ids].map(String));
     expect(ids.map((id) => typeof id)).toEqual(ids.map(() => typeof alone));
     const change = (id: ItemId, turn: number) => data.update(admin, collection, [{ id, data: { turn } }]);
-    expect(await Promise.all(ids.map((id) => change(id, -1)))).toEqual(ids.map((id) => [id]));
+    await untilShared(collection, "turn = -1", async () => {
+      expect(await Promise.all(ids.map((id) => change(id, -1)))).toEqual(ids.map((id) => [id]));
+      return 30;
+    });
     expect(await change(ids[0] as ItemId, -1)).toEqual([ids[0] as ItemId]);
     expect(await data.find(server, collection, { filter: { turn: -1 }, limit: -1 })).toHaveLength(30);
   });

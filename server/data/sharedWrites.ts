@@ -1,22 +1,27 @@
 /**
- * Writes of one row that meet: while two statements of a kind are at work, requests for more of that kind wait for the first of them
- * to end, and go on together in one. What PostgreSQL, the driver and the change feed do once a statement or commit they then
- * do once for all of them. A request that comes when there is nothing to wait for goes at once, and alone.
+ * Writes of one row that meet: while two statements of a kind are at work, requests for more of that kind wait for them to end, and
+ * go on together in one. What PostgreSQL, the driver and the change feed do once a statement or commit they then do once for
+ * all of them. Where few come, or statements are slow, each goes at once and alone.
  */
 import type { ItemId } from "@baasix/types";
-import type { Statement } from "../core/query/statement";
 import { bindShared, mostShared } from "../core/query/sharedWrite";
 import { bind, type Binding, type CompiledStatement } from "../core/query/variables";
-import { type Row, sqlState } from "../platform/postgres";
+import { LONG_TEXT, type Runner, sqlState } from "../platform/postgres";
 
 /** Statements of a kind at work before requests begin to meet. */
 const mostAtWork = 2;
-/** The longest that a request waits for others to end, ms. */
-const patience = 3;
+/** As many requests of a kind at once make a crowd. Fewer go alone: to wait costs them more than they share. */
+const crowd = 8;
+/** How many more requests have to come before one fewer at once counts. */
+const memory = 64;
+/** The longest that requests wait without a statement of their kind having ended, ms. */
+const patience = 10;
+/** The longest that a shared statement takes, ms, give or take a tenth of a second: one row may be slow for itself alone. */
+const longest = 250;
 /** Longest values of a request that shares a statement, in characters. */
 const mostLength = 8192;
-/** After a shared statement failed, requests go alone for so long, ms. */
-const pause = 1000;
+/** How long requests go alone after sharing did harm, ms: twice as long each time, half as long each time that it did none. */
+const [leastPause, mostPause] = [50, 10_000];
 
 /** One request. `inputs` are those of its binding. */
 type Request = {
@@ -29,66 +34,93 @@ type Request = {
 
 /** The writes of one kind: they differ in nothing but what is bound. */
 export class SharedWrites {
-  readonly #run: (statement: Statement) => Promise<readonly Row[]>;
+  readonly #runner: Runner;
   readonly #alone: CompiledStatement;
-  readonly #together: CompiledStatement;
+  /** Null where there is none; undefined before somebody would wait for it. */
+  #together: CompiledStatement | null | undefined;
   readonly #waiting: Request[] = [];
+  /** Statements at work, and the requests that they are for. */
   #atWork = 0;
+  #requests = 0;
+  /** How many requests were there at once, lately. */
+  #met = 0;
+  #pause = leastPause;
   #aloneUntil = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  /** `alone`: the statement of one request; `together`: of several (`compileCreate`, `compileUpdate`). */
-  constructor(
-    run: (statement: Statement) => Promise<readonly Row[]>,
-    alone: CompiledStatement,
-    together: CompiledStatement,
-  ) {
-    this.#run = run;
+  /** `alone`: the statement of one request. */
+  constructor(runner: Runner, alone: CompiledStatement) {
+    this.#runner = runner;
     this.#alone = alone;
-    this.#together = together;
   }
 
-  /** Writes one row; gives its key, or none where there is no such row. `key`: of the row that it changes, else null. */
-  write(binding: Request["binding"], key: string | null): Promise<readonly ItemId[]> {
-    if (this.#atWork < mostAtWork || !this.#mayMeet(binding)) return this.#writeAlone(binding);
+  /**
+   * Writes one row; gives its key, or none where there is no such row. `key`: of the row that it changes, else null;
+   * `compile`: the statement of several requests (`compileCreate`, `compileUpdate`), null where they cannot share one.
+   */
+  write(
+    binding: Request["binding"],
+    key: string | null,
+    compile: () => CompiledStatement | null,
+  ): Promise<readonly ItemId[]> {
+    this.#met = Math.max(this.#requests + this.#waiting.length + 1, this.#met - 1 / memory);
+    if (this.#atWork < mostAtWork || this.#met < crowd || !this.#mayMeet(binding, compile))
+      return this.#writeAlone(binding);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ binding, key, resolve, reject });
-      this.#timer ??= setTimeout(() => {
-        this.#timer = null;
-        this.#next();
-      }, patience);
+      this.#wait();
     });
   }
 
-  #mayMeet({ inputs }: Request["binding"]): boolean {
+  #mayMeet({ inputs }: Request["binding"], compile: () => CompiledStatement | null): boolean {
+    if (this.#together === undefined) {
+      const statement = compile();
+      // The pool does not keep a longer one prepared.
+      this.#together = statement !== null && statement.text.length <= LONG_TEXT ? statement : null;
+    }
+    if (this.#together === null || this.#isApart()) return false;
     let length = 0;
     for (const input of inputs) length += input === null ? 0 : input.length;
-    return length <= mostLength && (this.#aloneUntil === 0 || performance.now() > this.#aloneUntil);
+    return length <= mostLength;
   }
 
-  async #writeAlone(binding: Request["binding"]): Promise<readonly ItemId[]> {
+  #isApart(): boolean {
+    return this.#aloneUntil !== 0 && performance.now() < this.#aloneUntil;
+  }
+
+  #part(): void {
+    this.#aloneUntil = performance.now() + this.#pause;
+    this.#pause = Math.min(this.#pause * 2, mostPause);
+  }
+
+  #wait(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.#part();
+      this.#writeEach(this.#waiting.splice(0));
+    }, patience);
+  }
+
+  #begin(requests: number): void {
     this.#atWork++;
-    try {
-      const [row] = await this.#run(bind(this.#alone, binding));
-      return row ? [row[0] as ItemId] : [];
-    } finally {
-      this.#atWork--;
-      if (this.#waiting.length > 0) this.#next();
-    }
+    this.#requests += requests;
+  }
+
+  #end(requests: number): void {
+    this.#atWork--;
+    this.#requests -= requests;
+    if (this.#waiting.length > 0 && this.#atWork < mostAtWork) this.#next();
   }
 
   /** Sends those who wait. */
   #next(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    if (this.#isApart()) return this.#writeEach(this.#waiting.splice(0));
     const requests = this.#take();
-    if (this.#waiting.length > 0) this.#timer = setTimeout(() => this.#next(), patience);
-    if (requests.length > 1) void this.#writeTogether(requests);
+    if (this.#waiting.length > 0) this.#wait();
+    if (requests.length > 1 && this.#together) void this.#writeTogether(this.#together, requests);
     else this.#writeEach(requests);
-  }
-
-  #writeEach(requests: readonly Request[]): void {
-    for (const { binding, resolve, reject } of requests) this.#writeAlone(binding).then(resolve, reject);
   }
 
   /** In the order in which they came, one for each row. */
@@ -109,38 +141,44 @@ export class SharedWrites {
     return taken;
   }
 
-  async #writeTogether(requests: readonly Request[]): Promise<void> {
-    this.#atWork++;
+  async #writeAlone(binding: Request["binding"]): Promise<readonly ItemId[]> {
+    this.#begin(1);
     try {
-      // Rows are locked in this order; whoever takes others of them does so in the same.
-      const inOrder = requests.toSorted(byKey);
-      const bindings = inOrder.map(({ binding }) => binding);
-      const [row] = await this.#run(bindShared(this.#together, bindings));
+      const [row] = await this.#runner.run(bind(this.#alone, binding));
+      return row ? [row[0] as ItemId] : [];
+    } finally {
+      this.#end(1);
+    }
+  }
+
+  #writeEach(requests: readonly Request[]): void {
+    for (const { binding, resolve, reject } of requests) this.#writeAlone(binding).then(resolve, reject);
+  }
+
+  async #writeTogether(statement: CompiledStatement, requests: readonly Request[]): Promise<void> {
+    this.#begin(requests.length);
+    let again: readonly Request[] = [];
+    try {
+      const bindings = requests.map(({ binding }) => binding);
+      const [row] = await this.#runner.run(bindShared(statement, bindings), { timeout: longest });
       const keys = new Map(JSON.parse(String(row?.[0] ?? "[]")) as [number, ItemId][]);
-      inOrder.forEach(({ resolve }, i) => {
+      this.#pause = Math.max(this.#pause / 2, leastPause);
+      requests.forEach(({ resolve }, i) => {
         const key = keys.get(i + 1);
         resolve(key === undefined ? [] : [key]);
       });
     } catch (error) {
-      this.#aloneUntil = performance.now() + pause;
-      // All of it was undone, unless it is not known what became of it.
-      if (!isUndone(sqlState(error))) for (const { reject } of requests) reject(error);
-      else
-        for (const { binding, resolve, reject } of requests) this.#writeAlone(binding).then(resolve, reject);
+      this.#part();
+      if (isUndone(sqlState(error))) again = requests;
+      else for (const { reject } of requests) reject(error);
     } finally {
-      this.#atWork--;
-      if (this.#waiting.length > 0) this.#next();
+      this.#end(requests.length);
     }
+    this.#writeEach(again);
   }
 }
 
-/** The order of UUIDs and whole numbers is that of PostgreSQL. */
-function byKey({ key: one }: Request, { key: other }: Request): number {
-  if (one === null || other === null) return 0;
-  return one.length - other.length || (one < other ? -1 : 1);
-}
-
-/** True where the server says of the statement, and not of the connection, that it failed. */
+/** True where the server says that the statement failed; of a connection that failed nobody knows what became of it. */
 function isUndone(state: string | null): boolean {
   return state !== null && !/^(?:08|57P)/.test(state);
 }

@@ -79,8 +79,8 @@ type CreateOptions = {
 /** Makes the writes of a door. */
 export function writesOf(parts: WriteParts): Writes {
   const { pending, committed } = parts;
-  const updateStatement: CompileWrite = (target, plan, version, isShared) =>
-    compileUpdate(target, plan, version, parts.returnsOld, isShared);
+  const updateStatement: CompileWrite = (target, plan, version, form) =>
+    compileUpdate(target, plan, version, { ...form, returnsOld: parts.returnsOld });
 
   const create = (
     actor: Actor,
@@ -124,8 +124,8 @@ export function writesOf(parts: WriteParts): Writes {
       bodies.map((data) => ({ data })),
       places ?? parts.related?.places,
     );
-    const compile: CompileWrite = (target, complete, version, isShared) =>
-      compileCreate(target, complete, version, skip, isShared);
+    const compile: CompileWrite = (target, complete, version, form) =>
+      compileCreate(target, complete, version, { ...form, skip });
     const ids = await perform(parts, jobOf(parts, actor, plan, null, compile, { stamp, skip }));
     if (ids.length > 0) await committed({ collection: name, action: "create", ids });
     return ids;

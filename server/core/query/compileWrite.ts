@@ -22,6 +22,7 @@ import {
   marked,
   old,
   permitted,
+  requestKnown,
   rowsInput,
   targetRows,
   versionStands,
@@ -32,16 +33,22 @@ import { tenantOfKey } from "./upsert";
 import type { CompiledStatement } from "./variables";
 import type { WritePlan, WriteRow } from "./write";
 
-/**
- * Creates the rows of the inputs (`encodeWrite`); gives their keys in order. `skip`: columns that are unique together
- * ("any": whichever are); rows whose values exist there already are left out.
- */
+/** What a statement depends on besides its rows. */
+export type WriteForm = {
+  /** New rows whose values exist already, in these columns that are unique together or in any such, are left out. */
+  readonly skip?: readonly Field[] | "any" | undefined;
+  /** The server tells a row as it was with the one that it wrote (PostgreSQL 18). */
+  readonly returnsOld?: boolean;
+  /** It writes for several requests, each with one row such as this one (`sharedWrite.ts`). */
+  readonly isShared?: boolean;
+};
+
+/** Creates the rows of the inputs (`encodeWrite`); gives their keys in order. */
 export function compileCreate(
   target: AuthorizedTarget,
   plan: WritePlan,
   version: number,
-  skip: readonly Field[] | "any" = [],
-  isShared = false,
+  { skip = [], isShared = false }: Pick<WriteForm, "skip" | "isShared"> = {},
 ): CompiledStatement {
   const { collection } = target;
   const shared = isShared ? collectSharedRows("create", plan.columns, collection) : null;
@@ -85,21 +92,17 @@ export function compileCreate(
       keepingOf(plan.rows.length),
       shared,
     ),
-    checks: permitted(target, parameters),
+    checks: [...(shared ? [requestKnown(collection)] : []), ...permitted(target, parameters)],
     shared,
   });
 }
 
-/**
- * Changes the rows that the keys in input 0 name, or (with `target.filter`) all that match; gives their keys. `returnsOld`:
- * the server tells the row as it was with the one that it wrote (PostgreSQL 18).
- */
+/** Changes the rows that the keys in input 0 name, or (with `target.filter`) all that match; gives their keys. */
 export function compileUpdate(
   target: AuthorizedTarget,
   plan: WritePlan,
   version: number,
-  returnsOld = false,
-  isShared = false,
+  { returnsOld = false, isShared = false }: Pick<WriteForm, "returnsOld" | "isShared"> = {},
 ): CompiledStatement {
   const { collection } = target;
   const shared = isShared ? collectSharedRows("update", plan.columns, collection) : null;

@@ -1,6 +1,7 @@
 /**
  * One statement for the writes of several requests, each of one row: what differs between them (values, who writes, from where)
- * comes as a list for each parameter, and the statement reads it from the rows `r` that those lists make.
+ * comes as a list for each parameter, and the statement reads it from the rows `r` that those lists make. They stand where the
+ * rows of `goesByValue` do, and have no `p0`, … that would say which values are there: all are.
  */
 import { castType } from "../schema/fields";
 import { arrayText } from "../schema/values";
@@ -15,10 +16,7 @@ import { columnInput, marked, rowsInput } from "./writeStatement";
 /** Most requests that one statement writes for. */
 export const mostShared = 32;
 
-/**
- * How long such a statement waits for a lock, ms: then the requests go on alone, so that only that one waits whose row it
- * is.
- */
+/** How long such a statement waits for each lock, ms: then the requests go on alone, so that only that one waits whose row it is. */
 const lockPatience = 50;
 
 /**
@@ -31,7 +29,7 @@ export type SharedRows = {
   readonly part: () => string;
   /** What an UPDATE returns of them with each row. */
   readonly returned: () => string;
-  /** The rows `w` that the statement wrote, each with its `r`, as a FROM item. */
+  /** The rows `w` that the statement wrote, each with its `r`, as a FROM item; a new row may have none (`requestKnown`). */
   readonly written: () => string;
 };
 
@@ -54,9 +52,9 @@ export function collectSharedRows(
     parameters.list.flatMap((param, index) => (index < from || isCommon(param) ? [] : [index]));
   const names = (from?: number): readonly string[] => [...varying(from).map((index) => `p${index}`), "n"];
   const later = () => names(used);
-  // A range that holds all numbers: of rows that it takes for few, PostgreSQL looks each up by its key, as it does for one. It
-  // would else read a table whole as long as that is small, and go on so when it has grown.
-  const few = action === "update" ? ` and r.n between 1 and ${mostShared}` : "";
+  // A range that holds all numbers: for rows that it takes for few, PostgreSQL looks up by key what belongs to each, as it does
+  // for one. It would else read tables whole as long as they are small, and go on so when they have grown.
+  const few = `r.n between 1 and ${mostShared}`;
   return {
     parameters,
     part: () =>
@@ -65,14 +63,14 @@ export function collectSharedRows(
       `from unnest(${varying()
         .map((index) => `(select $${index + 1}::text[])`)
         .join(", ")}) with ordinality as r(${names().join(", ")}) ` +
-      `where (select set_config('lock_timeout', '${lockPatience}', true)) is not null${few}), `,
+      `where (select set_config('lock_timeout', '${lockPatience}', true)) is not null and ${few}), `,
     returned: () =>
       later()
         .map((name) => `, r.${name} as ${marked(name)}`)
         .join(""),
     written: () =>
       action === "create"
-        ? `"#w" w join "#r" r on r.k = w.${quoteName(key.name)}`
+        ? `"#w" w left join "#r" r on r.k = w.${quoteName(key.name)}`
         : `"#w" w, lateral (select ${later()
             .map((name) => `w.${marked(name)} as ${name}`)
             .join(", ")}) r`,

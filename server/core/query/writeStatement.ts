@@ -138,6 +138,11 @@ export function versionStands({ name }: Collection): string {
   );
 }
 
+/** A new row has the key that its request was given. A trigger could give it another one, and nobody would know whose row it is. */
+export function requestKnown({ name }: Collection): string {
+  return orRefuse("r.n is not null", "forbidden", `An item of '${name}' was written under another key`);
+}
+
 /** A value that is set stays. */
 export function immutableKept(field: Field): string {
   const [was, is] = [`w.${old(field)}`, `w.${quoteName(field.name)}`].map((value) =>
@@ -197,12 +202,11 @@ export function finishWrite(parts: WriteParts): CompiledStatement {
   const { shared = null } = parts;
   const { primaryKey } = target.collection;
   const key = quoteName(primaryKey.name);
-  const keys = (column: string): string =>
-    shared
-      ? `json_agg(json_build_array(r.n, ${jsonExpression(column, primaryKey)}))::text`
-      : single
-        ? column
-        : `json_agg(${jsonExpression(column, primaryKey)})::text`;
+  const keys = (column: string): string => {
+    const shown = jsonExpression(column, primaryKey);
+    if (shared) return `json_agg(json_build_array(r.n, ${shown}))::text`;
+    return single ? column : `json_agg(${shown})::text`;
+  };
   const checked = checks.join(" and ");
   const where = checks.length > 0 ? ` where ${checked}` : "";
   // Of one row the entry tells the key: there is a part less to run. The driver gives a UUID as the text that it is there.

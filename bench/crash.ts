@@ -1,5 +1,5 @@
 /**
- * `bun bench/crash.ts [rounds]`: eight clients write without pause, everything is killed with SIGKILL at a random moment,
+ * `bun bench/crash.ts [rounds]`: 24 clients write without pause, so that they share statements, everything is killed with SIGKILL at a random moment,
  * the server starts again, and every acknowledged write must be there. Beside it: how many were written unacknowledged.
  */
 import { printTable } from "./figures";
@@ -56,7 +56,7 @@ for (let round = 1; round <= rounds; round++) {
     if (!made.ok) throw new Error(await made.text());
   }
   const before = acknowledged.size;
-  const writers = Array.from({ length: 8 }, async () => {
+  const writers = Array.from({ length: 24 }, async () => {
     for (;;) {
       const number = next++;
       const answer = await call("POST", "/items/marks", { number }).catch(() => null);

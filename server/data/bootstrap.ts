@@ -14,7 +14,7 @@ import {
   limitRoles,
   loadDefinitions,
   loadRights,
-  loadSystemVersion,
+  loadSystemNote,
   lockTimeout,
   publishedTables,
   publishGenerated,
@@ -22,9 +22,10 @@ import {
   putSystemVersion,
   readDefinitions,
   readRights,
-  readSystemVersion,
+  readSystemNote,
   type Rights,
   seedRoles,
+  type SystemNote,
   takeSchemaLock,
   writeNothing,
 } from "../core/schema/store";
@@ -78,10 +79,10 @@ async function lookAround(database: Database, tenants: Tenants | null): Promise<
           return runner.run(statement);
         },
       };
-      await requireOurs(looking);
+      const noted = await requireOurs(looking);
       const published = await ensurePublication(looking);
       const extensions = await ensureExtensions(looking);
-      const schema = await bootstrap(looking, published, extensions, tenants);
+      const schema = await bootstrap(looking, noted, published, extensions, tenants);
       return { published, schema, rights: readRights(await looking.run(loadRights)) };
     });
   } catch (error) {
@@ -104,7 +105,7 @@ async function makeReady(
   const schema = await database.transaction(
     async (runner) => {
       await takeTurn(runner, tableTimeout);
-      return bootstrap(runner, published, extensions, tenants);
+      return bootstrap(runner, await requireOurs(runner), published, extensions, tenants);
     },
     { pool: "slow" },
   );
@@ -138,11 +139,11 @@ async function ensurePublication(runner: Runner): Promise<boolean> {
 
 async function bootstrap(
   runner: Runner,
+  noted: SystemNote,
   published: boolean,
   extensions: ReadonlySet<string>,
   tenants: Tenants | null,
 ): Promise<Schema> {
-  const version = await requireOurs(runner);
   await ensureFunctions(runner, extensions);
   const [there] = await runner.run(hasDefinitions);
   const stored = there?.[0] === true ? readDefinitions(await runner.run(loadDefinitions)) : [];
@@ -167,18 +168,19 @@ async function bootstrap(
   const [lacking] = await runner.run(lacksRoles(seeds));
   if (lacking?.[0] === true) await runner.run(seedRoles(seeds));
   if (published) await publishAll(runner, next);
-  if (version < systemVersion) await runner.run(putSystemVersion(systemVersion));
+  if (noted.version < systemVersion && noted.mayChange) await runner.run(putSystemVersion(systemVersion));
   return next;
 }
 
 /**
- * Gives the noted version of the built-in collections. Asked before anything is read or changed that a newer version may have made
+ * Gives what is noted of the built-in collections. Asked before anything is read or changed that a newer version may have made
  * otherwise.
  * @throws StartError for a newer one
  */
-async function requireOurs(runner: Runner): Promise<number> {
-  const version = readSystemVersion(await runner.run(loadSystemVersion));
-  if (version <= systemVersion) return version;
+async function requireOurs(runner: Runner): Promise<SystemNote> {
+  const note = readSystemNote(await runner.run(loadSystemNote));
+  const { version } = note;
+  if (version <= systemVersion) return note;
   throw new StartError(
     `this database was made by a newer version: its system collections have the number ${version}, this version knows ${systemVersion}; start that version or a newer one`,
   );

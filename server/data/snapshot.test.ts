@@ -250,6 +250,31 @@ describe("starting", () => {
     await owner.run({ text: `drop role "${role}"`, params: [] });
   });
 
+  test("starts for a role that owns nothing on a database in which no number was noted yet", async () => {
+    const { database, address } = await empty();
+    const { maintenance } = await testServer();
+    if (address.kind !== "socket" || maintenance.kind !== "socket") throw new Error("expected sockets");
+    await openSnapshot(database);
+    await rows(database, `comment on table "baasix_SchemaDefinition" is null`);
+    const owner = await connect({ ...maintenance, database: address.database });
+    const role = `guest_${address.database}`;
+    for (const text of [
+      `create role "${role}" login`,
+      `grant usage on schema public to "${role}"`,
+      `grant select, insert, update, delete on all tables in schema public to "${role}"`,
+      `grant usage on all sequences in schema public to "${role}"`,
+    ])
+      await owner.run({ text, params: [] });
+    const guest = await connect({ ...address, user: role });
+    expect((await openSnapshot(guest)).current().schema.collections.has("baasix_User")).toBe(true);
+    await openSnapshot(database);
+    expect(await rows(database, `select obj_description('"baasix_SchemaDefinition"'::regclass)`)).toEqual([
+      [`baasix system collections ${systemVersion}`],
+    ]);
+    await owner.run({ text: `drop owned by "${role}"`, params: [] });
+    await owner.run({ text: `drop role "${role}"`, params: [] });
+  });
+
   test("brings a publication in step that came late", async () => {
     const { database } = await empty();
     const store = await openSnapshot(database);

@@ -115,15 +115,22 @@ export const loadDefinitions: Statement = plain(
 
 const versionWords = "baasix system collections";
 
-/** What the table of definitions is said to hold: a note that a dump takes along; null where there is none, or no table. */
-export const loadSystemVersion: Statement = plain(
-  `select obj_description(to_regclass('public."baasix_SchemaDefinition"'), 'pg_class')`,
+/**
+ * What is noted of the built-in collections: their version, 0 where none is; whether we may note another one, as the owner of the
+ * table of definitions, or where there is none yet.
+ */
+export type SystemNote = { readonly version: number; readonly mayChange: boolean };
+
+/** One row of [what the table is said to hold, whether it is ours]: a note that a dump takes along; none where there is no table. */
+export const loadSystemNote: Statement = plain(
+  `select obj_description(oid, 'pg_class'), pg_has_role(relowner, 'usage') from pg_class ` +
+    `where oid = to_regclass('public."baasix_SchemaDefinition"')`,
 );
 
-/** Reads the row of `loadSystemVersion`; 0 where nothing was noted. */
-export function readSystemVersion([row]: readonly Row[]): number {
+/** Reads what `loadSystemNote` gives. */
+export function readSystemNote([row]: readonly Row[]): SystemNote {
   const [words = "", number = ""] = String(row?.[0] ?? "").split(/ (?=\d+$)/);
-  return words === versionWords ? Number(number) : 0;
+  return { version: words === versionWords ? Number(number) : 0, mayChange: row?.[1] !== false };
 }
 
 /** Notes the version of the built-in collections. */

@@ -413,6 +413,27 @@ describe.each(["embedded", "older"])("on the %s server", (which) => {
     }
   }, 20_000);
 
+  test("a crowd shares again after a failure, however many went alone", async () => {
+    const author = somebody();
+    await data.create(author, "notes", [{ sku: "one", serial: "0" }]);
+    let next = 0;
+    const outcomes = await Promise.all(
+      Array.from({ length: 256 }, async () => {
+        const told: unknown[] = [];
+        for (let i = 0; i < 24; i++) {
+          const serial = ++next;
+          const sku = serial === 2000 ? "one" : `sku ${serial}`;
+          told.push(await outcome(data.create(author, "notes", [{ sku, serial: String(serial) }])));
+        }
+        return told;
+      }),
+    );
+    expect(outcomes.flat().filter((one) => typeof one === "string")).toHaveLength(1);
+    // Long after it.
+    const last = `sku like 'sku %' and serial::int > 4000`;
+    expect(await statementsOf("notes", last)).toBeLessThan(0.9 * 2144);
+  }, 60_000);
+
   test("a row that a trigger gives another key is judged and told all the same", async () => {
     await outsider(
       app.address,

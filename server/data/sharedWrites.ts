@@ -12,9 +12,12 @@ import { LONG_TEXT, type Runner, sqlState } from "../platform/postgres";
 const mostAtWork = 2;
 /** As many requests of a kind at once make a crowd. Fewer go alone: to wait costs them more than they share. */
 const crowd = 8;
-/** How many more requests have to come before one fewer at once counts. */
+/** How many more requests have to come before one fewer at once counts; a larger crowd is as large as `mostMet`. */
 const memory = 64;
-/** The longest that requests wait without a statement of their kind having ended, ms. */
+const mostMet = 2 * crowd;
+/** Most requests that wait here; others wait in the pool, which refuses who has waited too long. */
+const mostWaiting = 512;
+/** The longest that requests wait, ms, before they go on beside what is at work; or alone, if nothing of their kind ended. */
 const patience = 10;
 /** The longest that a shared statement takes, ms, give or take a tenth of a second: one row may be slow for itself alone. */
 const longest = 250;
@@ -38,7 +41,7 @@ export class SharedWrites {
   readonly #alone: CompiledStatement;
   /** Null where there is none; undefined before somebody would wait for it. */
   #together: CompiledStatement | null | undefined;
-  readonly #waiting: Request[] = [];
+  #waiting: Request[] = [];
   /** Statements at work, and the requests that they are for. */
   #atWork = 0;
   #requests = 0;
@@ -47,6 +50,8 @@ export class SharedWrites {
   #pause = leastPause;
   #aloneUntil = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
+  /** A statement ended since the timer was set. */
+  #hasEnded = false;
 
   /** `alone`: the statement of one request. */
   constructor(runner: Runner, alone: CompiledStatement) {
@@ -63,9 +68,10 @@ export class SharedWrites {
     key: string | null,
     compile: () => CompiledStatement | null,
   ): Promise<readonly ItemId[]> {
-    this.#met = Math.max(this.#requests + this.#waiting.length + 1, this.#met - 1 / memory);
-    if (this.#atWork < mostAtWork || this.#met < crowd || !this.#mayMeet(binding, compile))
-      return this.#writeAlone(binding);
+    const together = this.#requests + this.#waiting.length + 1;
+    this.#met = Math.min(Math.max(together, this.#met - 1 / memory), mostMet);
+    const isCrowd = this.#atWork >= mostAtWork && this.#met >= crowd && this.#waiting.length < mostWaiting;
+    if (!isCrowd || !this.#mayMeet(binding, compile)) return this.#writeAlone(binding);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ binding, key, resolve, reject });
       this.#wait();
@@ -94,8 +100,12 @@ export class SharedWrites {
   }
 
   #wait(): void {
-    this.#timer ??= setTimeout(() => {
+    if (this.#timer !== null) return;
+    this.#hasEnded = false;
+    this.#timer = setTimeout(() => {
       this.#timer = null;
+      // Many that went alone may be at work for long, one after the other.
+      if (this.#hasEnded) return this.#next();
       this.#part();
       this.#writeEach(this.#waiting.splice(0));
     }, patience);
@@ -109,6 +119,7 @@ export class SharedWrites {
   #end(requests: number): void {
     this.#atWork--;
     this.#requests -= requests;
+    this.#hasEnded = true;
     if (this.#waiting.length > 0 && this.#atWork < mostAtWork) this.#next();
   }
 
@@ -136,8 +147,7 @@ export class SharedWrites {
         if (key !== null) rows.add(key);
       }
     }
-    this.#waiting.length = 0;
-    this.#waiting.push(...left);
+    this.#waiting = left;
     return taken;
   }
 

@@ -1,7 +1,10 @@
+import { type AddressInfo, connect, createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { AppError } from "../../core/errors";
 import { externalServer, outsider, testDatabase, type TestDatabase } from "../../testing/postgres";
 import type { Database, DatabaseAddress, Runner } from "./database";
 import { openDatabase } from "./pool";
+import { sqlState } from "./sqlstate";
 import { StartError } from "./start-error";
 
 const sql = (text: string, ...params: (string | null)[]) => ({ text, params });
@@ -378,6 +381,48 @@ describe("an external server", () => {
     expect(await remote.transaction(async () => "fine")).toBe("fine");
     expect(changes).toEqual(["lost", null]);
     await remote.close();
+    await server.stop();
+  });
+
+  test("a statement whose time is up before it has a connection was cancelled, and does no harm", async () => {
+    const server = await externalServer();
+    const url = new URL(server.url);
+    const [host, port] = [url.hostname, Number(url.port)];
+    // New connections say nothing until they are let through.
+    const [open, isOpen] = [Promise.withResolvers<void>(), { now: true }];
+    const proxy = createServer((client) => {
+      const behind = connect(port, host);
+      let held: (string | Uint8Array)[] | null = isOpen.now ? null : [];
+      void open.promise.then(() => {
+        for (const bytes of held ?? []) behind.write(bytes);
+        held = null;
+      });
+      client.on("data", (bytes) => void (held ? held.push(bytes) : behind.write(bytes)));
+      behind.on("data", (bytes) => void client.write(bytes));
+      for (const socket of [client, behind]) {
+        socket.on("error", () => socket.destroy());
+        socket.on("close", () => void [client, behind].map((one) => one.destroy()));
+      }
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    url.port = String((proxy.address() as AddressInfo).port);
+    const remote = await openDatabase({ kind: "url", url: url.href }, { shortPool: 3, slowPool: 1 });
+    isOpen.now = false;
+    await outsider(
+      server.address,
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'baasix'",
+    );
+    const late = () =>
+      remote.run(sql("select 1"), { timeout: 150 }).catch((error: unknown) => error as AppError);
+    let told = await late();
+    // Until the driver has heard of it.
+    while ("code" in told && told.code === "UNAVAILABLE") told = await late();
+    expect(told).toMatchObject({ code: "TIMEOUT" });
+    expect(sqlState(told)).toBe("57014");
+    open.resolve();
+    expect(await remote.run(sql("select $1::text", "4"))).toEqual([["4"]]);
+    await remote.close();
+    proxy.close();
     await server.stop();
   });
 

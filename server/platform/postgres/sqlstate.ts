@@ -10,9 +10,16 @@ type Failure = InstanceType<typeof SQL.PostgresError>;
 type Translation = { readonly code: ErrorCode; readonly say: (failure: Failure) => Said };
 type Said = string | { readonly message: string; readonly details: unknown };
 
+/** query_canceled. The driver gives no state to what was cancelled while it had no connection to send it on. */
+const cancelled = "57014";
+
+function stateOf({ errno, code }: Failure): string | null {
+  return errno ?? (code === "ERR_POSTGRES_QUERY_CANCELLED" ? cancelled : null);
+}
+
 /** The SQLSTATE of a driver error, or of the driver error that an AppError was made from; null for other errors. */
 export function sqlState(error: unknown): string | null {
-  if (error instanceof SQL.PostgresError) return error.errno ?? null;
+  if (error instanceof SQL.PostgresError) return stateOf(error);
   return error instanceof AppError && error.cause !== undefined ? sqlState(error.cause) : null;
 }
 
@@ -27,9 +34,9 @@ export function isConnectionLoss(error: unknown): boolean {
 /** The AppError for an error of the driver; any other error stays as it is. */
 export function translate(error: unknown): unknown {
   if (!(error instanceof SQL.PostgresError)) return error;
-  if (error.errno === undefined) return isConnectionLoss(error) ? unavailable(error) : internal(error);
-  const { errno } = error;
-  const translation = byWords(error) ?? byState[errno] ?? byClass[errno.slice(0, 2)];
+  const state = stateOf(error);
+  if (state === null) return isConnectionLoss(error) ? unavailable(error) : internal(error);
+  const translation = byWords(error) ?? byState[state] ?? byClass[state.slice(0, 2)];
   if (!translation) return internal(error);
   const said = translation.say(error);
   const { message, details } = typeof said === "string" ? { message: said, details: null } : said;
@@ -112,7 +119,7 @@ const byState: { readonly [state: string]: Translation } = {
   "40001": overtaken,
   "40P01": overtaken,
   "55P03": entry("CONFLICT", "The rows or the table are locked by another change; try again."),
-  "57014": entry("TIMEOUT", "The database took too long; ask for less or narrow the filter."),
+  [cancelled]: entry("TIMEOUT", "The database took too long; ask for less or narrow the filter."),
   "57P05": unreachable,
   "25006": unreachable, // the server has become a standby
   "25P03": entry("TIMEOUT", "The transaction was idle for too long and was rolled back."),

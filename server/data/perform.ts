@@ -167,8 +167,13 @@ async function performOn(
     const keys = byKey ? [encodeKeys(held)] : [];
     await parts.runner.run(bind(hold, bindingOf(parts, actor, keys)), optionsFor(actor));
   }
-  const prepared = prepare(target, schema.version);
-  const { compile, input, wanted = null, columns: lists = [], compileShared } = prepared;
+  const {
+    compile,
+    input,
+    wanted = null,
+    columns: lists = [],
+    compileShared,
+  } = prepare(target, schema.version);
   let statement = kept?.statements.get(target);
   if (!statement) {
     statement = compile();
